@@ -1,0 +1,206 @@
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use reqwest::{Response, StatusCode, header};
+use tokio::time::{Instant, timeout_at};
+
+use crate::{
+    AnswerStream, ChatRequest, Endpoint, Error, Model,
+    models::ModelList,
+    wire::{self},
+};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// An error page is not worth more; a model list of a large router is a few hundred kilobytes.
+const ERROR_BODY_LIMIT: usize = 16 << 10;
+const MODELS_BODY_LIMIT: usize = 4 << 20;
+
+/// Sends questions to VLM servers. Cheap to clone: all clones share one pool of connections.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: reqwest::Client,
+}
+
+impl Client {
+    /// A client with the system's trusted certificates and proxy settings.
+    ///
+    /// # Errors
+    /// When the system's certificates cannot be read.
+    pub fn new() -> Result<Self, Error> {
+        // reqwest asks for the process' provider; whoever installed one before us keeps it.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder()
+            .user_agent(concat!("live-vlm/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT_TIMEOUT)
+            // Following one would carry the key and the picture to where nobody sent them.
+            .redirect(reqwest::redirect::Policy::none())
+            .tcp_nodelay(true)
+            .build()
+            .map_err(|error| Error::Tls { base: "any server".into(), reason: reason(&error) })?;
+        Ok(Self { http })
+    }
+
+    /// Asks a question. Returns when the server has begun to answer; the answer's text comes from
+    /// the stream. Dropping either cancels the question on the wire.
+    ///
+    /// `timeout` bounds the whole question, to the answer's last token.
+    ///
+    /// # Errors
+    /// Whatever keeps the server from beginning an answer.
+    pub async fn ask(
+        &self,
+        endpoint: &Endpoint,
+        request: &ChatRequest,
+        timeout: Duration,
+    ) -> Result<AnswerStream, Error> {
+        let deadline = Instant::now() + timeout;
+        let post = self.http.post(endpoint.url("chat/completions")).json(request);
+        let response = send(post, endpoint, deadline, timeout).await?;
+        let response = accepted(response, endpoint, Some(&request.model), deadline).await?;
+        Ok(AnswerStream::new(response, endpoint.clone(), deadline, timeout))
+    }
+
+    /// The models that a server lists.
+    ///
+    /// # Errors
+    /// When it cannot be reached within `timeout`, refuses, or lists something else.
+    pub async fn models(
+        &self,
+        endpoint: &Endpoint,
+        timeout: Duration,
+    ) -> Result<Vec<Model>, Error> {
+        let deadline = Instant::now() + timeout;
+        let get = self.http.get(endpoint.url("models"));
+        let response = send(get, endpoint, deadline, timeout).await?;
+        let response = accepted(response, endpoint, None, deadline).await?;
+        let body = timeout_at(deadline, body(response, MODELS_BODY_LIMIT))
+            .await
+            .map_err(|_| Error::Timeout { base: endpoint.base().into(), after: timeout })?
+            .map_err(|reason| Error::Cut { base: endpoint.base().into(), reason })?;
+        let list: ModelList = serde_json::from_slice(&body).map_err(|error| Error::Protocol {
+            base: endpoint.base().into(),
+            reason: format!("its list of models is unreadable ({error})"),
+        })?;
+        Ok(list.into_models())
+    }
+}
+
+async fn send(
+    request: reqwest::RequestBuilder,
+    endpoint: &Endpoint,
+    deadline: Instant,
+    timeout: Duration,
+) -> Result<Response, Error> {
+    let request = match endpoint.key() {
+        Some(key) => request.bearer_auth(key.expose()),
+        None => request,
+    };
+    timeout_at(deadline, request.send())
+        .await
+        .map_err(|_| Error::Timeout { base: endpoint.base().into(), after: timeout })?
+        .map_err(|error| unreachable_server(endpoint, &error))
+}
+
+async fn accepted(
+    response: Response,
+    endpoint: &Endpoint,
+    model: Option<&str>,
+    deadline: Instant,
+) -> Result<Response, Error> {
+    let status = response.status();
+    if status.is_success() {
+        return Ok(response);
+    }
+    let retry_after = retry_after(&response);
+    let body = match timeout_at(deadline, body(response, ERROR_BODY_LIMIT)).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(_)) | Err(_) => Vec::new(),
+    };
+    let said = endpoint.without_key(&wire::error_text(&body));
+    Err(refusal(status, endpoint.base(), model, said, retry_after))
+}
+
+fn refusal(
+    status: StatusCode,
+    base: &str,
+    model: Option<&str>,
+    reason: String,
+    retry_after: Option<Duration>,
+) -> Error {
+    let base = base.to_owned();
+    let code = status.as_u16();
+    match (code, model) {
+        (401 | 403, _) => Error::Unauthorized { base, status: code, reason },
+        // A server without this API answers with a page; one without the model says its name.
+        (404, Some(model)) if reason.to_ascii_lowercase().contains("model") => {
+            Error::ModelUnknown { base, model: model.to_owned(), reason }
+        }
+        (400, Some(model)) if names_unknown_model(&reason) => {
+            Error::ModelUnknown { base, model: model.to_owned(), reason }
+        }
+        (404 | 405, _) => Error::NoApi { base },
+        (413, _) => Error::TooLarge { base },
+        (429, _) => Error::RateLimited { base, reason, retry_after },
+        (300..=399, _) => Error::Redirect { base, status: code },
+        (500.., _) => Error::Server { base, status: code, reason, retry_after },
+        _ => Error::BadRequest { base, status: code, reason },
+    }
+}
+
+fn names_unknown_model(reason: &str) -> bool {
+    let reason = reason.to_ascii_lowercase();
+    reason.contains("model")
+        && ["not found", "does not exist", "unknown", "invalid model"]
+            .iter()
+            .any(|words| reason.contains(words))
+}
+
+/// Only the form in seconds; dates are rare and need a clock that agrees with the server's.
+fn retry_after(response: &Response) -> Option<Duration> {
+    let seconds = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    let seconds: f64 = seconds.parse().ok()?;
+    (seconds.is_finite() && seconds >= 0.0).then(|| Duration::from_secs_f64(seconds.min(3600.0)))
+}
+
+pub(crate) async fn body(response: Response, limit: usize) -> Result<Vec<u8>, String> {
+    let mut chunks = response.bytes_stream();
+    let mut body = Vec::new();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|error| reason(&error))?;
+        if body.len() + chunk.len() > limit {
+            return Err(format!("its body is larger than {limit} bytes"));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn unreachable_server(endpoint: &Endpoint, error: &reqwest::Error) -> Error {
+    let base = endpoint.base().to_owned();
+    let mut cause: Option<&dyn std::error::Error> = Some(error);
+    while let Some(this) = cause {
+        if let Some(io) = this.downcast_ref::<std::io::Error>() {
+            if io.kind() == std::io::ErrorKind::ConnectionRefused {
+                return Error::Refused { base };
+            }
+            // TLS errors travel inside an I/O error, which does not list them as its source.
+            if io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
+                return Error::Tls { base, reason: io.to_string() };
+            }
+        }
+        if this.is::<rustls::Error>() {
+            return Error::Tls { base, reason: this.to_string() };
+        }
+        cause = this.source();
+    }
+    Error::Network { base, reason: reason(error) }
+}
+
+/// The innermost cause: the outer ones repeat the URL and say "error sending request".
+pub(crate) fn reason(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}

@@ -1,0 +1,269 @@
+use super::*;
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+fn drain(core: &mut Core, now: Instant) -> Vec<Event> {
+    std::iter::from_fn(|| core.next(now)).collect()
+}
+
+/// Plays `run` of simulated time. Each member asks again `rest` after its turn ended, and a turn
+/// takes what `takes` says for the member's index. Returns turns and slot time per member.
+struct Simulation {
+    members: usize,
+    slots: usize,
+    run: Duration,
+    rest: fn(usize) -> Duration,
+    takes: fn(usize) -> Duration,
+}
+
+struct Outcome {
+    turns: Vec<u32>,
+    used: Vec<Duration>,
+    idle_while_waiting: Duration,
+    longest_wait: Vec<Duration>,
+}
+
+impl Simulation {
+    fn play(&self) -> Outcome {
+        let start = Instant::now();
+        let mut core = Core::new(CoreConfig::default());
+        let backend = core.add_backend(self.slots);
+        let ids: Vec<MemberId> = (0..self.members).map(|_| core.join(backend).unwrap()).collect();
+        let index: HashMap<MemberId, usize> =
+            ids.iter().enumerate().map(|(at, id)| (*id, at)).collect();
+        let mut outcome = Outcome {
+            turns: vec![0; self.members],
+            used: vec![Duration::ZERO; self.members],
+            idle_while_waiting: Duration::ZERO,
+            longest_wait: vec![Duration::ZERO; self.members],
+        };
+        let mut wanted_at = vec![start; self.members];
+        // (when, order, member, whether its turn ends or it wants one)
+        let mut agenda: BTreeSet<(Instant, usize, bool)> =
+            (0..self.members).map(|at| (start, at, false)).collect();
+        let mut last = start;
+        while let Some((now, at, ends)) = agenda.pop_first() {
+            if now > start + self.run {
+                break;
+            }
+            let (asking, waiting) = core.load(backend);
+            assert!(asking <= self.slots, "more questions than slots");
+            if waiting > 0 && asking < self.slots {
+                outcome.idle_while_waiting += now - last;
+            }
+            last = now;
+            if ends {
+                core.rest(ids[at], now);
+                agenda.insert((now + (self.rest)(at), at, false));
+            } else {
+                wanted_at[at] = now;
+                core.want(ids[at], now);
+            }
+            while let Some(event) = core.next(now) {
+                let Event::Grant(member) = event else { continue };
+                let at = index[&member];
+                outcome.turns[at] += 1;
+                outcome.used[at] += (self.takes)(at);
+                outcome.longest_wait[at] = outcome.longest_wait[at].max(now - wanted_at[at]);
+                agenda.insert((now + (self.takes)(at), at, true));
+            }
+        }
+        outcome
+    }
+}
+
+#[test]
+fn two_thousand_sessions_get_equal_turns_and_no_slot_idles() {
+    let outcome = Simulation {
+        members: 2000,
+        slots: 8,
+        run: Duration::from_secs(1000),
+        rest: |_| ms(1),
+        takes: |_| ms(500),
+    }
+    .play();
+    let (least, most) = (outcome.turns.iter().min(), outcome.turns.iter().max());
+    assert_eq!(outcome.turns.iter().sum::<u32>(), 16_008, "8 slots, 1000 s, 0.5 s each");
+    assert!(most.unwrap() - least.unwrap() <= 1, "turns from {least:?} to {most:?}");
+    assert_eq!(outcome.idle_while_waiting, Duration::ZERO);
+}
+
+#[test]
+fn who_takes_longer_gets_fewer_turns_but_the_same_time() {
+    let outcome = Simulation {
+        members: 1000,
+        slots: 4,
+        run: Duration::from_secs(5000),
+        rest: |_| Duration::ZERO,
+        takes: |at| if at % 10 == 0 { ms(4000) } else { ms(500) },
+    }
+    .play();
+    let used = |at: usize| outcome.used[at].as_secs_f64();
+    let long = used(0);
+    let short = used(1);
+    assert!((long / short - 1.0).abs() < 0.3, "slot seconds: long {long}, short {short}");
+    assert!(outcome.turns[0] * 4 < outcome.turns[1]);
+}
+
+#[test]
+fn a_session_that_asks_rarely_is_served_before_those_that_always_ask() {
+    let outcome = Simulation {
+        members: 1000,
+        slots: 1,
+        run: Duration::from_secs(2000),
+        rest: |at| if at == 0 { Duration::from_secs(60) } else { Duration::ZERO },
+        takes: |_| ms(100),
+    }
+    .play();
+    let rare = outcome.longest_wait[0];
+    let greedy = outcome.longest_wait[1];
+    assert!(rare <= greedy, "rare waited {rare:?}, greedy {greedy:?}");
+    assert!(outcome.turns[0] >= 10);
+}
+
+#[test]
+fn one_session_alone_gets_every_turn() {
+    let outcome = Simulation {
+        members: 1,
+        slots: 4,
+        run: Duration::from_secs(10),
+        rest: |_| Duration::ZERO,
+        takes: |_| ms(100),
+    }
+    .play();
+    assert_eq!(outcome.turns[0], 101);
+}
+
+#[test]
+fn a_session_that_joins_late_neither_starves_others_nor_waits_for_what_it_missed() {
+    let now = Instant::now();
+    let mut core = Core::new(CoreConfig::default());
+    let backend = core.add_backend(1);
+    let old = core.join(backend).unwrap();
+    let mut time = now;
+    for _ in 0..1000 {
+        core.want(old, time);
+        assert_eq!(drain(&mut core, time), [Event::Grant(old)]);
+        time += ms(100);
+        core.rest(old, time);
+    }
+    let new = core.join(backend).unwrap();
+    let mut turns = HashMap::from([(old, 0_u32), (new, 0)]);
+    core.want(old, time);
+    core.want(new, time);
+    for _ in 0..100 {
+        for event in drain(&mut core, time) {
+            let Event::Grant(member) = event else { continue };
+            *turns.get_mut(&member).unwrap() += 1;
+            time += ms(100);
+            core.rest(member, time);
+            core.want(member, time);
+        }
+    }
+    assert!(turns[&old].abs_diff(turns[&new]) <= 1, "{turns:?}");
+}
+
+#[test]
+fn leaving_frees_the_slot_at_once() {
+    let now = Instant::now();
+    let mut core = Core::new(CoreConfig::default());
+    let backend = core.add_backend(1);
+    let [first, second] = [(); 2].map(|()| core.join(backend).unwrap());
+    core.want(first, now);
+    core.want(second, now);
+    assert_eq!(drain(&mut core, now), [Event::Grant(first)]);
+    core.leave(first, now);
+    assert_eq!(drain(&mut core, now), [Event::Grant(second)]);
+    assert_eq!(core.members(), 1);
+}
+
+#[test]
+fn who_left_while_waiting_or_before_hearing_of_its_grant_gets_no_turn() {
+    let now = Instant::now();
+    let mut core = Core::new(CoreConfig::default());
+    let backend = core.add_backend(1);
+    let [first, second, third] = [(); 3].map(|()| core.join(backend).unwrap());
+    core.want(first, now);
+    core.want(second, now);
+    core.want(third, now);
+    core.leave(second, now);
+    core.leave(first, now);
+    assert_eq!(drain(&mut core, now), [Event::Grant(third)]);
+}
+
+#[test]
+fn a_session_is_told_once_when_its_turn_is_near() {
+    let start = Instant::now();
+    let mut core = Core::new(CoreConfig { near: ms(150), ..CoreConfig::default() });
+    let backend = core.add_backend(1);
+    let [first, second, third] = [(); 3].map(|()| core.join(backend).unwrap());
+    core.want(first, start);
+    drain(&mut core, start);
+    assert_eq!(core.next_timeout(), None, "nothing is known of how long a turn takes");
+    core.rest(first, start + ms(1000));
+
+    let begin = start + ms(1000);
+    core.want(second, begin);
+    core.want(first, begin);
+    core.want(third, begin);
+    assert_eq!(drain(&mut core, begin), [Event::Grant(second)]);
+    assert_eq!(core.next_timeout(), Some(begin + ms(850)));
+    assert_eq!(drain(&mut core, begin + ms(849)), []);
+    assert_eq!(drain(&mut core, begin + ms(850)), [Event::Near(third)]);
+    assert_eq!(drain(&mut core, begin + ms(900)), []);
+    assert_eq!(core.next_timeout(), None, "one slot, one session to tell");
+    core.rest(second, begin + ms(1000));
+    assert_eq!(drain(&mut core, begin + ms(1000)), [Event::Grant(third)]);
+}
+
+#[test]
+fn backends_do_not_share_slots() {
+    let now = Instant::now();
+    let mut core = Core::new(CoreConfig::default());
+    let [a, b] = [(); 2].map(|()| core.add_backend(1));
+    let [first, second] = [a, b].map(|backend| core.join(backend).unwrap());
+    core.want(first, now);
+    core.want(second, now);
+    assert_eq!(drain(&mut core, now), [Event::Grant(first), Event::Grant(second)]);
+}
+
+#[test]
+fn more_slots_are_used_at_once_and_fewer_as_turns_end() {
+    let now = Instant::now();
+    let mut core = Core::new(CoreConfig::default());
+    let backend = core.add_backend(1);
+    let members = [(); 3].map(|()| core.join(backend).unwrap());
+    members.iter().for_each(|member| core.want(*member, now));
+    assert_eq!(drain(&mut core, now).len(), 1);
+    core.set_slots(backend, 2, now);
+    assert_eq!(drain(&mut core, now).len(), 1);
+    core.set_slots(backend, 1, now);
+    core.rest(members[0], now);
+    assert!(!drain(&mut core, now).contains(&Event::Grant(members[2])));
+    core.rest(members[1], now);
+    assert_eq!(drain(&mut core, now), [Event::Grant(members[2])]);
+}
+
+#[test]
+fn the_number_of_members_is_bounded() {
+    let mut core = Core::new(CoreConfig { max_members: 2, ..CoreConfig::default() });
+    let backend = core.add_backend(1);
+    let first = core.join(backend).unwrap();
+    core.join(backend).unwrap();
+    assert!(core.join(backend).is_none());
+    core.leave(first, Instant::now());
+    assert!(core.join(backend).is_some());
+}
+
+#[test]
+fn a_backend_with_members_is_kept() {
+    let mut core = Core::new(CoreConfig::default());
+    let backend = core.add_backend(1);
+    let member = core.join(backend).unwrap();
+    assert!(!core.remove_backend(backend));
+    core.leave(member, Instant::now());
+    assert!(core.remove_backend(backend));
+    assert!(core.join(backend).is_none());
+}

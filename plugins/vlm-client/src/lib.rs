@@ -1,0 +1,28 @@
+//! Asks OpenAI-compatible VLM servers, and decides who is asked next.
+//!
+//! - [`Client`] sends one question to an [`Endpoint`] and gives its answer as it is written.
+//! - [`Dispatcher`] shares the slots of such servers fairly among many sessions.
+//!
+//! Nothing in here knows GStreamer, sessions of a web server, or pictures: a question carries a
+//! picture that somebody else has encoded.
+
+mod answer;
+mod client;
+mod dispatch;
+mod endpoint;
+mod error;
+mod key;
+mod models;
+mod wire;
+
+pub use answer::{AnswerEvent, AnswerStream, Summary};
+pub use client::Client;
+pub use dispatch::{
+    Dispatcher, DispatcherConfig, Full, Member, Turn,
+    core::{BackendId, Core, CoreConfig, Event, MemberId},
+};
+pub use endpoint::{BadEndpoint, Endpoint};
+pub use error::Error;
+pub use key::ApiKey;
+pub use models::{Model, choose_model, looks_like_vision};
+pub use wire::{ChatRequest, Picture, Usage};

@@ -1,0 +1,275 @@
+//! What goes over the wire: the part of the OpenAI chat-completions API that we send and read.
+//! Reading is lenient: servers differ, and a field we do not know must not fail an answer.
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap, ser::SerializeSeq};
+
+/// An encoded picture, ready to be sent.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Picture {
+    data_url: String,
+}
+
+impl Picture {
+    /// A picture from the bytes of a JPEG file.
+    pub fn jpeg(bytes: &[u8]) -> Self {
+        let prefix = "data:image/jpeg;base64,";
+        let mut data_url = String::with_capacity(prefix.len() + bytes.len().div_ceil(3) * 4);
+        data_url.push_str(prefix);
+        BASE64_STANDARD.encode_string(bytes, &mut data_url);
+        Self { data_url }
+    }
+
+    /// Its size as it is sent, in bytes.
+    pub fn wire_size(&self) -> usize {
+        self.data_url.len()
+    }
+}
+
+impl std::fmt::Debug for Picture {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Picture({} bytes)", self.data_url.len())
+    }
+}
+
+/// One question, as `POST /chat/completions` takes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChatRequest {
+    /// The model's id, as the server lists it.
+    pub model: String,
+    /// What to ask about the pictures.
+    pub prompt: String,
+    /// Who the model is told to be; empty = no system message.
+    pub system_prompt: String,
+    /// The pictures, oldest first.
+    pub pictures: Vec<Picture>,
+    /// The most tokens an answer may have.
+    pub max_tokens: u32,
+    /// Sampling temperature; `None` = the server's default.
+    pub temperature: Option<f64>,
+    /// Whether the answer is wanted token by token.
+    pub stream: bool,
+    /// An opaque name of the asker, the same for all questions about one video. It is random and
+    /// says nothing of the person. Empty = not sent.
+    pub user: String,
+}
+
+impl Serialize for ChatRequest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("model", &self.model)?;
+        map.serialize_entry("messages", &Messages(self))?;
+        map.serialize_entry("max_tokens", &self.max_tokens)?;
+        if let Some(temperature) = self.temperature {
+            map.serialize_entry("temperature", &temperature)?;
+        }
+        map.serialize_entry("stream", &self.stream)?;
+        if self.stream {
+            map.serialize_entry("stream_options", &StreamOptions { include_usage: true })?;
+        }
+        if !self.user.is_empty() {
+            map.serialize_entry("user", &self.user)?;
+        }
+        map.end()
+    }
+}
+
+#[derive(Serialize)]
+struct StreamOptions {
+    include_usage: bool,
+}
+
+struct Messages<'a>(&'a ChatRequest);
+
+impl Serialize for Messages<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut messages = serializer.serialize_seq(None)?;
+        if !self.0.system_prompt.is_empty() {
+            messages.serialize_element(&Message {
+                role: "system",
+                content: Content::Text(&self.0.system_prompt),
+            })?;
+        }
+        let mut parts = vec![Part::Text { text: &self.0.prompt }];
+        parts.extend(
+            self.0
+                .pictures
+                .iter()
+                .map(|picture| Part::ImageUrl { image_url: ImageUrl { url: &picture.data_url } }),
+        );
+        messages.serialize_element(&Message { role: "user", content: Content::Parts(parts) })?;
+        messages.end()
+    }
+}
+
+#[derive(Serialize)]
+struct Message<'a> {
+    role: &'static str,
+    content: Content<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Content<'a> {
+    Text(&'a str),
+    Parts(Vec<Part<'a>>),
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Part<'a> {
+    Text { text: &'a str },
+    ImageUrl { image_url: ImageUrl<'a> },
+}
+
+#[derive(Serialize)]
+struct ImageUrl<'a> {
+    url: &'a str,
+}
+
+/// How many tokens a question and its answer took, by the server's own count.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+pub struct Usage {
+    /// Tokens of the question, its pictures among them.
+    #[serde(default)]
+    pub prompt_tokens: u64,
+    /// Tokens of the answer.
+    #[serde(default)]
+    pub completion_tokens: u64,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct StreamChunk {
+    #[serde(default)]
+    pub(crate) choices: Vec<StreamChoice>,
+    #[serde(default)]
+    pub(crate) usage: Option<Usage>,
+    #[serde(default)]
+    pub(crate) model: Option<String>,
+    #[serde(default)]
+    pub(crate) error: Option<serde_json::Value>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct StreamChoice {
+    #[serde(default)]
+    pub(crate) delta: Option<Delta>,
+    #[serde(default)]
+    pub(crate) finish_reason: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Delta {
+    #[serde(default)]
+    pub(crate) content: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct WholeAnswer {
+    pub(crate) choices: Vec<WholeChoice>,
+    #[serde(default)]
+    pub(crate) usage: Option<Usage>,
+    #[serde(default)]
+    pub(crate) model: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct WholeChoice {
+    pub(crate) message: Delta,
+    #[serde(default)]
+    pub(crate) finish_reason: Option<String>,
+}
+
+/// What an error body says, whichever of the shapes in use it has.
+pub(crate) fn error_text(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    let said = serde_json::from_str::<serde_json::Value>(&text)
+        .ok()
+        .and_then(|value| error_message(&value))
+        .unwrap_or_else(|| text.into_owned());
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    match said.char_indices().nth(300) {
+        Some((end, _)) => format!("{}…", &said[..end]),
+        None if said.is_empty() => "no reason given".to_owned(),
+        None => said,
+    }
+}
+
+pub(crate) fn error_message(value: &serde_json::Value) -> Option<String> {
+    let error = value.get("error").unwrap_or(value);
+    [Some(error), error.get("message"), error.get("detail"), error.get("object")]
+        .into_iter()
+        .flatten()
+        .find_map(|text| text.as_str().map(str::to_owned))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn question() -> ChatRequest {
+        ChatRequest {
+            model: "m".into(),
+            prompt: "What is it?".into(),
+            system_prompt: String::new(),
+            pictures: vec![Picture::jpeg(&[1, 2, 3])],
+            max_tokens: 7,
+            temperature: None,
+            stream: true,
+            user: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_streamed_question_asks_for_usage() {
+        assert_eq!(
+            serde_json::to_value(question()).unwrap(),
+            serde_json::json!({
+                "model": "m",
+                "messages": [{"role": "user", "content": [
+                    {"type": "text", "text": "What is it?"},
+                    {"type": "image_url", "image_url": {"url": "data:image/jpeg;base64,AQID"}},
+                ]}],
+                "max_tokens": 7,
+                "stream": true,
+                "stream_options": {"include_usage": true},
+            })
+        );
+    }
+
+    #[test]
+    fn what_is_unset_is_not_sent_and_what_is_set_is() {
+        let request = ChatRequest {
+            system_prompt: "Be brief.".into(),
+            temperature: Some(0.5),
+            stream: false,
+            user: "u1".into(),
+            ..question()
+        };
+        let value = serde_json::to_value(request).unwrap();
+        assert_eq!(value["messages"][0]["role"], "system");
+        assert_eq!(value["messages"][0]["content"], "Be brief.");
+        assert_eq!(value["temperature"], 0.5);
+        assert_eq!(value["user"], "u1");
+        assert!(value.get("stream_options").is_none());
+    }
+
+    #[test]
+    fn errors_are_read_in_every_shape_in_use() {
+        for body in [
+            r#"{"error":{"message":"no such model"}}"#,
+            r#"{"error":"no such model"}"#,
+            r#"{"message":"no such model"}"#,
+            r#"{"detail":"no such model"}"#,
+            "no  such\nmodel",
+        ] {
+            assert_eq!(error_text(body.as_bytes()), "no such model", "{body}");
+        }
+        assert_eq!(error_text(b""), "no reason given");
+    }
+
+    #[test]
+    fn a_long_error_is_cut() {
+        assert!(error_text("ä".repeat(5000).as_bytes()).chars().count() <= 301);
+    }
+}

@@ -1,0 +1,291 @@
+//! The client against a server that says exactly what the test wants.
+
+use std::time::Duration;
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+};
+use vlm_client::{AnswerEvent, ApiKey, ChatRequest, Client, Endpoint, Error, Picture, Usage};
+
+const LONG: Duration = Duration::from_secs(20);
+
+/// Answers one connection with `reply`, then closes it. Gives what it was asked.
+async fn server(reply: String) -> (Endpoint, JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = Endpoint::new(
+        &format!("http://{}/v1", listener.local_addr().unwrap()),
+        ApiKey::new("sk-test-key"),
+    )
+    .unwrap();
+    let asked = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let asked = read_request(&mut stream).await;
+        stream.write_all(reply.as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        asked
+    });
+    (endpoint, asked)
+}
+
+async fn read_request(stream: &mut TcpStream) -> String {
+    let mut request = Vec::new();
+    loop {
+        let read = stream.read_buf(&mut request).await.unwrap();
+        let text = String::from_utf8_lossy(&request);
+        let complete = text.split_once("\r\n\r\n").is_some_and(|(head, body)| {
+            let length = head
+                .lines()
+                .find_map(|line| {
+                    line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok()
+                })
+                .unwrap_or(0);
+            body.len() >= length
+        });
+        if complete || read == 0 {
+            return text.into_owned();
+        }
+    }
+}
+
+fn response(status: &str, headers: &str, body: &str) -> String {
+    format!("HTTP/1.1 {status}\r\nconnection: close\r\n{headers}\r\n{body}")
+}
+
+fn sse(body: &str) -> String {
+    response("200 OK", "content-type: text/event-stream\r\n", body)
+}
+
+fn question() -> ChatRequest {
+    ChatRequest {
+        model: "some-model".into(),
+        prompt: "What is it?".into(),
+        system_prompt: String::new(),
+        pictures: vec![Picture::jpeg(b"jpeg")],
+        max_tokens: 10,
+        temperature: None,
+        stream: true,
+        user: String::new(),
+    }
+}
+
+async fn ask(endpoint: &Endpoint) -> Result<Vec<AnswerEvent>, Error> {
+    let mut answer = Client::new().unwrap().ask(endpoint, &question(), LONG).await?;
+    let mut events = Vec::new();
+    while let Some(event) = answer.next().await {
+        events.push(event?);
+    }
+    Ok(events)
+}
+
+async fn error_of(reply: String) -> Error {
+    let (endpoint, _) = server(reply).await;
+    ask(&endpoint).await.unwrap_err()
+}
+
+fn text(events: &[AnswerEvent]) -> String {
+    events
+        .iter()
+        .filter_map(|event| match event {
+            AnswerEvent::Text(text) => Some(text.as_str()),
+            AnswerEvent::Done(_) => None,
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn a_streamed_answer_comes_piece_by_piece_with_its_usage() {
+    let (endpoint, asked) = server(sse(
+        "data: {\"model\":\"m1\",\"choices\":[{\"delta\":{\"role\":\"assistant\"}}]}\n\n\
+         data: {\"choices\":[{\"delta\":{\"content\":\"A red\"}}]}\n\n\
+         : a comment\n\n\
+         data: {\"choices\":[{\"delta\":{\"content\":\" ball\"},\"finish_reason\":\"stop\"}]}\n\n\
+         data: {\"choices\":[],\"usage\":{\"prompt_tokens\":90,\"completion_tokens\":3}}\n\n\
+         data: [DONE]\n\n",
+    ))
+    .await;
+    let events = ask(&endpoint).await.unwrap();
+    assert_eq!(events[..2], [AnswerEvent::Text("A red".into()), AnswerEvent::Text(" ball".into())]);
+    let AnswerEvent::Done(summary) = &events[2] else { panic!("{events:?}") };
+    assert_eq!(summary.finish_reason, "stop");
+    assert_eq!(summary.usage, Some(Usage { prompt_tokens: 90, completion_tokens: 3 }));
+    assert_eq!(summary.model.as_deref(), Some("m1"));
+    let asked = asked.await.unwrap();
+    assert!(asked.starts_with("POST /v1/chat/completions HTTP/1.1"), "{asked}");
+    assert!(asked.contains("authorization: Bearer sk-test-key"), "{asked}");
+    assert!(asked.contains("\"include_usage\":true"), "{asked}");
+}
+
+#[tokio::test]
+async fn a_server_that_answers_with_the_whole_is_understood() {
+    let body = r#"{"choices":[{"message":{"role":"assistant","content":"A ball"},
+        "finish_reason":"length"}],"usage":{"prompt_tokens":1,"completion_tokens":2}}"#;
+    let (endpoint, _) =
+        server(response("200 OK", "content-type: application/json\r\n", body)).await;
+    let events = ask(&endpoint).await.unwrap();
+    assert_eq!(text(&events), "A ball");
+    assert!(matches!(&events[1], AnswerEvent::Done(s) if s.finish_reason == "length"));
+}
+
+#[tokio::test]
+async fn a_stream_without_done_is_complete_once_it_has_a_finish_reason() {
+    let (endpoint, _) = server(sse(
+        "data: {\"choices\":[{\"delta\":{\"content\":\"yes\"},\"finish_reason\":\"stop\"}]}\n\n",
+    ))
+    .await;
+    assert_eq!(text(&ask(&endpoint).await.unwrap()), "yes");
+}
+
+#[tokio::test]
+async fn a_stream_cut_in_the_middle_gives_its_text_and_then_an_error() {
+    let (endpoint, _) =
+        server(sse("data: {\"choices\":[{\"delta\":{\"content\":\"A re\"}}]}\n\n")).await;
+    let mut answer = Client::new().unwrap().ask(&endpoint, &question(), LONG).await.unwrap();
+    assert_eq!(answer.next().await, Some(Ok(AnswerEvent::Text("A re".into()))));
+    let error = answer.next().await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), "cut");
+    assert_eq!(answer.next().await, None);
+}
+
+#[tokio::test]
+async fn an_error_inside_a_stream_is_an_error() {
+    let error = error_of(sse("data: {\"error\":{\"message\":\"out of memory\"}}\n\n")).await;
+    assert_eq!(error.kind(), "cut");
+    assert!(error.to_string().contains("out of memory"), "{error}");
+}
+
+#[tokio::test]
+async fn garbage_is_a_protocol_error_that_shows_its_beginning() {
+    let error = error_of(response("200 OK", "content-type: text/html\r\n", "<html>hi")).await;
+    assert_eq!(error.kind(), "protocol");
+    assert!(error.to_string().contains("<html>hi"), "{error}");
+    let error = error_of(sse("data: {not json\n\n")).await;
+    assert_eq!(error.kind(), "protocol");
+    let error = error_of(response("200 OK", "", "{\"choices\":[]}")).await;
+    assert_eq!(error.kind(), "protocol");
+}
+
+#[tokio::test]
+async fn each_refusal_has_its_kind_and_the_servers_words() {
+    for (status, body, kind) in [
+        ("401 Unauthorized", r#"{"error":{"message":"bad key"}}"#, "unauthorized"),
+        ("403 Forbidden", r#"{"error":{"message":"bad key"}}"#, "unauthorized"),
+        ("404 Not Found", r#"{"error":{"message":"model some-model not found"}}"#, "model-unknown"),
+        ("400 Bad Request", r#"{"message":"The model x does not exist"}"#, "model-unknown"),
+        ("404 Not Found", "page not found", "no-api"),
+        ("400 Bad Request", r#"{"error":"no images please"}"#, "bad-request"),
+        ("413 Payload Too Large", "", "too-large"),
+        ("429 Too Many Requests", r#"{"error":{"message":"slow down"}}"#, "rate-limited"),
+        ("500 Internal Server Error", "boom", "server"),
+        ("503 Service Unavailable", "loading", "server"),
+        ("307 Temporary Redirect", "", "redirect"),
+    ] {
+        let error = error_of(response(status, "", body)).await;
+        assert_eq!(error.kind(), kind, "{status} {body}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn retry_after_is_read() {
+    let error = error_of(response("429 Too Many Requests", "retry-after: 7\r\n", "")).await;
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
+    let error = error_of(response("503 Service Unavailable", "retry-after: soon\r\n", "")).await;
+    assert_eq!(error.retry_after(), None);
+}
+
+#[tokio::test]
+async fn a_key_that_the_server_quotes_is_blotted_out() {
+    let error =
+        error_of(response("401 Unauthorized", "", r#"{"error":"bad key sk-test-key"}"#)).await;
+    assert!(!format!("{error} {error:?}").contains("sk-test-key"), "{error:?}");
+}
+
+#[tokio::test]
+async fn nobody_listening_is_told_apart_from_other_failures() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}/v1", listener.local_addr().unwrap());
+    drop(listener);
+    let endpoint = Endpoint::new(&base, None).unwrap();
+    assert_eq!(ask(&endpoint).await.unwrap_err(), Error::Refused { base });
+}
+
+#[tokio::test]
+async fn plain_http_where_tls_was_expected_is_a_tls_error() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("https://{}/v1", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.read(&mut [0; 16]).await.unwrap();
+        stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+        stream.read(&mut [0; 4096]).await
+    });
+    let endpoint = Endpoint::new(&base, None).unwrap();
+    let error = ask(&endpoint).await.unwrap_err();
+    assert_eq!(error.kind(), "tls", "{error}");
+}
+
+#[tokio::test]
+async fn a_server_that_falls_silent_times_out() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}/v1", listener.local_addr().unwrap());
+    let held = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        read_request(&mut stream).await;
+        let begun = sse("data: {\"choices\":[{\"delta\":{\"content\":\"A\"}}]}\n\n");
+        stream.write_all(begun.as_bytes()).await.unwrap();
+        // Hold the connection until the client hangs up.
+        stream.read(&mut [0; 16]).await
+    });
+    let endpoint = Endpoint::new(&base, None).unwrap();
+    let short = Duration::from_millis(200);
+    let mut answer = Client::new().unwrap().ask(&endpoint, &question(), short).await.unwrap();
+    assert_eq!(answer.next().await, Some(Ok(AnswerEvent::Text("A".into()))));
+    assert_eq!(answer.next().await, Some(Err(Error::Timeout { base, after: short })));
+    drop(answer);
+    held.await.unwrap().ok();
+}
+
+#[tokio::test]
+async fn dropping_an_answer_hangs_up_on_the_server() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}/v1", listener.local_addr().unwrap());
+    let hung_up = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        read_request(&mut stream).await;
+        let begun = sse("data: {\"choices\":[{\"delta\":{\"content\":\"A\"}}]}\n\n");
+        stream.write_all(begun.as_bytes()).await.unwrap();
+        matches!(stream.read(&mut [0; 16]).await, Ok(0) | Err(_))
+    });
+    let endpoint = Endpoint::new(&base, None).unwrap();
+    let mut answer = Client::new().unwrap().ask(&endpoint, &question(), LONG).await.unwrap();
+    answer.next().await;
+    drop(answer);
+    assert!(tokio::time::timeout(LONG, hung_up).await.unwrap().unwrap());
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let elsewhere = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let location = format!("location: http://{}/v1\r\n", elsewhere.local_addr().unwrap());
+    let error = error_of(response("302 Found", &location, "")).await;
+    assert_eq!(error.kind(), "redirect");
+    let touched = tokio::time::timeout(Duration::from_millis(50), elsewhere.accept()).await;
+    assert!(touched.is_err(), "the picture went to another server");
+}
+
+#[tokio::test]
+async fn models_are_listed_with_what_they_can() {
+    let (endpoint, asked) = server(response(
+        "200 OK",
+        "content-type: application/json\r\n",
+        r#"{"object":"list","data":[{"id":"llama3"},{"id":"qwen2.5vl:3b"}]}"#,
+    ))
+    .await;
+    let models = Client::new().unwrap().models(&endpoint, LONG).await.unwrap();
+    assert_eq!(
+        models.iter().map(|m| (m.id.as_str(), m.vision)).collect::<Vec<_>>(),
+        [("llama3", false), ("qwen2.5vl:3b", true)]
+    );
+    assert!(asked.await.unwrap().starts_with("GET /v1/models "));
+}
