@@ -179,21 +179,25 @@ fn unreachable_server(endpoint: &Endpoint, error: &reqwest::Error) -> Error {
     let base = endpoint.base().to_owned();
     let mut cause: Option<&dyn std::error::Error> = Some(error);
     while let Some(this) = cause {
-        if let Some(io) = this.downcast_ref::<std::io::Error>() {
-            if io.kind() == std::io::ErrorKind::ConnectionRefused {
-                return Error::Refused { base };
-            }
-            // TLS errors travel inside an I/O error, which does not list them as its source.
-            if io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
-                return Error::Tls { base, reason: io.to_string() };
-            }
+        let io = this.downcast_ref::<std::io::Error>();
+        if io.is_some_and(|io| io.kind() == std::io::ErrorKind::ConnectionRefused) {
+            return Error::Refused { base };
         }
-        if this.is::<rustls::Error>() {
+        if is_tls(this) {
             return Error::Tls { base, reason: this.to_string() };
         }
         cause = this.source();
     }
     Error::Network { base, reason: reason(error) }
+}
+
+/// TLS errors travel inside I/O errors, which do not list them as their source.
+fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.is::<rustls::Error>()
+        || error
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref)
+            .is_some_and(|inner| is_tls(inner))
 }
 
 /// The innermost cause: the outer ones repeat the URL and say "error sending request".

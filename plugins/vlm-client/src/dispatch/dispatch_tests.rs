@@ -11,7 +11,7 @@ fn endpoint(name: &str) -> Endpoint {
 
 fn dispatcher(slots: usize) -> Dispatcher {
     let config = DispatcherConfig { default_slots: slots, ..DispatcherConfig::default() };
-    Dispatcher::new(config, Handle::current())
+    Dispatcher::new(config, Client::new().unwrap(), &Handle::current())
 }
 
 fn no_near() {}
@@ -62,7 +62,7 @@ async fn a_session_that_is_cancelled_in_the_middle_of_its_turn_frees_the_slot() 
     });
     tokio::task::yield_now().await;
     asking.abort();
-    timeout(Duration::from_secs(1), second.turn(no_near)).await.unwrap();
+    let _turn = timeout(Duration::from_secs(1), second.turn(no_near)).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -79,7 +79,7 @@ async fn a_waiting_session_hears_that_its_turn_is_near() {
     let (told, near) = tokio::sync::oneshot::channel();
     let waiting = tokio::spawn(async move {
         let mut told = Some(told);
-        let _turn = second.turn(|| drop(told.take().unwrap().send(()))).await;
+        let _turn = second.turn(|| told.take().unwrap().send(()).unwrap()).await;
     });
     near.await.unwrap();
     let after = began.elapsed();
@@ -104,7 +104,7 @@ async fn a_full_dispatcher_says_so() {
         core: CoreConfig { max_members: 1, ..CoreConfig::default() },
         ..DispatcherConfig::default()
     };
-    let dispatcher = Dispatcher::new(config, Handle::current());
+    let dispatcher = Dispatcher::new(config, Client::new().unwrap(), &Handle::current());
     let _member = dispatcher.join(&endpoint("a")).unwrap();
     assert_eq!(dispatcher.join(&endpoint("b")).unwrap_err(), Full { members: 1 });
 }

@@ -18,7 +18,7 @@ use std::{
 use tokio::{runtime::Handle, sync::Notify, task::AbortHandle, time::sleep_until};
 
 use self::core::{BackendId, Core, CoreConfig, Event, MemberId};
-use crate::Endpoint;
+use crate::{Client, Endpoint};
 
 /// How a [`Dispatcher`] is set up.
 #[derive(Debug, Clone, Copy)]
@@ -60,6 +60,7 @@ struct Shared {
     state: Mutex<State>,
     /// Woken when the core's next time-out may have changed.
     timer: Notify,
+    client: Client,
     runtime: Handle,
 }
 
@@ -97,8 +98,8 @@ impl Drop for TimerGuard {
 }
 
 impl Dispatcher {
-    /// A dispatcher whose timer runs on `runtime`.
-    pub fn new(config: DispatcherConfig, runtime: Handle) -> Self {
+    /// A dispatcher whose sessions ask through `client`, on `runtime`.
+    pub fn new(config: DispatcherConfig, client: Client, runtime: &Handle) -> Self {
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
                 core: Core::new(config.core),
@@ -107,10 +108,16 @@ impl Dispatcher {
                 default_slots: config.default_slots,
             }),
             timer: Notify::new(),
+            client,
             runtime: runtime.clone(),
         });
         let timer = runtime.spawn(run_timer(Arc::clone(&shared))).abort_handle();
         Self { shared, _timer: Arc::new(TimerGuard(timer)) }
+    }
+
+    /// The client that this dispatcher's users should ask with.
+    pub fn client(&self) -> &Client {
+        &self.shared.client
     }
 
     /// The runtime that this dispatcher's users should ask on.
