@@ -4,9 +4,9 @@ use crate::ApiKey;
 
 /// Where a VLM server is reached, together with the key that belongs to it.
 ///
-/// The key can not be taken out or moved to another address: whoever wants to ask another server
-/// makes another endpoint, with that server's key.
-#[derive(Clone, Debug)]
+/// A request takes its address and its key from one endpoint, so that a key is only ever sent to
+/// the server it was given for.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
     base: Url,
     key: Option<ApiKey>,
@@ -79,7 +79,8 @@ impl Endpoint {
         format!("{}/{path}", self.base())
     }
 
-    pub(crate) fn key(&self) -> Option<&ApiKey> {
+    /// The key, for setting up another client of the same server. It stays unreadable.
+    pub fn key(&self) -> Option<&ApiKey> {
         self.key.as_ref()
     }
 

@@ -1,7 +1,7 @@
 use secrecy::{ExposeSecret, SecretString};
 
-/// A key of a VLM server. It has no way to be printed, serialised or compared, and its memory is
-/// wiped when it is dropped.
+/// A key of a VLM server. It has no way to be printed or serialised, and its memory is wiped when
+/// it is dropped.
 ///
 /// A key only leaves the process inside a request to the [`Endpoint`](crate::Endpoint) that it
 /// was given with.
@@ -20,6 +20,14 @@ impl ApiKey {
         self.0.expose_secret()
     }
 }
+
+impl PartialEq for ApiKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.expose() == other.expose()
+    }
+}
+
+impl Eq for ApiKey {}
 
 impl std::fmt::Debug for ApiKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

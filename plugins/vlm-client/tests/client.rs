@@ -216,7 +216,7 @@ async fn plain_http_where_tls_was_expected_is_a_tls_error() {
     let base = format!("https://{}/v1", listener.local_addr().unwrap());
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
-        stream.read(&mut [0; 16]).await.unwrap();
+        assert!(stream.read(&mut [0; 16]).await.unwrap() > 0);
         stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
         stream.read(&mut [0; 4096]).await
     });

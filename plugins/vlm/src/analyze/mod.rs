@@ -1,0 +1,49 @@
+//! SECTION:element-vlmanalyze
+//!
+//! `vlmanalyze` shows frames of a running video to a Vision Language Model (VLM) behind any
+//! OpenAI-compatible server (vLLM, Ollama, SGLang, llama.cpp, NIM, cloud) and gives its answers as
+//! messages on the bus and as metadata on buffers. Video passes through untouched and is never
+//! held up, unless `busy=wait` asks for it.
+//!
+//! The element posts `vlm-answer` messages while an answer is being written and once it is
+//! complete, and `vlm-error` messages when a question fails; a failing VLM never stops the
+//! pipeline. Their fields are those of [`Answer`](crate::messages::Answer) and
+//! [`AnswerError`](crate::messages::AnswerError). Every buffer carries the newest complete answer
+//! as a `GstVlmAnswerMeta`.
+//!
+//! ## Example
+//!
+//! ```console
+//! gst-launch-1.0 -m v4l2src ! videoconvert ! vlmanalyze prompt="What is on the desk?" ! \
+//!     autovideosink
+//! ```
+
+mod asker;
+mod backoff;
+mod imp;
+mod inbox;
+mod properties;
+mod sampler;
+mod settings;
+mod shared;
+
+use gst::{glib, prelude::*, subclass::prelude::*};
+pub use settings::Busy;
+use vlm_client::Endpoint;
+
+glib::wrapper! {
+    /// The element `vlmanalyze`.
+    pub struct VlmAnalyze(ObjectSubclass<imp::VlmAnalyze>) @extends gst::Element, gst::Object;
+}
+
+impl VlmAnalyze {
+    /// Changes the server and its key in one step, so that no question is asked of the one with
+    /// the key of the other. The properties `api-base` and `api-key` do it in two.
+    pub fn set_endpoint(&self, endpoint: &Endpoint) {
+        self.imp().set_endpoint(endpoint);
+    }
+}
+
+pub(crate) fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
+    gst::Element::register(Some(plugin), "vlmanalyze", gst::Rank::NONE, VlmAnalyze::static_type())
+}

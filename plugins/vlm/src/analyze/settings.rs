@@ -1,0 +1,134 @@
+use std::time::Duration;
+
+use gst::glib;
+use vlm_client::{ApiKey, BadEndpoint, Endpoint};
+
+use super::sampler::Rule;
+use crate::jpeg::JpegOptions;
+
+pub(crate) const DEFAULT_API_BASE: &str = "http://localhost:11434/v1";
+pub(crate) const DEFAULT_PROMPT: &str = "Describe what you see in this image in one sentence.";
+pub(crate) const DEFAULT_MAX_TOKENS: u32 = 512;
+/// Stands for the server's own default, which no value of the range can.
+pub(crate) const DEFAULT_TEMPERATURE: f64 = -1.0;
+pub(crate) const DEFAULT_INTERVAL: Duration = Duration::from_secs(1);
+pub(crate) const DEFAULT_EVERY_N_FRAMES: u32 = 0;
+pub(crate) const DEFAULT_MAX_AGE: Duration = Duration::ZERO;
+pub(crate) const DEFAULT_MAX_SIZE: u32 = 768;
+pub(crate) const DEFAULT_JPEG_QUALITY: u32 = 80;
+pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What happens to samples while the VLM is busy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstVlmBusy")]
+#[repr(i32)]
+pub enum Busy {
+    /// Never wait; the newest sample takes the place of the one before.
+    #[default]
+    #[enum_value(name = "Latest: never hold the stream; the newest sample wins", nick = "latest")]
+    Latest = 0,
+    /// Hold the stream until the sample is answered, so that every sample is asked about.
+    #[enum_value(name = "Wait: hold the stream so that every sample is answered", nick = "wait")]
+    Wait = 1,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) api_base: String,
+    pub(crate) api_key: Option<ApiKey>,
+    pub(crate) model: String,
+    pub(crate) prompt: String,
+    pub(crate) system_prompt: String,
+    pub(crate) max_tokens: u32,
+    pub(crate) temperature: f64,
+    pub(crate) interval: Duration,
+    pub(crate) every_n_frames: u32,
+    pub(crate) on_demand: bool,
+    pub(crate) busy: Busy,
+    pub(crate) max_age: Duration,
+    pub(crate) max_size: u32,
+    pub(crate) jpeg_quality: u32,
+    pub(crate) timeout: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let env = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        Self {
+            api_base: env("VLM_API_BASE").unwrap_or_else(|| DEFAULT_API_BASE.into()),
+            api_key: env("VLM_API_KEY").as_deref().and_then(ApiKey::new),
+            model: env("VLM_MODEL").unwrap_or_default(),
+            prompt: DEFAULT_PROMPT.into(),
+            system_prompt: String::new(),
+            max_tokens: DEFAULT_MAX_TOKENS,
+            temperature: DEFAULT_TEMPERATURE,
+            interval: DEFAULT_INTERVAL,
+            every_n_frames: DEFAULT_EVERY_N_FRAMES,
+            on_demand: false,
+            busy: Busy::default(),
+            max_age: DEFAULT_MAX_AGE,
+            max_size: DEFAULT_MAX_SIZE,
+            jpeg_quality: DEFAULT_JPEG_QUALITY,
+            timeout: DEFAULT_TIMEOUT,
+        }
+    }
+}
+
+impl Settings {
+    pub(crate) fn endpoint(&self) -> Result<Endpoint, BadEndpoint> {
+        Endpoint::new(&self.api_base, self.api_key.clone())
+    }
+
+    /// Changes the server and its key; false if both are as they were.
+    pub(crate) fn set_endpoint(&mut self, endpoint: &Endpoint) -> bool {
+        if self.endpoint().is_ok_and(|own| own == *endpoint) {
+            return false;
+        }
+        self.api_base = endpoint.base().to_owned();
+        self.api_key = endpoint.key().cloned();
+        true
+    }
+
+    /// Changes the server. The key belongs to the server it was given for, so it goes.
+    pub(crate) fn set_api_base(&mut self, api_base: String) {
+        let base = |text: &str| Endpoint::new(text, None).map(|e| e.base().to_owned());
+        if base(&api_base).ok() != base(&self.api_base).ok() {
+            self.api_key = None;
+        }
+        self.api_base = api_base;
+    }
+
+    pub(crate) fn rule(&self) -> Rule {
+        match self.every_n_frames {
+            0 => Rule::Every(self.interval),
+            n => Rule::EveryNth(n),
+        }
+    }
+
+    pub(crate) fn jpeg(&self) -> JpegOptions {
+        let quality = u8::try_from(self.jpeg_quality).unwrap_or(100).clamp(1, 100);
+        JpegOptions { max_size: self.max_size, quality }
+    }
+
+    pub(crate) fn max_age(&self) -> Option<Duration> {
+        (!self.max_age.is_zero()).then_some(self.max_age)
+    }
+
+    pub(crate) fn temperature(&self) -> Option<f64> {
+        (self.temperature >= 0.0).then_some(self.temperature)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_does_not_follow_to_another_server() {
+        let mut settings = Settings { api_key: ApiKey::new("sk-1"), ..Settings::default() };
+        settings.set_api_base(format!("{}/", settings.api_base));
+        assert!(settings.api_key.is_some(), "it is the same server");
+        settings.set_api_base("http://elsewhere.invalid/v1".into());
+        assert!(settings.api_key.is_none());
+    }
+}

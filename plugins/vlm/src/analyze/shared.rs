@@ -1,0 +1,156 @@
+//! What the element's threads share. Each mutex is a leaf: while one is held no other is locked,
+//! and nothing is posted, emitted or called.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use gst::glib;
+use tokio::sync::watch;
+
+use super::settings::Settings;
+use crate::messages::Answer;
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    settings: Mutex<Settings>,
+    counters: Mutex<Counters>,
+    latest: Mutex<Latest>,
+    /// A server's base address, and the model chosen there when the user named none.
+    chosen: Mutex<Option<(String, String)>>,
+    /// Counts changes that make an answer in flight worthless.
+    question: watch::Sender<u64>,
+    /// Counts changes of when to ask.
+    schedule: watch::Sender<u64>,
+    /// Names the asker to the VLM server; says nothing of anybody.
+    pub(crate) user: String,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Counters {
+    pub(crate) frames: u64,
+    pub(crate) samples: u64,
+    pub(crate) questions: u64,
+    pub(crate) answers: u64,
+    pub(crate) errors: u64,
+    pub(crate) cancelled: u64,
+    pub(crate) latency_ms_sum: u64,
+    pub(crate) latency_ms_last: u64,
+    pub(crate) age_ms_last: u64,
+    pub(crate) tokens_in: u64,
+    pub(crate) tokens_out: u64,
+}
+
+#[derive(Debug, Default)]
+struct Latest {
+    answer: Option<Arc<gst::Structure>>,
+    text: Option<String>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self {
+            settings: Mutex::default(),
+            counters: Mutex::default(),
+            latest: Mutex::default(),
+            chosen: Mutex::default(),
+            question: watch::Sender::new(0),
+            schedule: watch::Sender::new(0),
+            user: glib::uuid_string_random().into(),
+        }
+    }
+}
+
+impl Shared {
+    pub(crate) fn settings(&self) -> Settings {
+        lock(&self.settings).clone()
+    }
+
+    pub(crate) fn with_settings<T>(&self, read: impl FnOnce(&Settings) -> T) -> T {
+        read(&lock(&self.settings))
+    }
+
+    /// Changes a setting without telling anybody; see [`Self::question_changed`] and
+    /// [`Self::schedule_changed`].
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Settings) -> T) -> T {
+        change(&mut lock(&self.settings))
+    }
+
+    pub(crate) fn question_changed(&self) {
+        self.question.send_modify(|changes| *changes += 1);
+    }
+
+    pub(crate) fn schedule_changed(&self) {
+        self.schedule.send_modify(|changes| *changes += 1);
+    }
+
+    pub(crate) fn question_changes(&self) -> watch::Receiver<u64> {
+        self.question.subscribe()
+    }
+
+    pub(crate) fn schedule_changes(&self) -> watch::Receiver<u64> {
+        self.schedule.subscribe()
+    }
+
+    pub(crate) fn count(&self, count: impl FnOnce(&mut Counters)) {
+        count(&mut lock(&self.counters));
+    }
+
+    pub(crate) fn counters(&self) -> Counters {
+        *lock(&self.counters)
+    }
+
+    pub(crate) fn set_latest(&self, answer: &Answer) {
+        let structure = Arc::new(answer.to_structure());
+        let mut latest = lock(&self.latest);
+        latest.answer = Some(structure);
+        latest.text = Some(answer.text.clone());
+    }
+
+    pub(crate) fn latest_answer(&self) -> Option<Arc<gst::Structure>> {
+        lock(&self.latest).answer.clone()
+    }
+
+    pub(crate) fn last_text(&self) -> Option<String> {
+        lock(&self.latest).text.clone()
+    }
+
+    pub(crate) fn chosen_model(&self, base: &str) -> Option<String> {
+        lock(&self.chosen).as_ref().filter(|(of, _)| of == base).map(|(_, model)| model.clone())
+    }
+
+    pub(crate) fn choose_model(&self, base: &str, model: &str) {
+        *lock(&self.chosen) = Some((base.to_owned(), model.to_owned()));
+    }
+
+    pub(crate) fn forget_chosen_model(&self) {
+        *lock(&self.chosen) = None;
+    }
+
+    /// Forgets answers and counts, as a new start wants it.
+    pub(crate) fn reset(&self) {
+        *lock(&self.counters) = Counters::default();
+        *lock(&self.latest) = Latest::default();
+    }
+}
+
+impl Counters {
+    pub(crate) fn to_structure(self, replaced: u64) -> gst::Structure {
+        gst::Structure::builder("vlm-stats")
+            .field("frames", self.frames)
+            .field("samples", self.samples)
+            .field("samples-replaced", replaced)
+            .field("questions", self.questions)
+            .field("answers", self.answers)
+            .field("errors", self.errors)
+            .field("cancelled", self.cancelled)
+            .field("last-latency-ms", self.latency_ms_last)
+            .field("avg-latency-ms", self.latency_ms_sum.checked_div(self.answers).unwrap_or(0))
+            .field("last-age-ms", self.age_ms_last)
+            .field("tokens-in", self.tokens_in)
+            .field("tokens-out", self.tokens_out)
+            .build()
+    }
+}

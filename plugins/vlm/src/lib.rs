@@ -1,0 +1,46 @@
+//! The GStreamer plugin `vlm`: the element `vlmanalyze`, which asks a Vision Language Model (VLM)
+//! about a running video without ever holding the video up.
+//!
+//! As a plugin it is `libgstvlm.so`; as a Rust library it also gives applications typed
+//! [`messages`], the [`meta`] on buffers, and the [`context`] through which many elements share
+//! one dispatcher.
+
+pub mod analyze;
+pub mod context;
+mod jpeg;
+pub mod messages;
+pub mod meta;
+mod runtime;
+
+pub use analyze::VlmAnalyze;
+
+fn plugin_init(plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {
+    meta::register();
+    analyze::register(plugin)
+}
+
+/// Makes the plugin known to this process, for applications that link it instead of loading it.
+///
+/// # Errors
+/// When GStreamer refuses the registration.
+pub fn register_static() -> Result<(), gst::glib::BoolError> {
+    plugin::plugin_register_static()
+}
+
+#[allow(missing_docs, unreachable_pub, reason = "what the macro makes, GStreamer reads")]
+mod plugin {
+    use super::plugin_init;
+
+    gst::plugin_define!(
+        vlm,
+        env!("CARGO_PKG_DESCRIPTION"),
+        plugin_init,
+        concat!(env!("CARGO_PKG_VERSION"), "-", env!("COMMIT_ID")),
+        // GStreamer knows no name for a choice of licences; MIT is one of the two.
+        "MIT/X11",
+        env!("CARGO_PKG_NAME"),
+        env!("CARGO_PKG_NAME"),
+        env!("CARGO_PKG_REPOSITORY"),
+        env!("BUILD_REL_DATE")
+    );
+}

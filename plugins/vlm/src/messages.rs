@@ -1,0 +1,178 @@
+//! The element messages that `vlmanalyze` posts, as types. Times are in milliseconds.
+
+use gst::prelude::*;
+
+/// The name of an [`Answer`]'s structure.
+pub const ANSWER: &str = "vlm-answer";
+/// The name of an [`AnswerError`]'s structure.
+pub const ERROR: &str = "vlm-error";
+
+/// The `finish-reason` of an answer that a changed setting made worthless.
+pub const CANCELLED: &str = "cancelled";
+
+/// An answer, or its state so far. Posted for each batch of tokens, and once when it is complete.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// Counts the element's questions, from 1.
+    pub seq: u64,
+    /// The whole text so far.
+    pub text: String,
+    /// What the text has gained since the message before.
+    pub delta: String,
+    /// Whether the answer is complete.
+    pub done: bool,
+    /// The presentation timestamp of the frame asked about.
+    pub pts: Option<gst::ClockTime>,
+    /// Its running time.
+    pub running_time: Option<gst::ClockTime>,
+    /// The model that was asked.
+    pub model: String,
+    /// What was asked.
+    pub prompt: String,
+    /// From the capture of the frame to this message.
+    pub age_ms: u64,
+    /// From the request to the first token; `None` before it.
+    pub first_token_ms: Option<u64>,
+    /// From the request to this message.
+    pub latency_ms: u64,
+    /// Tokens of the question, if the server counts them; only when done.
+    pub tokens_in: Option<u64>,
+    /// Tokens of the answer so far. When done this is the server's count if it gives one; else
+    /// the number of pieces that it sent.
+    pub tokens_out: u64,
+    /// Why the answer ended (`stop`, `length`, `cancelled`); empty until it is done.
+    pub finish_reason: String,
+}
+
+/// A question that got no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnswerError {
+    /// Counts the element's questions, from 1.
+    pub seq: u64,
+    /// One word: `refused`, `timeout`, `unauthorized`, ... (see `vlm_client::Error::kind`), or
+    /// `encode`.
+    pub kind: String,
+    /// What happened and what to do.
+    pub message: String,
+    /// When the element asks again, unless a setting changes before.
+    pub retry_in_ms: u64,
+}
+
+impl Answer {
+    /// The structure of the message on the bus.
+    pub fn to_structure(&self) -> gst::Structure {
+        gst::Structure::builder(ANSWER)
+            .field("seq", self.seq)
+            .field("text", &self.text)
+            .field("delta", &self.delta)
+            .field("done", self.done)
+            .field_if_some("pts", self.pts)
+            .field_if_some("running-time", self.running_time)
+            .field("model", &self.model)
+            .field("prompt", &self.prompt)
+            .field("age-ms", self.age_ms)
+            .field_if_some("first-token-ms", self.first_token_ms)
+            .field("latency-ms", self.latency_ms)
+            .field_if_some("tokens-in", self.tokens_in)
+            .field("tokens-out", self.tokens_out)
+            .field("finish-reason", &self.finish_reason)
+            .build()
+    }
+
+    /// Reads such a structure; `None` if it is another one.
+    pub fn from_structure(structure: &gst::StructureRef) -> Option<Self> {
+        if structure.name() != ANSWER {
+            return None;
+        }
+        Some(Self {
+            seq: structure.get("seq").ok()?,
+            text: structure.get("text").ok()?,
+            delta: structure.get("delta").ok()?,
+            done: structure.get("done").ok()?,
+            pts: structure.get_optional("pts").ok()?,
+            running_time: structure.get_optional("running-time").ok()?,
+            model: structure.get("model").ok()?,
+            prompt: structure.get("prompt").ok()?,
+            age_ms: structure.get("age-ms").ok()?,
+            first_token_ms: structure.get_optional("first-token-ms").ok()?,
+            latency_ms: structure.get("latency-ms").ok()?,
+            tokens_in: structure.get_optional("tokens-in").ok()?,
+            tokens_out: structure.get("tokens-out").ok()?,
+            finish_reason: structure.get("finish-reason").ok()?,
+        })
+    }
+
+    /// Reads a message from the bus; `None` if it is another one.
+    pub fn from_message(message: &gst::MessageRef) -> Option<Self> {
+        Self::from_structure(element_structure(message)?)
+    }
+}
+
+impl AnswerError {
+    /// The structure of the message on the bus.
+    pub fn to_structure(&self) -> gst::Structure {
+        gst::Structure::builder(ERROR)
+            .field("seq", self.seq)
+            .field("kind", &self.kind)
+            .field("message", &self.message)
+            .field("retry-in-ms", self.retry_in_ms)
+            .build()
+    }
+
+    /// Reads a message from the bus; `None` if it is another one.
+    pub fn from_message(message: &gst::MessageRef) -> Option<Self> {
+        let structure = element_structure(message).filter(|s| s.name() == ERROR)?;
+        Some(Self {
+            seq: structure.get("seq").ok()?,
+            kind: structure.get("kind").ok()?,
+            message: structure.get("message").ok()?,
+            retry_in_ms: structure.get("retry-in-ms").ok()?,
+        })
+    }
+}
+
+fn element_structure(message: &gst::MessageRef) -> Option<&gst::StructureRef> {
+    match message.view() {
+        gst::MessageView::Element(element) => element.structure(),
+        _ => None,
+    }
+}
+
+pub(crate) fn post(element: &gst::Element, structure: gst::Structure) {
+    // An element without a bus has nobody to tell; that is not an error.
+    let _ = element.post_message(gst::message::Element::builder(structure).src(element).build());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_survives_the_bus() {
+        gst::init().unwrap();
+        let answer = Answer {
+            seq: 3,
+            text: "a red ball".into(),
+            delta: " ball".into(),
+            pts: Some(gst::ClockTime::from_seconds(7)),
+            first_token_ms: Some(12),
+            ..Answer::default()
+        };
+        let message = gst::message::Element::builder(answer.to_structure()).build();
+        assert_eq!(Answer::from_message(&message), Some(answer));
+        assert_eq!(AnswerError::from_message(&message), None);
+    }
+
+    #[test]
+    fn an_error_survives_the_bus() {
+        gst::init().unwrap();
+        let error = AnswerError {
+            seq: 3,
+            kind: "refused".into(),
+            message: "nobody there".into(),
+            retry_in_ms: 1000,
+        };
+        let message = gst::message::Element::builder(error.to_structure()).build();
+        assert_eq!(AnswerError::from_message(&message), Some(error));
+    }
+}

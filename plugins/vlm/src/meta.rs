@@ -1,0 +1,40 @@
+//! The newest complete answer as metadata on buffers: a `GstCustomMeta`, so that any language can
+//! read it, and without tags, so that converters, encoders and payloaders keep it.
+
+use gst::meta::CustomMeta;
+
+use crate::messages::Answer;
+
+/// The name under which the metadata is registered. Its structure has the fields of the
+/// `vlm-answer` message.
+pub const META: &str = "GstVlmAnswerMeta";
+
+/// Registers the metadata with GStreamer; the plugin does so when it is loaded.
+pub(crate) fn register() {
+    if !CustomMeta::is_registered(META) {
+        CustomMeta::register_simple(META);
+    }
+}
+
+/// Puts an answer on a buffer, in place of one that is there.
+pub(crate) fn attach(buffer: &mut gst::BufferRef, answer: &gst::StructureRef) {
+    let meta = if CustomMeta::from_buffer(buffer, META).is_ok() {
+        CustomMeta::from_mut_buffer(buffer, META)
+    } else {
+        CustomMeta::add(buffer, META)
+    };
+    if let Ok(mut meta) = meta {
+        let fields = meta.mut_structure();
+        for (name, value) in answer.iter() {
+            fields.set_value(name, value.clone());
+        }
+    }
+}
+
+/// The answer that a buffer carries.
+pub fn answer(buffer: &gst::BufferRef) -> Option<Answer> {
+    let meta = CustomMeta::from_buffer(buffer, META).ok()?;
+    let mut structure = meta.structure().to_owned();
+    structure.set_name(crate::messages::ANSWER);
+    Answer::from_structure(&structure)
+}
