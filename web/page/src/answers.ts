@@ -1,0 +1,79 @@
+import type { Metrics, ServerMessageOf } from "./protocol.ts";
+import { Signal } from "./signal.ts";
+
+export interface Answer {
+  seq: number;
+  text: string;
+  model: string;
+  /** Wall-clock time at which it was complete, in ms. */
+  at: number;
+  /** The VLM was stopped before it had said all. */
+  cancelled: boolean;
+  metrics: Metrics;
+}
+
+/**
+ * Puts an answer's deltas together. A slow client may miss some: what does not fit on the end of
+ * the text so far is ignored, and the complete answer puts it right.
+ */
+export class Assembler {
+  #seq: number | null = null;
+  #text = "";
+  #complete = false;
+
+  /** The text so far, or null if this delta changes nothing. */
+  delta({ seq, offset, delta }: ServerMessageOf<"answer_delta">): string | null {
+    if (seq !== this.#seq) {
+      if (offset !== 0) return null;
+      this.#begin(seq);
+    }
+    if (this.#complete || offset !== this.#text.length) return null;
+    this.#text += delta;
+    return this.#text;
+  }
+
+  /** The complete answer, or null if it is known already. */
+  complete(message: ServerMessageOf<"vlm_response">, at: number): Answer | null {
+    const { seq, text, metrics } = message;
+    if (seq === this.#seq && this.#complete) return null;
+    this.#begin(seq);
+    this.#text = text;
+    this.#complete = true;
+    const cancelled = metrics.finish_reason === "cancelled";
+    return { seq, text, model: message.model ?? "", at, cancelled, metrics };
+  }
+
+  /** Numbers start again with a new session or a new video, so none is known any more. */
+  reset(): void {
+    this.#seq = null;
+    this.#text = "";
+    this.#complete = false;
+  }
+
+  #begin(seq: number): void {
+    if (seq === this.#seq) return;
+    this.reset();
+    this.#seq = seq;
+  }
+}
+
+/** The newest answers, at most `most` of them. */
+export class History {
+  readonly added = new Signal<Answer>();
+  readonly #most: number;
+  #answers: Answer[] = [];
+
+  constructor(most = 50) {
+    this.#most = most;
+  }
+
+  /** Newest first. */
+  get answers(): readonly Answer[] {
+    return this.#answers;
+  }
+
+  add(answer: Answer): void {
+    this.#answers = [answer, ...this.#answers].slice(0, this.#most);
+    this.added.emit(answer);
+  }
+}

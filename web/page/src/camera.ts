@@ -1,0 +1,72 @@
+// The camera: which there are, opening one, and what went wrong in words.
+
+export interface CameraChoice {
+  /** "" = whichever, "facing:user", "facing:environment" or "device:ID". */
+  value: string;
+  label: string;
+}
+
+type Device = Pick<MediaDeviceInfo, "kind" | "deviceId" | "label">;
+
+/** `handheld`: a phone or tablet, whose cameras people know as front and back. */
+export function cameraChoices(devices: readonly Device[], handheld: boolean): CameraChoice[] {
+  const cameras = devices.filter((device) => device.kind === "videoinput");
+  const facing: CameraChoice[] = handheld
+    ? [
+        { value: "facing:environment", label: "Back camera" },
+        { value: "facing:user", label: "Front camera" },
+      ]
+    : [];
+  // Until the person has allowed the camera, browsers hide names and ids.
+  const known = cameras.filter((device) => device.deviceId !== "" && device.label !== "");
+  const named = known.map(({ deviceId, label }) => ({ value: `device:${deviceId}`, label }));
+  if (facing.length > 0) return [...facing, ...named];
+  return named.length > 0 ? named : [{ value: "", label: "Default camera" }];
+}
+
+export function cameraConstraints(choice: string): MediaTrackConstraints {
+  const picture = { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 30 } };
+  if (choice.startsWith("device:")) {
+    return { ...picture, deviceId: { exact: choice.slice("device:".length) } };
+  }
+  if (choice.startsWith("facing:")) {
+    return { ...picture, facingMode: { ideal: choice.slice("facing:".length) } };
+  }
+  return picture;
+}
+
+export async function openCamera(devices: MediaDevices, choice: string): Promise<MediaStream> {
+  try {
+    return await devices.getUserMedia({ audio: false, video: cameraConstraints(choice) });
+  } catch (error) {
+    // The remembered camera is not plugged in today: any other is better than none.
+    if (nameOf(error) !== "OverconstrainedError" || choice === "") throw error;
+    return devices.getUserMedia({ audio: false, video: cameraConstraints("") });
+  }
+}
+
+export function cameraProblem(error: unknown): string {
+  switch (nameOf(error)) {
+    case "NotAllowedError":
+    case "SecurityError":
+      return "The camera is blocked for this page. Allow it next to the address in your browser, then press Play again.";
+    case "NotFoundError":
+    case "OverconstrainedError":
+      return "No camera was found. Connect one, then press Play again.";
+    case "NotReadableError":
+    case "AbortError":
+      return "The camera is busy. Close whatever else is using it, then press Play again.";
+    default:
+      return `The camera could not be opened: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}
+
+/** Browsers give cameras only to pages from https or this very computer. */
+export function insecureProblem(location: Pick<Location, "host" | "port">): string {
+  const local = `http://localhost${location.port === "" ? "" : `:${location.port}`}`;
+  return `Browsers give the camera to secure pages only. Open this page as https://${location.host}, or on the server itself as ${local}.`;
+}
+
+function nameOf(error: unknown): string {
+  return error instanceof Error || error instanceof DOMException ? error.name : "";
+}

@@ -1,0 +1,39 @@
+import { Problems } from "./problems.ts";
+import { Scope } from "./scope.ts";
+import { Session } from "./session.ts";
+import { loadPreferences, savePreferences } from "./stored.ts";
+import { answerView } from "./views/answer.ts";
+import { camerasView } from "./views/cameras.ts";
+import { connectView } from "./views/connect.ts";
+import { connectionView } from "./views/connection.ts";
+import { historyView } from "./views/history.ts";
+import { limitsView } from "./views/limits.ts";
+import { metricsView } from "./views/metrics.ts";
+import { modelsView } from "./views/models.ts";
+import { problemsView } from "./views/problems.ts";
+import { promptView } from "./views/prompt.ts";
+import { stageView } from "./views/stage.ts";
+import { standInView } from "./views/stand-in.ts";
+
+// A getter, because merely naming localStorage throws where it is switched off.
+const storage = () => localStorage;
+
+const page = new Scope();
+const preferences = loadPreferences(storage);
+const save = () => savePreferences(storage, preferences);
+const problems = new Problems();
+problemsView(page, problems);
+const session = new Session(page, preferences, problems);
+const { settings } = session;
+settings.changed.on(page, save);
+
+connectionView(page, session);
+stageView(page, session, preferences, save);
+camerasView(page, session, preferences, problems, save);
+promptView(page, settings);
+limitsView(page, settings);
+answerView(page, session);
+historyView(page, session);
+metricsView(page, session);
+const models = modelsView(page, settings);
+standInView(page, settings, connectView(page, settings), models);

@@ -1,0 +1,82 @@
+import type { Scope } from "./scope.ts";
+
+const MAX_BITRATE = 1_500_000;
+/** A connection that is merely `disconnected` may come back by itself; this long is too long. */
+const DISCONNECTED_MS = 4000;
+
+export interface PeerEvents {
+  offer(sdp: string, signal: AbortSignal): Promise<string>;
+  candidate(candidate: string, mLine: number): void;
+  connected(): void;
+  lost(): void;
+}
+
+/** One connection that sends one camera track. It closes with its scope. */
+export class Peer {
+  readonly #scope: Scope;
+  readonly #pc = new RTCPeerConnection();
+  readonly #events: PeerEvents;
+  readonly #sender: RTCRtpSender;
+  /** Candidates from before the answer: the server knows no session to put them in until then. */
+  #early: RTCIceCandidate[] | null = [];
+
+  constructor(scope: Scope, stream: MediaStream, track: MediaStreamTrack, events: PeerEvents) {
+    this.#scope = scope;
+    this.#events = events;
+    scope.own(() => this.#pc.close());
+    // Nothing is said on it, but when it closes, each side knows at once that the other left.
+    const liveness = this.#pc.createDataChannel("liveness");
+    // A server that refuses the channel, and so closes it unopened, may still take the video.
+    scope.listen(liveness, "open", () => {
+      scope.listen(liveness, "close", () => events.lost());
+    });
+    this.#sender = this.#pc.addTransceiver(track, {
+      direction: "sendonly",
+      streams: [stream],
+      sendEncodings: [{ maxBitrate: MAX_BITRATE }],
+    }).sender;
+    scope.listen(this.#pc, "icecandidate", (event) => {
+      const { candidate } = event as RTCPeerConnectionIceEvent;
+      if (candidate === null || candidate.candidate === "") return;
+      if (this.#early === null) this.#send(candidate);
+      else this.#early.push(candidate);
+    });
+    this.#watch();
+  }
+
+  /** Offers at once, without waiting for candidates: they follow one by one. */
+  async negotiate(): Promise<void> {
+    const abort = new AbortController();
+    const forget = this.#scope.own(() => abort.abort());
+    await this.#pc.setLocalDescription(await this.#pc.createOffer());
+    const sdp = await this.#events.offer(this.#pc.localDescription?.sdp ?? "", abort.signal);
+    if (this.#scope.ended) return;
+    forget();
+    await this.#pc.setRemoteDescription({ type: "answer", sdp });
+    const early = this.#early ?? [];
+    this.#early = null;
+    for (const candidate of early) this.#send(candidate);
+  }
+
+  /** Another camera goes over the same connection. */
+  async replace(track: MediaStreamTrack): Promise<void> {
+    await this.#sender.replaceTrack(track);
+  }
+
+  #send(candidate: RTCIceCandidate): void {
+    this.#events.candidate(candidate.candidate, candidate.sdpMLineIndex ?? 0);
+  }
+
+  #watch(): void {
+    let patience = () => {};
+    this.#scope.listen(this.#pc, "connectionstatechange", () => {
+      patience();
+      const state = this.#pc.connectionState;
+      if (state === "connected") this.#events.connected();
+      else if (state === "failed") this.#events.lost();
+      else if (state === "disconnected") {
+        patience = this.#scope.after(DISCONNECTED_MS, () => this.#events.lost());
+      }
+    });
+  }
+}

@@ -1,0 +1,122 @@
+// Every message between page and server. docs/protocol.md is the contract;
+// protocol.json pins one example of each, and the server's tests read it too.
+
+type Check<T> = (value: unknown) => value is T;
+type Shape = Record<string, Check<unknown>>;
+type Checked<S extends Shape> = { [K in keyof S]: S[K] extends Check<infer T> ? T : never };
+
+const text: Check<string> = (value) => typeof value === "string";
+const number: Check<number> = (value): value is number =>
+  typeof value === "number" && Number.isFinite(value);
+const flag: Check<boolean> = (value) => typeof value === "boolean";
+
+function orNull<T>(check: Check<T>): Check<T | null> {
+  return (value): value is T | null => value === null || check(value);
+}
+
+function oneOf<const T extends string>(...words: T[]): Check<T> {
+  return (value): value is T => words.some((word) => word === value);
+}
+
+function object<S extends Shape>(shape: S): Check<Checked<S>> {
+  return (value): value is Checked<S> => isRecord(value) && wrongField(value, shape) === null;
+}
+
+const metrics = object({
+  last_latency_ms: number,
+  avg_latency_ms: number,
+  total_inferences: number,
+  is_processing: flag,
+  first_token_ms: orNull(number),
+  tokens_in: orNull(number),
+  tokens_out: orNull(number),
+  tokens_per_second: orNull(number),
+  age_ms: orNull(number),
+  finish_reason: orNull(text),
+});
+
+const fromServer = {
+  status: { text, status: oneOf("Ready", "Connecting", "Live", "Stopped", "Failed") },
+  server_config: {
+    session_id: text,
+    model: orNull(text),
+    api_base: orNull(text),
+    prompt: text,
+    system_prompt: orNull(text),
+    max_tokens: number,
+    interval: number,
+    process_every: number,
+    max_latency: number,
+    stand_in: flag,
+    version: text,
+  },
+  prompt_updated: { prompt: text, max_tokens: number, system_prompt: orNull(text) },
+  model_updated: { model: orNull(text), api_base: orNull(text), stand_in: flag },
+  processing_updated: { process_every: number, interval: number },
+  max_latency_updated: { max_latency: number },
+  debug_updated: { debug: flag },
+  answer_delta: {
+    seq: number,
+    offset: number,
+    delta: text,
+    model: orNull(text),
+    age_ms: orNull(number),
+    first_token_ms: orNull(number),
+  },
+  vlm_response: { seq: number, text, prompt: text, model: orNull(text), metrics },
+  vlm_error: { seq: number, kind: text, message: text, retry_in_ms: orNull(number) },
+  debug: { text },
+  error: {
+    code: text,
+    field: orNull(text),
+    message: text,
+    allowed: orNull(text),
+    retry_after_s: orNull(number),
+  },
+} satisfies Record<string, Shape>;
+
+type Messages<S extends Record<string, Shape>> = {
+  [T in keyof S]: { type: T } & Checked<S[T]>;
+};
+
+export type ServerMessage = Messages<typeof fromServer>[keyof typeof fromServer];
+export type ServerMessageOf<T extends ServerMessage["type"]> = Extract<ServerMessage, { type: T }>;
+export type Metrics = ServerMessageOf<"vlm_response">["metrics"];
+export type SessionStatus = ServerMessageOf<"status">["status"];
+
+export type ClientMessage =
+  | { type: "update_prompt"; prompt: string; max_tokens: number; system_prompt: string }
+  | { type: "update_model"; model: string; api_base: string; api_key: string }
+  | { type: "update_processing"; process_every: number }
+  | { type: "update_processing"; interval: number }
+  | { type: "update_max_latency"; max_latency: number }
+  | { type: "set_debug"; debug: boolean }
+  | { type: "ice_candidate"; candidate: string; sdp_m_line_index: number }
+  | { type: "hang_up" };
+
+export class ProtocolError extends Error {
+  override name = "ProtocolError";
+}
+
+/** Gives the message back if it is one, with all its fields right; throws a ProtocolError if not. */
+export function parseServerMessage(json: unknown): ServerMessage {
+  if (!isRecord(json)) throw new ProtocolError("a message must be an object");
+  const type = json.type;
+  if (typeof type !== "string" || !Object.hasOwn(fromServer, type)) {
+    throw new ProtocolError(`unknown message type ${JSON.stringify(type)}`);
+  }
+  const wrong = wrongField(json, fromServer[type as keyof typeof fromServer]);
+  if (wrong !== null) throw new ProtocolError(`${type}: the field ${wrong} is missing or wrong`);
+  return json as ServerMessage;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function wrongField(value: Record<string, unknown>, shape: Shape): string | null {
+  for (const [name, check] of Object.entries(shape)) {
+    if (!Object.hasOwn(value, name) || !check(value[name])) return name;
+  }
+  return null;
+}

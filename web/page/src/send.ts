@@ -1,0 +1,44 @@
+// Makes the messages that the page sends, so that every one has exactly the contract's fields.
+import type { ClientMessage } from "./protocol.ts";
+
+export function updatePrompt(
+  prompt: string,
+  max_tokens: number,
+  system_prompt: string,
+): ClientMessage {
+  return { type: "update_prompt", prompt, max_tokens, system_prompt };
+}
+
+/** An empty `apiBase` means the server's own; a key goes only with a base beside it. */
+export function updateModel(model: string, apiBase = "", apiKey = ""): ClientMessage {
+  return {
+    type: "update_model",
+    model,
+    api_base: apiBase,
+    api_key: apiBase === "" ? "" : apiKey,
+  };
+}
+
+export function updateInterval(interval: number): ClientMessage {
+  return { type: "update_processing", interval };
+}
+
+export function updateProcessEvery(process_every: number): ClientMessage {
+  return { type: "update_processing", process_every };
+}
+
+export function updateMaxLatency(max_latency: number): ClientMessage {
+  return { type: "update_max_latency", max_latency };
+}
+
+export function setDebug(debug: boolean): ClientMessage {
+  return { type: "set_debug", debug };
+}
+
+export function iceCandidate(candidate: string, sdp_m_line_index: number): ClientMessage {
+  return { type: "ice_candidate", candidate, sdp_m_line_index };
+}
+
+export function hangUp(): ClientMessage {
+  return { type: "hang_up" };
+}

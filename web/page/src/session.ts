@@ -1,0 +1,217 @@
+// One viewer with one video: joins the socket, the video, the settings and the answers.
+
+import type { Answer } from "./answers.ts";
+import { Assembler, History } from "./answers.ts";
+import { postOffer, Refused } from "./api.ts";
+import type { Problems } from "./problems.ts";
+import type { ClientMessage, ServerMessage, ServerMessageOf } from "./protocol.ts";
+import type { Scope } from "./scope.ts";
+import { hangUp, iceCandidate } from "./send.ts";
+import { newSessionId } from "./session-id.ts";
+import type { FieldName } from "./settings.ts";
+import { SettingsKeeper } from "./settings-keeper.ts";
+import { Signal } from "./signal.ts";
+import type { SocketState } from "./socket.ts";
+import { Socket } from "./socket.ts";
+import type { Preferences } from "./stored.ts";
+import { Video } from "./video.ts";
+import type { VideoState, Words } from "./words.ts";
+import { connectionWords, vlmErrorWords } from "./words.ts";
+
+/** A server that is there and refuses this often does not want this session: ask for another. */
+const REFUSALS = 3;
+
+export class Session {
+  readonly connection = new Signal<Words>();
+  readonly video = new Signal<{ state: VideoState; stream: MediaStream | null }>();
+  readonly partial = new Signal<{ text: string; model: string }>();
+  readonly answer = new Signal<Answer>();
+  readonly history = new History();
+  readonly settings: SettingsKeeper;
+
+  readonly #problems: Problems;
+  readonly #socket: Socket;
+  readonly #player: Video;
+  readonly #assembler = new Assembler();
+  #id = newSessionId();
+  #socketState: SocketState = { is: "connecting" };
+  #videoState: VideoState = "off";
+  /** The first status of a connection tells whether our video is still there. */
+  #greeted = false;
+
+  constructor(scope: Scope, preferences: Preferences, problems: Problems) {
+    this.settings = new SettingsKeeper(preferences, (message) => this.#send(message));
+    this.#problems = problems;
+    this.#player = new Video(scope, {
+      online: () => this.#socket.open,
+      offer: (sdp, signal) => this.#offer(sdp, signal),
+      candidate: (candidate, mLine) => this.#send(iceCandidate(candidate, mLine)),
+      hangUp: () => this.#send(hangUp()),
+      state: (state, stream) => {
+        this.#videoState = state;
+        if (state === "off") problems.set("vlm", null);
+        this.video.emit({ state, stream });
+        this.#tell();
+      },
+      cameraProblem: (message) => problems.set("camera", message),
+      mediaProblem: (message, retryMs) =>
+        problems.set("media", message === null ? null : withRetry(message, retryMs)),
+    });
+    this.#socket = new Socket(scope, {
+      url: () => socketUrl(location.href, this.#id),
+      state: (state) => this.#socketChanged(state),
+      message: (message) => this.#read(message),
+    });
+    scope.listen(window, "pagehide", () => this.#player.leave());
+    scope.listen(window, "pageshow", (event) => {
+      if ((event as PageTransitionEvent).persisted) this.#socket.restart();
+    });
+  }
+
+  get playing(): boolean {
+    return this.#player.playing;
+  }
+
+  play(camera: string): void {
+    void this.#player.play(camera);
+  }
+
+  stop(): void {
+    this.#player.stop();
+  }
+
+  switchCamera(camera: string): void {
+    void this.#player.switchCamera(camera);
+  }
+
+  #send(message: ClientMessage): void {
+    this.#socket.send(message);
+  }
+
+  async #offer(sdp: string, signal: AbortSignal): Promise<string> {
+    this.#assembler.reset();
+    try {
+      return await postOffer(sdp, this.#id, signal);
+    } catch (error) {
+      if (!(error instanceof Refused && isNotOurs(error.code))) throw error;
+      this.#newId();
+      throw new Refused(error.message, error.code, null, 1);
+    }
+  }
+
+  #newId(): void {
+    this.#id = newSessionId();
+    // Visiting the page renews the cookie by which the server knows this browser.
+    void fetch(".", { cache: "no-store" })
+      .catch(() => {})
+      .then(() => this.#socket.restart());
+  }
+
+  #socketChanged(state: SocketState): void {
+    this.#socketState = state;
+    this.#greeted = false;
+    if (state.is === "gone") {
+      this.#problems.set("vlm", null);
+      if (state.refused && state.failures % REFUSALS === 0) this.#id = newSessionId();
+    }
+    this.#tell();
+  }
+
+  #tell(): void {
+    this.connection.emit(connectionWords(this.#socketState, this.#videoState));
+  }
+
+  #read(message: ServerMessage): void {
+    switch (message.type) {
+      case "status":
+        this.#status(message);
+        break;
+      case "server_config":
+        this.#config(message);
+        break;
+      case "prompt_updated":
+        this.#confirm(message, ["prompt", "systemPrompt", "maxTokens"]);
+        break;
+      case "processing_updated":
+        this.#confirm(message, ["interval"]);
+        break;
+      case "model_updated":
+        this.#confirm(message, ["model"]);
+        break;
+      case "answer_delta":
+        this.#delta(message);
+        break;
+      case "vlm_response":
+        this.#response(message);
+        break;
+      case "vlm_error":
+        this.#problems.set("vlm", vlmErrorWords(message.message, message.retry_in_ms));
+        break;
+      case "error":
+        this.#refused(message);
+        break;
+      case "max_latency_updated":
+      case "debug_updated":
+      case "debug":
+        break;
+    }
+  }
+
+  #delta(message: ServerMessageOf<"answer_delta">): void {
+    this.#problems.set("vlm", null);
+    const text = this.#assembler.delta(message);
+    if (text !== null) this.partial.emit({ text, model: message.model ?? "" });
+  }
+
+  #response(message: ServerMessageOf<"vlm_response">): void {
+    this.#problems.set("vlm", null);
+    const answer = this.#assembler.complete(message, Date.now());
+    if (answer !== null) this.answer.emit(answer);
+  }
+
+  #status({ status }: ServerMessageOf<"status">): void {
+    if (this.#greeted) {
+      this.#player.serverSaid(status);
+    } else {
+      this.#greeted = true;
+      this.#player.serverCame(status);
+    }
+  }
+
+  #config(config: ServerMessageOf<"server_config">): void {
+    this.#assembler.reset();
+    this.#problems.set("server", null);
+    this.settings.config(config);
+  }
+
+  #confirm(message: ServerMessage, fields: FieldName[]): void {
+    this.#problems.set("server", null);
+    this.settings.confirm(message, fields);
+  }
+
+  #refused(error: ServerMessageOf<"error">): void {
+    if (isNotOurs(error.code)) {
+      this.#newId();
+      return;
+    }
+    if (this.settings.refused(error)) return;
+    const retry = error.retry_after_s === null ? null : error.retry_after_s * 1000;
+    this.#problems.set("server", withRetry(error.message, retry));
+  }
+}
+
+/** Somebody else has this id, or the server does not take it. */
+function isNotOurs(code: string): boolean {
+  return code === "session_taken" || code === "bad_session_id";
+}
+
+function withRetry(message: string, retryMs: number | null): string {
+  return retryMs === null ? message : `${message} Trying again in ${Math.ceil(retryMs / 1000)} s.`;
+}
+
+export function socketUrl(page: string, sessionId: string): string {
+  const url = new URL(`ws?session_id=${sessionId}`, page);
+  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  url.hash = "";
+  return url.href;
+}

@@ -1,0 +1,113 @@
+import { backoffMs } from "./backoff.ts";
+import type { ClientMessage, ServerMessage } from "./protocol.ts";
+import { parseServerMessage } from "./protocol.ts";
+import { Scope } from "./scope.ts";
+
+export type SocketState =
+  | { is: "connecting" }
+  | { is: "open" }
+  /** `refused`: there is a server, but it did not take the connection. */
+  | { is: "gone"; retryAt: number; refused: boolean; failures: number };
+
+export interface SocketEvents {
+  url(): string;
+  state(state: SocketState): void;
+  message(message: ServerMessage): void;
+}
+
+/** One WebSocket that comes back by itself, for as long as its scope lives. */
+export class Socket {
+  readonly #scope: Scope;
+  readonly #events: SocketEvents;
+  #attempt = new Scope();
+  #socket: WebSocket | null = null;
+  #failures = 0;
+
+  constructor(scope: Scope, events: SocketEvents) {
+    this.#scope = scope;
+    this.#events = events;
+    const now = () => this.#waiting() && this.#connect();
+    scope.listen(window, "online", now);
+    scope.listen(document, "visibilitychange", () => document.hidden || now());
+    scope.own(() => this.#attempt.end());
+    this.#connect();
+  }
+
+  get open(): boolean {
+    return this.#socket?.readyState === WebSocket.OPEN;
+  }
+
+  /** False if there is no connection; nothing is kept for later then. */
+  send(message: ClientMessage): boolean {
+    if (!this.open) return false;
+    this.#socket?.send(JSON.stringify(message));
+    return true;
+  }
+
+  /** Leaves this connection and makes a new one at once. */
+  restart(): void {
+    this.#connect();
+  }
+
+  #waiting(): boolean {
+    return this.#socket === null;
+  }
+
+  #connect(): void {
+    this.#attempt.end();
+    if (this.#scope.ended) return;
+    const attempt = this.#scope.child();
+    this.#attempt = attempt;
+    this.#events.state({ is: "connecting" });
+
+    const socket = new WebSocket(this.#events.url());
+    this.#socket = socket;
+    let opened = false;
+    attempt.own(() => {
+      this.#socket = null;
+      socket.close();
+    });
+    attempt.listen(socket, "open", () => {
+      opened = true;
+      this.#events.state({ is: "open" });
+    });
+    attempt.listen(socket, "message", (event) => {
+      // Not at "open": a server that takes connections only to drop them must be left alone too.
+      this.#failures = 0;
+      this.#read((event as MessageEvent).data);
+    });
+    attempt.listen(socket, "close", () => {
+      this.#socket = null;
+      void this.#lost(attempt, opened);
+    });
+  }
+
+  #read(data: unknown): void {
+    try {
+      this.#events.message(parseServerMessage(JSON.parse(String(data))));
+    } catch (error) {
+      console.warn("a message from the server was not understood:", error);
+    }
+  }
+
+  async #lost(attempt: Scope, opened: boolean): Promise<void> {
+    const failures = this.#failures++;
+    const wait = backoffMs(failures);
+    const retryAt = Date.now() + wait;
+    attempt.after(wait, () => this.#connect());
+    const tell = (refused: boolean) =>
+      this.#events.state({ is: "gone", retryAt, refused, failures: this.#failures });
+    tell(false);
+    // A browser does not say why a WebSocket failed, so ask in another way.
+    if (!opened && (await serverAnswers()) && !attempt.ended) tell(true);
+  }
+}
+
+async function serverAnswers(): Promise<boolean> {
+  try {
+    const reply = await fetch("healthz", { cache: "no-store", signal: AbortSignal.timeout(2000) });
+    return reply.ok;
+  } catch {
+    return false;
+  }
+}

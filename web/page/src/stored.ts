@@ -1,0 +1,55 @@
+// What the page remembers from visit to visit. Never a key, never the session's id.
+import type { Own } from "./settings.ts";
+
+export interface Preferences {
+  own: Own;
+  mirrored: boolean;
+  camera: string;
+}
+
+const NAME = "live-vlm";
+
+export function loadPreferences(storage: () => Storage): Preferences {
+  try {
+    return parsePreferences(JSON.parse(storage().getItem(NAME) ?? "{}"));
+  } catch {
+    // Storage is switched off, or holds what we did not write.
+    return parsePreferences(null);
+  }
+}
+
+export function savePreferences(storage: () => Storage, preferences: Preferences): void {
+  try {
+    storage().setItem(NAME, JSON.stringify(preferences));
+  } catch {
+    // Storage is switched off or full: the page works without.
+  }
+}
+
+export function parsePreferences(json: unknown): Preferences {
+  const kept = record(json);
+  const stored = record(kept.own);
+  const own: Own = {};
+  const { prompt, systemPrompt, maxTokens, interval } = stored;
+  if (typeof prompt === "string" && prompt !== "") own.prompt = prompt;
+  if (typeof systemPrompt === "string") own.systemPrompt = systemPrompt;
+  if (typeof maxTokens === "number" && validMaxTokens(maxTokens)) own.maxTokens = maxTokens;
+  if (typeof interval === "number" && validInterval(interval)) own.interval = interval;
+  return {
+    own,
+    mirrored: kept.mirrored === true,
+    camera: typeof kept.camera === "string" ? kept.camera : "",
+  };
+}
+
+export function validInterval(seconds: number): boolean {
+  return seconds >= 0.2 && seconds <= 60;
+}
+
+export function validMaxTokens(tokens: number): boolean {
+  return Number.isInteger(tokens) && tokens >= 1 && tokens <= 32_768;
+}
+
+function record(value: unknown): Record<string, unknown> {
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+}

@@ -1,0 +1,216 @@
+// The person's video: wanted from Play to Stop, and brought back for as long as it is wanted.
+import { Refused } from "./api.ts";
+import { backoffMs } from "./backoff.ts";
+import { cameraProblem, openCamera } from "./camera.ts";
+import { Peer } from "./peer.ts";
+import type { SessionStatus } from "./protocol.ts";
+import { Scope } from "./scope.ts";
+import type { VideoState } from "./words.ts";
+
+/** The server may say `Stopped` for the video before this one: wait and see. */
+const GRACE_MS = 1500;
+/** Video that lived this long was all right, so the next loss is a first one again. */
+const STEADY_MS = 5000;
+const UNREACHED =
+  "The video does not reach the server. A firewall between you and it may be blocking UDP.";
+
+export interface VideoHost {
+  online(): boolean;
+  offer(sdp: string, signal: AbortSignal): Promise<string>;
+  candidate(candidate: string, mLine: number): void;
+  hangUp(): void;
+  state(state: VideoState, stream: MediaStream | null): void;
+  cameraProblem(message: string | null): void;
+  mediaProblem(message: string | null, retryMs: number | null): void;
+}
+
+export class Video {
+  readonly #scope: Scope;
+  readonly #host: VideoHost;
+  /** From Play to Stop. */
+  #play: Scope | null = null;
+  #stream: MediaStream | null = null;
+  /** One connection, or the wait for the next one. */
+  #link = new Scope();
+  #peer: Peer | null = null;
+  #failures = 0;
+  /** This connection has been up. */
+  #reached = false;
+  /** Of two cameras being opened, the later one is meant. */
+  #opening = 0;
+  #state: VideoState = "off";
+  #cancelGrace = () => {};
+
+  constructor(scope: Scope, host: VideoHost) {
+    this.#scope = scope;
+    this.#host = host;
+  }
+
+  get playing(): boolean {
+    return this.#play !== null;
+  }
+
+  async play(camera: string): Promise<void> {
+    if (this.#play !== null) return;
+    const play = this.#scope.child();
+    this.#play = play;
+    this.#failures = 0;
+    play.own(() => this.#dropStream());
+    this.#host.mediaProblem(null, null);
+    this.#set("camera");
+    const track = await this.#open(play, camera);
+    if (track !== null) this.#connect("connecting");
+  }
+
+  stop(): void {
+    if (this.#play === null) return;
+    this.#host.hangUp();
+    this.#end();
+    this.#host.mediaProblem(null, null);
+  }
+
+  /** The page is being left: the server notices by itself, and the page may yet come back. */
+  leave(): void {
+    this.#link.end();
+    this.#peer = null;
+  }
+
+  async switchCamera(camera: string): Promise<void> {
+    const play = this.#play;
+    if (play === null) return;
+    // Phones open one camera at a time, so the old one goes first.
+    this.#dropStream();
+    const track = await this.#open(play, camera);
+    if (track === null) return;
+    if (this.#state === "camera") {
+      this.#connect("connecting");
+      return;
+    }
+    try {
+      await this.#peer?.replace(track);
+      this.#set(this.#state);
+    } catch {
+      this.#connect("again");
+    }
+  }
+
+  /** The server can be reached (again). */
+  serverCame(status: SessionStatus): void {
+    if (this.#stream === null) return;
+    const there = status === "Live" || status === "Connecting";
+    if (this.#peer === null || !there) this.#connect(this.#peer === null ? "connecting" : "again");
+  }
+
+  serverSaid(status: SessionStatus): void {
+    this.#cancelGrace();
+    if (this.#peer === null) return;
+    if (status === "Live") this.#live();
+    else if (status === "Stopped" || status === "Failed") {
+      this.#cancelGrace = this.#link.after(GRACE_MS, () => this.#lost());
+    }
+  }
+
+  #live(): void {
+    this.#reached = true;
+    this.#link.after(STEADY_MS, () => {
+      this.#failures = 0;
+    });
+    this.#host.mediaProblem(null, null);
+    this.#set("live");
+  }
+
+  async #open(play: Scope, camera: string): Promise<MediaStreamTrack | null> {
+    const mine = ++this.#opening;
+    const overtaken = () => play.ended || mine !== this.#opening;
+    try {
+      const stream = await openCamera(navigator.mediaDevices, camera);
+      const track = stream.getVideoTracks()[0];
+      if (overtaken() || track === undefined) {
+        for (const each of stream.getTracks()) each.stop();
+        return null;
+      }
+      this.#stream = stream;
+      play.listen(track, "ended", () => {
+        if (this.#stream !== stream) return;
+        this.#host.hangUp();
+        this.#end();
+        this.#host.cameraProblem("The camera was disconnected.");
+      });
+      this.#host.cameraProblem(null);
+      return track;
+    } catch (error) {
+      if (overtaken()) return null;
+      if (this.#peer !== null) this.#host.hangUp();
+      this.#end();
+      this.#host.cameraProblem(cameraProblem(error));
+      return null;
+    }
+  }
+
+  #connect(state: VideoState): void {
+    this.leave();
+    const stream = this.#stream;
+    const track = stream?.getVideoTracks()[0];
+    if (this.#play === null || stream === null || track === undefined) return;
+    this.#set(state);
+    if (!this.#host.online()) return; // serverCame brings us back here
+    this.#reached = false;
+    const link = this.#play.child();
+    this.#link = link;
+    const peer = new Peer(link, stream, track, {
+      offer: (sdp, signal) => this.#host.offer(sdp, signal),
+      candidate: (candidate, mLine) => this.#host.candidate(candidate, mLine),
+      connected: () => this.#live(),
+      lost: () => this.#lost(),
+    });
+    this.#peer = peer;
+    peer.negotiate().catch((error: unknown) => link.ended || this.#failed(error));
+  }
+
+  #lost(): void {
+    this.leave();
+    const wait = backoffMs(this.#failures++);
+    if (!this.#reached) this.#host.mediaProblem(UNREACHED, wait);
+    this.#again(wait, "again");
+  }
+
+  #failed(error: unknown): void {
+    this.leave();
+    const wait = backoffMs(this.#failures++);
+    if (!(error instanceof Refused)) {
+      // No reply at all: if the server is gone, the WebSocket tells, and brings us back.
+      this.#again(wait, this.#state);
+    } else if (error.retryAfterS === null) {
+      this.#end();
+      this.#host.mediaProblem(error.message, null);
+    } else {
+      const retry = Math.max(wait, error.retryAfterS * 1000);
+      this.#host.mediaProblem(error.message, retry);
+      this.#again(retry, this.#state);
+    }
+  }
+
+  #again(wait: number, state: VideoState): void {
+    if (this.#play === null) return;
+    this.#set(state);
+    this.#link = this.#play.child();
+    this.#link.after(wait, () => this.#connect(state));
+  }
+
+  #set(state: VideoState): void {
+    this.#state = state;
+    this.#host.state(state, this.#stream);
+  }
+
+  #dropStream(): void {
+    for (const track of this.#stream?.getTracks() ?? []) track.stop();
+    this.#stream = null;
+  }
+
+  #end(): void {
+    this.leave();
+    this.#play?.end();
+    this.#play = null;
+    this.#set("off");
+  }
+}

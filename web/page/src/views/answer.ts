@@ -1,0 +1,59 @@
+import type { Answer } from "../answers.ts";
+import { renderMarkdown } from "../markdown.ts";
+import type { Scope } from "../scope.ts";
+import type { Session } from "../session.ts";
+import { byTest } from "./dom.ts";
+
+/** The newest answer, as it is written. */
+export function answerView(scope: Scope, session: Session): void {
+  const box = byTest("answer", HTMLElement);
+  const by = byTest("answered-by", HTMLElement);
+  let last: Answer | null = null;
+  let pending: string | null = null;
+  let frame = 0;
+  scope.own(() => cancelAnimationFrame(frame));
+
+  const show = (text: string, state: string) => {
+    const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 24;
+    box.replaceChildren(renderMarkdown(text, document));
+    box.dataset.state = state;
+    if (atEnd) box.scrollTop = box.scrollHeight;
+  };
+  const showPending = () => {
+    frame = 0;
+    if (pending !== null) show(pending, "writing");
+    pending = null;
+  };
+
+  session.partial.on(scope, ({ text, model }) => {
+    if (box.dataset.state !== "writing" && pending === null) {
+      // The new answer begins with one word: without this, all below would jump up and down.
+      box.style.minHeight = `${box.offsetHeight}px`;
+      if (last !== null && !last.cancelled) session.history.add(last);
+      last = null;
+    }
+    // However fast the tokens come, the text is drawn once per frame.
+    pending = text;
+    frame ||= requestAnimationFrame(showPending);
+    by.textContent = model;
+  });
+  const cutShort = () => {
+    if (box.dataset.state === "writing") box.dataset.state = "cancelled";
+  };
+  session.connection.on(scope, ({ tone }) => tone === "gone" && cutShort());
+  session.video.on(scope, ({ state }) => state === "off" && cutShort());
+  session.answer.on(scope, (answer) => {
+    cancelAnimationFrame(frame);
+    frame = 0;
+    pending = null;
+    if (answer.cancelled && answer.text === "") {
+      cutShort();
+      return;
+    }
+    if (last !== null && !last.cancelled) session.history.add(last);
+    last = answer;
+    box.style.removeProperty("min-height");
+    show(answer.text, answer.cancelled ? "cancelled" : "done");
+    by.textContent = answer.model;
+  });
+}

@@ -1,0 +1,77 @@
+import type { Scope } from "../scope.ts";
+import type { Session } from "../session.ts";
+import type { Preferences } from "../stored.ts";
+import { byTest, find } from "./dom.ts";
+
+/** The preview with Play and Mirror. */
+export function stageView(
+  scope: Scope,
+  session: Session,
+  preferences: Preferences,
+  save: () => void,
+): void {
+  const stage = find(".stage", HTMLElement);
+  const video = byTest("preview", HTMLVideoElement);
+  const play = byTest("play", HTMLButtonElement);
+  const label = find("span", HTMLElement, play);
+  const icon = find("use", SVGUseElement, play);
+  const mirror = byTest("mirror", HTMLButtonElement);
+
+  scope.listen(play, "click", () => {
+    if (session.playing) session.stop();
+    else {
+      markPlay();
+      session.play(preferences.camera);
+    }
+  });
+
+  session.video.on(scope, ({ state, stream }) => {
+    const playing = state !== "off";
+    stage.dataset.state = state;
+    play.setAttribute("aria-pressed", String(playing));
+    label.textContent = playing ? "Stop" : "Play";
+    icon.setAttribute("href", playing ? "#icon-stop" : "#icon-play");
+    if (video.srcObject !== stream) video.srcObject = stream;
+    if (!playing) stage.style.removeProperty("aspect-ratio");
+  });
+
+  // A phone's picture turns with the phone.
+  scope.listen(video, "resize", () => {
+    if (video.videoWidth > 0) {
+      stage.style.aspectRatio = `${video.videoWidth} / ${video.videoHeight}`;
+    }
+  });
+
+  const showMirror = () => {
+    video.classList.toggle("mirrored", preferences.mirrored);
+    mirror.setAttribute("aria-pressed", String(preferences.mirrored));
+  };
+  scope.listen(mirror, "click", () => {
+    preferences.mirrored = !preferences.mirrored;
+    save();
+    showMirror();
+  });
+  showMirror();
+
+  firstTimes(scope, session);
+}
+
+// How long the first answer took, for tests: times by performance.now(), on the root element.
+function markPlay(): void {
+  const marks = document.documentElement.dataset;
+  delete marks.firstTokenAt;
+  delete marks.firstAnswerAt;
+  marks.playPressedAt = String(performance.now());
+}
+
+function firstTimes(scope: Scope, session: Session): void {
+  const marks = document.documentElement.dataset;
+  session.partial.on(scope, () => {
+    marks.firstTokenAt ??= String(performance.now());
+  });
+  session.answer.on(scope, (answer) => {
+    if (answer.cancelled) return;
+    marks.firstTokenAt ??= String(performance.now());
+    marks.firstAnswerAt ??= String(performance.now());
+  });
+}

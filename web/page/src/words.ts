@@ -1,0 +1,57 @@
+// The state of things in words, and figures as people read them.
+import type { SocketState } from "./socket.ts";
+
+export type VideoState = "off" | "camera" | "connecting" | "live" | "again";
+
+export interface Words {
+  words: string;
+  tone: "wait" | "ready" | "live" | "gone";
+  /** Wall-clock time of the next try, to count down to. */
+  retryAt: number | null;
+}
+
+export function connectionWords(socket: SocketState, video: VideoState): Words {
+  if (socket.is === "gone") {
+    const what = socket.refused ? "The server refused this page" : "The server is gone";
+    return { words: `${what}. Trying again`, tone: "gone", retryAt: socket.retryAt };
+  }
+  const wait = (words: string): Words => ({ words, tone: "wait", retryAt: null });
+  if (socket.is === "connecting") return wait("Connecting…");
+  switch (video) {
+    case "off":
+      return { words: "Ready", tone: "ready", retryAt: null };
+    case "camera":
+      return wait("Waiting for the camera…");
+    case "connecting":
+      return wait("Connecting…");
+    case "again":
+      return wait("The video was lost. Connecting again…");
+    case "live":
+      return { words: "Live", tone: "live", retryAt: null };
+  }
+}
+
+export function countdown(retryAt: number, now: number): string {
+  const seconds = Math.ceil((retryAt - now) / 1000);
+  return seconds > 0 ? ` in ${seconds} s` : " now…";
+}
+
+/** Milliseconds as people read them: 240 ms, 1.2 s, 75 s. */
+export function duration(ms: number | null): string {
+  if (ms === null) return "–";
+  if (ms < 999.5) return `${Math.round(ms)} ms`;
+  const seconds = ms / 1000;
+  return seconds < 9.95 ? `${seconds.toFixed(1)} s` : `${Math.round(seconds)} s`;
+}
+
+export function speed(tokensPerSecond: number | null): string {
+  if (tokensPerSecond === null) return "–";
+  return tokensPerSecond < 9.95 ? tokensPerSecond.toFixed(1) : tokensPerSecond.toFixed(0);
+}
+
+export function vlmErrorWords(message: string, retryInMs: number | null): string {
+  const sentence = /[.!?…]$/.test(message.trim()) ? message.trim() : `${message.trim()}.`;
+  if (retryInMs === null) return `${sentence} It is asked again when something changes.`;
+  const seconds = Math.round(retryInMs / 1000);
+  return `${sentence} Trying again${seconds > 0 ? ` in ${seconds} s` : ""}.`;
+}

@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  cameraChoices,
+  cameraConstraints,
+  cameraProblem,
+  insecureProblem,
+  openCamera,
+} from "../src/camera.ts";
+
+const device = (deviceId: string, label: string, kind: MediaDeviceKind = "videoinput") => ({
+  deviceId,
+  label,
+  kind,
+});
+
+test("before permission there is one unnamed choice, or front and back on a phone", () => {
+  const unnamed = [device("", ""), device("", "", "audioinput")];
+  assert.deepEqual(cameraChoices(unnamed, false), [{ value: "", label: "Default camera" }]);
+  assert.deepEqual(
+    cameraChoices(unnamed, true).map(({ value }) => value),
+    ["facing:environment", "facing:user"],
+  );
+});
+
+test("after permission cameras have names, and microphones are no cameras", () => {
+  const devices = [device("1", "Desk"), device("2", "Door"), device("3", "Mic", "audioinput")];
+  assert.deepEqual(cameraChoices(devices, false), [
+    { value: "device:1", label: "Desk" },
+    { value: "device:2", label: "Door" },
+  ]);
+  assert.equal(cameraChoices(devices, true).length, 4);
+});
+
+test("a choice becomes constraints", () => {
+  assert.deepEqual(cameraConstraints("device:a:b").deviceId, { exact: "a:b" });
+  assert.deepEqual(cameraConstraints("facing:user").facingMode, { ideal: "user" });
+  const any = cameraConstraints("");
+  assert.deepEqual(any.width, { ideal: 640 });
+  assert.equal(any.deviceId, undefined);
+});
+
+test("a remembered camera that is gone falls back to any other", async () => {
+  const asked: MediaStreamConstraints[] = [];
+  const devices = {
+    getUserMedia(constraints: MediaStreamConstraints) {
+      asked.push(constraints);
+      if (asked.length === 1) throw new DOMException("", "OverconstrainedError");
+      return Promise.resolve("stream");
+    },
+  };
+  assert.equal(await openCamera(devices as never, "device:gone"), "stream");
+  assert.deepEqual(asked[1], { audio: false, video: cameraConstraints("") });
+});
+
+test("each failure has its own words", () => {
+  const words = ["NotAllowedError", "NotFoundError", "NotReadableError", "Other"].map((name) =>
+    cameraProblem(new DOMException("strange", name)),
+  );
+  assert.match(words[0] ?? "", /blocked/);
+  assert.match(words[1] ?? "", /No camera/);
+  assert.match(words[2] ?? "", /busy/);
+  assert.match(words[3] ?? "", /strange/);
+});
+
+test("an insecure page says which addresses would do", () => {
+  const words = insecureProblem({ host: "box.lan:8090", port: "8090" });
+  assert.match(words, /https:\/\/box\.lan:8090/);
+  assert.match(words, /http:\/\/localhost:8090/);
+});

@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { parseModels } from "../src/api.ts";
+import { PRESETS } from "../src/presets.ts";
+import { sparkline } from "../src/sparkline.ts";
+import { connectionWords, countdown, duration, speed, vlmErrorWords } from "../src/words.ts";
+
+test("the state of the connection in words", () => {
+  const open = { is: "open" } as const;
+  assert.equal(connectionWords({ is: "connecting" }, "off").words, "Connecting…");
+  assert.equal(connectionWords(open, "off").words, "Ready");
+  assert.equal(connectionWords(open, "live").words, "Live");
+  assert.match(connectionWords(open, "again").words, /lost/);
+  const gone = { is: "gone", retryAt: 5000, refused: false, failures: 1 } as const;
+  assert.equal(connectionWords(gone, "live").words, "The server is gone. Trying again");
+  assert.equal(connectionWords(gone, "live").retryAt, 5000);
+  assert.match(connectionWords({ ...gone, refused: true }, "off").words, /refused/);
+});
+
+test("the countdown", () => {
+  assert.equal(countdown(5000, 2000), " in 3 s");
+  assert.equal(countdown(5000, 4999), " in 1 s");
+  assert.equal(countdown(5000, 5000), " now…");
+});
+
+test("figures as people read them", () => {
+  assert.equal(duration(null), "–");
+  assert.equal(duration(240.4), "240 ms");
+  assert.equal(duration(999.6), "1.0 s");
+  assert.equal(duration(1240), "1.2 s");
+  assert.equal(duration(9960), "10 s");
+  assert.equal(speed(null), "–");
+  assert.equal(speed(15.5), "16");
+  assert.equal(speed(3.25), "3.3");
+});
+
+test("a failing VLM: its message, and when it is tried again", () => {
+  assert.equal(vlmErrorWords("It is down", 4000), "It is down. Trying again in 4 s.");
+  assert.equal(vlmErrorWords("Down?", 100), "Down? Trying again.");
+  assert.match(vlmErrorWords("No key.", null), /^No key\. It is asked again when/);
+});
+
+test("a sparkline keeps inside its box", () => {
+  assert.deepEqual(sparkline([], 200, 36), { line: "", area: "" });
+  const { line, area } = sparkline([100, 300, 200], 200, 36);
+  const numbers = line.match(/[\d.]+/g)?.map(Number) ?? [];
+  assert.equal(numbers.length, 6);
+  assert.equal(numbers[4], 200);
+  assert.ok(numbers.every((value, index) => value >= 0 && value <= (index % 2 === 0 ? 200 : 36)));
+  assert.ok(area.startsWith(line) && area.endsWith("Z"));
+});
+
+test("a list of models is read with care", () => {
+  const models = [{ id: "a", name: "A", current: true, vision: false }, { id: "b" }, {}, null];
+  assert.deepEqual(parseModels({ models }), [
+    { id: "a", name: "A", current: true, vision: false },
+    { id: "b", name: "b", current: false, vision: true },
+  ]);
+  assert.deepEqual(parseModels(null), []);
+});
+
+test("ten ready-made questions, all different and allowed", () => {
+  assert.equal(new Set(PRESETS.map(({ prompt }) => prompt)).size, 10);
+  assert.equal(new Set(PRESETS.map(({ name }) => name)).size, 10);
+  assert.ok(PRESETS.every(({ prompt }) => prompt.length > 0 && prompt.length <= 8000));
+});

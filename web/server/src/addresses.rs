@@ -1,0 +1,55 @@
+//! Where the page can be opened.
+
+use std::net::{IpAddr, SocketAddr};
+
+/// The addresses of this host on the network.
+pub fn of_this_host() -> Vec<IpAddr> {
+    if_addrs::get_if_addrs()
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|interface| !interface.is_loopback() && !interface.is_link_local())
+        .map(|interface| interface.ip())
+        .collect()
+}
+
+/// What to tell whoever started the server.
+pub fn invitation(bound: SocketAddr, tls: bool, hosts: &[IpAddr]) -> String {
+    let port = bound.port();
+    let ip = bound.ip();
+    if !ip.is_unspecified() {
+        let scheme = if tls && !ip.is_loopback() { "https" } else { "http" };
+        return format!("  Open:    {scheme}://{}\n", SocketAddr::new(ip, port));
+    }
+    let mut text = format!("  Here:    http://localhost:{port}\n");
+    let reachable = |host: &&IpAddr| ip.is_ipv6() || host.is_ipv4();
+    for host in hosts.iter().filter(reachable) {
+        let scheme = if tls { "https" } else { "http" };
+        text += &format!("  Network: {scheme}://{}\n", SocketAddr::new(*host, port));
+    }
+    if tls {
+        text += "           (the certificate is our own: let the browser go on past its warning)\n";
+    } else {
+        text += "           (without TLS, browsers give the camera to pages on localhost only)\n";
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_for_all_names_this_host_and_its_addresses() {
+        let hosts = ["192.0.2.7".parse().unwrap(), "2001:db8::7".parse().unwrap()];
+        let text = invitation("0.0.0.0:8090".parse().unwrap(), true, &hosts);
+        assert!(text.contains("http://localhost:8090\n"), "{text}");
+        assert!(text.contains("https://192.0.2.7:8090\n"), "{text}");
+        assert!(!text.contains("2001:db8"), "{text}");
+    }
+
+    #[test]
+    fn a_server_for_this_host_names_nothing_else() {
+        let text = invitation("127.0.0.1:9".parse().unwrap(), true, &[]);
+        assert_eq!(text, "  Open:    http://127.0.0.1:9\n");
+    }
+}

@@ -1,0 +1,24 @@
+//! The server `live-vlm`: live video from many browsers, each answered by a Vision Language Model
+//! (VLM) in a session of its own.
+//!
+//! A request comes in through [`listen`] and [`routes`], reaches its [`session`], and the session
+//! owns one pipeline of `live-vlm-pipelines`. What page and server say to each other is in
+//! [`protocol`]; everything else stands in the way of nothing: [`config`], [`tls`], [`discover`].
+
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "milliseconds and counts become floats in JSON; ranges are checked before"
+)]
+
+pub mod addresses;
+pub mod config;
+pub mod discover;
+pub mod listen;
+pub mod protocol;
+pub mod refusal;
+pub mod routes;
+pub mod run;
+pub mod session;
+pub mod tls;

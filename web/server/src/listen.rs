@@ -1,0 +1,168 @@
+//! Accepting connections: TLS and plain HTTP on one port, told apart by their first byte. Plain
+//! HTTP is for this host only, where browsers trust it; from elsewhere it is sent to https.
+
+use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+
+use axum::{
+    Extension, Router,
+    extract::Request,
+    http::{HeaderValue, StatusCode, header, uri::Authority},
+    response::{IntoResponse, Response},
+};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{conn::auto::Builder, graceful::GracefulShutdown},
+    service::TowerToHyperService,
+};
+use rustls::ServerConfig;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    time::{sleep, timeout},
+};
+use tokio_rustls::TlsAcceptor;
+
+/// More connections than sessions may have, by far; a bound, no limit that anybody meets.
+const CONNECTIONS: usize = 2048;
+const HANDSHAKE: Duration = Duration::from_secs(10);
+const HEADERS: Duration = Duration::from_secs(15);
+/// The first byte of a TLS handshake (RFC 8446, section 5.1).
+const TLS_HANDSHAKE: u8 = 0x16;
+/// After a failure to accept, which is mostly too many open files.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Where a connection comes from.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer {
+    /// Its address.
+    pub address: SocketAddr,
+    /// Whether it is encrypted.
+    pub tls: bool,
+}
+
+/// How connections are secured.
+#[derive(Clone)]
+pub enum Security {
+    /// Plain HTTP for everybody.
+    Plain,
+    /// TLS, and plain HTTP on this host.
+    Tls(Arc<ServerConfig>),
+}
+
+/// Serves until `shutdown`, then gives connections `grace` to end.
+pub async fn serve(
+    listener: TcpListener,
+    security: Security,
+    router: Router,
+    shutdown: impl Future<Output = ()>,
+    grace: Duration,
+) {
+    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    let connections = GracefulShutdown::new();
+    let mut shutdown = pin!(shutdown);
+    loop {
+        let accepted = tokio::select! {
+            accepted = accept(&listener, &room) => accepted,
+            () = &mut shutdown => break,
+        };
+        let Some((stream, address, place)) = accepted else { continue };
+        let watcher = connections.watcher();
+        let (security, router) = (security.clone(), router.clone());
+        tokio::spawn(async move {
+            if let Err(error) = connection(stream, address, security, router, watcher).await {
+                tracing::debug!(%address, %error, "connection ended");
+            }
+            drop(place);
+        });
+    }
+    drop(listener);
+    if timeout(grace, connections.shutdown()).await.is_err() {
+        tracing::debug!("some connections were cut");
+    }
+}
+
+type Place = tokio::sync::OwnedSemaphorePermit;
+
+async fn accept(
+    listener: &TcpListener,
+    room: &Arc<Semaphore>,
+) -> Option<(TcpStream, SocketAddr, Place)> {
+    let place = Arc::clone(room).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, address)) => Some((stream, address, place)),
+        Err(error) => {
+            tracing::warn!(%error, "cannot accept a connection");
+            sleep(ACCEPT_PAUSE).await;
+            None
+        }
+    }
+}
+
+async fn connection(
+    stream: TcpStream,
+    address: SocketAddr,
+    security: Security,
+    router: Router,
+    watcher: hyper_util::server::graceful::Watcher,
+) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let tls = match security {
+        Security::Plain => None,
+        Security::Tls(config) => {
+            let mut first = [0];
+            let read = timeout(HANDSHAKE, stream.peek(&mut first)).await??;
+            if read == 0 {
+                return Ok(());
+            }
+            (first[0] == TLS_HANDSHAKE).then_some(config)
+        }
+    };
+    match tls {
+        Some(config) => {
+            let accept = TlsAcceptor::from(config).accept(stream);
+            let stream = timeout(HANDSHAKE, accept).await??;
+            http(stream, router.layer(Extension(Peer { address, tls: true })), watcher).await
+        }
+        None => http(stream, router.layer(Extension(Peer { address, tls: false })), watcher).await,
+    }
+}
+
+async fn http(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    router: Router,
+    watcher: hyper_util::server::graceful::Watcher,
+) -> io::Result<()> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS);
+    let service = TowerToHyperService::new(router);
+    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+    watcher.watch(connection.into_owned()).await.map_err(io::Error::other)
+}
+
+/// Sends whoever comes unencrypted from another host to https.
+pub async fn require_tls(request: Request, next: axum::middleware::Next) -> Response {
+    let peer = request.extensions().get::<Peer>().copied();
+    match peer {
+        Some(peer) if peer.tls || is_this_host(peer.address) => next.run(request).await,
+        _ => to_https(&request),
+    }
+}
+
+fn is_this_host(address: SocketAddr) -> bool {
+    address.ip().to_canonical().is_loopback()
+}
+
+fn to_https(request: &Request) -> Response {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = host.and_then(|host| host.parse::<Authority>().ok());
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    let location =
+        host.and_then(|host| HeaderValue::try_from(format!("https://{host}{path}")).ok());
+    match location {
+        Some(location) => {
+            (StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, location)]).into_response()
+        }
+        None => (StatusCode::BAD_REQUEST, "use https\n").into_response(),
+    }
+}

@@ -1,0 +1,97 @@
+//! The program `live-vlm`.
+
+use std::{
+    io::{IsTerminal, Write, stderr, stdout},
+    process::ExitCode,
+};
+
+use clap::Parser;
+use live_vlm::{
+    config::{Cli, Command, LogFormat},
+    run::Server,
+};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Err(error) = start_logging(&cli.serve.log, cli.serve.log_format) {
+        return fail(&format!("--log {:?}: {error}", cli.serve.log));
+    }
+    match cli.command {
+        Some(Command::DemoVlm(options)) => demo_vlm(options).await,
+        None => match Server::prepare(&cli.serve).await {
+            Ok(server) => {
+                // Whoever pipes it away does not need to read it.
+                let _ = stdout().write_all(server.summary().as_bytes());
+                server.serve(stop_signal()).await;
+                ExitCode::SUCCESS
+            }
+            Err(error) => fail(&error.to_string()),
+        },
+    }
+}
+
+async fn demo_vlm(options: demo_vlm::Options) -> ExitCode {
+    let listener = match options.bind().await {
+        Ok(listener) => listener,
+        Err(error) => {
+            let at = (&options.host, options.port);
+            return fail(&format!(
+                "cannot listen on {}:{}: {error}; choose another --port",
+                at.0, at.1
+            ));
+        }
+    };
+    let address = listener.local_addr().map_or_else(|_| String::new(), |at| at.to_string());
+    let _ = writeln!(
+        stdout(),
+        "\n  demo-vlm, a stand-in for a VLM\n\n  API:     http://{address}/v1\n  Models:  {}, {}\n\n  \
+         Stop with Ctrl-C.\n",
+        demo_vlm::MODEL,
+        demo_vlm::BRIEF_MODEL
+    );
+    match demo_vlm::serve(listener, options, stop_signal()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error.to_string()),
+    }
+}
+
+fn start_logging(filter: &str, format: LogFormat) -> Result<(), String> {
+    let filter = EnvFilter::builder()
+        .with_default_directive(LevelFilter::INFO.into())
+        .parse(filter)
+        .map_err(|error| error.to_string())?;
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
+    match format {
+        LogFormat::Text => logs.with_ansi(stderr().is_terminal()).init(),
+        LogFormat::Json => logs.json().init(),
+    }
+    Ok(())
+}
+
+/// Waits for SIGTERM or Ctrl-C. A second one ends the program at once.
+async fn stop_signal() {
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        std::process::exit(130);
+    });
+}
+
+fn fail(why: &str) -> ExitCode {
+    let _ = writeln!(stderr(), "live-vlm: {why}");
+    ExitCode::FAILURE
+}

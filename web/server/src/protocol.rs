@@ -1,0 +1,371 @@
+//! The messages between server and page: every one of them, and nothing else. `docs/protocol.md`
+//! describes them, `web/page/protocol.json` pins their JSON, and the tests of both sides read it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::refusal::{Code, Refusal};
+
+/// The longest prompt, in characters.
+pub const MAX_PROMPT: usize = 8000;
+/// The longest message from a client, in bytes.
+pub const MAX_MESSAGE: usize = 64 * 1024;
+/// live-vlm-webui counts its interval in frames; we count them at this rate, per second.
+pub const NOMINAL_FRAME_RATE: f64 = 30.0;
+
+/// A message from a client, checked.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ClientMessage {
+    /// What to ask.
+    UpdatePrompt {
+        /// 1 to [`MAX_PROMPT`] characters.
+        prompt: String,
+        /// 1 to 32768; `None` leaves it.
+        max_tokens: Option<u32>,
+        /// Up to [`MAX_PROMPT`] characters; `None` leaves it.
+        system_prompt: Option<String>,
+    },
+    /// Whom to ask.
+    UpdateModel {
+        /// The model's id.
+        model: String,
+        /// Empty = the server's own.
+        api_base: String,
+        /// Empty = none, or the one given before for the same `api_base`.
+        api_key: String,
+    },
+    /// How often to ask: seconds between two questions, 0.1 to 3600.
+    UpdateProcessing {
+        /// In seconds.
+        interval: f64,
+    },
+    /// How old a sample may be: seconds, 0 to 10, 0 = any.
+    UpdateMaxLatency {
+        /// In seconds.
+        max_latency: f64,
+    },
+    /// Whether to tell more.
+    SetDebug {
+        /// Whether `debug` messages are wanted.
+        debug: bool,
+    },
+    /// A trickled ICE candidate.
+    IceCandidate {
+        /// The candidate line; empty = that was the last one.
+        candidate: String,
+        /// The media section it is for.
+        m_line: u32,
+    },
+    /// The video ends.
+    HangUp,
+}
+
+impl ClientMessage {
+    /// Reads a message.
+    ///
+    /// # Errors
+    /// Names the field that is wrong and what would be right.
+    pub fn parse(text: &str) -> Result<Self, Refusal> {
+        if text.len() > MAX_MESSAGE {
+            return Err(Refusal::new(
+                Code::TooLarge,
+                format!("a message may have at most {MAX_MESSAGE} bytes"),
+            ));
+        }
+        let value: Value = serde_json::from_str(text)
+            .map_err(|error| Refusal::new(Code::BadJson, format!("this is no JSON: {error}")))?;
+        let Value::Object(fields) = value else {
+            return Err(Refusal::new(Code::BadJson, "a message is a JSON object with a type"));
+        };
+        let fields = Fields(fields);
+        match fields.0.get("type").and_then(Value::as_str) {
+            Some("update_prompt") => Ok(Self::UpdatePrompt {
+                prompt: fields.prompt()?,
+                max_tokens: fields.max_tokens()?,
+                system_prompt: fields.optional_text("system_prompt", MAX_PROMPT)?,
+            }),
+            Some("update_model") => Ok(Self::UpdateModel {
+                model: fields.required_text("model", 256)?,
+                api_base: fields.optional_text("api_base", 2048)?.unwrap_or_default(),
+                api_key: fields.optional_text("api_key", 4096)?.unwrap_or_default(),
+            }),
+            Some("update_processing") => fields.processing(),
+            Some("update_max_latency") => Ok(Self::UpdateMaxLatency {
+                max_latency: fields
+                    .number("max_latency")
+                    .filter(|seconds| (0.0..=10.0).contains(seconds))
+                    .ok_or_else(|| Refusal::field("max_latency", "0 to 10 seconds, 0 = off"))?,
+            }),
+            Some("set_debug") => Ok(Self::SetDebug {
+                debug: fields
+                    .0
+                    .get("debug")
+                    .and_then(Value::as_bool)
+                    .ok_or_else(|| Refusal::field("debug", "true or false"))?,
+            }),
+            Some("ice_candidate") => Ok(Self::IceCandidate {
+                candidate: fields.optional_text("candidate", 1024)?.unwrap_or_default(),
+                m_line: fields
+                    .number("sdp_m_line_index")
+                    .filter(|index| (0.0..=255.0).contains(index) && index.fract() == 0.0)
+                    // In range by the filter before.
+                    .map(|index| index as u32)
+                    .ok_or_else(|| Refusal::field("sdp_m_line_index", "0 to 255"))?,
+            }),
+            Some("hang_up") => Ok(Self::HangUp),
+            other => Err(unknown_type(other)),
+        }
+    }
+}
+
+const TYPES: &str = "update_prompt, update_model, update_processing, update_max_latency, \
+                     set_debug, ice_candidate, hang_up";
+
+fn unknown_type(given: Option<&str>) -> Refusal {
+    let message = match given {
+        Some(given) => {
+            let given: String = given.chars().take(40).collect();
+            format!("there is no message of type {given:?}")
+        }
+        None => "a message has a type, which is a text".to_owned(),
+    };
+    Refusal::new(Code::UnknownType, message).about("type").allowing(TYPES)
+}
+
+struct Fields(Map<String, Value>);
+
+impl Fields {
+    fn prompt(&self) -> Result<String, Refusal> {
+        self.required_text("prompt", MAX_PROMPT)
+    }
+
+    fn max_tokens(&self) -> Result<Option<u32>, Refusal> {
+        match self.0.get("max_tokens") {
+            None | Some(Value::Null) => Ok(None),
+            Some(_) => self
+                .number("max_tokens")
+                .filter(|tokens| (1.0..=32768.0).contains(tokens) && tokens.fract() == 0.0)
+                .map(|tokens| Some(tokens as u32))
+                .ok_or_else(|| Refusal::field("max_tokens", "a whole number, 1 to 32768")),
+        }
+    }
+
+    fn processing(&self) -> Result<ClientMessage, Refusal> {
+        let interval = match (self.0.get("interval"), self.0.get("process_every")) {
+            (Some(_), _) => self
+                .number("interval")
+                .filter(|seconds| (0.1..=3600.0).contains(seconds))
+                .ok_or_else(|| Refusal::field("interval", "0.1 to 3600 seconds"))?,
+            (None, _) => self
+                .number("process_every")
+                .filter(|frames| (1.0..=3600.0).contains(frames) && frames.fract() == 0.0)
+                .map(|frames| (frames / NOMINAL_FRAME_RATE).max(0.1))
+                .ok_or_else(|| {
+                    Refusal::field("process_every", "a whole number of frames, 1 to 3600")
+                })?,
+        };
+        Ok(ClientMessage::UpdateProcessing { interval })
+    }
+
+    fn required_text(&self, field: &str, longest: usize) -> Result<String, Refusal> {
+        self.optional_text(field, longest)?
+            .filter(|text| !text.is_empty())
+            .ok_or_else(|| Refusal::field(field, format!("a text of 1 to {longest} characters")))
+    }
+
+    fn optional_text(&self, field: &str, longest: usize) -> Result<Option<String>, Refusal> {
+        let wrong = || Refusal::field(field, format!("a text of up to {longest} characters"));
+        match self.0.get(field) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) if text.chars().count() <= longest => {
+                Ok(Some(text.trim().to_owned()))
+            }
+            Some(_) => Err(wrong()),
+        }
+    }
+
+    /// A number, or a text that is one: page controls give texts.
+    fn number(&self, field: &str) -> Option<f64> {
+        let number = match self.0.get(field)? {
+            Value::Number(number) => number.as_f64()?,
+            Value::String(text) => text.trim().parse().ok()?,
+            _ => return None,
+        };
+        number.is_finite().then_some(number)
+    }
+}
+
+/// A message to a client.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ServerMessage {
+    /// The state of the session's video.
+    Status {
+        /// In words.
+        text: String,
+        /// In one word.
+        status: Status,
+    },
+    /// The session's settings, once on connecting.
+    ServerConfig(ServerConfig),
+    /// Confirms.
+    PromptUpdated {
+        /// What is asked from now on.
+        prompt: String,
+        /// The longest answer.
+        max_tokens: u32,
+        /// What the VLM is told about its part.
+        system_prompt: String,
+    },
+    /// Confirms.
+    ModelUpdated {
+        /// The model asked from now on.
+        model: String,
+        /// Its server.
+        api_base: String,
+        /// Whether that is the built-in demo-vlm.
+        stand_in: bool,
+    },
+    /// Confirms.
+    ProcessingUpdated {
+        /// In frames, at [`NOMINAL_FRAME_RATE`].
+        process_every: u32,
+        /// In seconds.
+        interval: f64,
+    },
+    /// Confirms.
+    MaxLatencyUpdated {
+        /// In seconds.
+        max_latency: f64,
+    },
+    /// Confirms.
+    DebugUpdated {
+        /// Whether `debug` messages are sent.
+        debug: bool,
+    },
+    /// An answer being written.
+    AnswerDelta {
+        /// The question's number.
+        seq: u64,
+        /// Where in the answer `delta` goes, in UTF-16 units.
+        offset: u64,
+        /// What the answer has gained.
+        delta: String,
+        /// Who answers.
+        model: String,
+        /// From the capture of the frame to now.
+        age_ms: f64,
+        /// From the request to the first token.
+        first_token_ms: Option<f64>,
+    },
+    /// A complete answer.
+    VlmResponse {
+        /// The question's number.
+        seq: u64,
+        /// The whole answer.
+        text: String,
+        /// What was asked.
+        prompt: String,
+        /// Who answered.
+        model: String,
+        /// How it went.
+        metrics: Metrics,
+    },
+    /// A question without an answer.
+    VlmError {
+        /// The question's number.
+        seq: u64,
+        /// Why, in one word.
+        kind: String,
+        /// What happened and what to do.
+        message: String,
+        /// When it is tried again.
+        retry_in_ms: Option<u64>,
+    },
+    /// More, for those who asked for it.
+    Debug {
+        /// In words.
+        text: String,
+    },
+    /// Bad input.
+    Error(Refusal),
+}
+
+/// The state of a session's video.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Status {
+    /// Waits for an offer.
+    Ready,
+    /// Negotiated; no video yet.
+    Connecting,
+    /// Video runs.
+    Live,
+    /// The peer hung up.
+    Stopped,
+    /// The video was lost.
+    Failed,
+}
+
+/// A session's settings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ServerConfig {
+    /// The session.
+    pub session_id: String,
+    /// Who is asked.
+    pub model: String,
+    /// Where.
+    pub api_base: String,
+    /// What.
+    pub prompt: String,
+    /// What the VLM is told about its part.
+    pub system_prompt: String,
+    /// The longest answer.
+    pub max_tokens: u32,
+    /// Between two questions, in seconds.
+    pub interval: f64,
+    /// The same in frames, at [`NOMINAL_FRAME_RATE`].
+    pub process_every: u32,
+    /// How old a sample may be, in seconds; 0 = any.
+    pub max_latency: f64,
+    /// Whether the built-in demo-vlm answers.
+    pub stand_in: bool,
+    /// The server's version.
+    pub version: String,
+}
+
+/// How a question went, and the session's questions so far. Times in milliseconds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Metrics {
+    /// From the request to the whole answer.
+    pub last_latency_ms: f64,
+    /// The mean of the session's.
+    pub avg_latency_ms: f64,
+    /// The session's answers so far.
+    pub total_inferences: u64,
+    /// Whether another question is being answered.
+    pub is_processing: bool,
+    /// From the request to the first token.
+    pub first_token_ms: Option<f64>,
+    /// Tokens of the question, by the VLM server's count.
+    pub tokens_in: Option<u64>,
+    /// Tokens of the answer.
+    pub tokens_out: u64,
+    /// While the answer was being written.
+    pub tokens_per_second: Option<f64>,
+    /// From the capture of the frame to now.
+    pub age_ms: f64,
+    /// Why the answer ended.
+    pub finish_reason: String,
+}
+
+impl ServerMessage {
+    /// The JSON that goes over the WebSocket.
+    pub fn to_json(&self) -> String {
+        // Plain data with text keys: there is nothing that could fail.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+#[path = "protocol_tests.rs"]
+mod tests;

@@ -1,0 +1,151 @@
+//! How a request is refused: one type for HTTP and WebSocket.
+
+use axum::{
+    Json,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use live_vlm_pipelines::OfferError;
+use serde::{Deserialize, Serialize};
+
+use crate::protocol::ServerMessage;
+
+/// Why a request was not carried out: one word for machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Code {
+    /// The text is no JSON object.
+    BadJson,
+    /// The message's `type` is unknown.
+    UnknownType,
+    /// A field is missing, of the wrong type or out of range.
+    BadField,
+    /// The request is larger than is read.
+    TooLarge,
+    /// The session id can be guessed.
+    BadSessionId,
+    /// The session belongs to somebody else.
+    SessionTaken,
+    /// The offer has no video.
+    NoVideo,
+    /// The offer has no video codec that can be decoded.
+    UnsupportedCodec,
+    /// The offer is unusable.
+    BadOffer,
+    /// As many sessions run as may.
+    TooManySessions,
+    /// Not built yet.
+    NotImplemented,
+    /// The request comes from another site's page.
+    ForeignOrigin,
+    /// There is nothing at this address.
+    NotFound,
+    /// Our fault; the log has more.
+    Internal,
+}
+
+/// A refused request, as the client gets it: over HTTP as the body, over the WebSocket as an
+/// `error` message.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// Why, in one word.
+    pub code: Code,
+    /// The field at fault.
+    pub field: Option<String>,
+    /// What happened and what to do.
+    pub message: String,
+    /// What would have been right.
+    pub allowed: Option<String>,
+    /// When to try again, in seconds.
+    pub retry_after_s: Option<f64>,
+}
+
+impl Refusal {
+    /// A refusal that concerns no field.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, field: None, message: message.into(), allowed: None, retry_after_s: None }
+    }
+
+    /// A field that is not as it should be.
+    pub fn field(field: &str, allowed: impl Into<String>) -> Self {
+        let allowed = allowed.into();
+        Self {
+            code: Code::BadField,
+            field: Some(field.to_owned()),
+            message: format!("{field} must be {allowed}"),
+            allowed: Some(allowed),
+            retry_after_s: None,
+        }
+    }
+
+    /// Names the field at fault.
+    #[must_use]
+    pub fn about(mut self, field: &str) -> Self {
+        self.field = Some(field.to_owned());
+        self
+    }
+
+    /// Says what would have been right.
+    #[must_use]
+    pub fn allowing(mut self, allowed: impl Into<String>) -> Self {
+        self.allowed = Some(allowed.into());
+        self
+    }
+
+    /// Our fault. `why` goes to the log only.
+    pub fn internal(why: &dyn std::fmt::Display) -> Self {
+        tracing::error!(%why, "a request failed");
+        Self::new(Code::Internal, "the server failed; its log says why")
+    }
+
+    fn status(&self) -> StatusCode {
+        match self.code {
+            Code::BadJson
+            | Code::UnknownType
+            | Code::BadField
+            | Code::BadSessionId
+            | Code::NoVideo
+            | Code::BadOffer => StatusCode::BAD_REQUEST,
+            Code::UnsupportedCodec => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Code::SessionTaken | Code::ForeignOrigin => StatusCode::FORBIDDEN,
+            Code::TooManySessions => StatusCode::SERVICE_UNAVAILABLE,
+            Code::NotImplemented => StatusCode::NOT_IMPLEMENTED,
+            Code::NotFound => StatusCode::NOT_FOUND,
+            Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+impl From<OfferError> for Refusal {
+    fn from(error: OfferError) -> Self {
+        let code = match &error {
+            OfferError::TooLarge { .. } => Code::TooLarge,
+            OfferError::Malformed { .. } => Code::BadOffer,
+            OfferError::NoVideo => Code::NoVideo,
+            OfferError::UnsupportedCodec { .. } => Code::UnsupportedCodec,
+            _ => return Self::internal(&error),
+        };
+        let allowed = match &error {
+            OfferError::UnsupportedCodec { allowed, .. } => {
+                let names: Vec<_> = allowed.iter().map(|codec| codec.encoding_name()).collect();
+                Some(names.join(", "))
+            }
+            OfferError::TooLarge { .. } => Some(format!("up to {} bytes", OfferError::MAX_BYTES)),
+            _ => None,
+        };
+        Self { allowed, ..Self::new(code, error.to_string()) }.about("sdp")
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        let retry_after = self.retry_after_s.map(|seconds| format!("{:.0}", seconds.ceil()));
+        let mut response = (status, Json(ServerMessage::Error(self))).into_response();
+        if let Some(value) = retry_after.and_then(|seconds| seconds.parse().ok()) {
+            response.headers_mut().insert(header::RETRY_AFTER, value);
+        }
+        response
+    }
+}

@@ -1,0 +1,62 @@
+//! What the server answers: one file per kind of request. Handlers are glue; what they do stands
+//! elsewhere.
+
+mod models;
+mod offer;
+mod page;
+mod requester;
+mod websocket;
+
+use axum::{
+    Router,
+    http::HeaderMap,
+    middleware,
+    response::IntoResponse,
+    routing::{get, post},
+};
+use vlm_client::Client;
+
+use crate::{
+    listen,
+    refusal::{Code, Refusal},
+    session::Sessions,
+};
+
+/// What handlers need.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// All sessions.
+    pub sessions: Sessions,
+    /// Asks VLM servers.
+    pub client: Client,
+}
+
+/// All routes. With `tls`, plain HTTP is answered on this host only.
+pub fn router(app: App, tls: bool) -> Router {
+    let rtsp = || async { rtsp_refusal() };
+    let router = Router::new()
+        .route("/offer", post(offer::offer))
+        .route("/ws", get(websocket::websocket))
+        .route("/models", get(models::models))
+        .route("/detect-services", get(models::detect_services))
+        .route("/api/rtsp/start", post(rtsp))
+        .route("/api/rtsp/stop", post(rtsp))
+        .route("/api/rtsp/status", get(rtsp))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(|| async { "ok\n" }))
+        .fallback(page::page)
+        .layer(middleware::from_fn(requester::same_origin))
+        .with_state(app);
+    if tls { router.layer(middleware::from_fn(listen::require_tls)) } else { router }
+}
+
+fn rtsp_refusal() -> impl IntoResponse {
+    Refusal::new(
+        Code::NotImplemented,
+        "RTSP sources are not built yet; send the camera from a browser",
+    )
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &axum::http::HeaderName) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}

@@ -1,0 +1,98 @@
+use axum::{
+    Json,
+    body::{Body, to_bytes},
+    extract::State,
+};
+use live_vlm_pipelines::OfferError;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::App;
+use crate::{
+    refusal::{Code, Refusal},
+    session::Requester,
+};
+
+/// An offer, and JSON around it: escapes can double its length.
+const MAX_BODY: usize = 2 * OfferError::MAX_BYTES + 4096;
+
+#[derive(Debug, Serialize)]
+pub(super) struct Answer {
+    sdp: String,
+    r#type: &'static str,
+    session_id: String,
+}
+
+struct Offer {
+    sdp: String,
+    session_id: Option<String>,
+}
+
+/// `POST /offer`: a session's video begins.
+pub(super) async fn offer(
+    State(app): State<App>,
+    requester: Requester,
+    body: Body,
+) -> Result<Json<Answer>, Refusal> {
+    let body = to_bytes(body, MAX_BODY).await.map_err(|_| {
+        Refusal::new(Code::TooLarge, format!("an offer may have at most {MAX_BODY} bytes"))
+            .about("sdp")
+            .allowing(format!("up to {} bytes", OfferError::MAX_BYTES))
+    })?;
+    let offer = Offer::parse(&body)?;
+    let session = app.sessions.open(offer.session_id.as_deref(), &requester)?;
+    let sdp = session.offer(offer.sdp).await?;
+    Ok(Json(Answer { sdp, r#type: "answer", session_id: session.id().to_string() }))
+}
+
+impl Offer {
+    fn parse(body: &[u8]) -> Result<Self, Refusal> {
+        let value: Value = serde_json::from_slice(body)
+            .map_err(|error| Refusal::new(Code::BadJson, format!("this is no JSON: {error}")))?;
+        if value.get("rtsp_url").is_some_and(|url| !url.is_null() && url != "") {
+            return Err(Refusal::new(
+                Code::NotImplemented,
+                "RTSP sources are not built yet; send the camera from a browser",
+            )
+            .about("rtsp_url"));
+        }
+        if value.get("type").and_then(Value::as_str) != Some("offer") {
+            return Err(Refusal::field("type", "\"offer\""));
+        }
+        let sdp = value.get("sdp").and_then(Value::as_str).filter(|sdp| !sdp.is_empty());
+        let sdp = sdp.ok_or_else(|| Refusal::field("sdp", "the SDP of an offer, a text"))?;
+        let session_id = match value.get("session_id") {
+            None | Some(Value::Null) => None,
+            Some(Value::String(id)) if id.is_empty() => None,
+            Some(Value::String(id)) => Some(id.clone()),
+            Some(_) => return Err(Refusal::field("session_id", "a random UUID of version 4")),
+        };
+        Ok(Self { sdp: sdp.to_owned(), session_id })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bad_bodies_are_refused_with_the_field() {
+        for (body, code, field) in [
+            ("{", Code::BadJson, None),
+            ("[]", Code::BadField, Some("type")),
+            (r#"{"sdp":"v=0"}"#, Code::BadField, Some("type")),
+            (r#"{"sdp":"v=0","type":"answer"}"#, Code::BadField, Some("type")),
+            (r#"{"type":"offer"}"#, Code::BadField, Some("sdp")),
+            (r#"{"type":"offer","sdp":7}"#, Code::BadField, Some("sdp")),
+            (r#"{"type":"offer","sdp":"v=0","session_id":7}"#, Code::BadField, Some("session_id")),
+            (
+                r#"{"type":"offer","sdp":"v=0","rtsp_url":"rtsp://cam"}"#,
+                Code::NotImplemented,
+                Some("rtsp_url"),
+            ),
+        ] {
+            let refusal = Offer::parse(body.as_bytes()).err().unwrap();
+            assert_eq!((refusal.code, refusal.field.as_deref()), (code, field), "{body}");
+        }
+    }
+}

@@ -1,0 +1,105 @@
+use std::time::Duration;
+
+use axum::{
+    extract::{
+        Query, State,
+        ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code},
+    },
+    response::Response,
+};
+use futures_util::{SinkExt, StreamExt, stream::SplitSink};
+use serde::Deserialize;
+use tokio::time::{Instant, interval_at, timeout};
+
+use super::App;
+use crate::{
+    protocol::{ClientMessage, MAX_MESSAGE},
+    refusal::{Code, Refusal},
+    session::{Handle, Inbound, Outbox, Requester},
+};
+
+/// Larger messages are read to be refused with words; from here on the connection is cut.
+const READ_LIMIT: usize = 4 * MAX_MESSAGE;
+const SEND_TIMEOUT: Duration = Duration::from_secs(10);
+const PING: Duration = Duration::from_secs(15);
+/// A peer that has not answered two pings is gone.
+const SILENCE: Duration = Duration::from_secs(40);
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Which {
+    session_id: Option<String>,
+}
+
+/// `WS /ws`: a session's page.
+pub(super) async fn websocket(
+    State(app): State<App>,
+    Query(which): Query<Which>,
+    requester: Requester,
+    upgrade: WebSocketUpgrade,
+) -> Result<Response, Refusal> {
+    let id = which.session_id.as_deref().filter(|id| !id.is_empty());
+    let session = app.sessions.open(id, &requester)?;
+    Ok(upgrade
+        .max_message_size(READ_LIMIT)
+        .max_frame_size(READ_LIMIT)
+        .on_upgrade(move |socket| serve(socket, session)))
+}
+
+async fn serve(socket: WebSocket, session: Handle) {
+    let (outbox, inbound) = Outbox::new();
+    if session.attach(outbox.clone()).await {
+        // Only the session holds the outbox from now on: when it lets go, the connection ends.
+        let own = outbox.downgrade();
+        drop(outbox);
+        run(socket, &session, inbound).await;
+        if let Some(outbox) = own.upgrade() {
+            session.detach(outbox).await;
+        }
+    }
+}
+
+async fn run(socket: WebSocket, session: &Handle, mut inbound: Inbound) {
+    let (mut to_page, mut from_page) = socket.split();
+    let mut ping = interval_at(Instant::now() + PING, PING);
+    let mut heard = Instant::now();
+    loop {
+        let sent = tokio::select! {
+            message = inbound.next() => match message {
+                Some(message) => send(&mut to_page, Message::Text(message.into())).await,
+                None => {
+                    let frame = CloseFrame {
+                        code: close_code::AWAY,
+                        reason: "the session ended, or was opened elsewhere".into(),
+                    };
+                    send(&mut to_page, Message::Close(Some(frame))).await;
+                    false
+                }
+            },
+            message = from_page.next() => {
+                heard = Instant::now();
+                match message {
+                    Some(Ok(Message::Text(text))) => {
+                        session.message(ClientMessage::parse(&text)).await
+                    }
+                    Some(Ok(Message::Binary(_))) => {
+                        let refusal = Refusal::new(Code::BadJson, "messages are JSON texts");
+                        session.message(Err(refusal)).await
+                    }
+                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => true,
+                    Some(Ok(Message::Close(_)) | Err(_)) | None => false,
+                }
+            },
+            _ = ping.tick() => {
+                heard.elapsed() < SILENCE
+                    && send(&mut to_page, Message::Ping(Vec::new().into())).await
+            }
+        };
+        if !sent {
+            return;
+        }
+    }
+}
+
+async fn send(to_page: &mut SplitSink<WebSocket, Message>, message: Message) -> bool {
+    matches!(timeout(SEND_TIMEOUT, to_page.send(message)).await, Ok(Ok(())))
+}

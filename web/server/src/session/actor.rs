@@ -1,0 +1,388 @@
+//! The task that is a session.
+
+use std::{future, time::Duration};
+
+use live_vlm_pipelines::{BrowserSession, SessionEvent, SessionOptions};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, sleep_until},
+};
+use tokio_util::task::AbortOnDropHandle;
+use vlm_client::{ApiKey, Endpoint};
+
+use super::{
+    answers::{self, Answers},
+    outbox::Outbox,
+    registry::{Handle, Sessions},
+    settings::Settings,
+};
+use crate::{
+    protocol::{ClientMessage, ServerMessage, Status},
+    refusal::Refusal,
+};
+
+/// How many commands may wait. Pieces of answers are dropped when it is full; see [`Video`].
+pub(super) const COMMANDS: usize = 128;
+const MODELS_TIMEOUT: Duration = Duration::from_secs(3);
+
+pub(super) enum Command {
+    Attach(Outbox),
+    Detach(Outbox),
+    Message(Result<ClientMessage, Refusal>),
+    Offer {
+        sdp: String,
+        reply: oneshot::Sender<Result<String, Refusal>>,
+    },
+    /// From the video of this number; those of earlier ones come too late.
+    Video {
+        number: u64,
+        event: SessionEvent,
+    },
+    /// A model was looked for in its server's list.
+    ModelChecked {
+        number: u64,
+        change: ModelChange,
+        listed: Option<Vec<String>>,
+    },
+    Close,
+}
+
+pub(super) struct ModelChange {
+    endpoint: Endpoint,
+    model: String,
+}
+
+struct Session {
+    sessions: Sessions,
+    handle: Handle,
+    settings: Settings,
+    page: Option<Outbox>,
+    video: Option<BrowserSession>,
+    video_number: u64,
+    model_changes: u64,
+    model_check: Option<AbortOnDropHandle<()>>,
+    answers: Answers,
+    status: (Status, String),
+    /// When the session ends unless its page comes back.
+    ends_at: Option<Instant>,
+}
+
+/// The task. It ends by itself, and takes everything of the session with it.
+pub(super) async fn run(sessions: Sessions, handle: Handle, commands: mpsc::Receiver<Command>) {
+    let settings = Settings::new(&sessions.config().defaults);
+    let session = Session {
+        ends_at: Some(Instant::now() + sessions.config().grace),
+        sessions,
+        handle,
+        settings,
+        page: None,
+        video: None,
+        video_number: 0,
+        model_changes: 0,
+        model_check: None,
+        answers: Answers::default(),
+        status: (Status::Ready, "Ready".into()),
+    };
+    session.run(commands).await;
+}
+
+impl Session {
+    async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        loop {
+            let grace = self.ends_at;
+            let ends = async {
+                match grace {
+                    Some(at) => sleep_until(at).await,
+                    None => future::pending().await,
+                }
+            };
+            let command = tokio::select! {
+                command = commands.recv() => command,
+                () = ends => None,
+            };
+            match command {
+                None | Some(Command::Close) => break,
+                Some(command) => self.carry_out(command).await,
+            }
+        }
+        // First of all, so that the id can be used again and nobody waits for a reply.
+        self.sessions.remove(&self.handle);
+        commands.close();
+        while commands.try_recv().is_ok() {}
+        self.page = None;
+        self.stop_video().await;
+        tracing::info!(session = self.handle.id().short(), "session ended");
+    }
+
+    async fn carry_out(&mut self, command: Command) {
+        match command {
+            Command::Attach(outbox) => self.attach(outbox),
+            Command::Detach(outbox) => {
+                if self.page.as_ref().is_some_and(|page| page.is(&outbox)) {
+                    self.page = None;
+                    self.leave_if_alone();
+                }
+            }
+            Command::Message(Ok(message)) => self.obey(message).await,
+            Command::Message(Err(refusal)) => self.tell(ServerMessage::Error(refusal)),
+            Command::Offer { sdp, reply } => {
+                let answer = self.answer(&sdp).await;
+                let _ = reply.send(answer);
+            }
+            Command::Video { number, event } if number == self.video_number => {
+                self.on_video(event).await;
+            }
+            Command::Video { .. } => {}
+            Command::ModelChecked { number, change, listed } if number == self.model_changes => {
+                self.change_model(change, listed);
+            }
+            Command::ModelChecked { .. } | Command::Close => {}
+        }
+    }
+
+    fn attach(&mut self, outbox: Outbox) {
+        self.ends_at = None;
+        self.page = Some(outbox);
+        let (status, text) = self.status.clone();
+        let text = if status == Status::Ready { "Connected to server".to_owned() } else { text };
+        self.tell(ServerMessage::Status { text, status });
+        let stand_in = self.is_stand_in(&self.settings.endpoint);
+        let id = self.handle.id().to_string();
+        self.tell(ServerMessage::ServerConfig(self.settings.for_page(id, stand_in)));
+    }
+
+    /// Without a page and without video there is nothing to wait for; without a page only, it may
+    /// come back.
+    fn leave_if_alone(&mut self) {
+        if self.page.is_none() {
+            let wait = match self.video {
+                Some(_) => self.sessions.config().grace,
+                None => Duration::ZERO,
+            };
+            self.ends_at = Some(Instant::now() + wait);
+        }
+    }
+
+    async fn obey(&mut self, message: ClientMessage) {
+        match message {
+            ClientMessage::UpdatePrompt { prompt, max_tokens, system_prompt } => {
+                self.settings.prompt = prompt;
+                self.settings.max_tokens = max_tokens.unwrap_or(self.settings.max_tokens);
+                if let Some(system_prompt) = system_prompt {
+                    self.settings.system_prompt = system_prompt;
+                }
+                self.apply();
+                self.tell(ServerMessage::PromptUpdated {
+                    prompt: self.settings.prompt.clone(),
+                    max_tokens: self.settings.max_tokens,
+                    system_prompt: self.settings.system_prompt.clone(),
+                });
+            }
+            ClientMessage::UpdateModel { model, api_base, api_key } => {
+                match self.endpoint(&api_base, &api_key) {
+                    Ok(endpoint) => self.check_model(ModelChange { endpoint, model }),
+                    Err(refusal) => self.tell(ServerMessage::Error(refusal)),
+                }
+            }
+            ClientMessage::UpdateProcessing { interval } => {
+                self.settings.interval = Duration::from_secs_f64(interval);
+                self.apply();
+                self.tell(ServerMessage::ProcessingUpdated {
+                    process_every: self.settings.process_every(),
+                    interval: self.settings.interval.as_secs_f64(),
+                });
+            }
+            ClientMessage::UpdateMaxLatency { max_latency } => {
+                self.settings.max_age = Duration::from_secs_f64(max_latency);
+                self.apply();
+                self.tell(ServerMessage::MaxLatencyUpdated { max_latency });
+            }
+            ClientMessage::SetDebug { debug } => {
+                self.settings.debug = debug;
+                self.tell(ServerMessage::DebugUpdated { debug });
+            }
+            ClientMessage::IceCandidate { candidate, m_line } => {
+                if let Some(video) = &self.video {
+                    video.add_ice_candidate(m_line, &candidate);
+                }
+            }
+            ClientMessage::HangUp => {
+                self.stop_video().await;
+                self.set_status(Status::Stopped, "Stopped");
+                self.leave_if_alone();
+            }
+        }
+    }
+
+    /// The server that a client means. A key goes with the address beside it only; the server's
+    /// own key goes with the server's own address, which an empty address means.
+    fn endpoint(&self, api_base: &str, api_key: &str) -> Result<Endpoint, Refusal> {
+        let own = &self.sessions.config().defaults.endpoint;
+        if api_base.is_empty() {
+            return Ok(own.clone());
+        }
+        let given = Endpoint::new(api_base, ApiKey::new(api_key)).map_err(|error| Refusal {
+            message: format!("api_base: {error}"),
+            ..Refusal::field("api_base", "an http or https URL such as http://host:8000/v1")
+        })?;
+        // Nobody types a key again to choose another model of the same server.
+        let known = [&self.settings.endpoint, own];
+        let same = known.into_iter().find(|e| !given.has_key() && e.base() == given.base());
+        Ok(same.cloned().unwrap_or(given))
+    }
+
+    /// Looks for the model in its server's list, beside everything else.
+    fn check_model(&mut self, change: ModelChange) {
+        self.model_changes += 1;
+        let number = self.model_changes;
+        let client = self.sessions.config().dispatcher.client().clone();
+        let commands = self.handle.sender();
+        let check = tokio::spawn(async move {
+            // A server that does not list its models is asked all the same.
+            let listed = client.models(&change.endpoint, MODELS_TIMEOUT).await.ok();
+            let listed = listed.map(|models| models.into_iter().map(|model| model.id).collect());
+            let _ = commands.send(Command::ModelChecked { number, change, listed }).await;
+        });
+        self.model_check = Some(AbortOnDropHandle::new(check));
+    }
+
+    fn change_model(&mut self, change: ModelChange, listed: Option<Vec<String>>) {
+        let ModelChange { endpoint, model } = change;
+        if let Some(listed) = listed.filter(|listed| !listed.is_empty())
+            && !listed.contains(&model)
+        {
+            let names = listed.iter().take(20).cloned().collect::<Vec<_>>().join(", ");
+            self.tell(ServerMessage::Error(Refusal {
+                message: format!("{} does not have the model {model:?}", endpoint.base()),
+                ..Refusal::field("model", format!("one of {names}"))
+            }));
+            return;
+        }
+        self.settings.endpoint = endpoint;
+        self.settings.model = model;
+        self.apply();
+        self.tell(ServerMessage::ModelUpdated {
+            model: self.settings.model.clone(),
+            api_base: self.settings.endpoint.base().to_owned(),
+            stand_in: self.is_stand_in(&self.settings.endpoint),
+        });
+    }
+
+    fn is_stand_in(&self, endpoint: &Endpoint) -> bool {
+        let defaults = &self.sessions.config().defaults;
+        defaults.stand_in && endpoint.base() == defaults.endpoint.base()
+    }
+
+    async fn answer(&mut self, sdp: &str) -> Result<String, Refusal> {
+        let config = self.sessions.config();
+        let mut options = SessionOptions::new(self.settings.for_pipeline())?;
+        options.network = config.network.clone();
+        options.context = Some(live_vlm_pipelines::dispatcher_context(&config.dispatcher));
+        let number = self.video_number + 1;
+        let commands = self.handle.sender();
+        let session = self.handle.id().short();
+        let events = move |event| {
+            // Called from streaming threads, which must not wait. What is lost when the session
+            // is overwhelmed is a piece of an answer, or its end, which the next answer follows.
+            if let Err(error) = commands.try_send(Command::Video { number, event }) {
+                tracing::debug!(session, %error, "an event of the video was dropped");
+            }
+        };
+        // The video that runs goes on until the new offer has proved usable.
+        let (video, answer) = match BrowserSession::answer(sdp, options, events).await {
+            Ok(answered) => answered,
+            Err(error) => {
+                tracing::info!(session = self.handle.id().short(), %error, "offer refused");
+                self.leave_if_alone();
+                return Err(error.into());
+            }
+        };
+        self.stop_video().await;
+        self.video_number = number;
+        tracing::info!(session = self.handle.id().short(), codec = ?video.codec(), "offer answered");
+        self.video = Some(video);
+        if self.page.is_none() {
+            // A client without a WebSocket: the video alone keeps the session.
+            self.ends_at = None;
+        }
+        self.set_status(Status::Connecting, "Connecting to your camera");
+        Ok(answer)
+    }
+
+    async fn on_video(&mut self, event: SessionEvent) {
+        match event {
+            SessionEvent::FirstFrame => self.set_status(Status::Live, "Live"),
+            SessionEvent::Answer(answer) => {
+                let debug = (self.settings.debug && answer.done).then(|| {
+                    format!(
+                        "question {} of {}: first token after {:?} ms, whole after {} ms, frame {} \
+                         ms old, {} tokens",
+                        answer.seq,
+                        answer.model,
+                        answer.first_token_ms.unwrap_or_default(),
+                        answer.latency_ms,
+                        answer.age_ms,
+                        answer.tokens_out
+                    )
+                });
+                if let Some(message) = self.answers.tell(answer) {
+                    self.tell(message);
+                }
+                if let Some(text) = debug {
+                    self.tell(ServerMessage::Debug { text });
+                }
+            }
+            SessionEvent::AnswerError(error) => {
+                tracing::debug!(
+                    session = self.handle.id().short(),
+                    kind = error.kind,
+                    "a question failed"
+                );
+                self.tell(answers::tell_error(error));
+            }
+            SessionEvent::Lost(reason) => {
+                tracing::info!(session = self.handle.id().short(), %reason, "video lost");
+                self.stop_video().await;
+                self.set_status(Status::Failed, &sentence(&reason.to_string()));
+                self.leave_if_alone();
+            }
+            _ => {}
+        }
+    }
+
+    fn apply(&self) {
+        if let Some(video) = &self.video {
+            video.apply(&self.settings.for_pipeline());
+        }
+    }
+
+    async fn stop_video(&mut self) {
+        // Whatever it still says comes too late.
+        self.video_number += 1;
+        if let Some(video) = self.video.take() {
+            video.stop().await;
+        }
+    }
+
+    fn set_status(&mut self, status: Status, text: &str) {
+        if self.status.0 != status || self.status.1 != text {
+            self.status = (status, text.to_owned());
+            self.tell(ServerMessage::Status { text: text.to_owned(), status });
+        }
+    }
+
+    fn tell(&mut self, message: ServerMessage) {
+        if let Some(page) = &self.page
+            && page.send(&message).is_err()
+        {
+            tracing::info!(session = self.handle.id().short(), "its page does not read any more");
+            self.page = None;
+            self.leave_if_alone();
+        }
+    }
+}
+
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}

@@ -1,0 +1,150 @@
+//! Who a session belongs to.
+
+use std::net::IpAddr;
+
+use uuid::{Uuid, Variant};
+
+use crate::refusal::{Code, Refusal};
+
+/// A session's id: a UUID of version 4 (RFC 9562), 122 random bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SessionId(Uuid);
+
+/// A random UUID has about 14 different digits of 16. With fewer than this somebody typed it.
+const FEWEST_DIGITS: u32 = 7;
+
+impl SessionId {
+    /// A new id.
+    pub fn random() -> Self {
+        Self(Uuid::new_v4())
+    }
+
+    /// Reads an id that a client brought.
+    ///
+    /// # Errors
+    /// When it is no UUID of version 4, or looks made up.
+    pub fn parse(text: &str) -> Result<Self, Refusal> {
+        let refused = || {
+            Refusal::new(
+                Code::BadSessionId,
+                "this session_id can be guessed; bring a random UUID of version 4 \
+                 (crypto.randomUUID()), or none to be given one",
+            )
+            .about("session_id")
+            .allowing("a random UUID of version 4")
+        };
+        let uuid = Uuid::try_parse(text).map_err(|_| refused())?;
+        let digits = uuid
+            .simple()
+            .to_string()
+            .chars()
+            .fold(0_u32, |seen, digit| seen | 1 << digit.to_digit(16).unwrap_or(0));
+        let random = uuid.get_version_num() == 4
+            && uuid.get_variant() == Variant::RFC4122
+            && digits.count_ones() >= FEWEST_DIGITS;
+        if random { Ok(Self(uuid)) } else { Err(refused()) }
+    }
+
+    /// The first digits, for logs: enough to follow a session, too few to take it over.
+    pub fn short(self) -> String {
+        self.0.simple().to_string().chars().take(8).collect()
+    }
+}
+
+impl std::fmt::Display for SessionId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.hyphenated().fmt(f)
+    }
+}
+
+/// Who makes a request: the browser by its cookie, or else the address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Requester {
+    /// The cookie that `GET /` sets.
+    pub cookie: Option<String>,
+    /// Where the request came from.
+    pub address: IpAddr,
+}
+
+/// Whoever brought a session's id first.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Owner {
+    /// The browser with this cookie.
+    Browser(String),
+    /// Any client without a cookie at this address.
+    Address(IpAddr),
+}
+
+impl Owner {
+    /// The owner of a session that this requester opens.
+    pub fn of(requester: &Requester) -> Self {
+        match &requester.cookie {
+            Some(cookie) => Self::Browser(cookie.clone()),
+            None => Self::Address(requester.address),
+        }
+    }
+
+    /// Whether this requester is the owner.
+    pub fn is(&self, requester: &Requester) -> bool {
+        *self == Self::of(requester)
+    }
+}
+
+/// Without the cookie, which is a secret.
+impl std::fmt::Debug for Owner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Browser(_) => f.write_str("Browser(…)"),
+            Self::Address(address) => write!(f, "Address({address})"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn random_ids_are_taken_and_written_as_they_were_brought() {
+        for _ in 0..1000 {
+            let id = SessionId::random();
+            assert_eq!(SessionId::parse(&id.to_string()).unwrap(), id);
+        }
+    }
+
+    #[test]
+    fn short_typed_and_foreign_ids_are_refused() {
+        for id in [
+            "",
+            "1",
+            "my-session",
+            "00000000-0000-4000-8000-000000000000",
+            "11111111-2222-4333-8444-111111111111",
+            "3f2b8c1e-9d4a-1c6b-8e21-5a7d0f9b6c3d",
+            "3f2b8c1e-9d4a-4c6b-ce21-5a7d0f9b6c3d",
+            "3f2b8c1e9d4a4c6b8e215a7d0f9b6c3d-more",
+        ] {
+            assert_eq!(SessionId::parse(id).unwrap_err().code, Code::BadSessionId, "{id}");
+        }
+    }
+
+    #[test]
+    fn a_session_belongs_to_the_browser_that_brought_it_wherever_it_goes() {
+        let home = Requester { cookie: Some("a".into()), address: [192, 0, 2, 1].into() };
+        let away = Requester { address: [192, 0, 2, 9].into(), ..home.clone() };
+        let other = Requester { cookie: Some("b".into()), ..home.clone() };
+        let script = Requester { cookie: None, ..home.clone() };
+        let owner = Owner::of(&home);
+        assert!(owner.is(&home) && owner.is(&away));
+        assert!(!owner.is(&other) && !owner.is(&script));
+    }
+
+    #[test]
+    fn without_a_cookie_the_address_owns() {
+        let script = Requester { cookie: None, address: [192, 0, 2, 1].into() };
+        let elsewhere = Requester { cookie: None, address: [192, 0, 2, 2].into() };
+        let owner = Owner::of(&script);
+        assert!(owner.is(&script));
+        assert!(!owner.is(&elsewhere));
+    }
+}

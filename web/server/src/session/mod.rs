@@ -1,0 +1,14 @@
+//! A session is one viewer with one video. Each is a task that owns everything of it: settings,
+//! pipeline, WebSocket. Others reach it by messages only, so nothing of it is locked or shared.
+
+mod actor;
+mod answers;
+mod id;
+mod outbox;
+mod registry;
+mod settings;
+
+pub use id::{Owner, Requester, SessionId};
+pub use outbox::{Inbound, Outbox};
+pub use registry::{Handle, Sessions, SessionsConfig};
+pub use settings::{Defaults, Settings};

@@ -1,0 +1,201 @@
+//! All sessions, by id. The map is the only thing that sessions share; it is locked to look up,
+//! add or remove one, and never while anything is sent or awaited.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use live_vlm_pipelines::NetworkOptions;
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
+use tokio_util::task::TaskTracker;
+use vlm_client::Dispatcher;
+
+use super::{
+    actor::{self, Command},
+    id::{Owner, Requester, SessionId},
+    outbox::Outbox,
+    settings::Defaults,
+};
+use crate::{
+    protocol::ClientMessage,
+    refusal::{Code, Refusal},
+};
+
+/// What sessions are made with.
+#[derive(Debug, Clone)]
+pub struct SessionsConfig {
+    /// What each begins with.
+    pub defaults: Defaults,
+    /// Shares the VLM among them.
+    pub dispatcher: Dispatcher,
+    /// How peers reach us.
+    pub network: NetworkOptions,
+    /// How many there may be.
+    pub max_sessions: usize,
+    /// How long a session waits for its page to come back.
+    pub grace: Duration,
+}
+
+/// All sessions. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Sessions {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    config: SessionsConfig,
+    state: Mutex<State>,
+    tasks: TaskTracker,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    sessions: HashMap<SessionId, (Owner, Handle)>,
+    closing: bool,
+}
+
+/// A way to reach a session. It may have ended meanwhile.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    id: SessionId,
+    commands: mpsc::Sender<Command>,
+}
+
+impl Sessions {
+    /// None yet.
+    pub fn new(config: SessionsConfig) -> Self {
+        Self {
+            shared: Arc::new(Shared { config, state: Mutex::default(), tasks: TaskTracker::new() }),
+        }
+    }
+
+    /// What sessions are made with.
+    pub fn config(&self) -> &SessionsConfig {
+        &self.shared.config
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.shared.lock().sessions.len()
+    }
+
+    /// The session that this id names, a new one if there is none yet.
+    ///
+    /// # Errors
+    /// When the id is bad or somebody else's, or there are too many sessions.
+    pub fn open(&self, id: Option<&str>, requester: &Requester) -> Result<Handle, Refusal> {
+        let id = match id {
+            Some(id) => SessionId::parse(id)?,
+            None => SessionId::random(),
+        };
+        let mut state = self.shared.lock();
+        if let Some((owner, handle)) = state.sessions.get(&id)
+            && !handle.commands.is_closed()
+        {
+            if owner.is(requester) {
+                return Ok(handle.clone());
+            }
+            return Err(Refusal::new(
+                Code::SessionTaken,
+                "this session belongs to somebody else; bring a session_id of your own",
+            )
+            .about("session_id"));
+        }
+        let limit = self.shared.config.max_sessions;
+        if state.closing || state.sessions.len() >= limit {
+            let mut refusal = Refusal::new(
+                Code::TooManySessions,
+                format!("all {limit} sessions of this server are taken; try again later"),
+            );
+            refusal.retry_after_s = Some(10.0);
+            return Err(refusal);
+        }
+        let (commands, inbox) = mpsc::channel(actor::COMMANDS);
+        let handle = Handle { id, commands };
+        let owner = Owner::of(requester);
+        tracing::info!(session = id.short(), ?owner, "session begins");
+        state.sessions.insert(id, (owner, handle.clone()));
+        drop(state);
+        self.shared.tasks.spawn(actor::run(self.clone(), handle.clone(), inbox));
+        Ok(handle)
+    }
+
+    /// Ends every session and admits no new one. Done when all are freed, or `within` is over.
+    pub async fn close(&self, within: Duration) {
+        let handles: Vec<Handle> = {
+            let mut state = self.shared.lock();
+            state.closing = true;
+            state.sessions.values().map(|(_, handle)| handle.clone()).collect()
+        };
+        let all = async {
+            for handle in &handles {
+                let _ = handle.commands.send(Command::Close).await;
+            }
+            self.shared.tasks.close();
+            self.shared.tasks.wait().await;
+        };
+        if timeout(within, all).await.is_err() {
+            tracing::warn!(sessions = self.count(), "sessions did not end in time");
+        }
+    }
+
+    /// Forgets a session that has ended.
+    pub(super) fn remove(&self, ended: &Handle) {
+        let mut state = self.shared.lock();
+        let same = |(_, handle): &(Owner, Handle)| handle.commands.same_channel(&ended.commands);
+        if state.sessions.get(&ended.id).is_some_and(same) {
+            state.sessions.remove(&ended.id);
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Handle {
+    /// The session's id.
+    pub fn id(&self) -> SessionId {
+        self.id
+    }
+
+    /// Gives the session its page's connection, in place of one it may have.
+    pub async fn attach(&self, outbox: Outbox) -> bool {
+        self.commands.send(Command::Attach(outbox)).await.is_ok()
+    }
+
+    /// The page's connection is closed.
+    pub async fn detach(&self, outbox: Outbox) {
+        let _ = self.commands.send(Command::Detach(outbox)).await;
+    }
+
+    /// A message from the page. False when the session has ended.
+    pub async fn message(&self, message: Result<ClientMessage, Refusal>) -> bool {
+        self.commands.send(Command::Message(message)).await.is_ok()
+    }
+
+    /// Answers an offer, in place of a video that may run.
+    ///
+    /// # Errors
+    /// When the offer cannot be used.
+    pub async fn offer(&self, sdp: String) -> Result<String, Refusal> {
+        let (reply, answer) = oneshot::channel();
+        let sent = self.commands.send(Command::Offer { sdp, reply }).await;
+        match (sent, answer.await) {
+            (Ok(()), Ok(answer)) => answer,
+            _ => Err(Refusal::internal(&"the session ended while it was answering an offer")),
+        }
+    }
+
+    pub(super) fn sender(&self) -> mpsc::Sender<Command> {
+        self.commands.clone()
+    }
+}

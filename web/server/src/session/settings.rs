@@ -1,0 +1,96 @@
+use std::time::Duration;
+
+use live_vlm_pipelines::SessionSettings;
+use vlm_client::Endpoint;
+
+use crate::protocol::{NOMINAL_FRAME_RATE, ServerConfig};
+
+/// What every session begins with.
+#[derive(Debug, Clone)]
+pub struct Defaults {
+    /// The server's VLM.
+    pub endpoint: Endpoint,
+    /// The model asked there.
+    pub model: String,
+    /// Whether that is the built-in demo-vlm.
+    pub stand_in: bool,
+    /// What is asked.
+    pub prompt: String,
+    /// The longest answer.
+    pub max_tokens: u32,
+    /// Between two questions.
+    pub interval: Duration,
+}
+
+/// One session's settings.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Who is asked.
+    pub endpoint: Endpoint,
+    /// Which of its models.
+    pub model: String,
+    /// What.
+    pub prompt: String,
+    /// What the VLM is told about its part.
+    pub system_prompt: String,
+    /// The longest answer.
+    pub max_tokens: u32,
+    /// Between two questions.
+    pub interval: Duration,
+    /// How old a sample may be; zero = any.
+    pub max_age: Duration,
+    /// Whether more is told.
+    pub debug: bool,
+}
+
+impl Settings {
+    /// What a session begins with.
+    pub fn new(defaults: &Defaults) -> Self {
+        Self {
+            endpoint: defaults.endpoint.clone(),
+            model: defaults.model.clone(),
+            prompt: defaults.prompt.clone(),
+            system_prompt: String::new(),
+            max_tokens: defaults.max_tokens,
+            interval: defaults.interval,
+            max_age: Duration::ZERO,
+            debug: false,
+        }
+    }
+
+    /// The same for the session's pipeline.
+    pub fn for_pipeline(&self) -> SessionSettings {
+        SessionSettings {
+            endpoint: Some(self.endpoint.clone()),
+            model: self.model.clone(),
+            prompt: self.prompt.clone(),
+            system_prompt: self.system_prompt.clone(),
+            max_tokens: self.max_tokens,
+            interval: self.interval,
+            max_age: self.max_age,
+        }
+    }
+
+    /// The same for the page.
+    pub fn for_page(&self, session_id: String, stand_in: bool) -> ServerConfig {
+        ServerConfig {
+            session_id,
+            model: self.model.clone(),
+            api_base: self.endpoint.base().to_owned(),
+            prompt: self.prompt.clone(),
+            system_prompt: self.system_prompt.clone(),
+            max_tokens: self.max_tokens,
+            interval: self.interval.as_secs_f64(),
+            process_every: self.process_every(),
+            max_latency: self.max_age.as_secs_f64(),
+            stand_in,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+
+    /// The interval in frames, at [`NOMINAL_FRAME_RATE`].
+    pub fn process_every(&self) -> u32 {
+        // At most an hour of frames, which fits.
+        (self.interval.as_secs_f64() * NOMINAL_FRAME_RATE).round().max(1.0) as u32
+    }
+}
