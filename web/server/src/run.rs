@@ -56,6 +56,7 @@ pub enum StartError {
 /// A server that listens, and is ready to serve.
 pub struct Server {
     listener: TcpListener,
+    address: SocketAddr,
     security: Security,
     app: App,
     stand_in: Option<StandIn>,
@@ -102,10 +103,11 @@ impl Server {
         let dispatcher = Dispatcher::new(config, client.clone(), &runtime);
         dispatcher.set_slots(&vlm.endpoint, options.slots.map_or(vlm.slots, usize::from));
         let tls = matches!(security, Security::Tls(_));
+        let address = local_address(&listener, options);
         let summary = format!(
             "\n  live-vlm {}\n\n{}\n  {}\n\n  Stop with Ctrl-C.\n\n",
             env!("CARGO_PKG_VERSION"),
-            addresses::invitation(local_address(&listener, options), tls, &hosts),
+            addresses::invitation(address, tls, &hosts),
             vlm.summary,
         );
         let sessions = Sessions::new(SessionsConfig {
@@ -123,12 +125,30 @@ impl Server {
             grace: GRACE,
         });
         let app = App { sessions, client };
-        Ok(Self { listener, security, app, stand_in: vlm.stand_in, summary })
+        Ok(Self { listener, address, security, app, stand_in: vlm.stand_in, summary })
     }
 
     /// What to tell whoever started the server: where to open it, and which VLM answers.
     pub fn summary(&self) -> &str {
         &self.summary
+    }
+
+    /// Where it listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its sessions; none yet.
+    pub fn sessions(&self) -> &Sessions {
+        &self.app.sessions
+    }
+
+    /// The same server with another time that sessions wait for their page.
+    #[must_use]
+    pub fn with_grace(mut self, grace: Duration) -> Self {
+        let config = SessionsConfig { grace, ..self.app.sessions.config().clone() };
+        self.app.sessions = Sessions::new(config);
+        self
     }
 
     /// Serves until `shutdown`, then ends every session.

@@ -1,0 +1,61 @@
+//! All that this crate knows of `vlmanalyze`: its properties, its messages, its context.
+
+use std::time::Duration;
+
+use gst::prelude::*;
+use gstvlm::VlmAnalyze;
+pub use gstvlm::messages::{Answer, AnswerError};
+
+use crate::{
+    DecodeMode, OfferError, SessionEvent, SessionSettings,
+    properties::{make, set_if_present},
+};
+
+/// A new `vlmanalyze`.
+pub(crate) fn element() -> Result<gst::Element, OfferError> {
+    gst::init().map_err(OfferError::pipeline)?;
+    // Registering it again replaces it by itself.
+    gstvlm::register_static().map_err(OfferError::pipeline)?;
+    make("vlmanalyze").map_err(OfferError::pipeline)
+}
+
+/// The context that has every session's element share `dispatcher`, for
+/// [`SessionOptions::context`](crate::SessionOptions::context).
+pub fn dispatcher_context(dispatcher: &vlm_client::Dispatcher) -> gst::Context {
+    gstvlm::context::context(dispatcher)
+}
+
+/// Hands the settings to the element, those that it has.
+pub(crate) fn apply(element: &gst::Element, settings: &SessionSettings) {
+    if let (Some(element), Some(endpoint)) =
+        (element.downcast_ref::<VlmAnalyze>(), &settings.endpoint)
+    {
+        // The server and its key in one step.
+        element.set_endpoint(endpoint);
+    }
+    set_if_present(element, "model", settings.model.clone());
+    if !settings.prompt.is_empty() {
+        set_if_present(element, "prompt", settings.prompt.clone());
+    }
+    set_if_present(element, "system-prompt", settings.system_prompt.clone());
+    set_if_present(element, "max-tokens", settings.max_tokens.max(1));
+    set_if_present(element, "interval", nanoseconds(settings.interval));
+    set_if_present(element, "max-age", nanoseconds(settings.max_age));
+}
+
+/// Tells the element whether frames come only when asked for.
+pub(crate) fn set_mode(element: &gst::Element, mode: DecodeMode) {
+    set_if_present(element, "on-demand", mode.is_on_demand());
+}
+
+/// What an element message means, if it is one of ours.
+pub(crate) fn event(message: &gst::MessageRef) -> Option<SessionEvent> {
+    if let Some(answer) = Answer::from_message(message) {
+        return Some(SessionEvent::Answer(answer));
+    }
+    AnswerError::from_message(message).map(SessionEvent::AnswerError)
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

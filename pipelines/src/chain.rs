@@ -1,0 +1,265 @@
+//! The elements between webrtcbin and the analysing one.
+
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
+
+use gst::{glib, prelude::*};
+use gst_app::AppSrc;
+use gst_video::{ForceKeyUnitEvent, UpstreamForceKeyUnitEvent};
+
+use crate::{
+    DecodeMode, LostReason, SessionEvent,
+    gate::{Frame, Verdict},
+    peer,
+    properties::set_if_present,
+    shared::Shared,
+};
+
+/// At most half a second of packets' frames waits to be sent back; the oldest are dropped.
+const ECHO_FRAMES: u64 = 15;
+
+/// What a session keeps of its elements, for changing settings while it runs.
+pub(crate) struct Chain {
+    shared: Arc<Shared>,
+    pipeline: glib::WeakRef<gst::Pipeline>,
+    analyzer: glib::WeakRef<gst::Element>,
+    /// Where the echo begins, when the peer wants its video back.
+    echo: glib::WeakRef<AppSrc>,
+    /// Whether a pad was chosen to be decoded.
+    taken: AtomicBool,
+    inlet: Mutex<Option<Inlet>>,
+}
+
+/// The elements that a video pad got.
+#[derive(Clone)]
+struct Inlet {
+    depayloader: glib::WeakRef<gst::Element>,
+    decoder: glib::WeakRef<gst::Pad>,
+}
+
+impl Chain {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        pipeline: &gst::Pipeline,
+        analyzer: &gst::Element,
+    ) -> Self {
+        watch_first_frame(analyzer, &shared);
+        Self {
+            shared,
+            pipeline: pipeline.downgrade(),
+            analyzer: analyzer.downgrade(),
+            echo: glib::WeakRef::new(),
+            taken: AtomicBool::new(false),
+            inlet: Mutex::new(None),
+        }
+    }
+
+    /// Has the video sent back through `echo`. To be called before there is any.
+    pub(crate) fn send_back_through(&self, echo: &AppSrc) {
+        self.echo.set(Some(echo));
+    }
+
+    /// Takes a pad on which webrtcbin received something. Called from a streaming thread.
+    pub(crate) fn attach(&self, webrtc: &gst::Element, pad: &gst::Pad) {
+        if pad.direction() != gst::PadDirection::Src {
+            return;
+        }
+        if !confirm(webrtc, &self.shared) {
+            discard(pad);
+            return;
+        }
+        let shared = self.shared.clone();
+        let packets = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
+        pad.add_probe(packets, move |_, _| {
+            shared.mark_media();
+            gst::PadProbeReturn::Ok
+        });
+        if !is_video(pad) || self.taken.swap(true, Ordering::AcqRel) {
+            // A second stream, as when a browser changes its SSRC: nothing decodes it, and an
+            // unlinked pad would be an error.
+            discard(pad);
+            return;
+        }
+        if let Err(reason) = self.build(pad) {
+            discard(pad);
+            self.shared.lose(LostReason::Pipeline(reason));
+        }
+    }
+
+    fn build(&self, pad: &gst::Pad) -> Result<(), String> {
+        let (Some(pipeline), Some(analyzer)) = (self.pipeline.upgrade(), self.analyzer.upgrade())
+        else {
+            return Err("the session is being stopped".to_owned());
+        };
+        let codec = self.shared.offer.codec;
+        let mut elements = codec.depayloaders()?;
+        let depayloader = elements[0].clone();
+        // After a loss, nothing that builds on it is decoded.
+        set_if_present(&depayloader, "wait-for-keyframe", true);
+        let decoder = codec.decoder()?;
+        elements.push(decoder.clone());
+
+        pipeline.add_many(&elements).map_err(|error| error.to_string())?;
+        gst::Element::link_many(&elements).map_err(|error| error.to_string())?;
+        decoder.link(&analyzer).map_err(|error| error.to_string())?;
+        let inlet = decoder.static_pad("sink").ok_or("the decoder has no sink pad")?;
+        if let Some(echo) = self.echo.upgrade() {
+            // Before the gate, which keeps most of it back.
+            copy_to(&inlet, &echo);
+        }
+        install_gate(&inlet, self.shared.clone());
+        *self.lock() =
+            Some(Inlet { depayloader: depayloader.downgrade(), decoder: inlet.downgrade() });
+        self.follow_mode(self.shared.mode());
+
+        for element in elements.iter().rev() {
+            element.sync_state_with_parent().map_err(|error| error.to_string())?;
+        }
+        let sink = depayloader.static_pad("sink").ok_or("the depayloader has no sink pad")?;
+        pad.link(&sink).map_err(|error| format!("the video cannot be linked: {error:?}"))?;
+        Ok(())
+    }
+
+    /// Changes what is decoded while the video runs.
+    pub(crate) fn set_mode(&self, mode: DecodeMode) {
+        let needs_key_frame = self.shared.set_mode(mode);
+        self.follow_mode(mode);
+        if needs_key_frame {
+            self.ask_for_key_frame();
+        }
+    }
+
+    /// Only when every frame is decoded does a lost one matter enough to ask for a new start.
+    fn follow_mode(&self, mode: DecodeMode) {
+        if let Some(depayloader) = self.inlet().and_then(|inlet| inlet.depayloader.upgrade()) {
+            set_if_present(&depayloader, "request-keyframe", mode == DecodeMode::All);
+        }
+    }
+
+    fn ask_for_key_frame(&self) {
+        if let Some(pad) = self.inlet().and_then(|inlet| inlet.decoder.upgrade()) {
+            request_key_frame(&pad);
+        }
+    }
+
+    fn inlet(&self) -> Option<Inlet> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Inlet>> {
+        self.inlet.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The peer is connected: if it is the one that made the offer, the session's owner is told, once.
+/// Compares the peer's certificate with the offer's fingerprints, which webrtcbin 1.22 does not.
+/// Ends the session when they differ, and when there is none to compare.
+pub(crate) fn confirm(webrtc: &gst::Element, shared: &Shared) -> bool {
+    let certificates = peer::peer_certificates(webrtc);
+    let matches =
+        !certificates.is_empty() && certificates.iter().all(|pem| shared.offer.announces(pem));
+    if !matches {
+        shared.lose(LostReason::FingerprintMismatch);
+    } else if shared.mark_connected() {
+        shared.tell(SessionEvent::Connected);
+    }
+    matches
+}
+
+/// The way back to the peer: from the returned element to webrtcbin's sink pad `sink`. It is fed
+/// by hand, because a link from webrtcbin around to itself is a loop, which bins do not like.
+pub(crate) fn echo(
+    pipeline: &gst::Pipeline,
+    shared: &Shared,
+    sink: &gst::Pad,
+) -> Result<AppSrc, String> {
+    // webrtcbin holds what it sends until it is connected; the video itself must not wait.
+    let source = AppSrc::builder()
+        .format(gst::Format::Time)
+        .is_live(true)
+        .max_buffers(ECHO_FRAMES)
+        .max_bytes(0)
+        .leaky_type(gst_app::AppLeakyType::Downstream)
+        .build();
+    let payloader = shared.offer.codec.payloader(shared.offer.payload)?;
+    pipeline.add_many([source.upcast_ref(), &payloader]).map_err(|error| error.to_string())?;
+    source.link(&payloader).map_err(|error| error.to_string())?;
+    let outlet = payloader.static_pad("src").ok_or("the payloader has no source pad")?;
+    outlet.link(sink).map_err(|error| format!("the echo cannot be linked: {error:?}"))?;
+    payloader.sync_state_with_parent().map_err(|error| error.to_string())?;
+    source.sync_state_with_parent().map_err(|error| error.to_string())?;
+    Ok(source)
+}
+
+/// Gives `echo` what comes to `inlet`, and the peer what its own viewer asks for: key frames.
+fn copy_to(inlet: &gst::Pad, echo: &AppSrc) {
+    let what = gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM;
+    let target = echo.downgrade();
+    inlet.add_probe(what, move |_, info| {
+        let Some(echo) = target.upgrade() else { return gst::PadProbeReturn::Ok };
+        match &info.data {
+            // It refuses when it is being stopped.
+            Some(gst::PadProbeData::Buffer(buffer)) => drop(echo.push_buffer(buffer.clone())),
+            Some(gst::PadProbeData::Event(event)) => {
+                if let gst::EventView::Caps(caps) = event.view() {
+                    echo.set_caps(Some(&caps.caps_owned()));
+                }
+            }
+            _ => {}
+        }
+        gst::PadProbeReturn::Ok
+    });
+    let Some(outlet) = echo.static_pad("src") else { return };
+    let origin = inlet.downgrade();
+    outlet.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| {
+        let asked = info.event().is_some_and(|event| ForceKeyUnitEvent::is(event));
+        if let Some(origin) = origin.upgrade().filter(|_| asked) {
+            request_key_frame(&origin);
+        }
+        gst::PadProbeReturn::Ok
+    });
+}
+
+fn install_gate(decoder: &gst::Pad, shared: Arc<Shared>) {
+    decoder.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
+        let Some(buffer) = info.buffer() else { return gst::PadProbeReturn::Ok };
+        let delta = buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
+        match shared.judge(if delta { Frame::Delta } else { Frame::Key }) {
+            Verdict::Pass => return gst::PadProbeReturn::Ok,
+            Verdict::Drop => {}
+            Verdict::DropAndAsk => request_key_frame(pad),
+        }
+        // Not `Drop`: GStreamer 1.22 complains about the buffer that the probe already freed.
+        gst::PadProbeReturn::Handled
+    });
+}
+
+/// Asks the peer for a key frame (RTCP PLI), from a decoder's sink pad upwards.
+fn request_key_frame(decoder: &gst::Pad) {
+    let event = UpstreamForceKeyUnitEvent::builder().all_headers(true).build();
+    if !decoder.push_event(event) {
+        tracing::debug!("the peer could not be asked for a key frame");
+    }
+}
+
+fn watch_first_frame(analyzer: &gst::Element, shared: &Arc<Shared>) {
+    let Some(pad) = analyzer.sink_pads().into_iter().next() else { return };
+    let shared = shared.clone();
+    pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+        shared.tell(SessionEvent::FirstFrame);
+        gst::PadProbeReturn::Remove
+    });
+}
+
+/// Drops what comes on a pad that nothing is linked to.
+pub(crate) fn discard(pad: &gst::Pad) {
+    let packets = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
+    pad.add_probe(packets, |_, _| gst::PadProbeReturn::Handled);
+}
+
+fn is_video(pad: &gst::Pad) -> bool {
+    let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
+    caps.structure(0).is_some_and(|caps| caps.get::<&str>("media") == Ok("video"))
+}

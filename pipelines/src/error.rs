@@ -1,0 +1,73 @@
+use crate::Codec;
+
+/// Why an offer got no answer. Every message says what happened and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OfferError {
+    /// The offer is longer than [`OfferError::MAX_BYTES`].
+    #[error(
+        "the offer is {bytes} bytes long and at most {} are read; \
+         offer one video track only",
+        OfferError::MAX_BYTES
+    )]
+    TooLarge {
+        /// Its length in bytes.
+        bytes: usize,
+    },
+    /// It is no SDP that a browser would send (RFC 8866, RFC 8829).
+    #[error(
+        "the offer cannot be used: {reason}; send the SDP of RTCPeerConnection.createOffer() unchanged"
+    )]
+    Malformed {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// No media section sends video.
+    #[error("the offer sends no video; add a video track to the connection before createOffer()")]
+    NoVideo,
+    /// Video is offered, but in no codec that can be decoded here.
+    #[error(
+        "none of the offered video codecs ({}) can be decoded here; offer one of {}",
+        list(offered),
+        names(allowed)
+    )]
+    UnsupportedCodec {
+        /// The codecs offered, as the SDP names them.
+        offered: Vec<String>,
+        /// The codecs for which this machine has a decoder.
+        allowed: Vec<Codec>,
+    },
+    /// Something of GStreamer is missing or failed.
+    #[error("the video pipeline could not be started: {reason}")]
+    Pipeline {
+        /// What failed, for the log of whoever runs the server.
+        reason: String,
+    },
+    /// Negotiation took longer than it ever should.
+    #[error("the connection could not be set up in time; try again")]
+    Timeout,
+}
+
+impl OfferError {
+    /// The longest offer that is read: 64 KiB. Chromium's longest are about 10 kB.
+    pub const MAX_BYTES: usize = 64 * 1024;
+
+    pub(crate) fn malformed(reason: impl Into<String>) -> Self {
+        Self::Malformed { reason: reason.into() }
+    }
+
+    pub(crate) fn pipeline(reason: impl std::fmt::Display) -> Self {
+        Self::Pipeline { reason: reason.to_string() }
+    }
+}
+
+fn list(names: &[String]) -> String {
+    if names.is_empty() { "none named".to_owned() } else { names.join(", ") }
+}
+
+fn names(codecs: &[Codec]) -> String {
+    if codecs.is_empty() {
+        return "VP8, H264, VP9 after installing a decoder for it".to_owned();
+    }
+    codecs.iter().map(|codec| codec.encoding_name()).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,41 @@
+use crate::{Answer, AnswerError};
+
+/// What a session tells its owner.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum SessionEvent {
+    /// ICE and DTLS are through, and the peer's certificate is the one that it offered.
+    Connected,
+    /// The first frame was decoded.
+    FirstFrame,
+    /// The VLM wrote something, or finished.
+    Answer(Answer),
+    /// A question failed.
+    AnswerError(AnswerError),
+    /// The session is over. Nothing follows; its pipeline is being stopped already.
+    Lost(LostReason),
+}
+
+/// Why a session is over.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LostReason {
+    /// No connection came about in time ([`Patience::connect`](crate::Patience::connect)).
+    #[error("no connection came about in time; a firewall may drop UDP between peer and server")]
+    ConnectTimeout,
+    /// No media arrived for too long ([`Patience::media`](crate::Patience::media)).
+    #[error("the peer sends no video any more")]
+    NoMedia,
+    /// The peer closed the connection or said goodbye.
+    #[error("the peer hung up")]
+    HungUp,
+    /// ICE found no working path, or lost it.
+    #[error("the network path to the peer failed")]
+    IceFailed,
+    /// The peer's DTLS certificate is not the one in its offer (RFC 8827, section 6.5).
+    #[error("the peer's certificate does not match the fingerprint in its offer")]
+    FingerprintMismatch,
+    /// An element of the pipeline failed; the text is for the log, not for the peer.
+    #[error("the video pipeline failed: {0}")]
+    Pipeline(String),
+}

@@ -1,0 +1,51 @@
+//! Where video comes from, and one pipeline per session around `vlmanalyze`.
+//!
+//! [`BrowserSession::answer`] turns a WebRTC offer into a running pipeline and an answer; what
+//! happens then comes as [`SessionEvent`]s. [`Sender`] is a browser's stand-in for tests and for
+//! load.
+//!
+//! ```text
+//! webrtcbin -> depayloader -> parser? -> gate -> decoder -> vlmanalyze -> fakesink
+//!                                      \-> appsrc -> payloader -> webrtcbin  (who wants it back)
+//! ```
+//!
+//! Invariants
+//! - No HTTP types in here, and nothing that outlives its session.
+//! - Media reaches no decoder before the peer's certificate was compared with its offer.
+//! - Nothing is decoded that no question will show: see [`DecodeMode`].
+//! - A session reports [`SessionEvent::Lost`] at most once, and nothing after it.
+//!
+//! Locking order: there is none to keep, because every lock in here is a leaf. A lock is held for
+//! a few assignments; no signal is emitted, event pushed, property set, state changed or event
+//! handler called under one.
+
+mod analyze;
+mod candidate;
+mod chain;
+mod codec;
+mod error;
+mod event;
+mod fingerprint;
+mod gate;
+mod offer;
+mod peer;
+mod properties;
+mod requirements;
+mod sender;
+mod session;
+mod settings;
+mod shared;
+mod teardown;
+mod warm_up;
+mod watchdog;
+
+pub use analyze::{Answer, AnswerError, dispatcher_context};
+pub use codec::Codec;
+pub use error::OfferError;
+pub use event::{LostReason, SessionEvent};
+pub use gate::DecodeMode;
+pub use requirements::{Missing, init};
+pub use sender::{Sender, SenderDirection, SenderError, SenderOptions, SenderStats, VideoSource};
+pub use session::BrowserSession;
+pub use settings::{NetworkOptions, Patience, SessionOptions, SessionSettings};
+pub use warm_up::warm_up;

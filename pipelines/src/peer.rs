@@ -1,0 +1,173 @@
+//! What sessions and [`Sender`](crate::Sender) have in common: a webrtcbin and its promises.
+
+use std::{sync::Arc, time::Duration};
+
+use gst::{glib, prelude::*};
+use gst_sdp::SDPMessage;
+use gst_webrtc::{WebRTCICEGatheringState, WebRTCSDPType, WebRTCSessionDescription};
+use tokio::sync::{Notify, oneshot};
+
+use crate::{
+    NetworkOptions,
+    properties::{get_if_present, make, set_if_present, set_text_if_present},
+};
+
+/// A webrtcbin with what saves time and threads: no TCP, no UPnP, no jitter buffer delay, one
+/// transport for all.
+pub(crate) fn webrtcbin(network: &NetworkOptions) -> Result<gst::Element, String> {
+    let webrtc = make("webrtcbin")?;
+    set_text_if_present(&webrtc, "bundle-policy", "max-bundle");
+    set_if_present(&webrtc, "latency", 0u32);
+    if let Some(server) = &network.stun_server {
+        set_if_present(&webrtc, "stun-server", server.clone());
+    }
+    let Some(ice) = get_if_present::<glib::Object>(&webrtc, "ice-agent") else {
+        return Err("this webrtcbin has no ice-agent; GStreamer 1.20 or newer is needed".into());
+    };
+    set_if_present(&ice, "ice-tcp", false);
+    if let Some(agent) = get_if_present::<glib::Object>(&ice, "agent") {
+        // Asking a router for a port takes 200 ms and multicasts into the network.
+        set_if_present(&agent, "upnp", false);
+    }
+    if let Some(port) = network.min_port {
+        set_if_present(&ice, "min-rtp-port", u32::from(port));
+    }
+    if let Some(port) = network.max_port {
+        set_if_present(&ice, "max-rtp-port", u32::from(port));
+    }
+    if let Some(address) = network.bind {
+        let taken = ice.emit_by_name::<bool>("add-local-ip-address", &[&address.to_string()]);
+        if !taken {
+            return Err(format!("the ICE agent does not take the address {address}"));
+        }
+    }
+    Ok(webrtc)
+}
+
+/// Makes a description: `what` is `offer` or `answer`.
+pub(crate) async fn create(
+    webrtc: &gst::Element,
+    what: &'static str,
+) -> Result<WebRTCSessionDescription, String> {
+    let reply = {
+        let (promise, reply) = promise();
+        let none = None::<gst::Structure>;
+        webrtc.emit_by_name::<()>(&format!("create-{what}"), &[&none, &promise]);
+        reply
+    };
+    let reply = reply.wait().await?.ok_or_else(|| format!("no {what} was made"))?;
+    reply.get::<WebRTCSessionDescription>(what).map_err(|error| error.to_string())
+}
+
+/// Sets a description: `whose` is `local` or `remote`.
+pub(crate) async fn set(
+    webrtc: &gst::Element,
+    whose: &'static str,
+    description: &WebRTCSessionDescription,
+) -> Result<(), String> {
+    let reply = {
+        let (promise, reply) = promise();
+        webrtc.emit_by_name::<()>(&format!("set-{whose}-description"), &[description, &promise]);
+        reply
+    };
+    reply.wait().await.map(drop)
+}
+
+/// A description of an SDP text.
+pub(crate) fn description(
+    kind: WebRTCSDPType,
+    sdp: &str,
+) -> Result<WebRTCSessionDescription, String> {
+    let sdp = SDPMessage::parse_buffer(sdp.as_bytes()).map_err(|error| error.to_string())?;
+    Ok(WebRTCSessionDescription::new(kind, sdp))
+}
+
+/// The text of the local description, with the candidates found so far.
+pub(crate) fn local_description(webrtc: &gst::Element) -> Result<String, String> {
+    let description =
+        get_if_present::<Option<WebRTCSessionDescription>>(webrtc, "local-description")
+            .flatten()
+            .ok_or("webrtcbin has no local description")?;
+    description.sdp().as_text().map_err(|error| error.to_string())
+}
+
+/// Waits for ICE candidates. Made before the local description is set, so that nothing is missed.
+pub(crate) struct Gathering {
+    webrtc: gst::Element,
+    changed: Arc<Notify>,
+    handler: Option<glib::SignalHandlerId>,
+}
+
+impl Gathering {
+    pub(crate) fn new(webrtc: &gst::Element) -> Self {
+        let changed = Arc::new(Notify::new());
+        let notify = changed.clone();
+        let handler = webrtc.connect_notify(Some("ice-gathering-state"), move |_, _| {
+            notify.notify_one();
+        });
+        Self { webrtc: webrtc.clone(), changed, handler: Some(handler) }
+    }
+
+    /// Returns when every candidate is known, or after `at_most`.
+    pub(crate) async fn complete(self, at_most: Duration) {
+        let complete = async {
+            while !self.is_complete() {
+                self.changed.notified().await;
+            }
+        };
+        if tokio::time::timeout(at_most, complete).await.is_err() {
+            tracing::debug!("not all ICE candidates were found in time, going on with some");
+        }
+    }
+
+    fn is_complete(&self) -> bool {
+        get_if_present::<WebRTCICEGatheringState>(&self.webrtc, "ice-gathering-state")
+            == Some(WebRTCICEGatheringState::Complete)
+    }
+}
+
+impl Drop for Gathering {
+    fn drop(&mut self) {
+        if let Some(handler) = self.handler.take() {
+            self.webrtc.disconnect(handler);
+        }
+    }
+}
+
+/// The certificates, in PEM, that peers showed in DTLS handshakes.
+pub(crate) fn peer_certificates(webrtc: &gst::Element) -> Vec<String> {
+    let Some(bin) = webrtc.downcast_ref::<gst::Bin>() else { return Vec::new() };
+    bin.iterate_all_by_element_factory_name("dtlsdec")
+        .into_iter()
+        .flatten()
+        .filter_map(|decoder| get_if_present::<Option<String>>(&decoder, "peer-pem").flatten())
+        .filter(|pem| !pem.is_empty())
+        .collect()
+}
+
+struct Reply(oneshot::Receiver<Result<Option<gst::Structure>, String>>);
+
+fn promise() -> (gst::Promise, Reply) {
+    let (sender, receiver) = oneshot::channel();
+    let promise = gst::Promise::with_change_func(move |reply| {
+        let reply = match reply {
+            Ok(structure) => Ok(structure.map(ToOwned::to_owned)),
+            Err(error) => Err(format!("webrtcbin gave no reply: {error:?}")),
+        };
+        // The other end has stopped waiting when the session was given up.
+        let _ = sender.send(reply);
+    });
+    (promise, Reply(receiver))
+}
+
+impl Reply {
+    /// # Errors
+    /// With webrtcbin's own words when it reports an error.
+    async fn wait(self) -> Result<Option<gst::Structure>, String> {
+        let reply = self.0.await.map_err(|_| "webrtcbin was closed".to_owned())??;
+        match reply.as_ref().and_then(|reply| reply.get::<glib::Error>("error").ok()) {
+            Some(error) => Err(error.message().to_owned()),
+            None => Ok(reply),
+        }
+    }
+}

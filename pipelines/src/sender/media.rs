@@ -1,0 +1,190 @@
+//! What a sender encodes, and how.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use gst::prelude::*;
+use gst_webrtc::{WebRTCRTPTransceiver, WebRTCRTPTransceiverDirection as TransceiverDirection};
+
+use super::{Counters, SenderDirection, SenderOptions, VideoSource};
+use crate::{
+    Codec,
+    offer::TRANSPORT_CC,
+    properties::{get_if_present, make, set_if_present, set_text_if_present},
+};
+
+/// As Chromium numbers them.
+const TRANSPORT_CC_ID: u32 = 3;
+const OPUS_PAYLOAD: u32 = 111;
+/// Key frames only come when they are asked for: this many frames are over an hour.
+const KEY_FRAME_DISTANCE: i32 = 120_000;
+/// What H.264 is decodable by everything (constrained baseline, level 3.1; RFC 6184).
+const H264_FORMAT: &str = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f";
+
+pub(super) fn add_video(
+    pipeline: &gst::Pipeline,
+    webrtc: &gst::Element,
+    options: &SenderOptions,
+    counters: &Arc<Counters>,
+) -> Result<(), String> {
+    let source = match &options.source {
+        VideoSource::Element(element) => element.clone(),
+        VideoSource::Description(text) => gst::parse::bin_from_description(text, true)
+            .map_err(|error| format!("the video source cannot be made: {error}"))?
+            .upcast(),
+    };
+    let queue = make("queue")?;
+    // A camera drops frames too when its encoder is late.
+    queue.set_property_from_str("leaky", "downstream");
+    queue.set_property("max-size-buffers", 2u32);
+    let encoder = encoder(options.codec, options.bitrate)?;
+    let payloader = options.codec.payloader(payload(options.codec))?;
+    let packets = make("capsfilter")?;
+    packets.set_property("caps", packet_caps(options.codec));
+
+    let mut chain = vec![source, make("videoconvert")?, queue, encoder.clone()];
+    if options.codec == Codec::H264 {
+        let profile = make("capsfilter")?;
+        let caps = gst::Caps::builder("video/x-h264").field("profile", "constrained-baseline");
+        profile.set_property("caps", caps.build());
+        chain.push(profile);
+    }
+    chain.extend([payloader, packets.clone()]);
+    pipeline.add_many(&chain).map_err(|error| error.to_string())?;
+    gst::Element::link_many(&chain).map_err(|error| error.to_string())?;
+    let direction = match options.direction {
+        SenderDirection::SendOnly => TransceiverDirection::Sendonly,
+        SenderDirection::SendRecv => TransceiverDirection::Sendrecv,
+    };
+    link(webrtc, &packets, &preferences(options.codec), direction)?;
+    count(&encoder, counters)
+}
+
+pub(super) fn add_audio(pipeline: &gst::Pipeline, webrtc: &gst::Element) -> Result<(), String> {
+    let source = make("audiotestsrc")?;
+    source.set_property("is-live", true);
+    source.set_property_from_str("wave", "silence");
+    let payloader = make("rtpopuspay")?;
+    payloader.set_property("pt", OPUS_PAYLOAD);
+    let chain = [source, make("audioconvert")?, make("opusenc")?, payloader];
+    pipeline.add_many(&chain).map_err(|error| error.to_string())?;
+    gst::Element::link_many(&chain).map_err(|error| error.to_string())?;
+    let caps = gst::Caps::builder("application/x-rtp")
+        .field("media", "audio")
+        .field("encoding-name", "OPUS")
+        .field("payload", i32::try_from(OPUS_PAYLOAD).unwrap_or_default())
+        .field("clock-rate", 48_000i32)
+        .build();
+    link(webrtc, &chain[3], &caps, TransceiverDirection::Sendonly)
+}
+
+/// Links to a new sink pad of webrtcbin and says what it is for.
+fn link(
+    webrtc: &gst::Element,
+    last: &gst::Element,
+    preferences: &gst::Caps,
+    direction: TransceiverDirection,
+) -> Result<(), String> {
+    let sink = webrtc.request_pad_simple("sink_%u").ok_or("webrtcbin gives no sink pad")?;
+    let source = last.static_pad("src").ok_or("the last element has no source pad")?;
+    source.link(&sink).map_err(|error| format!("webrtcbin cannot be linked: {error:?}"))?;
+    let transceiver = get_if_present::<WebRTCRTPTransceiver>(&sink, "transceiver")
+        .ok_or("the sink pad has no transceiver")?;
+    transceiver.set_direction(direction);
+    transceiver.set_codec_preferences(Some(preferences));
+    Ok(())
+}
+
+/// The cheapest settings of each encoder: many senders share a machine with what they test.
+fn encoder(codec: Codec, bitrate: u32) -> Result<gst::Element, String> {
+    match codec {
+        Codec::Vp8 | Codec::Vp9 => {
+            let encoder = make(if codec == Codec::Vp8 { "vp8enc" } else { "vp9enc" })?;
+            set_if_present(&encoder, "deadline", 1i64);
+            set_if_present(&encoder, "cpu-used", if codec == Codec::Vp8 { 16i32 } else { 9 });
+            set_if_present(&encoder, "threads", 1i32);
+            set_if_present(&encoder, "lag-in-frames", 0i32);
+            set_if_present(&encoder, "keyframe-max-dist", KEY_FRAME_DISTANCE);
+            set_if_present(&encoder, "target-bitrate", i32::try_from(bitrate).unwrap_or(i32::MAX));
+            set_text_if_present(&encoder, "end-usage", "cbr");
+            set_text_if_present(&encoder, "keyframe-mode", "disabled");
+            Ok(encoder)
+        }
+        Codec::H264 => {
+            let encoder = make("x264enc")?;
+            set_text_if_present(&encoder, "tune", "zerolatency");
+            set_text_if_present(&encoder, "speed-preset", "ultrafast");
+            set_if_present(&encoder, "threads", 1u32);
+            set_if_present(&encoder, "bitrate", bitrate.div_ceil(1000));
+            set_if_present(&encoder, "key-int-max", KEY_FRAME_DISTANCE.unsigned_abs());
+            // No key frame at a change of scene either.
+            set_text_if_present(&encoder, "option-string", "scenecut=0");
+            Ok(encoder)
+        }
+    }
+}
+
+fn count(encoder: &gst::Element, counters: &Arc<Counters>) -> Result<(), String> {
+    let pad = encoder.static_pad("src").ok_or("the encoder has no source pad")?;
+    let frames = counters.clone();
+    pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+        let Some(buffer) = info.buffer() else { return gst::PadProbeReturn::Ok };
+        frames.frames.fetch_add(1, Ordering::Relaxed);
+        if !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT) {
+            frames.key_frames.fetch_add(1, Ordering::Relaxed);
+        }
+        gst::PadProbeReturn::Ok
+    });
+    let requests = counters.clone();
+    pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| {
+        if info.event().is_some_and(|event| gst_video::ForceKeyUnitEvent::is(event)) {
+            requests.key_frame_requests.fetch_add(1, Ordering::Relaxed);
+        }
+        gst::PadProbeReturn::Ok
+    });
+    Ok(())
+}
+
+/// As Chromium numbers them.
+fn payload(codec: Codec) -> u8 {
+    match codec {
+        Codec::Vp8 => 96,
+        Codec::Vp9 => 98,
+        Codec::H264 => 102,
+    }
+}
+
+fn packet_caps(codec: Codec) -> gst::Caps {
+    gst::Caps::builder("application/x-rtp")
+        .field("media", "video")
+        .field("encoding-name", codec.encoding_name())
+        .field("payload", i32::from(payload(codec)))
+        .field("clock-rate", 90_000i32)
+        .field(format!("extmap-{TRANSPORT_CC_ID}"), TRANSPORT_CC)
+        .build()
+}
+
+fn preferences(codec: Codec) -> gst::Caps {
+    let mut caps = packet_caps(codec);
+    for name in ["nack", "nack-pli", "ccm-fir", "transport-cc"] {
+        caps.make_mut().set(format!("rtcp-fb-{name}"), true);
+    }
+    caps
+}
+
+/// The offer as a browser writes it: H.264 with its format, which webrtcbin only knows once there
+/// is video.
+pub(super) fn as_browsers_write(offer: &str, codec: Codec) -> String {
+    let map = format!("a=rtpmap:{} ", payload(codec));
+    let format = format!("a=fmtp:{} ", payload(codec));
+    if codec != Codec::H264 || offer.contains(&format) {
+        return offer.to_owned();
+    }
+    offer
+        .lines()
+        .flat_map(|line| {
+            let own = line.starts_with(&map).then(|| format!("{format}{H264_FORMAT}"));
+            std::iter::once(line.to_owned()).chain(own)
+        })
+        .map(|line| line + "\r\n")
+        .collect()
+}

@@ -1,0 +1,313 @@
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use gst::{glib, prelude::*};
+use gst_webrtc::{
+    WebRTCDataChannel, WebRTCKind, WebRTCPeerConnectionState as ConnectionState,
+    WebRTCRTPTransceiver, WebRTCRTPTransceiverDirection as TransceiverDirection, WebRTCSDPType,
+};
+use tokio::task::JoinHandle;
+
+use crate::{
+    Codec, LostReason, OfferError, SessionEvent, SessionOptions, SessionSettings, analyze,
+    candidate::{self, Unusable},
+    chain::{self, Chain},
+    offer::{self, Direction, Offer},
+    peer::{self, Gathering},
+    properties::{get_if_present, make},
+    shared::Shared,
+    teardown::Running,
+    watchdog,
+};
+
+/// No step of a negotiation takes this long unless something is broken.
+const NEGOTIATION: Duration = Duration::from_secs(5);
+/// For the addresses of this machine, which are found at once.
+const GATHERING: Duration = Duration::from_secs(2);
+/// For a STUN server's word, which is not worth a longer wait: most peers connect without.
+const GATHERING_STUN: Duration = Duration::from_millis(500);
+/// The rate at which the peer's encoder begins.
+const START_KBPS: u32 = 1500;
+
+/// One peer that sends video, and the pipeline that looks at it.
+///
+/// Dropping it stops the pipeline too, in the background; [`stop`](Self::stop) also waits.
+#[derive(Debug)]
+pub struct BrowserSession {
+    running: Running,
+    watchdog: JoinHandle<()>,
+    parts: Parts,
+}
+
+/// What is left of a session once it runs.
+struct Parts {
+    webrtc: gst::Element,
+    analyzer: gst::Element,
+    shared: Arc<Shared>,
+    chain: Arc<Chain>,
+    candidates: AtomicUsize,
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Parts").field("codec", &self.shared.offer.codec).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Parts {
+    fn drop(&mut self) {
+        // Ends the watchdog, and keeps the owner from hearing of its own hanging up.
+        self.shared.finish();
+    }
+}
+
+impl BrowserSession {
+    /// Answers a WebRTC offer (RFC 8829) and starts the session's pipeline. The answer carries
+    /// our ICE candidates; the peer's may be in the offer or come later.
+    ///
+    /// `events` is called from streaming threads and from the runtime: it must not block.
+    ///
+    /// # Errors
+    /// When the offer cannot be used or the pipeline cannot be started; nothing is left behind.
+    pub async fn answer(
+        offer_sdp: &str,
+        options: SessionOptions,
+        events: impl Fn(SessionEvent) + Send + Sync + 'static,
+    ) -> Result<(Self, String), OfferError> {
+        gst::init().map_err(OfferError::pipeline)?;
+        let offer = Offer::parse(offer_sdp, &Codec::decodable())?;
+        let patience = options.patience;
+        let gathering =
+            if options.network.stun_server.is_some() { GATHERING_STUN } else { GATHERING };
+
+        let shared = Arc::new(Shared::new(offer, options.settings.decode_mode(), Box::new(events)));
+        let start = {
+            let shared = shared.clone();
+            move || start(&shared, &options)
+        };
+        let (running, parts) = tokio::task::spawn_blocking(start)
+            .await
+            .map_err(OfferError::pipeline)?
+            .map_err(OfferError::pipeline)?;
+        let negotiation = negotiate(&running, &parts, gathering);
+        let answer = match tokio::time::timeout(NEGOTIATION, negotiation).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => return Err(error),
+            Err(_) => return Err(OfferError::Timeout),
+        };
+        let watchdog = tokio::spawn(watchdog::watch(shared, patience, running.teardown()));
+        Ok((Self { running, watchdog, parts }, answer))
+    }
+
+    /// Takes a trickled ICE candidate (RFC 8838) of the media section with index `m_line`.
+    /// Those that are malformed, not UDP, or name a host instead of an address are ignored.
+    pub fn add_ice_candidate(&self, m_line: u32, candidate: &str) {
+        if self.parts.shared.is_over() {
+            return;
+        }
+        match candidate::usable(candidate) {
+            Ok(candidate) => {
+                if self.parts.candidates.fetch_add(1, Ordering::Relaxed) >= offer::MAX_CANDIDATES {
+                    tracing::debug!("too many ICE candidates, the rest is ignored");
+                    return;
+                }
+                self.parts.webrtc.emit_by_name::<()>("add-ice-candidate", &[&m_line, &candidate]);
+            }
+            Err(Unusable::EndOfCandidates) => {}
+            Err(why) => tracing::debug!(?why, m_line, "ICE candidate ignored"),
+        }
+    }
+
+    /// Changes what is asked, and how much is decoded for it, while the video runs.
+    pub fn apply(&self, settings: &SessionSettings) {
+        let mode = settings.decode_mode();
+        analyze::apply(&self.parts.analyzer, settings);
+        analyze::set_mode(&self.parts.analyzer, mode);
+        self.parts.chain.set_mode(mode);
+    }
+
+    /// The codec that the peer sends.
+    pub fn codec(&self) -> Codec {
+        self.parts.shared.offer.codec
+    }
+
+    /// Hangs up. Done when threads, sockets and memory are freed.
+    pub async fn stop(self) {
+        let Self { running, watchdog, parts } = self;
+        parts.shared.finish();
+        if let Err(error) = watchdog.await {
+            tracing::error!(%error, "a session's watchdog ended badly");
+        }
+        drop(parts);
+        running.stop().await;
+    }
+}
+
+/// Builds the pipeline and starts it. Blocks for some milliseconds.
+fn start(shared: &Arc<Shared>, options: &SessionOptions) -> Result<(Running, Parts), String> {
+    let pipeline = gst::Pipeline::new();
+    if let Some(context) = &options.context {
+        pipeline.set_context(context);
+    }
+    let webrtc = peer::webrtcbin(&options.network)?;
+    let analyzer = options.analyzer.clone();
+    analyze::apply(&analyzer, &options.settings);
+    analyze::set_mode(&analyzer, shared.mode());
+    let sink = make("fakesink")?;
+    for property in ["sync", "async", "enable-last-sample"] {
+        sink.set_property(property, false);
+    }
+    pipeline.add_many([&webrtc, &analyzer, &sink]).map_err(|error| error.to_string())?;
+    analyzer.link(&sink).map_err(|error| error.to_string())?;
+
+    let running = Running::new(pipeline.clone());
+    let chain = Arc::new(Chain::new(shared.clone(), &pipeline, &analyzer));
+    listen(&pipeline, &webrtc, shared, &chain)?;
+    pipeline.set_state(gst::State::Playing).map_err(|error| error.to_string())?;
+    let candidates = AtomicUsize::new(0);
+    Ok((running, Parts { webrtc, analyzer, shared: shared.clone(), chain, candidates }))
+}
+
+/// Connects all that the session hears of. What is connected holds no element.
+fn listen(
+    pipeline: &gst::Pipeline,
+    webrtc: &gst::Element,
+    shared: &Arc<Shared>,
+    chain: &Arc<Chain>,
+) -> Result<(), String> {
+    let bus = pipeline.bus().ok_or("the pipeline has no bus")?;
+    let heard = shared.clone();
+    bus.set_sync_handler(move |_, message| {
+        on_message(message, &heard);
+        gst::BusSyncReply::Drop
+    });
+
+    let offered = shared.clone();
+    webrtc.connect("on-new-transceiver", false, move |values| {
+        if let Some(transceiver) = values.get(1).and_then(|v| v.get::<WebRTCRTPTransceiver>().ok())
+        {
+            prepare(&transceiver, &offered.offer);
+        }
+        None
+    });
+    let attached = chain.clone();
+    webrtc.connect_pad_added(move |webrtc, pad| attached.attach(webrtc, pad));
+    let connection = shared.clone();
+    webrtc.connect_notify(Some("connection-state"), move |webrtc, _| {
+        match get_if_present::<ConnectionState>(webrtc, "connection-state") {
+            Some(ConnectionState::Connected) => {
+                chain::confirm(webrtc, &connection);
+            }
+            Some(ConnectionState::Failed) => connection.lose(LostReason::IceFailed),
+            Some(ConnectionState::Closed) => connection.lose(LostReason::HungUp),
+            _ => {}
+        }
+    });
+    let channels = shared.clone();
+    // `on-data-channel` comes once the channel is open; a peer may have closed it again by then.
+    let early = "prepare-data-channel";
+    let has_early = glib::subclass::SignalId::lookup(early, webrtc.type_()).is_some();
+    let signal = if has_early { early } else { "on-data-channel" };
+    webrtc.connect(signal, false, move |values| {
+        if let Some(channel) = values.get(1).and_then(|v| v.get::<WebRTCDataChannel>().ok()) {
+            let closed = channels.clone();
+            channel.connect_on_close(move |_| closed.lose(LostReason::HungUp));
+            let failed = channels.clone();
+            channel.connect_on_error(move |_, _| failed.lose(LostReason::HungUp));
+        }
+        None
+    });
+    let rtp = webrtc.downcast_ref::<gst::Bin>().and_then(|bin| bin.by_name("rtpbin"));
+    if let Some(rtp) = rtp {
+        for signal in ["on-timeout", "on-bye-ssrc", "on-bye-timeout"] {
+            let ended = shared.clone();
+            rtp.connect(signal, false, move |_| {
+                ended.mark_goodbye();
+                None
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Called from whichever thread posts.
+fn on_message(message: &gst::MessageRef, shared: &Shared) {
+    match message.view() {
+        gst::MessageView::Element(_) => {
+            if let Some(event) = analyze::event(message) {
+                shared.tell(event);
+            }
+        }
+        gst::MessageView::Error(error) => {
+            let factory = error
+                .src()
+                .and_then(|source| source.downcast_ref::<gst::Element>())
+                .and_then(gst::prelude::ElementExt::factory)
+                .map(|factory| factory.name().to_string())
+                .unwrap_or_default();
+            if factory.starts_with("sctp") {
+                // The first sign of a peer that closed its connection, long before RTCP's.
+                shared.lose(LostReason::HungUp);
+            } else {
+                shared.lose(LostReason::Pipeline(format!("{factory}: {}", error.error())));
+            }
+        }
+        gst::MessageView::Warning(warning) => {
+            tracing::debug!(error = %warning.error(), "a session's element warns");
+        }
+        gst::MessageView::Eos(_) => shared.lose(LostReason::HungUp),
+        _ => {}
+    }
+}
+
+/// Says in which form we take the video. webrtcbin asks while it makes the answer.
+fn prepare(transceiver: &WebRTCRTPTransceiver, offer: &Offer) {
+    if transceiver.kind() == WebRTCKind::Video && transceiver.mlineindex() == offer.line {
+        transceiver.set_codec_preferences(Some(&offer.preferences()));
+    }
+}
+
+async fn negotiate(
+    running: &Running,
+    parts: &Parts,
+    at_most: Duration,
+) -> Result<String, OfferError> {
+    let webrtc = &parts.webrtc;
+    let offer = &parts.shared.offer;
+    let remote =
+        peer::description(WebRTCSDPType::Offer, &offer.sdp).map_err(OfferError::malformed)?;
+    peer::set(webrtc, "remote", &remote).await.map_err(OfferError::malformed)?;
+    if offer.direction == Direction::SendRecv {
+        send_back(running.pipeline(), parts).map_err(OfferError::pipeline)?;
+    }
+    let answer = peer::create(webrtc, "answer").await.map_err(OfferError::malformed)?;
+    let answer = answer.sdp().as_text().map_err(OfferError::pipeline)?;
+    let answer = offer::without_other_media(&answer, offer.line);
+    let answer = peer::description(WebRTCSDPType::Answer, &answer).map_err(OfferError::pipeline)?;
+    let gathering = Gathering::new(webrtc);
+    peer::set(webrtc, "local", &answer).await.map_err(OfferError::malformed)?;
+    gathering.complete(at_most).await;
+    let answer = peer::local_description(webrtc).map_err(OfferError::pipeline)?;
+    Ok(offer::with_start_bitrate(&answer, offer.payload, START_KBPS))
+}
+
+/// Prepares the way back, for a peer that wants its video back.
+fn send_back(pipeline: &gst::Pipeline, parts: &Parts) -> Result<(), String> {
+    let offer = &parts.shared.offer;
+    let template = parts.webrtc.pad_template("sink_%u").ok_or("webrtcbin has no sink_%u")?;
+    let sink = parts
+        .webrtc
+        .request_pad(&template, Some(&format!("sink_{}", offer.line)), Some(&offer.preferences()))
+        .ok_or("webrtcbin gives no sink pad")?;
+    let transceiver = get_if_present::<WebRTCRTPTransceiver>(&sink, "transceiver")
+        .ok_or("the sink pad has no transceiver")?;
+    transceiver.set_codec_preferences(Some(&offer.preferences()));
+    transceiver.set_direction(TransceiverDirection::Sendrecv);
+    parts.chain.send_back_through(&chain::echo(pipeline, &parts.shared, &sink)?);
+    Ok(())
+}

@@ -1,0 +1,157 @@
+use std::{
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use tokio::sync::Notify;
+
+use crate::{
+    DecodeMode, LostReason, SessionEvent,
+    gate::{Frame, Gate, Verdict},
+    offer::Offer,
+};
+
+/// What a session's callbacks share. It holds no element, so that no element holds itself.
+pub(crate) struct Shared {
+    events: Box<dyn Fn(SessionEvent) + Send + Sync>,
+    pub(crate) offer: Offer,
+    gate: Mutex<Gate>,
+    over: AtomicBool,
+    started: Instant,
+    connected: Moment,
+    media: Moment,
+    goodbye: Moment,
+    /// Wakes the watchdog: a moment has changed, or the session is over.
+    pub(crate) changed: Notify,
+}
+
+/// A point in time since the session's start, or never.
+struct Moment(AtomicU64);
+
+impl Moment {
+    const fn never() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    fn set(&self, since_start: Duration) {
+        let micros = u64::try_from(since_start.as_micros()).unwrap_or(u64::MAX);
+        self.0.store(micros.max(1), Ordering::Relaxed);
+    }
+
+    fn set_once(&self, since_start: Duration) -> bool {
+        let micros = u64::try_from(since_start.as_micros()).unwrap_or(u64::MAX);
+        self.0.compare_exchange(0, micros.max(1), Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
+    fn get(&self) -> Option<Duration> {
+        let micros = self.0.load(Ordering::Relaxed);
+        (micros != 0).then(|| Duration::from_micros(micros))
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(
+        offer: Offer,
+        mode: DecodeMode,
+        events: Box<dyn Fn(SessionEvent) + Send + Sync>,
+    ) -> Self {
+        Self {
+            events,
+            offer,
+            gate: Mutex::new(Gate::new(mode)),
+            over: AtomicBool::new(false),
+            started: Instant::now(),
+            connected: Moment::never(),
+            media: Moment::never(),
+            goodbye: Moment::never(),
+            changed: Notify::new(),
+        }
+    }
+
+    /// Tells the owner, unless the session is over.
+    pub(crate) fn tell(&self, event: SessionEvent) {
+        if !self.is_over() {
+            (self.events)(event);
+        }
+    }
+
+    /// Ends the session and says why; only the first reason counts.
+    pub(crate) fn lose(&self, reason: LostReason) {
+        if self.over.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        tracing::debug!(%reason, "session lost");
+        self.gate().close();
+        (self.events)(SessionEvent::Lost(reason));
+        self.changed.notify_one();
+    }
+
+    /// Ends the session without a word, because its owner wants it so.
+    pub(crate) fn finish(&self) {
+        self.over.store(true, Ordering::Release);
+        self.gate().close();
+        self.changed.notify_one();
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+
+    /// The connection is there. Answers whether this is news.
+    pub(crate) fn mark_connected(&self) -> bool {
+        let news = self.connected.set_once(self.started.elapsed());
+        self.changed.notify_one();
+        news
+    }
+
+    /// A packet came. Called for each, so it does no more than note the time.
+    pub(crate) fn mark_media(&self) {
+        self.media.set(self.started.elapsed());
+    }
+
+    /// A stream of the peer ended, which may be all of it.
+    pub(crate) fn mark_goodbye(&self) {
+        self.goodbye.set(self.started.elapsed());
+        self.changed.notify_one();
+    }
+
+    pub(crate) fn signs(&self) -> Signs {
+        Signs {
+            now: self.started.elapsed(),
+            connected: self.connected.get(),
+            media: self.media.get(),
+            goodbye: self.goodbye.get(),
+        }
+    }
+
+    pub(crate) fn judge(&self, frame: Frame) -> Verdict {
+        self.gate().judge(frame)
+    }
+
+    /// Changes what is decoded. Answers whether the peer must be asked for a key frame.
+    #[must_use]
+    pub(crate) fn set_mode(&self, mode: DecodeMode) -> bool {
+        self.gate().set_mode(mode)
+    }
+
+    pub(crate) fn mode(&self) -> DecodeMode {
+        self.gate().mode()
+    }
+
+    fn gate(&self) -> MutexGuard<'_, Gate> {
+        // Nothing panics while holding it, and a gate is right in every state.
+        self.gate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The signs of life of a peer, as times since the session's start.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Signs {
+    pub(crate) now: Duration,
+    pub(crate) connected: Option<Duration>,
+    pub(crate) media: Option<Duration>,
+    pub(crate) goodbye: Option<Duration>,
+}

@@ -1,0 +1,108 @@
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    LostReason, Patience,
+    shared::{Shared, Signs},
+    teardown::Teardown,
+};
+
+/// Whether a peer is still there.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    Lost(LostReason),
+    /// It is, and nothing can be said against it for this long.
+    LookAgainIn(Duration),
+}
+
+/// Pure: the time is among the signs.
+fn judge(signs: Signs, patience: Patience) -> Verdict {
+    let left = |since: Duration, allowed: Duration| {
+        (since + allowed).checked_sub(signs.now).filter(|left| !left.is_zero())
+    };
+    let Some(connected) = signs.connected else {
+        return match left(Duration::ZERO, patience.connect) {
+            Some(left) => Verdict::LookAgainIn(left),
+            None => Verdict::Lost(LostReason::ConnectTimeout),
+        };
+    };
+    let last = signs.media.map_or(connected, |media| media.max(connected));
+    let Some(media) = left(last, patience.media) else {
+        return Verdict::Lost(LostReason::NoMedia);
+    };
+    // Media that came after a goodbye takes it back.
+    match signs.goodbye.filter(|goodbye| *goodbye >= last) {
+        None => Verdict::LookAgainIn(media),
+        Some(goodbye) => match left(goodbye, patience.goodbye) {
+            Some(left) => Verdict::LookAgainIn(left.min(media)),
+            None => Verdict::Lost(LostReason::HungUp),
+        },
+    }
+}
+
+/// Watches one peer until the session is over, then stops its pipeline: WebRTC itself does not
+/// say that a peer is gone.
+pub(crate) async fn watch(shared: Arc<Shared>, patience: Patience, teardown: Teardown) {
+    while !shared.is_over() {
+        match judge(shared.signs(), patience) {
+            Verdict::Lost(reason) => shared.lose(reason),
+            Verdict::LookAgainIn(time) => {
+                let _ = tokio::time::timeout(time, shared.changed.notified()).await;
+            }
+        }
+    }
+    teardown.run().await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Patience = Patience {
+        connect: Duration::from_secs(15),
+        media: Duration::from_secs(10),
+        goodbye: Duration::from_secs(1),
+    };
+
+    fn signs(now: u64, connected: Option<u64>, media: Option<u64>, goodbye: Option<u64>) -> Signs {
+        let seconds = |time: Option<u64>| time.map(Duration::from_secs);
+        Signs {
+            now: Duration::from_secs(now),
+            connected: seconds(connected),
+            media: seconds(media),
+            goodbye: seconds(goodbye),
+        }
+    }
+
+    fn again(seconds: u64) -> Verdict {
+        Verdict::LookAgainIn(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn a_peer_that_never_connects_is_lost() {
+        assert_eq!(judge(signs(3, None, None, None), PATIENCE), again(12));
+        assert_eq!(
+            judge(signs(15, None, None, None), PATIENCE),
+            Verdict::Lost(LostReason::ConnectTimeout)
+        );
+    }
+
+    #[test]
+    fn a_peer_that_sends_nothing_is_lost() {
+        assert_eq!(judge(signs(3, Some(2), None, None), PATIENCE), again(9));
+        assert_eq!(judge(signs(20, Some(2), Some(19), None), PATIENCE), again(9));
+        assert_eq!(
+            judge(signs(30, Some(2), Some(19), None), PATIENCE),
+            Verdict::Lost(LostReason::NoMedia)
+        );
+    }
+
+    #[test]
+    fn a_goodbye_ends_it_unless_media_goes_on() {
+        assert_eq!(
+            judge(signs(21, Some(2), Some(19), Some(20)), PATIENCE),
+            Verdict::Lost(LostReason::HungUp)
+        );
+        assert_eq!(judge(signs(20, Some(2), Some(19), Some(20)), PATIENCE), again(1));
+        assert_eq!(judge(signs(22, Some(2), Some(21), Some(20)), PATIENCE), again(9));
+    }
+}

@@ -1,0 +1,71 @@
+//! A peer's video is asked about, by the real element and a real VLM server.
+
+mod common;
+
+use common::next;
+use live_vlm_pipelines::{
+    BrowserSession, OfferError, Sender, SenderOptions, SessionEvent, SessionOptions,
+    SessionSettings,
+};
+use std::{sync::Mutex, time::Duration};
+use tokio::sync::{mpsc, oneshot};
+use vlm_client::Endpoint;
+
+async fn answers_every(interval: Duration) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}/v1", listener.local_addr().unwrap());
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server = tokio::spawn(demo_vlm::serve(listener, demo_vlm::Options::default(), async {
+        drop(stopped.await)
+    }));
+
+    gst::init().unwrap();
+    let mut options = SessionOptions::new(SessionSettings {
+        model: demo_vlm::MODEL.to_owned(),
+        prompt: "What do you see?".to_owned(),
+        interval,
+        endpoint: Some(Endpoint::new(&base, None).unwrap()),
+        ..SessionSettings::default()
+    })
+    .unwrap();
+    options.network.bind = Some([127, 0, 0, 1].into());
+    let (tell, mut events) = mpsc::unbounded_channel();
+    let session = Mutex::new(None);
+    let sender = Sender::connect(SenderOptions::default(), |offer| async {
+        let tell = move |event| drop(tell.send(event));
+        let (own, answer) = BrowserSession::answer(&offer, options, tell).await?;
+        *session.lock().unwrap() = Some(own);
+        drop(offer);
+        Ok::<_, OfferError>(answer)
+    })
+    .await
+    .unwrap();
+
+    let mut complete = 0;
+    while complete < 2 {
+        match next(&mut events).await {
+            SessionEvent::Answer(answer) if answer.done => {
+                assert!(answer.text.contains("640"), "it describes the picture: {}", answer.text);
+                complete += 1;
+            }
+            SessionEvent::AnswerError(error) => panic!("{error:?}"),
+            SessionEvent::Lost(reason) => panic!("{reason}"),
+            _ => {}
+        }
+    }
+    let session = session.into_inner().unwrap().unwrap();
+    session.stop().await;
+    sender.hang_up().await;
+    drop(stop);
+    server.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn key_frames_on_demand_are_answered() {
+    answers_every(Duration::from_secs(1)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fast_interval_is_answered() {
+    answers_every(Duration::from_millis(200)).await;
+}

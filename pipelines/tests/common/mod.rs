@@ -1,0 +1,166 @@
+//! A sender and a session that meet on 127.0.0.1, with a counting stand-in for `vlmanalyze`.
+#![allow(dead_code, reason = "each test file uses its part of this")]
+
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use gst::prelude::*;
+use live_vlm_pipelines::{
+    BrowserSession, LostReason, Patience, Sender, SenderOptions, SessionEvent, SessionOptions,
+    SessionSettings,
+};
+use tokio::sync::{mpsc, watch};
+
+/// Longer than anything takes on a busy machine; no test waits for it when all is well.
+pub(crate) const LIMIT: Duration = Duration::from_secs(20);
+
+/// What a test wants of its session.
+pub(crate) struct Wanted {
+    pub(crate) interval: Duration,
+    pub(crate) patience: Patience,
+}
+
+impl Wanted {
+    /// A question now and then: key frames only.
+    pub(crate) fn slow() -> Self {
+        Self { interval: Duration::from_secs(1), patience: Patience::default() }
+    }
+
+    /// Many questions: every frame.
+    pub(crate) fn fast() -> Self {
+        Self { interval: Duration::from_millis(100), ..Self::slow() }
+    }
+
+    pub(crate) fn patience(self, patience: Patience) -> Self {
+        Self { patience, ..self }
+    }
+}
+
+/// The settings for an interval.
+pub(crate) fn settings(interval: Duration) -> SessionSettings {
+    SessionSettings { interval, ..SessionSettings::default() }
+}
+
+/// Options with `identity` in place of `vlmanalyze`, on the loopback interface.
+pub(crate) fn options(wanted: &Wanted) -> (SessionOptions, gst::Element, watch::Receiver<u64>) {
+    gst::init().unwrap();
+    let analyzer = gst::ElementFactory::make("identity").build().unwrap();
+    let (tell, decoded) = watch::channel(0);
+    let count = AtomicU64::new(0);
+    analyzer.static_pad("src").unwrap().add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+        tell.send_replace(count.fetch_add(1, Ordering::SeqCst) + 1);
+        gst::PadProbeReturn::Ok
+    });
+    let mut options = SessionOptions::with_analyzer(settings(wanted.interval), analyzer.clone());
+    options.network.bind = Some(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    options.patience = wanted.patience;
+    (options, analyzer, decoded)
+}
+
+/// A connected pair.
+pub(crate) struct Meeting {
+    pub(crate) sender: Sender,
+    pub(crate) session: BrowserSession,
+    pub(crate) analyzer: gst::Element,
+    pub(crate) events: mpsc::UnboundedReceiver<SessionEvent>,
+    pub(crate) decoded: watch::Receiver<u64>,
+    pub(crate) offer: String,
+    pub(crate) answer: String,
+}
+
+impl Meeting {
+    pub(crate) async fn start(sender: SenderOptions, wanted: Wanted) -> Self {
+        Self::start_with(sender, wanted, |offer| offer).await
+    }
+
+    /// As `start`, with somebody between the two who changes the offer.
+    pub(crate) async fn start_with(
+        sender: SenderOptions,
+        wanted: Wanted,
+        change: impl FnOnce(String) -> String,
+    ) -> Self {
+        let (options, analyzer, decoded) = options(&wanted);
+        let (tell, events) = mpsc::unbounded_channel();
+        let kept = Arc::new(Mutex::new(None));
+        let keep = kept.clone();
+        let sender = Sender::connect(sender, move |offer| async move {
+            let offer = change(offer);
+            let tell = move |event| drop(tell.send(event));
+            let (session, answer) = BrowserSession::answer(&offer, options, tell).await?;
+            *keep.lock().unwrap() = Some((session, offer, answer.clone()));
+            Ok::<_, live_vlm_pipelines::OfferError>(answer)
+        })
+        .await
+        .unwrap();
+        let (session, offer, answer) = kept.lock().unwrap().take().unwrap();
+        Self { sender, session, analyzer, events, decoded, offer, answer }
+    }
+
+    /// The next event.
+    pub(crate) async fn event(&mut self) -> SessionEvent {
+        next(&mut self.events).await
+    }
+
+    pub(crate) async fn first_frame(&mut self) {
+        for expected in ["Connected", "FirstFrame"] {
+            assert_eq!(format!("{:?}", self.event().await), expected);
+        }
+    }
+
+    /// Waits until this many frames were decoded since the start.
+    pub(crate) async fn frames(&mut self, at_least: u64) {
+        let enough = self.decoded.wait_for(|count| *count >= at_least);
+        tokio::time::timeout(LIMIT, enough).await.expect("frames in time").unwrap();
+    }
+
+    /// Waits until the sender has encoded this many more frames.
+    pub(crate) async fn sent(&self, more: u64) {
+        let target = self.sender.stats().frames + more;
+        poll(|| self.sender.stats().frames >= target).await;
+    }
+
+    pub(crate) fn decoded_so_far(&self) -> u64 {
+        *self.decoded.borrow()
+    }
+
+    /// Asks as `vlmanalyze` does: by an event that goes upstream from it.
+    pub(crate) fn ask_for_key_frame(&self) {
+        let event = gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true).build();
+        assert!(self.analyzer.static_pad("sink").unwrap().push_event(event));
+    }
+
+    pub(crate) async fn end(self) {
+        self.sender.hang_up().await;
+        self.session.stop().await;
+    }
+}
+
+pub(crate) async fn next(events: &mut mpsc::UnboundedReceiver<SessionEvent>) -> SessionEvent {
+    tokio::time::timeout(LIMIT, events.recv()).await.expect("an event in time").expect("an event")
+}
+
+/// The reason why a session was lost, after whatever came before.
+pub(crate) async fn lost(events: &mut mpsc::UnboundedReceiver<SessionEvent>) -> LostReason {
+    loop {
+        if let SessionEvent::Lost(reason) = next(events).await {
+            return reason;
+        }
+    }
+}
+
+/// Waits for what has no event of its own, such as a count of the operating system.
+pub(crate) async fn poll(mut condition: impl FnMut() -> bool) {
+    let mut tick = tokio::time::interval(Duration::from_millis(5));
+    let reached = async {
+        while !condition() {
+            tick.tick().await;
+        }
+    };
+    tokio::time::timeout(LIMIT, reached).await.expect("the condition in time");
+}

@@ -1,0 +1,75 @@
+//! What is decoded, and when.
+
+mod common;
+
+use common::{Meeting, Wanted, settings};
+use live_vlm_pipelines::{Codec, SenderOptions};
+use std::time::Duration;
+
+async fn decodes_on_demand(codec: Codec) {
+    let options = SenderOptions { codec, ..SenderOptions::default() };
+    let mut meeting = Meeting::start(options, Wanted::slow()).await;
+    meeting.first_frame().await;
+    // If the sender's first key frame was lost, the session has asked for another.
+    meeting.sent(20).await;
+    let (before, decoded) = (meeting.sender.stats(), meeting.decoded_so_far());
+    meeting.sent(20).await;
+    let idle = meeting.sender.stats();
+    assert_eq!(idle.key_frame_requests, before.key_frame_requests);
+    assert_eq!(meeting.decoded_so_far(), decoded, "nobody asked");
+
+    meeting.ask_for_key_frame();
+    meeting.frames(decoded + 1).await;
+    meeting.sent(20).await;
+    let after = meeting.sender.stats();
+    assert_eq!(after.key_frame_requests, before.key_frame_requests + 1, "the PLI arrived");
+    assert_eq!(after.key_frames, before.key_frames + 1);
+    assert_eq!(meeting.decoded_so_far(), decoded + 1, "one frame for one request");
+    meeting.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn vp8_is_decoded_only_when_asked_for() {
+    decodes_on_demand(Codec::Vp8).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn h264_is_decoded_only_when_asked_for() {
+    decodes_on_demand(Codec::H264).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn vp9_is_decoded_only_when_asked_for() {
+    decodes_on_demand(Codec::Vp9).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_questions_decode_every_frame() {
+    let mut meeting = Meeting::start(SenderOptions::default(), Wanted::fast()).await;
+    meeting.first_frame().await;
+    let (decoded, sent) = (meeting.decoded_so_far(), meeting.sender.stats().frames);
+    meeting.frames(decoded + 30).await;
+    let (decoded, sent) =
+        (meeting.decoded_so_far() - decoded, meeting.sender.stats().frames - sent);
+    assert!(decoded.abs_diff(sent) <= 5, "{decoded} of {sent}");
+    meeting.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_faster_interval_begins_with_a_new_key_frame() {
+    let mut meeting = Meeting::start(SenderOptions::default(), Wanted::slow()).await;
+    meeting.first_frame().await;
+    meeting.sent(20).await;
+    let (before, decoded) = (meeting.sender.stats(), meeting.decoded_so_far());
+    meeting.session.apply(&settings(Duration::from_millis(100)));
+    meeting.frames(decoded + 20).await;
+    assert!(meeting.sender.stats().key_frame_requests > before.key_frame_requests);
+
+    meeting.session.apply(&settings(Duration::from_secs(2)));
+    // What was on its way when the mode changed.
+    meeting.sent(5).await;
+    let decoded = meeting.decoded_so_far();
+    meeting.sent(10).await;
+    assert_eq!(meeting.decoded_so_far(), decoded);
+    meeting.end().await;
+}

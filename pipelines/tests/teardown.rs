@@ -1,0 +1,68 @@
+//! A session leaves nothing behind.
+
+mod common;
+
+use gst::prelude::*;
+
+use common::{Meeting, Wanted, poll};
+use live_vlm_pipelines::{Codec, SenderOptions, warm_up};
+
+fn threads() -> usize {
+    std::fs::read_dir("/proc/self/task").unwrap().count()
+}
+
+fn descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+async fn visit(number: usize) {
+    let codec = Codec::ALL[number % Codec::ALL.len()];
+    let options = SenderOptions { codec, ..SenderOptions::default() };
+    let mut meeting = Meeting::start(options, Wanted::slow()).await;
+    meeting.first_frame().await;
+    let Meeting { session, sender, analyzer, .. } = meeting;
+    // The session's pipeline holds this element: one is freed with the other.
+    let element = analyzer.downgrade();
+    drop(analyzer);
+    // Who leaves first makes no difference, nor does dropping instead of stopping.
+    match number % 3 {
+        0 => {
+            sender.vanish().await;
+            session.stop().await;
+            assert!(element.upgrade().is_none(), "stop returned before all was freed");
+        }
+        1 => {
+            session.stop().await;
+            assert!(element.upgrade().is_none(), "stop returned before all was freed");
+            sender.vanish().await;
+        }
+        _ => {
+            drop(session);
+            drop(sender);
+            poll(|| element.upgrade().is_none()).await;
+        }
+    }
+}
+
+// One runtime thread, and one for blocking work, so that the runtime's own threads do not vary.
+#[test]
+fn twenty_visits_leave_no_thread_or_descriptor() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .max_blocking_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        warm_up().await.unwrap();
+        for number in 0..3 {
+            visit(number).await;
+        }
+        let settled = (threads(), descriptors());
+        for number in 0..20 {
+            visit(number).await;
+        }
+        // GStreamer's shared worker threads end a moment after their last task.
+        poll(|| threads() <= settled.0 && descriptors() <= settled.1).await;
+    });
+}

@@ -1,0 +1,58 @@
+//! A server process of our own.
+
+use std::{path::Path, process::Stdio, time::Duration};
+
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+    time::timeout,
+};
+
+use crate::{
+    Failure,
+    process::{self, Look},
+};
+
+const START: Duration = Duration::from_secs(20);
+
+/// A running server. It is killed when this is dropped.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: String,
+}
+
+impl Server {
+    /// Starts the server at `path` with `vlm` as its VLM, and waits until it listens.
+    pub(crate) async fn start(path: &Path, vlm: &str, options: &[&str]) -> Result<Self, Failure> {
+        let mut child = Command::new(path)
+            .args(["--host", "127.0.0.1", "--port", "0", "--no-ssl", "--api-base", vlm])
+            .args(options)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .env("LIVE_VLM_LOG", "warn")
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| {
+                let path = path.display();
+                format!("{path}: {error}; build it with cargo build --release --locked")
+            })?;
+        let stdout = child.stdout.take().ok_or("the server has no output")?;
+        let mut lines = BufReader::new(stdout).lines();
+        let address = async {
+            while let Some(line) = lines.next_line().await? {
+                if let Some((_, address)) = line.split_once("http://127.0.0.1:") {
+                    return Ok(format!("127.0.0.1:{}", address.trim()));
+                }
+            }
+            Err::<_, Failure>("the server ended before it listened".into())
+        };
+        let address = timeout(START, address).await??;
+        // Somebody must read on, or the server's output ends.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        Ok(Self { child, address })
+    }
+
+    pub(crate) fn look(&self) -> Result<Look, Failure> {
+        process::look(self.child.id().ok_or("the server has ended")?)
+    }
+}
