@@ -82,6 +82,12 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Err(failure) = live_vlm_pipelines::init() {
+        say(&format!("failed: {failure}\n"));
+        return ExitCode::FAILURE;
+    }
+    // reqwest asks for the process' provider although all we speak is plain HTTP.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let measured = match cli.what {
         What::Cost { sessions, seconds, interval, codec, sendrecv } => {
             let plan = cost::Plan {
