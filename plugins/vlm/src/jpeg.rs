@@ -45,10 +45,14 @@ pub(crate) async fn encode(
     caps: gst::Caps,
     options: JpegOptions,
 ) -> Result<Vec<u8>, EncodeError> {
-    let _room = ROOM.acquire().await.map_err(|error| EncodeError::Failed(error.to_string()))?;
-    tokio::task::spawn_blocking(move || encode_now(buffer, &caps, options))
-        .await
-        .map_err(|error| EncodeError::Failed(error.to_string()))?
+    let room = ROOM.acquire().await.map_err(|error| EncodeError::Failed(error.to_string()))?;
+    tokio::task::spawn_blocking(move || {
+        // Here, because encoding goes on when nobody waits for it any more.
+        let _room = room;
+        encode_now(buffer, &caps, options)
+    })
+    .await
+    .map_err(|error| EncodeError::Failed(error.to_string()))?
 }
 
 fn encode_now(
@@ -137,10 +141,14 @@ impl Encoder {
         let bus = gst::Bus::new();
         bin.set_bus(Some(&bus));
 
+        // Without a template, a pad that has seen caps would take no others.
+        let any = |name, direction| {
+            gst::PadTemplate::new(name, direction, gst::PadPresence::Always, &gst::Caps::new_any())
+                .map_err(|error| missing(error.to_string()))
+        };
         let encoded = Arc::new(Mutex::new(None));
-        let input = gst::Pad::builder(gst::PadDirection::Src).name("input").build();
-        let output = gst::Pad::builder(gst::PadDirection::Sink)
-            .name("output")
+        let input = gst::Pad::builder_from_template(&any("input", gst::PadDirection::Src)?).build();
+        let output = gst::Pad::builder_from_template(&any("output", gst::PadDirection::Sink)?)
             .chain_function({
                 let encoded = Arc::clone(&encoded);
                 move |_, _, buffer| {
@@ -197,6 +205,8 @@ impl Encoder {
             self.input.push_event(gst::event::Segment::new(&segment));
             self.caps = Some(caps.clone());
         }
+        // What the elements said of earlier frames; nobody else reads it.
+        while self.bus.pop().is_some() {}
         let pushed = self.input.push(buffer);
         let encoded = self.encoded.lock().unwrap_or_else(PoisonError::into_inner).take();
         match (pushed, encoded) {

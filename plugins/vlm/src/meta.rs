@@ -25,6 +25,7 @@ pub(crate) fn attach(buffer: &mut gst::BufferRef, answer: &gst::StructureRef) {
     };
     if let Ok(mut meta) = meta {
         let fields = meta.mut_structure();
+        fields.remove_all_fields();
         for (name, value) in answer.iter() {
             fields.set_value(name, value.clone());
         }

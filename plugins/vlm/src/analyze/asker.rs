@@ -17,9 +17,10 @@ use vlm_client::{
 
 use super::{
     backoff::Backoff,
-    inbox::{Sample, SharedInbox},
+    imp::CAT,
+    inbox::{Frame, Sample, SharedInbox},
     settings::Settings,
-    shared::Shared,
+    shared::{Run, Shared},
 };
 use crate::{
     jpeg,
@@ -33,17 +34,22 @@ const FRESH: Duration = Duration::from_millis(250);
 /// Browsers ignore a second request for a key frame within half a second of the first.
 const KEY_FRAME_WAIT: Duration = Duration::from_millis(500);
 const KEY_FRAME_TRIES: u32 = 2;
+/// How often a source that sends nothing is reminded.
+const REMINDER: Duration = Duration::from_secs(1);
 const MODELS_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(crate) struct Asker {
     pub(crate) element: glib::WeakRef<gst::Element>,
     pub(crate) shared: Arc<Shared>,
+    pub(crate) run: Arc<Run>,
     pub(crate) inbox: SharedInbox,
     pub(crate) dispatcher: Dispatcher,
     pub(crate) next_seq: u64,
     pub(crate) backoff: Backoff,
     /// When the last question began; questions on demand keep the interval from there.
     pub(crate) last_asked: Option<Instant>,
+    /// Whether frames asked for have not come; then no turn is taken before one does.
+    pub(crate) source_is_silent: bool,
 }
 
 /// How asking went.
@@ -74,6 +80,16 @@ impl From<Error> for Failure {
     }
 }
 
+impl Drop for Asker {
+    /// Whoever waits for an answer is let go, whatever the reason that none will come.
+    fn drop(&mut self) {
+        self.inbox.close();
+        if std::thread::panicking() {
+            gst::error!(CAT, "The asking task has panicked; nothing is asked until the next start");
+        }
+    }
+}
+
 impl Asker {
     pub(crate) async fn run(mut self) {
         let mut question = self.shared.question_changes();
@@ -86,12 +102,21 @@ impl Asker {
                 continue;
             }
             let outcome = self.ask(&mut member, &mut question).await;
+            let retry_in = match outcome {
+                Outcome::Answered => {
+                    self.backoff.reset();
+                    None
+                }
+                Outcome::Cancelled => {
+                    self.last_asked = None;
+                    None
+                }
+                Outcome::Nothing => None,
+                Outcome::Failed(failure) => Some(self.tell_failure(failure)),
+            };
             self.inbox.settle();
-            match outcome {
-                Outcome::Answered => self.backoff.reset(),
-                Outcome::Cancelled => self.last_asked = None,
-                Outcome::Nothing => {}
-                Outcome::Failed(failure) => self.back_off(failure, &mut question).await,
+            if let Some(retry_in) = retry_in {
+                self.leave_alone(retry_in, &mut question).await;
             }
         }
     }
@@ -107,19 +132,16 @@ impl Asker {
             let (on_demand, interval) =
                 self.shared.with_settings(|settings| (settings.on_demand, settings.interval));
             if on_demand {
-                let due = self.last_asked.map(|at| at + interval);
-                let moment = async {
-                    match due {
-                        Some(due) => sleep_until(due.into()).await,
-                        // Nothing to ask about before the source has sent its first frame.
-                        None => {
-                            self.inbox.newer_than(None).await;
+                tokio::select! {
+                    frames_come = self.next_on_demand(interval) => return frames_come,
+                    _ = question.changed() => {
+                        let frames_come = self.inbox.last_arrival().is_some()
+                            && !self.source_is_silent
+                            && !self.inbox.has_ended();
+                        if frames_come {
+                            return true;
                         }
                     }
-                };
-                tokio::select! {
-                    () = moment => return true,
-                    _ = question.changed() => return true,
                     _ = schedule.changed() => {}
                 }
             } else {
@@ -128,6 +150,25 @@ impl Asker {
                     _ = question.changed() => self.inbox.want(),
                     _ = schedule.changed() => {}
                 }
+            }
+        }
+    }
+
+    /// Waits until a question on demand is due and the source sends frames; false when the stream
+    /// has ended.
+    async fn next_on_demand(&self, interval: Duration) -> bool {
+        if let Some(last) = self.last_asked {
+            sleep_until((last + interval).into()).await;
+        }
+        if !self.source_is_silent {
+            // Nothing to ask about before the source has sent its first frame.
+            return self.inbox.newer_than(None).await && !self.inbox.has_ended();
+        }
+        let since = self.inbox.last_arrival();
+        loop {
+            self.request_key_frame();
+            if let Ok(frames_come) = timeout(REMINDER, self.inbox.newer_than(since)).await {
+                return frames_come;
             }
         }
     }
@@ -159,26 +200,26 @@ impl Asker {
         if settings.on_demand {
             let began = Instant::now();
             tokio::select! {
-                fresh = self.fresh_frame() => if !fresh {
-                    self.last_asked = Some(began);
-                    return Outcome::Nothing;
-                },
+                fresh = self.fresh_frame() => self.source_is_silent = !fresh,
                 _ = question.changed() => return Outcome::Cancelled,
             }
             self.last_asked = Some(began);
+            if self.source_is_silent {
+                return Outcome::Nothing;
+            }
         }
-        let Some(sample) = self.inbox.take(settings.max_age()) else { return Outcome::Nothing };
+        let Some(mut sample) = self.inbox.take(settings.max_age()) else { return Outcome::Nothing };
 
         self.next_seq += 1;
-        self.shared.count(|counters| counters.questions += 1);
+        self.run.count(|counters| counters.questions += 1);
         let mut answer = Answer {
             seq: self.next_seq,
-            pts: sample.buffer.pts(),
+            pts: sample.pts,
             running_time: sample.running_time,
             prompt: settings.prompt.clone(),
             ..Answer::default()
         };
-        let asked = self.ask_about(&sample, &settings, &endpoint, &mut answer);
+        let asked = self.ask_about(&mut sample, &settings, &endpoint, &mut answer);
         let cancelled = tokio::select! {
             asked = asked => match asked {
                 Ok(()) => return Outcome::Answered,
@@ -186,10 +227,9 @@ impl Asker {
             },
             _ = question.changed() => Outcome::Cancelled,
         };
-        self.shared.count(|counters| counters.cancelled += 1);
+        self.run.count(|counters| counters.cancelled += 1);
         // Whoever has seen the answer's beginning is told that no end will come.
         if !answer.text.is_empty() {
-            answer.delta.clear();
             answer.done = true;
             answer.finish_reason = CANCELLED.into();
             answer.age_ms = millis(sample.age());
@@ -221,14 +261,14 @@ impl Asker {
 
     /// Sees to it that the newest frame is fresh. False when the source sends none.
     async fn fresh_frame(&self) -> bool {
-        let newest = self.inbox.newest_arrival();
-        if newest.is_some_and(|arrived| arrived.elapsed() <= FRESH) {
+        if self.inbox.newest_arrival().is_some_and(|arrived| arrived.elapsed() <= FRESH) {
             return true;
         }
+        let since = self.inbox.last_arrival();
         for _ in 0..KEY_FRAME_TRIES {
             self.request_key_frame();
-            if timeout(KEY_FRAME_WAIT, self.inbox.newer_than(newest)).await.is_ok() {
-                return true;
+            if let Ok(came) = timeout(KEY_FRAME_WAIT, self.inbox.newer_than(since)).await {
+                return came;
             }
         }
         false
@@ -245,20 +285,28 @@ impl Asker {
 
     async fn ask_about(
         &self,
-        sample: &Sample,
+        sample: &mut Sample,
         settings: &Settings,
         endpoint: &Endpoint,
         answer: &mut Answer,
     ) -> Result<(), Failure> {
         answer.model = self.model(settings, endpoint).await?;
-        let jpeg = jpeg::encode(sample.buffer.clone(), sample.caps.clone(), settings.jpeg())
-            .await
-            .map_err(|error| failure("encode", error.to_string(), true))?;
+        if let Frame::Raw { buffer, caps } = &sample.frame {
+            let jpeg = jpeg::encode(buffer.clone(), caps.clone(), settings.jpeg())
+                .await
+                .map_err(|error| failure("encode", error.to_string(), true))?;
+            // Answers take seconds, and a camera's pool may have four frames.
+            sample.frame = Frame::Encoded(Picture::jpeg(&jpeg));
+        }
+        let pictures = match &sample.frame {
+            Frame::Encoded(picture) => vec![picture.clone()],
+            Frame::Raw { .. } => Vec::new(),
+        };
         let request = ChatRequest {
             model: answer.model.clone(),
             prompt: settings.prompt.clone(),
             system_prompt: settings.system_prompt.clone(),
-            pictures: vec![Picture::jpeg(&jpeg)],
+            pictures,
             max_tokens: settings.max_tokens,
             temperature: settings.temperature(),
             stream: true,
@@ -333,7 +381,7 @@ impl Asker {
         }
         answer.age_ms = millis(sample.age());
         answer.latency_ms = millis(began.elapsed());
-        self.shared.count(|counters| {
+        self.run.count(|counters| {
             counters.answers += 1;
             counters.latency_ms_last = answer.latency_ms;
             counters.latency_ms_sum += answer.latency_ms;
@@ -341,35 +389,48 @@ impl Asker {
             counters.tokens_in += answer.tokens_in.unwrap_or(0);
             counters.tokens_out += answer.tokens_out;
         });
-        self.shared.set_latest(answer);
+        self.run.set_latest(answer);
         self.post(answer.to_structure());
         answer.delta.clear();
     }
 
-    async fn back_off(&mut self, failure: Failure, question: &mut watch::Receiver<u64>) {
+    /// Tells of a failure; returns when to ask again.
+    fn tell_failure(&mut self, failure: Failure) -> Duration {
         let retry_in = self.backoff.after_failure(failure.passing, failure.retry_after);
-        self.shared.count(|counters| counters.errors += 1);
+        self.run.count(|counters| counters.errors += 1);
         if failure.kind == "model-unknown" {
             self.shared.forget_chosen_model();
         }
-        // Before the message: whoever hears of the failure finds nobody waiting for an answer.
-        self.inbox.set_backing_off(true);
         let error = AnswerError {
             seq: self.next_seq,
             kind: failure.kind.into(),
             message: failure.message,
             retry_in_ms: millis(retry_in),
         };
+        // Before anybody is let go who waits: the stream's end must not overtake it.
         self.post(error.to_structure());
+        self.inbox.set_backing_off(true);
+        retry_in
+    }
+
+    async fn leave_alone(&mut self, retry_in: Duration, question: &mut watch::Receiver<u64>) {
         tokio::select! {
             () = sleep(retry_in) => {}
             _ = question.changed() => self.backoff.reset(),
         }
         self.inbox.set_backing_off(false);
+        // The failure's sample is gone and the next one may be far: the next frame will do.
+        self.last_asked = None;
+        if !self.shared.with_settings(|settings| settings.on_demand) {
+            self.inbox.want();
+        }
     }
 
     fn post(&self, structure: gst::Structure) {
-        if let Some(element) = self.element.upgrade() {
+        // What a stopped start has to say would be taken for the next one's.
+        if let Some(element) = self.element.upgrade()
+            && !self.inbox.is_closed()
+        {
             messages::post(&element, structure);
         }
     }

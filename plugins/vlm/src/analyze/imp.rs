@@ -16,7 +16,7 @@ use vlm_client::{Dispatcher, Endpoint};
 use super::{
     asker::Asker,
     backoff::Backoff,
-    inbox::{Inbox, Sample, SharedInbox},
+    inbox::{Frame, Inbox, Sample, SharedInbox},
     properties::{self, Effect, PROPERTIES},
     sampler::Sampler,
     settings::Busy,
@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{context, meta, runtime};
 
-static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
+pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new("vlmanalyze", gst::DebugColorFlags::empty(), Some("Asks a VLM"))
 });
 
@@ -77,16 +77,16 @@ impl VlmAnalyze {
 
     fn chain(&self, mut buffer: gst::Buffer) -> Result<gst::FlowSuccess, gst::FlowError> {
         if let Some(inbox) = self.inbox() {
-            self.look_at(&inbox, &buffer);
+            self.look_at(&inbox, &buffer)?;
         }
-        if let Some(answer) = self.shared.latest_answer() {
+        if let Some(answer) = self.shared.run().latest_answer() {
             // A copy of the buffer's head at the most; its memory is shared.
             meta::attach(buffer.make_mut(), &answer);
         }
         self.srcpad.push(buffer)
     }
 
-    fn look_at(&self, inbox: &Inbox, buffer: &gst::Buffer) {
+    fn look_at(&self, inbox: &Inbox, buffer: &gst::Buffer) -> Result<(), gst::FlowError> {
         let (rule, busy, on_demand) =
             self.shared.with_settings(|s| (s.rule(), s.busy, s.on_demand));
         let arrived = Instant::now();
@@ -98,41 +98,51 @@ impl VlmAnalyze {
             let is_sample = stream.sampler.is_sample(time, rule);
             (is_sample, stream.caps.clone(), running_time)
         };
-        self.shared.count(|counters| {
+        self.shared.run().count(|counters| {
             counters.frames += 1;
             counters.samples += u64::from(is_sample);
         });
-        let Some(caps) = caps else { return };
+        let Some(caps) = caps else { return Ok(()) };
         if !is_sample && !on_demand && !inbox.is_due() {
-            return;
+            return Ok(());
         }
-        let sample = || Sample {
-            buffer: buffer.clone(),
-            caps,
+        // A stream that is held comes later and later, which says nothing of its capture.
+        let lateness = match busy {
+            Busy::Latest => self.lateness(running_time),
+            Busy::Wait => Duration::ZERO,
+        };
+        let sample = Sample {
+            frame: Frame::Raw { buffer: buffer.clone(), caps },
+            pts: buffer.pts(),
             running_time,
-            captured: arrived.checked_sub(self.lateness(running_time)).unwrap_or(arrived),
+            captured: arrived.checked_sub(lateness).unwrap_or(arrived),
             arrived,
         };
         if on_demand {
-            inbox.keep(sample());
-            return;
+            inbox.keep(sample);
+            return Ok(());
         }
-        inbox.offer(is_sample, sample);
-        if is_sample && busy == Busy::Wait {
+        if inbox.offer(is_sample, sample) && busy == Busy::Wait {
             gst::trace!(CAT, imp = self, "Holding the stream until the sample is answered");
-            inbox.wait_settled(|| self.shared.with_settings(|s| s.busy == Busy::Wait));
+            let go_on = inbox.wait_settled(|| {
+                self.shared.with_settings(|s| s.busy == Busy::Wait && !s.on_demand)
+            });
+            if !go_on {
+                return Err(gst::FlowError::Flushing);
+            }
         }
+        Ok(())
     }
 
     /// How long ago a live source captured what has just arrived.
     fn lateness(&self, running_time: Option<gst::ClockTime>) -> Duration {
         let now = self.obj().current_running_time();
-        match (now, running_time) {
-            // A buffer that is ahead of the clock waits for it further on.
-            (Some(now), Some(then)) => now.checked_sub(then).map_or(Duration::ZERO, Into::into),
-            _ => Duration::ZERO,
-        }
-        .min(PLAUSIBLE_LATENESS)
+        // A buffer that is ahead of the clock waits for it further on.
+        now.zip(running_time)
+            .and_then(|(now, then)| now.checked_sub(then))
+            .map(Duration::from)
+            .filter(|lateness| *lateness <= PLAUSIBLE_LATENESS)
+            .unwrap_or_default()
     }
 
     fn sink_event(&self, pad: &gst::Pad, event: gst::Event) -> bool {
@@ -146,6 +156,8 @@ impl VlmAnalyze {
                 }
             }
             EventView::StreamStart(_) | EventView::FlushStop(_) => {
+                // What comes now is new to the user, whatever its timestamps.
+                lock(&self.stream).sampler = Sampler::default();
                 if let Some(inbox) = self.inbox() {
                     inbox.release(false);
                 }
@@ -220,18 +232,22 @@ impl VlmAnalyze {
         let Some(dispatcher) = lock(&self.dispatcher).clone() else {
             return Err(gst::error_msg!(gst::CoreError::StateChange, ["There is no dispatcher"]));
         };
-        self.shared.reset();
+        // Nothing is left of an earlier start, also if that was never stopped.
+        self.stop();
+        let run = self.shared.begin_run();
         *lock(&self.stream) = Stream::default();
         let inbox = Arc::<Inbox>::default();
         let runtime = dispatcher.runtime().clone();
         let asker = Asker {
             element: self.obj().upcast_ref::<gst::Element>().downgrade(),
             shared: Arc::clone(&self.shared),
+            run,
             inbox: Arc::clone(&inbox),
             dispatcher,
             next_seq: 0,
             backoff: Backoff::default(),
             last_asked: None,
+            source_is_silent: false,
         };
         let asker = runtime.spawn(asker.run()).abort_handle();
         *lock(&self.started) = Some(Started { inbox, asker });
@@ -241,7 +257,7 @@ impl VlmAnalyze {
     /// Lets a streaming thread go that waits here, and cancels the question in flight.
     fn stop(&self) {
         if let Some(started) = lock(&self.started).take() {
-            started.inbox.release(true);
+            started.inbox.close();
             started.asker.abort();
         }
     }
@@ -310,6 +326,14 @@ impl ObjectImpl for VlmAnalyze {
     fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
         match properties::set(&self.shared, pspec.name(), value) {
             Some(Effect::Question) => self.shared.question_changed(),
+            Some(Effect::KeyDropped) => {
+                gst::warning!(
+                    CAT,
+                    imp = self,
+                    "The api-key was for another server and is dropped; set api-key after api-base"
+                );
+                self.shared.question_changed();
+            }
             Some(Effect::Schedule) => {
                 self.shared.schedule_changed();
                 if let Some(inbox) = self.inbox() {
@@ -322,10 +346,10 @@ impl ObjectImpl for VlmAnalyze {
 
     fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
         match pspec.name() {
-            "last-answer" => self.shared.last_text().to_value(),
+            "last-answer" => self.shared.run().last_text().to_value(),
             "stats" => {
                 let replaced = self.inbox().map_or(0, |inbox| inbox.replaced());
-                self.shared.counters().to_structure(replaced).to_value()
+                self.shared.run().counters().to_structure(replaced).to_value()
             }
             name => {
                 properties::get(&self.shared, name).unwrap_or_else(|| pspec.default_value().clone())
@@ -404,7 +428,11 @@ impl ElementImpl for VlmAnalyze {
             self.post_error_message(error);
             return Err(gst::StateChangeError);
         }
-        let success = self.parent_change_state(transition)?;
+        let changed = self.parent_change_state(transition);
+        if changed.is_err() && transition == gst::StateChange::ReadyToPaused {
+            self.stop();
+        }
+        let success = changed?;
         if transition == gst::StateChange::ReadyToNull {
             *lock(&self.dispatcher) = None;
         }

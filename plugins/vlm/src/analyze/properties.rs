@@ -15,6 +15,8 @@ use super::{
 pub(crate) enum Effect {
     /// An answer in flight is worthless.
     Question,
+    /// The same, and the key that the user had set was dropped with the server it was for.
+    KeyDropped,
     /// When to ask has changed.
     Schedule,
     /// The next question is asked differently.
@@ -154,12 +156,19 @@ pub(crate) fn set(shared: &Shared, name: &str, value: &glib::Value) -> Option<Ef
     shared.change(|settings| {
         Some(match name {
             "api-base" => {
-                settings.set_api_base(text());
-                Effect::Question
+                let api_base = text();
+                let same = settings.api_base == api_base;
+                match settings.set_api_base(api_base) {
+                    true => Effect::KeyDropped,
+                    false if same => Effect::NextQuestion,
+                    false => Effect::Question,
+                }
             }
             "api-key" => {
-                settings.api_key = ApiKey::new(&text());
-                Effect::Question
+                let key = ApiKey::new(&text());
+                let same = settings.api_key == key;
+                settings.set_api_key(key);
+                if same { Effect::NextQuestion } else { Effect::Question }
             }
             "model" => replace(&mut settings.model, text()),
             "prompt" => replace(&mut settings.prompt, text()),

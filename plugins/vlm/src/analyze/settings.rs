@@ -36,6 +36,8 @@ pub enum Busy {
 pub(crate) struct Settings {
     pub(crate) api_base: String,
     pub(crate) api_key: Option<ApiKey>,
+    /// Whether the key is the user's own, not the environment's.
+    pub(crate) key_was_set: bool,
     pub(crate) model: String,
     pub(crate) prompt: String,
     pub(crate) system_prompt: String,
@@ -57,6 +59,7 @@ impl Default for Settings {
         Self {
             api_base: env("VLM_API_BASE").unwrap_or_else(|| DEFAULT_API_BASE.into()),
             api_key: env("VLM_API_KEY").as_deref().and_then(ApiKey::new),
+            key_was_set: false,
             model: env("VLM_MODEL").unwrap_or_default(),
             prompt: DEFAULT_PROMPT.into(),
             system_prompt: String::new(),
@@ -86,16 +89,25 @@ impl Settings {
         }
         self.api_base = endpoint.base().to_owned();
         self.api_key = endpoint.key().cloned();
+        self.key_was_set = self.api_key.is_some();
         true
     }
 
-    /// Changes the server. The key belongs to the server it was given for, so it goes.
-    pub(crate) fn set_api_base(&mut self, api_base: String) {
+    /// Changes the server. The key belongs to the server it was given for, so it goes; true if
+    /// the user had set it.
+    pub(crate) fn set_api_base(&mut self, api_base: String) -> bool {
         let base = |text: &str| Endpoint::new(text, None).map(|e| e.base().to_owned());
-        if base(&api_base).ok() != base(&self.api_base).ok() {
+        let goes = base(&api_base).ok() != base(&self.api_base).ok();
+        self.api_base = api_base;
+        if goes {
             self.api_key = None;
         }
-        self.api_base = api_base;
+        goes && std::mem::take(&mut self.key_was_set)
+    }
+
+    pub(crate) fn set_api_key(&mut self, key: Option<ApiKey>) {
+        self.key_was_set = key.is_some();
+        self.api_key = key;
     }
 
     pub(crate) fn rule(&self) -> Rule {

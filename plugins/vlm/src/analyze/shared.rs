@@ -12,8 +12,7 @@ use crate::messages::Answer;
 #[derive(Debug)]
 pub(crate) struct Shared {
     settings: Mutex<Settings>,
-    counters: Mutex<Counters>,
-    latest: Mutex<Latest>,
+    run: Mutex<Arc<Run>>,
     /// A server's base address, and the model chosen there when the user named none.
     chosen: Mutex<Option<(String, String)>>,
     /// Counts changes that make an answer in flight worthless.
@@ -22,6 +21,14 @@ pub(crate) struct Shared {
     schedule: watch::Sender<u64>,
     /// Names the asker to the VLM server; says nothing of anybody.
     pub(crate) user: String,
+}
+
+/// What one start of the element has brought. Made anew for each, so that a task of an earlier
+/// start cannot write into a later one.
+#[derive(Debug, Default)]
+pub(crate) struct Run {
+    counters: Mutex<Counters>,
+    latest: Mutex<Latest>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -53,8 +60,7 @@ impl Default for Shared {
     fn default() -> Self {
         Self {
             settings: Mutex::default(),
-            counters: Mutex::default(),
-            latest: Mutex::default(),
+            run: Mutex::default(),
             chosen: Mutex::default(),
             question: watch::Sender::new(0),
             schedule: watch::Sender::new(0),
@@ -94,6 +100,32 @@ impl Shared {
         self.schedule.subscribe()
     }
 
+    /// The newest start's answers and counts.
+    pub(crate) fn run(&self) -> Arc<Run> {
+        Arc::clone(&lock(&self.run))
+    }
+
+    /// Forgets answers and counts, as a new start wants it.
+    pub(crate) fn begin_run(&self) -> Arc<Run> {
+        let run = Arc::<Run>::default();
+        *lock(&self.run) = Arc::clone(&run);
+        run
+    }
+
+    pub(crate) fn chosen_model(&self, base: &str) -> Option<String> {
+        lock(&self.chosen).as_ref().filter(|(of, _)| of == base).map(|(_, model)| model.clone())
+    }
+
+    pub(crate) fn choose_model(&self, base: &str, model: &str) {
+        *lock(&self.chosen) = Some((base.to_owned(), model.to_owned()));
+    }
+
+    pub(crate) fn forget_chosen_model(&self) {
+        *lock(&self.chosen) = None;
+    }
+}
+
+impl Run {
     pub(crate) fn count(&self, count: impl FnOnce(&mut Counters)) {
         count(&mut lock(&self.counters));
     }
@@ -115,24 +147,6 @@ impl Shared {
 
     pub(crate) fn last_text(&self) -> Option<String> {
         lock(&self.latest).text.clone()
-    }
-
-    pub(crate) fn chosen_model(&self, base: &str) -> Option<String> {
-        lock(&self.chosen).as_ref().filter(|(of, _)| of == base).map(|(_, model)| model.clone())
-    }
-
-    pub(crate) fn choose_model(&self, base: &str, model: &str) {
-        *lock(&self.chosen) = Some((base.to_owned(), model.to_owned()));
-    }
-
-    pub(crate) fn forget_chosen_model(&self) {
-        *lock(&self.chosen) = None;
-    }
-
-    /// Forgets answers and counts, as a new start wants it.
-    pub(crate) fn reset(&self) {
-        *lock(&self.counters) = Counters::default();
-        *lock(&self.latest) = Latest::default();
     }
 }
 

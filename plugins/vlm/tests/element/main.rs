@@ -1,0 +1,15 @@
+//! The element `vlmanalyze` against a VLM that says what the test wants; one file per theme.
+
+mod answers;
+mod changes;
+mod end;
+mod failures;
+mod flow;
+mod hold;
+mod key;
+mod launch;
+mod on_demand;
+mod restart;
+mod sampling;
+mod sharing;
+mod support;

@@ -1,0 +1,134 @@
+# Sets a fresh Debian 12 or Ubuntu 24.04 machine up. Sourced by run.sh and test.sh; every step
+# looks first whether there is anything to do.
+
+# Oldest versions that build the project.
+readonly RUST_WANTED=1.92
+readonly NODE_WANTED=20
+readonly NEXTEST_VERSION=0.9.143
+
+readonly BUILD_PACKAGES=(
+    build-essential ca-certificates curl pkg-config
+    libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libgstreamer-plugins-bad1.0-dev
+)
+readonly RUN_PACKAGES=(
+    gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good
+    gstreamer1.0-plugins-bad gstreamer1.0-libav gstreamer1.0-nice
+)
+readonly TEST_PACKAGES=(gstreamer1.0-plugins-ugly fonts-dejavu-core)
+
+step() { printf '\n== %s\n' "$*" >&2; }
+
+setup_run() {
+    apt_packages "${BUILD_PACKAGES[@]}" "${RUN_PACKAGES[@]}"
+    rust
+    node
+    npm_packages web/page
+}
+
+setup_test() {
+    apt_packages "${BUILD_PACKAGES[@]}" "${RUN_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
+    rust
+    nextest
+    node
+    npm_packages web/page
+    npm_packages tests/browser
+    chromium_browser
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        echo "This needs root and there is no sudo. As root, run: $*" >&2
+        return 1
+    fi
+}
+
+# Whether version $1 is at least $2.
+at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
+
+apt_packages() {
+    local package missing=()
+    if ! command -v apt-get >/dev/null; then
+        echo "This is not Debian or Ubuntu. Please see to it that these are installed: $*" >&2
+        return 0
+    fi
+    for package in "$@"; do
+        dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed ||
+            missing+=("$package")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    step "Installing ${missing[*]}"
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
+}
+
+rust() {
+    # rustup puts cargo here; a shell that was open before does not know.
+    [ -d "$HOME/.cargo/bin" ] && PATH="$HOME/.cargo/bin:$PATH"
+    if command -v rustc >/dev/null && at_least "$(rustc --version | cut -d' ' -f2)" "$RUST_WANTED"; then
+        return 0
+    fi
+    step "Installing Rust"
+    if command -v rustup >/dev/null; then
+        rustup toolchain install stable --profile default >&2
+        rustup default stable >&2
+    else
+        curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y --profile default >&2
+        PATH="$HOME/.cargo/bin:$PATH"
+    fi
+}
+
+nextest() {
+    command -v cargo-nextest >/dev/null && return 0
+    step "Installing cargo-nextest"
+    cargo install --locked "cargo-nextest@$NEXTEST_VERSION" >&2
+}
+
+node() {
+    if command -v node >/dev/null && at_least "$(command node --version | tr -d v)" "$NODE_WANTED" &&
+        command -v npm >/dev/null; then
+        return 0
+    fi
+    # Debian 12 and Ubuntu 24.04 have Node 18; a newer one is a download beside the project.
+    local system arch version folder
+    case "$(uname -m)" in
+        x86_64) arch=x64 ;;
+        aarch64) arch=arm64 ;;
+        *) echo "Please install Node $NODE_WANTED or newer." >&2 && return 1 ;;
+    esac
+    folder="$PWD/target/node"
+    if [ ! -x "$folder/bin/node" ]; then
+        step "Installing Node $NODE_WANTED beside the project"
+        mkdir -p "$folder"
+        local from="https://nodejs.org/dist/latest-v$NODE_WANTED.x"
+        version="$(curl -sSf "$from/" | grep -o "node-v[0-9.]*-linux-$arch.tar.gz" | head -n 1)"
+        curl -sSf "$from/$version" | tar -xz -C "$folder" --strip-components=1
+    fi
+    PATH="$folder/bin:$PATH"
+}
+
+# Installs what the lock file of folder $1 says, unless that is what is installed.
+npm_packages() {
+    local stamp="$1/node_modules/.installed"
+    cmp -s "$1/package-lock.json" "$stamp" && return 0
+    step "Installing the packages of $1"
+    (cd "$1" && npm ci --no-audit --no-fund --loglevel=error >&2)
+    cp "$1/package-lock.json" "$stamp"
+}
+
+# Debian has Chromium as a package. Ubuntu's is a snap, which tests cannot steer; there Playwright
+# brings its own.
+chromium_browser() {
+    command -v chromium >/dev/null && return 0
+    if [ "$(. /etc/os-release && echo "${ID:-}")" = debian ]; then
+        apt_packages chromium
+    else
+        step "Installing Chromium for the browser tests"
+        (cd tests/browser && as_root env "PATH=$PATH" npx playwright install-deps chromium >&2 &&
+            npx playwright install chromium >&2)
+    fi
+}

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Installs what is missing and runs every test: formatting, lints, docs, Rust, page, browser.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+source scripts/setup.sh
+
+setup_test
+export G_DEBUG=fatal_warnings
+
+step "Formatting and lints"
+cargo fmt --all --check
+cargo clippy --workspace --all-targets --locked -- -D warnings
+RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked --quiet
+(cd web/page && npm run --silent check && npm run --silent lint)
+(cd tests/browser && npm run --silent check)
+
+step "Page"
+(cd web/page && npm test --silent)
+
+step "Rust"
+cargo nextest run --workspace --locked
+cargo test --workspace --doc --locked --quiet
+
+step "Browser"
+cargo build --locked
+(cd tests/browser && LIVE_VLM_BINARY="$PWD/../../target/debug/live-vlm" npm test --silent)
+
+step "All tests passed"
