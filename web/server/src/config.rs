@@ -1,6 +1,6 @@
 //! The command line and the environment.
 
-use std::{net::IpAddr, path::PathBuf, time::Duration};
+use std::{convert::Infallible, net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{Parser, Subcommand, ValueEnum};
 use live_vlm_pipelines::NetworkOptions;
@@ -54,7 +54,7 @@ pub struct Options {
     /// Key for the server at --api-base; sent nowhere else. Better given by the environment, as
     /// command lines can be seen by others
     #[arg(long, env = "LIVE_VLM_API_KEY", value_name = "KEY", hide_env_values = true)]
-    pub api_key: Option<String>,
+    pub api_key: Option<GivenKey>,
     /// What is asked until somebody changes it for their own session
     #[arg(long, default_value = "Describe what you see in this image in one sentence.")]
     pub prompt: String,
@@ -70,8 +70,8 @@ pub struct Options {
         value_parser = clap::value_parser!(u32).range(1..=32768)
     )]
     pub max_tokens: u32,
-    /// Questions that the VLM server takes at once; without it by its kind: Ollama 1, llama.cpp
-    /// what it says, vLLM and SGLang 8, others 4
+    /// Questions that the VLM server takes at once; without it by its kind: Ollama and
+    /// llama.cpp 1, vLLM and SGLang 8, others 4
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub slots: Option<u16>,
     /// Most sessions at once
@@ -103,6 +103,18 @@ pub struct Options {
     pub log_format: LogFormat,
 }
 
+/// A key as it was given, empty ones included. Its `Debug` form does not show it.
+#[derive(Debug, Clone)]
+pub struct GivenKey(Option<ApiKey>);
+
+impl FromStr for GivenKey {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(ApiKey::new(text)))
+    }
+}
+
 /// Form of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -130,7 +142,7 @@ impl Options {
     /// # Errors
     /// When it is no address, or only a key was given.
     pub fn endpoint(&self) -> Result<Option<Endpoint>, BadOptions> {
-        let key = self.api_key.as_deref().and_then(ApiKey::new);
+        let key = self.api_key.as_ref().and_then(|given| given.0.clone());
         match self.api_base.as_deref().filter(|base| !base.trim().is_empty()) {
             Some(base) => Ok(Some(Endpoint::new(base, key)?)),
             None if key.is_some() => Err(BadOptions::KeyWithoutBase),

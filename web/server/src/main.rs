@@ -11,7 +11,12 @@ use live_vlm::{
     run::Server,
 };
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::{EnvFilter, filter::LevelFilter};
+use tracing_subscriber::{
+    EnvFilter,
+    filter::{LevelFilter, filter_fn},
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -64,9 +69,15 @@ fn start_logging(filter: &str, format: LogFormat) -> Result<(), String> {
         .parse(filter)
         .map_err(|error| error.to_string())?;
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
+    // At its lower levels tungstenite writes out whole messages, and with them people's keys.
+    let no_messages = filter_fn(|record| {
+        *record.level() <= LevelFilter::WARN || !record.target().starts_with("tungstenite")
+    });
     match format {
-        LogFormat::Text => logs.with_ansi(stderr().is_terminal()).init(),
-        LogFormat::Json => logs.json().init(),
+        LogFormat::Text => {
+            logs.with_ansi(stderr().is_terminal()).finish().with(no_messages).init();
+        }
+        LogFormat::Json => logs.json().finish().with(no_messages).init(),
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use vlm_client::ApiKey;
 
 use crate::refusal::{Code, Refusal};
 
@@ -31,8 +32,8 @@ pub enum ClientMessage {
         model: String,
         /// Empty = the server's own.
         api_base: String,
-        /// Empty = none, or the one given before for the same `api_base`.
-        api_key: String,
+        /// `None` = none, or the one given before for the same `api_base`.
+        api_key: Option<ApiKey>,
     },
     /// How often to ask: seconds between two questions, 0.1 to 3600.
     UpdateProcessing {
@@ -70,7 +71,8 @@ impl ClientMessage {
             return Err(Refusal::new(
                 Code::TooLarge,
                 format!("a message may have at most {MAX_MESSAGE} bytes"),
-            ));
+            )
+            .allowing(format!("up to {MAX_MESSAGE} bytes")));
         }
         let value: Value = serde_json::from_str(text)
             .map_err(|error| Refusal::new(Code::BadJson, format!("this is no JSON: {error}")))?;
@@ -87,7 +89,7 @@ impl ClientMessage {
             Some("update_model") => Ok(Self::UpdateModel {
                 model: fields.required_text("model", 256)?,
                 api_base: fields.optional_text("api_base", 2048)?.unwrap_or_default(),
-                api_key: fields.optional_text("api_key", 4096)?.unwrap_or_default(),
+                api_key: fields.optional_text("api_key", 4096)?.and_then(|key| ApiKey::new(&key)),
             }),
             Some("update_processing") => fields.processing(),
             Some("update_max_latency") => Ok(Self::UpdateMaxLatency {

@@ -2,6 +2,7 @@
 
 use axum::{
     Json,
+    extract::rejection::QueryRejection,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -135,6 +136,12 @@ impl From<OfferError> for Refusal {
             _ => None,
         };
         Self { allowed, ..Self::new(code, error.to_string()) }.about("sdp")
+    }
+}
+
+impl From<QueryRejection> for Refusal {
+    fn from(error: QueryRejection) -> Self {
+        Self::new(Code::BadField, error.body_text())
     }
 }
 

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use axum::{
     Json,
-    extract::{Query, State},
+    extract::{Query, State, rejection::QueryRejection},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -33,8 +33,9 @@ struct Listed {
 /// `GET /models`: of the server's VLM, or of the one at `api_base`, which never gets our key.
 pub(super) async fn models(
     State(app): State<App>,
-    Query(which): Query<Which>,
+    which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Json<Value>, Refusal> {
+    let Query(which) = which?;
     let defaults = &app.sessions.config().defaults;
     let endpoint = if which.api_base.trim().is_empty() {
         defaults.endpoint.clone()

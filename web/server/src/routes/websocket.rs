@@ -3,7 +3,11 @@ use std::time::Duration;
 use axum::{
     extract::{
         Query, State,
-        ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code},
+        rejection::QueryRejection,
+        ws::{
+            CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code,
+            rejection::WebSocketUpgradeRejection,
+        },
     },
     response::Response,
 };
@@ -20,6 +24,7 @@ use crate::{
 
 /// Larger messages are read to be refused with words; from here on the connection is cut.
 const READ_LIMIT: usize = 4 * MAX_MESSAGE;
+const OVER: &str = "the session ended, or was opened elsewhere";
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 const PING: Duration = Duration::from_secs(15);
 /// A peer that has not answered two pings is gone.
@@ -33,16 +38,23 @@ pub(super) struct Which {
 /// `WS /ws`: a session's page.
 pub(super) async fn websocket(
     State(app): State<App>,
-    Query(which): Query<Which>,
+    which: Result<Query<Which>, QueryRejection>,
     requester: Requester,
-    upgrade: WebSocketUpgrade,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Refusal> {
+    let Query(which) = which?;
+    let upgrade = upgrade.map_err(|error| {
+        Refusal::new(Code::BadField, format!("only WebSockets are opened here: {error}"))
+    })?;
     let id = which.session_id.as_deref().filter(|id| !id.is_empty());
     let session = app.sessions.open(id, &requester)?;
-    Ok(upgrade
-        .max_message_size(READ_LIMIT)
-        .max_frame_size(READ_LIMIT)
-        .on_upgrade(move |socket| serve(socket, session)))
+    let connection = app.sessions.connection();
+    Ok(upgrade.max_message_size(READ_LIMIT).max_frame_size(READ_LIMIT).on_upgrade(
+        async move |socket| {
+            serve(socket, session).await;
+            drop(connection);
+        },
+    ))
 }
 
 async fn serve(socket: WebSocket, session: Handle) {
@@ -67,11 +79,7 @@ async fn run(socket: WebSocket, session: &Handle, mut inbound: Inbound) {
             message = inbound.next() => match message {
                 Some(message) => send(&mut to_page, Message::Text(message.into())).await,
                 None => {
-                    let frame = CloseFrame {
-                        code: close_code::AWAY,
-                        reason: "the session ended, or was opened elsewhere".into(),
-                    };
-                    send(&mut to_page, Message::Close(Some(frame))).await;
+                    close(&mut to_page, close_code::AWAY, OVER).await;
                     false
                 }
             },
@@ -86,7 +94,12 @@ async fn run(socket: WebSocket, session: &Handle, mut inbound: Inbound) {
                         session.message(Err(refusal)).await
                     }
                     Some(Ok(Message::Ping(_) | Message::Pong(_))) => true,
-                    Some(Ok(Message::Close(_)) | Err(_)) | None => false,
+                    Some(Ok(Message::Close(_))) | None => false,
+                    Some(Err(error)) => {
+                        let (code, reason) = fault(&error);
+                        close(&mut to_page, code, reason).await;
+                        false
+                    }
                 }
             },
             _ = ping.tick() => {
@@ -98,6 +111,21 @@ async fn run(socket: WebSocket, session: &Handle, mut inbound: Inbound) {
             return;
         }
     }
+}
+
+/// What to say to a page that sent what cannot be read; one that is gone does not hear it.
+fn fault(error: &axum::Error) -> (u16, &'static str) {
+    // axum does not export the type of the error.
+    if error.to_string().contains("too long") {
+        (close_code::SIZE, "a message may have at most 65536 bytes")
+    } else {
+        (close_code::PROTOCOL, "this is no WebSocket message")
+    }
+}
+
+async fn close(to_page: &mut SplitSink<WebSocket, Message>, code: u16, reason: &'static str) {
+    let frame = CloseFrame { code, reason: reason.into() };
+    send(to_page, Message::Close(Some(frame))).await;
 }
 
 async fn send(to_page: &mut SplitSink<WebSocket, Message>, message: Message) -> bool {

@@ -2,7 +2,7 @@
 
 use std::{future, time::Duration};
 
-use live_vlm_pipelines::{BrowserSession, SessionEvent, SessionOptions};
+use live_vlm_pipelines::{BrowserSession, LostReason, SessionEvent, SessionOptions};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, sleep_until},
@@ -124,7 +124,7 @@ impl Session {
                 }
             }
             Command::Message(Ok(message)) => self.obey(message).await,
-            Command::Message(Err(refusal)) => self.tell(ServerMessage::Error(refusal)),
+            Command::Message(Err(refusal)) => self.tell(&ServerMessage::Error(refusal)),
             Command::Offer { sdp, reply } => {
                 let answer = self.answer(&sdp).await;
                 let _ = reply.send(answer);
@@ -145,10 +145,10 @@ impl Session {
         self.page = Some(outbox);
         let (status, text) = self.status.clone();
         let text = if status == Status::Ready { "Connected to server".to_owned() } else { text };
-        self.tell(ServerMessage::Status { text, status });
+        self.tell(&ServerMessage::Status { text, status });
         let stand_in = self.is_stand_in(&self.settings.endpoint);
         let id = self.handle.id().to_string();
-        self.tell(ServerMessage::ServerConfig(self.settings.for_page(id, stand_in)));
+        self.tell(&ServerMessage::ServerConfig(self.settings.for_page(id, stand_in)));
     }
 
     /// Without a page and without video there is nothing to wait for; without a page only, it may
@@ -172,22 +172,22 @@ impl Session {
                     self.settings.system_prompt = system_prompt;
                 }
                 self.apply();
-                self.tell(ServerMessage::PromptUpdated {
+                self.tell(&ServerMessage::PromptUpdated {
                     prompt: self.settings.prompt.clone(),
                     max_tokens: self.settings.max_tokens,
                     system_prompt: self.settings.system_prompt.clone(),
                 });
             }
             ClientMessage::UpdateModel { model, api_base, api_key } => {
-                match self.endpoint(&api_base, &api_key) {
+                match self.endpoint(&api_base, api_key) {
                     Ok(endpoint) => self.check_model(ModelChange { endpoint, model }),
-                    Err(refusal) => self.tell(ServerMessage::Error(refusal)),
+                    Err(refusal) => self.tell(&ServerMessage::Error(refusal)),
                 }
             }
             ClientMessage::UpdateProcessing { interval } => {
                 self.settings.interval = Duration::from_secs_f64(interval);
                 self.apply();
-                self.tell(ServerMessage::ProcessingUpdated {
+                self.tell(&ServerMessage::ProcessingUpdated {
                     process_every: self.settings.process_every(),
                     interval: self.settings.interval.as_secs_f64(),
                 });
@@ -195,11 +195,11 @@ impl Session {
             ClientMessage::UpdateMaxLatency { max_latency } => {
                 self.settings.max_age = Duration::from_secs_f64(max_latency);
                 self.apply();
-                self.tell(ServerMessage::MaxLatencyUpdated { max_latency });
+                self.tell(&ServerMessage::MaxLatencyUpdated { max_latency });
             }
             ClientMessage::SetDebug { debug } => {
                 self.settings.debug = debug;
-                self.tell(ServerMessage::DebugUpdated { debug });
+                self.tell(&ServerMessage::DebugUpdated { debug });
             }
             ClientMessage::IceCandidate { candidate, m_line } => {
                 if let Some(video) = &self.video {
@@ -216,12 +216,12 @@ impl Session {
 
     /// The server that a client means. A key goes with the address beside it only; the server's
     /// own key goes with the server's own address, which an empty address means.
-    fn endpoint(&self, api_base: &str, api_key: &str) -> Result<Endpoint, Refusal> {
+    fn endpoint(&self, api_base: &str, api_key: Option<ApiKey>) -> Result<Endpoint, Refusal> {
         let own = &self.sessions.config().defaults.endpoint;
         if api_base.is_empty() {
             return Ok(own.clone());
         }
-        let given = Endpoint::new(api_base, ApiKey::new(api_key)).map_err(|error| Refusal {
+        let given = Endpoint::new(api_base, api_key).map_err(|error| Refusal {
             message: format!("api_base: {error}"),
             ..Refusal::field("api_base", "an http or https URL such as http://host:8000/v1")
         })?;
@@ -252,7 +252,7 @@ impl Session {
             && !listed.contains(&model)
         {
             let names = listed.iter().take(20).cloned().collect::<Vec<_>>().join(", ");
-            self.tell(ServerMessage::Error(Refusal {
+            self.tell(&ServerMessage::Error(Refusal {
                 message: format!("{} does not have the model {model:?}", endpoint.base()),
                 ..Refusal::field("model", format!("one of {names}"))
             }));
@@ -261,7 +261,7 @@ impl Session {
         self.settings.endpoint = endpoint;
         self.settings.model = model;
         self.apply();
-        self.tell(ServerMessage::ModelUpdated {
+        self.tell(&ServerMessage::ModelUpdated {
             model: self.settings.model.clone(),
             api_base: self.settings.endpoint.base().to_owned(),
             stand_in: self.is_stand_in(&self.settings.endpoint),
@@ -326,10 +326,10 @@ impl Session {
                     )
                 });
                 if let Some(message) = self.answers.tell(answer) {
-                    self.tell(message);
+                    self.tell(&message);
                 }
                 if let Some(text) = debug {
-                    self.tell(ServerMessage::Debug { text });
+                    self.tell(&ServerMessage::Debug { text });
                 }
             }
             SessionEvent::AnswerError(error) => {
@@ -338,12 +338,16 @@ impl Session {
                     kind = error.kind,
                     "a question failed"
                 );
-                self.tell(answers::tell_error(error));
+                self.tell(&answers::tell_error(error));
             }
             SessionEvent::Lost(reason) => {
                 tracing::info!(session = self.handle.id().short(), %reason, "video lost");
                 self.stop_video().await;
-                self.set_status(Status::Failed, &sentence(&reason.to_string()));
+                let status = match reason {
+                    LostReason::HungUp => Status::Stopped,
+                    _ => Status::Failed,
+                };
+                self.set_status(status, &sentence(&reason.to_string()));
                 self.leave_if_alone();
             }
             _ => {}
@@ -367,13 +371,13 @@ impl Session {
     fn set_status(&mut self, status: Status, text: &str) {
         if self.status.0 != status || self.status.1 != text {
             self.status = (status, text.to_owned());
-            self.tell(ServerMessage::Status { text: text.to_owned(), status });
+            self.tell(&ServerMessage::Status { text: text.to_owned(), status });
         }
     }
 
-    fn tell(&mut self, message: ServerMessage) {
+    fn tell(&mut self, message: &ServerMessage) {
         if let Some(page) = &self.page
-            && page.send(&message).is_err()
+            && page.send(message).is_err()
         {
             tracing::info!(session = self.handle.id().short(), "its page does not read any more");
             self.page = None;

@@ -12,7 +12,7 @@ use tokio::{
     sync::{mpsc, oneshot},
     time::timeout,
 };
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 use vlm_client::Dispatcher;
 
 use super::{
@@ -126,7 +126,8 @@ impl Sessions {
         Ok(handle)
     }
 
-    /// Ends every session and admits no new one. Done when all are freed, or `within` is over.
+    /// Ends every session and its page's connection, and admits no new one. Done when all are
+    /// freed, or `within` is over.
     pub async fn close(&self, within: Duration) {
         let handles: Vec<Handle> = {
             let mut state = self.shared.lock();
@@ -143,6 +144,11 @@ impl Sessions {
         if timeout(within, all).await.is_err() {
             tracing::warn!(sessions = self.count(), "sessions did not end in time");
         }
+    }
+
+    /// Held by a page's connection: [`close`](Self::close) waits for it to say goodbye.
+    pub fn connection(&self) -> TaskTrackerToken {
+        self.shared.tasks.token()
     }
 
     /// Forgets a session that has ended.

@@ -1,0 +1,114 @@
+//! The server inside the test's own process.
+
+use std::{net::SocketAddr, time::Duration};
+
+use clap::Parser;
+use live_vlm::{
+    config::{Cli, Options},
+    run::{Server as Prepared, StartError},
+    session::Sessions,
+};
+use tokio::{sync::oneshot, task::JoinHandle};
+
+use crate::{client::Client, within};
+
+/// A server that runs until it is dropped or [stopped](Self::stop).
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    sessions: Sessions,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<()>,
+}
+
+/// The options that a command line gives, for a server on any free port of this host only.
+///
+/// # Panics
+/// When the command line is wrong.
+pub fn options(arguments: &[&str]) -> Options {
+    let mut own = vec!["live-vlm", "--host", "127.0.0.1"];
+    if !arguments.contains(&"--port") {
+        own.extend(["--port", "0"]);
+    }
+    match Cli::try_parse_from(own.iter().chain(arguments)) {
+        Ok(cli) => cli.serve,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+impl Server {
+    /// A server for plain HTTP with these further arguments.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start(arguments: &[&str]) -> Self {
+        match Self::prepare(arguments).await {
+            Ok(server) => Self::run(server),
+            Err(error) => panic!("the server does not start: {error}"),
+        }
+    }
+
+    /// As [`start`](Self::start), with another time that sessions wait for their page.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start_with_grace(arguments: &[&str], grace: Duration) -> Self {
+        match Self::prepare(arguments).await {
+            Ok(server) => Self::run(server.with_grace(grace)),
+            Err(error) => panic!("the server does not start: {error}"),
+        }
+    }
+
+    async fn prepare(arguments: &[&str]) -> Result<Prepared, StartError> {
+        let arguments: Vec<&str> = arguments.iter().copied().chain(["--no-ssl"]).collect();
+        Prepared::prepare(&options(&arguments)).await
+    }
+
+    fn run(server: Prepared) -> Self {
+        let address = server.local_addr();
+        let sessions = server.sessions().clone();
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(server.serve(async {
+            // An error is a sender that was dropped, which means the same.
+            let _ = stopped.await;
+        }));
+        Self { address, sessions, stop: Some(stop), task }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its sessions.
+    pub fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
+    /// A browser that has opened the page.
+    pub async fn browser(&self) -> Client {
+        Client::browser(&format!("http://{}", self.address)).await
+    }
+
+    /// A script, which keeps no cookie.
+    pub fn script(&self) -> Client {
+        Client::script(&format!("http://{}", self.address))
+    }
+
+    /// Ends it as a signal would.
+    ///
+    /// # Panics
+    /// When it does not end, or ended by a panic.
+    pub async fn stop(mut self) {
+        drop(self.stop.take());
+        if let Err(error) = within("the server's end", &mut self.task).await {
+            panic!("the server ended badly: {error}");
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}

@@ -1,0 +1,23 @@
+//! The server's contract (docs/protocol.md), from outside: HTTP, WebSocket, WebRTC, signals.
+
+mod bad_input;
+mod fuzz;
+mod isolation;
+mod keys;
+mod origin;
+mod session_life;
+mod signals;
+mod slow_reader;
+mod start;
+mod tls;
+mod webui;
+
+/// The program under test.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_live-vlm-under-test");
+/// Questions every 100 ms, so that answers come soon.
+const OFTEN: &[&str] = &["--process-every", "3"];
+
+/// Arguments for a server that asks this VLM, and asks it often.
+fn asking(vlm: &live_vlm_tests::vlm::Vlm) -> Vec<&str> {
+    OFTEN.iter().copied().chain(["--api-base", vlm.base()]).collect()
+}

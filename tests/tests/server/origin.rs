@@ -1,0 +1,66 @@
+//! Pages of other sites are kept out, and the page itself is bound to its own site.
+
+use live_vlm_tests::{
+    client::{Refused, new_id},
+    server::Server,
+    socket::Socket,
+    vlm::Vlm,
+};
+use reqwest::{Method, header};
+use serde_json::json;
+
+#[tokio::test]
+async fn other_sites_pages_are_refused_and_our_own_is_not() {
+    let vlm = Vlm::saying(&["llava:7b"], "Yes.").await;
+    let server = Server::start(&["--api-base", vlm.base()]).await;
+    let page = server.browser().await;
+    let own = format!("http://{}", server.address());
+    let url = |id: &str| format!("ws://{}/ws?session_id={id}", server.address());
+    let foreign =
+        ["https://evil.example", "null", &format!("{own}.evil.example"), "http://127.0.0.1"];
+    for origin in foreign {
+        let refused = Socket::open(&url(&new_id()), None, Some(origin)).await.unwrap_err();
+        assert_eq!((refused.status, refused.about().0), (403, "foreign_origin"), "{origin}");
+        for (method, path) in
+            [(Method::POST, "/offer"), (Method::GET, "/models"), (Method::GET, "/")]
+        {
+            let request = page.request(method, path).header(header::ORIGIN, origin);
+            let refused = Refused::of(request.body("{}").send().await.unwrap()).await;
+            assert_eq!((refused.status, refused.about().0), (403, "foreign_origin"), "{origin}");
+        }
+    }
+    assert_eq!(server.sessions().count(), 0);
+
+    let mut socket = Socket::open(&url(&new_id()), None, Some(&own)).await.unwrap();
+    socket.greeting().await;
+    let request = page.request(Method::POST, "/offer").header(header::ORIGIN, &own);
+    let body = json!({"type": "offer", "sdp": "hello"}).to_string();
+    let refused = Refused::of(request.body(body).send().await.unwrap()).await;
+    assert_eq!(refused.about(), ("bad_offer", "sdp"));
+}
+
+#[tokio::test]
+async fn the_page_may_load_and_run_only_what_is_its_own() {
+    let vlm = Vlm::saying(&["llava:7b"], "Yes.").await;
+    let server = Server::start(&["--api-base", vlm.base()]).await;
+    let response = server.script().get("/").await;
+    let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
+    let policy = header("content-security-policy");
+    assert!(policy.contains("default-src 'none'"), "{policy}");
+    assert!(policy.contains("frame-ancestors 'none'"), "{policy}");
+    assert!(!policy.contains("unsafe") && !policy.contains('*'), "{policy}");
+    assert_eq!(header("x-content-type-options"), "nosniff");
+    assert_eq!(header("referrer-policy"), "no-referrer");
+    let cookie = header("set-cookie");
+    for flag in ["HttpOnly", "SameSite=Strict", "Path=/"] {
+        assert!(cookie.contains(flag), "{cookie}");
+    }
+    assert!(!cookie.contains("Secure"), "{cookie}");
+    let html = response.text().await.unwrap();
+    for inline in ["<script>", "<style", " style=", " onclick=", " onload=", "javascript:"] {
+        assert!(!html.contains(inline), "{inline}");
+    }
+    // A browser that is known keeps its cookie.
+    let known = server.browser().await.get("/").await;
+    assert!(!known.headers().contains_key("set-cookie"));
+}

@@ -1,0 +1,236 @@
+//! Rules of the repository that a compiler does not check.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use clap::CommandFactory;
+use gst::{glib, prelude::*};
+use serde_json::Value;
+
+const LONGEST_SOURCE: usize = 500;
+const LONGEST_TEST: usize = 700;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// All files with one of these extensions that are ours.
+fn files(extensions: &[&str]) -> Vec<PathBuf> {
+    const OTHERS: [&str; 5] = ["node_modules", "target", "dist", ".git", "test-results"];
+    let mut found = Vec::new();
+    let mut folders = vec![root()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap().map(Result::unwrap) {
+            let path = entry.path();
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if entry.file_type().unwrap().is_dir() {
+                if !OTHERS.contains(&name.as_str()) {
+                    folders.push(path);
+                }
+            } else if path.extension().is_some_and(|ext| extensions.iter().any(|e| ext == *e)) {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
+fn shown(path: &Path) -> String {
+    path.strip_prefix(root()).unwrap().display().to_string()
+}
+
+/// The default that a cell of the table names: what is between its first backticks, or all of it.
+/// `empty` is no text, and times may have a unit.
+fn default_in(cell: &str) -> String {
+    let text = match cell.strip_prefix('`').and_then(|rest| rest.split_once('`')) {
+        Some((text, _)) => text,
+        None => cell,
+    };
+    let in_ns = |number: &str, unit: u64| Some((number.parse::<u64>().ok()? * unit).to_string());
+    let time = match text.split_once(' ') {
+        Some((number, "s")) => in_ns(number, 1_000_000_000),
+        Some((number, "ms")) => in_ns(number, 1_000_000),
+        _ => None,
+    };
+    let text = match text {
+        "empty" => "",
+        "TRUE" => "true",
+        "FALSE" => "false",
+        text => text,
+    };
+    time.unwrap_or_else(|| text.to_owned())
+}
+
+/// As gst-inspect writes it.
+fn default_of(property: &glib::ParamSpec) -> String {
+    if !property.flags().contains(glib::ParamFlags::WRITABLE) {
+        return "read-only".to_owned();
+    }
+    if !property.flags().contains(glib::ParamFlags::READABLE) {
+        return "write-only".to_owned();
+    }
+    let value = property.default_value();
+    if let Ok(text) = value.get::<Option<String>>() {
+        return text.unwrap_or_default();
+    }
+    if let Some((_, value)) = glib::EnumValue::from_value(value) {
+        return value.nick().to_owned();
+    }
+    if let Ok(number) = value.get::<f64>() {
+        return number.to_string();
+    }
+    let text = value.transform::<String>().unwrap().get::<String>().unwrap();
+    if value.is::<bool>() { text.to_lowercase() } else { text }
+}
+
+/// The element's own properties: those that every element has are GStreamer's.
+fn own_properties() -> Vec<(String, String)> {
+    gst::init().unwrap();
+    gstvlm::register_static().unwrap();
+    let element = gst::ElementFactory::make("vlmanalyze").build().unwrap();
+    let own: Vec<_> = element
+        .list_properties()
+        .iter()
+        .filter(|property| property.owner_type() == element.type_())
+        .map(|property| (property.name().to_owned(), default_of(property)))
+        .collect();
+    assert!(own.len() > 10, "{own:?}");
+    own
+}
+
+#[test]
+fn the_readme_describes_the_elements_properties() {
+    let readme = read("README.md");
+    let table = readme
+        .split_once("<!-- properties:begin -->")
+        .and_then(|(_, rest)| rest.split_once("<!-- properties:end -->"))
+        .map(|(table, _)| table)
+        .expect("README.md has <!-- properties:begin --> and <!-- properties:end -->");
+    let rows: BTreeSet<(String, String)> = table
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .map(|line| {
+            // A bar inside a cell is written `\|`.
+            let line = line.replace("\\|", "\u{1}");
+            let cells: Vec<_> = line.trim_matches('|').split('|').map(str::trim).collect();
+            let [name, meaning, default] = cells[..] else { panic!("not three cells: {line}") };
+            assert!(!meaning.is_empty(), "{name} has no meaning");
+            let name = name.trim_matches('`').to_owned();
+            (name, default_in(&default.replace('\u{1}', "|")))
+        })
+        .collect();
+    let expected: BTreeSet<_> = own_properties().into_iter().collect();
+    let missing: Vec<_> = expected.difference(&rows).collect();
+    let wrong: Vec<_> = rows.difference(&expected).collect();
+    assert!(
+        missing.is_empty() && wrong.is_empty(),
+        "README.md lacks {missing:#?}\nand has instead {wrong:#?}"
+    );
+}
+
+#[test]
+fn every_relative_link_resolves() {
+    let mut broken = Vec::new();
+    for path in files(&["md"]) {
+        let text = fs::read_to_string(&path).unwrap();
+        for target in links(&text) {
+            let file = target.split('#').next().unwrap_or_default();
+            let outside = target.contains("://") || target.starts_with("mailto:");
+            if !outside && !file.is_empty() && !path.parent().unwrap().join(file).exists() {
+                broken.push(format!("{}: {target}", shown(&path)));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+/// The targets of `[text](target)` and of `src` and `href` attributes, outside of code.
+fn links(markdown: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut in_code = false;
+    for line in markdown.lines() {
+        in_code ^= line.trim_start().starts_with("```");
+        if in_code {
+            continue;
+        }
+        // Every second part between backticks is code; what is left is joined again.
+        let text: String = line.split('`').step_by(2).collect::<Vec<_>>().join("`");
+        for (mark, end) in [("](", ')'), ("src=\"", '"'), ("href=\"", '"')] {
+            let targets = text.split(mark).skip(1).filter_map(|rest| rest.split(end).next());
+            found.extend(targets.filter_map(|t| t.split_whitespace().next()).map(str::to_owned));
+        }
+    }
+    found
+}
+
+#[test]
+fn links_are_found_in_text_and_not_in_code() {
+    let text = "a [b](c.md#d) `[e](f)` [`g`](h \"i\")\n```\n[j](k)\n```\n<img src=\"l.png\">";
+    assert_eq!(links(text), ["c.md#d", "h", "l.png"]);
+}
+
+#[test]
+fn no_source_file_is_too_long() {
+    let mut long = Vec::new();
+    for path in files(&["rs", "ts", "css", "html", "mjs", "js", "sh"]) {
+        let name = shown(&path);
+        let is_test = name.contains("tests/") || name.contains("test/") || name.contains("_tests");
+        let limit = if is_test { LONGEST_TEST } else { LONGEST_SOURCE };
+        let lines = fs::read_to_string(&path).unwrap().lines().count();
+        if lines > limit {
+            long.push(format!("{name}: {lines} lines, at most {limit}"));
+        }
+    }
+    assert!(long.is_empty(), "{long:#?}");
+}
+
+#[test]
+fn every_flag_is_documented() {
+    let documented = read("docs/configuration.md");
+    let words: BTreeSet<&str> =
+        documented.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_')).collect();
+    let command = live_vlm::config::Cli::command();
+    let mut missing = Vec::new();
+    for argument in command.get_arguments() {
+        let flag = argument.get_long().map(|long| format!("--{long}"));
+        let variable = argument.get_env().map(|name| name.to_string_lossy().into_owned());
+        missing
+            .extend(flag.into_iter().chain(variable).filter(|name| !words.contains(name.as_str())));
+    }
+    assert!(missing.is_empty(), "docs/configuration.md does not mention {missing:?}");
+}
+
+#[test]
+fn every_message_is_documented() {
+    let documented = read("docs/protocol.md");
+    let pinned: Value = serde_json::from_str(&read("web/page/protocol.json")).unwrap();
+    for side in ["from_client", "from_server"] {
+        for message in pinned[side].as_array().unwrap() {
+            let kind = message["type"].as_str().unwrap();
+            let begins = format!("`{{type: \"{kind}\"");
+            assert!(documented.contains(&begins), "docs/protocol.md has no {begins}");
+        }
+    }
+}
+
+#[test]
+fn nothing_is_left_to_be_done_in_the_sources() {
+    // Not written out, or this file would be found.
+    let marks = [["TO", "DO"].concat(), ["FIX", "ME"].concat(), ["XX", "X"].concat()];
+    let mut left = Vec::new();
+    for path in files(&["rs", "ts", "css", "html", "mjs", "js", "sh", "toml", "yml", "yaml"]) {
+        for (number, line) in fs::read_to_string(&path).unwrap().lines().enumerate() {
+            if marks.iter().any(|mark| line.contains(mark)) {
+                left.push(format!("{}:{}", shown(&path), number + 1));
+            }
+        }
+    }
+    assert!(left.is_empty(), "{left:#?}");
+}
