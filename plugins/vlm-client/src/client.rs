@@ -19,6 +19,8 @@ const MODELS_BODY_LIMIT: usize = 4 << 20;
 #[derive(Clone, Debug)]
 pub struct Client {
     http: reqwest::Client,
+    /// For this host, which no proxy reaches.
+    direct: reqwest::Client,
 }
 
 impl Client {
@@ -29,15 +31,22 @@ impl Client {
     pub fn new() -> Result<Self, Error> {
         // reqwest asks for the process' provider; whoever installed one before us keeps it.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder()
-            .user_agent(concat!("live-vlm/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_TIMEOUT)
-            // Following one would carry the key and the picture to where nobody sent them.
-            .redirect(reqwest::redirect::Policy::none())
-            .tcp_nodelay(true)
-            .build()
-            .map_err(|error| Error::Tls { base: "any server".into(), reason: reason(&error) })?;
-        Ok(Self { http })
+        let builder = || {
+            reqwest::Client::builder()
+                .user_agent(concat!("live-vlm/", env!("CARGO_PKG_VERSION")))
+                .connect_timeout(CONNECT_TIMEOUT)
+                // Following one would carry the key and the picture to where nobody sent them.
+                .redirect(reqwest::redirect::Policy::none())
+                .tcp_nodelay(true)
+        };
+        let failed = |error| Error::Tls { base: "any server".into(), reason: reason(&error) };
+        let http = builder().build().map_err(failed)?;
+        let direct = builder().no_proxy().build().map_err(failed)?;
+        Ok(Self { http, direct })
+    }
+
+    fn for_endpoint(&self, endpoint: &Endpoint) -> &reqwest::Client {
+        if endpoint.is_this_host() { &self.direct } else { &self.http }
     }
 
     /// Asks a question. Returns when the server has begun to answer; the answer's text comes from
@@ -54,7 +63,7 @@ impl Client {
         timeout: Duration,
     ) -> Result<AnswerStream, Error> {
         let deadline = Instant::now() + timeout;
-        let post = self.http.post(endpoint.url("chat/completions")).json(request);
+        let post = self.for_endpoint(endpoint).post(endpoint.url("chat/completions")).json(request);
         let response = send(post, endpoint, deadline, timeout).await?;
         let response = accepted(response, endpoint, Some(&request.model), deadline).await?;
         Ok(AnswerStream::new(response, endpoint.clone(), deadline, timeout))
@@ -70,7 +79,7 @@ impl Client {
         timeout: Duration,
     ) -> Result<Vec<Model>, Error> {
         let deadline = Instant::now() + timeout;
-        let get = self.http.get(endpoint.url("models"));
+        let get = self.for_endpoint(endpoint).get(endpoint.url("models"));
         let response = send(get, endpoint, deadline, timeout).await?;
         let response = accepted(response, endpoint, None, deadline).await?;
         let body = timeout_at(deadline, body(response, MODELS_BODY_LIMIT))

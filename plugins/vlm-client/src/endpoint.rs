@@ -1,4 +1,4 @@
-use url::Url;
+use url::{Host, Url};
 
 use crate::ApiKey;
 
@@ -70,6 +70,16 @@ impl Endpoint {
         self.base.as_str().trim_end_matches('/')
     }
 
+    /// Whether the server is on this host.
+    pub fn is_this_host(&self) -> bool {
+        match self.base.host() {
+            Some(Host::Domain(name)) => name == "localhost",
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        }
+    }
+
     /// Whether a key belongs to this endpoint.
     pub fn has_key(&self) -> bool {
         self.key.is_some()
@@ -103,6 +113,14 @@ mod tests {
         let without = Endpoint::new("http://localhost:8000/v1", None).unwrap();
         assert_eq!(with.base(), without.base());
         assert_eq!(with.url("models"), "http://localhost:8000/v1/models");
+    }
+
+    #[test]
+    fn this_host_is_known_by_its_names() {
+        let is_this_host = |base| Endpoint::new(base, None).unwrap().is_this_host();
+        assert!(is_this_host("http://localhost:8000/v1"));
+        assert!(is_this_host("http://127.0.0.1:8000/v1") && is_this_host("http://[::1]/v1"));
+        assert!(!is_this_host("http://localhost.example/v1") && !is_this_host("http://192.0.2.1"));
     }
 
     #[test]

@@ -289,3 +289,11 @@ async fn models_are_listed_with_what_they_can() {
     );
     assert!(asked.await.unwrap().starts_with("GET /v1/models "));
 }
+
+#[tokio::test]
+async fn no_proxy_stands_between_us_and_a_server_on_this_host() {
+    // SAFETY: nothing else reads the environment yet; this test has a process of its own.
+    unsafe { std::env::set_var("HTTP_PROXY", "http://127.0.0.1:1") };
+    let (endpoint, _) = server(response("200 OK", "", r#"{"data":[{"id":"m"}]}"#)).await;
+    assert_eq!(Client::new().unwrap().models(&endpoint, LONG).await.unwrap().len(), 1);
+}

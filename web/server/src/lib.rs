@@ -16,6 +16,7 @@ pub mod addresses;
 pub mod config;
 pub mod discover;
 pub mod listen;
+pub mod memory;
 pub mod protocol;
 pub mod refusal;
 pub mod routes;

@@ -18,8 +18,15 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
+    live_vlm::memory::keep_flat();
+    match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime.block_on(run()),
+        Err(error) => fail(&format!("cannot start threads: {error}")),
+    }
+}
+
+async fn run() -> ExitCode {
     let cli = Cli::parse();
     if let Err(error) = start_logging(&cli.serve.log, cli.serve.log_format) {
         return fail(&format!("--log {:?}: {error}", cli.serve.log));

@@ -249,7 +249,12 @@ async fn named_vlm(options: &Options, endpoint: Endpoint, client: &Client) -> Vl
 }
 
 async fn stand_in(options: &Options, text_only: &[&str]) -> Result<Vlm, StartError> {
-    let demo = demo_vlm::Options { port: 0, ..demo_vlm::Options::default() };
+    let demo = demo_vlm::Options {
+        port: 0,
+        // Asked every second, it must be done well before the next question to be read.
+        token_delay: Duration::from_millis(5),
+        ..demo_vlm::Options::default()
+    };
     let listener = demo.bind().await.map_err(StartError::StandIn)?;
     let address = listener.local_addr().map_err(StartError::StandIn)?;
     let endpoint =

@@ -1,0 +1,60 @@
+import type { Page } from "@playwright/test";
+import { expect, test } from "../support/test.ts";
+
+test("a person presses play and reads what is true of a real video", async ({
+  startServer,
+  viewer,
+  cameras,
+}) => {
+  const server = await startServer();
+  const person = await viewer({ camera: await cameras.clip() });
+  await person.visit(server);
+  await expect(person.page.getByTestId("stand-in-notice")).toBeVisible();
+  // Time to read each answer before the next one begins.
+  await person.set("interval", 3);
+  await person.play();
+  await expect(person.answer).toHaveAttribute("data-state", "writing");
+  await expect(person.answer).toHaveAttribute("data-state", "done");
+  await expect(person.answer).toContainText("The picture is 640 by 360 pixels");
+  // A meadow in the sun with a grey rabbit: neither flat nor dark, and it moves.
+  await expect(person.answer).toContainText(/green|grey/);
+  await expect(person.answer).toContainText("It is sharp.");
+  await person.readAnswers(1);
+  await expect(person.answer).toContainText(/has changed since the last picture/);
+  await expect(person.page.getByTestId("history").getByRole("listitem").first()).toBeVisible();
+  // It came word by word, not at once.
+  expect(person.messages("answer_delta").length).toBeGreaterThan(5);
+});
+
+test("the first answer comes soon after play", async ({ startServer, startDemoVlm, viewer, cameras }) => {
+  const apiBase = await startDemoVlm("--latency", "500");
+  const server = await startServer({ apiBase });
+  const person = await viewer({ camera: await cameras.flat("green") });
+  const plays: { token: number; answer: number }[] = [];
+  for (let play = 0; play < 6; play++) {
+    // Everybody who comes has a new session; only the server is warm.
+    await person.visit(server);
+    await person.play();
+    await expect(person.page.locator("html")).toHaveAttribute("data-first-answer-at", /\d/);
+    if (play > 0) plays.push(await firstTimes(person.page));
+    await person.stop();
+  }
+  const token = median(plays.map((play) => play.token));
+  const answer = median(plays.map((play) => play.answer));
+  const all = plays.map((play) => play.answer).join(", ");
+  console.log(`first answer after play: ${answer} ms (first token ${token} ms; plays: ${all})`);
+  expect(answer).toBeLessThan(5000);
+});
+
+/** In ms after Play was pressed, by the page's own clock. */
+function firstTimes(page: Page): Promise<{ token: number; answer: number }> {
+  return page.evaluate(() => {
+    const { playPressedAt, firstTokenAt, firstAnswerAt } = document.documentElement.dataset;
+    const since = (at = "") => Math.round(Number(at) - Number(playPressedAt));
+    return { token: since(firstTokenAt), answer: since(firstAnswerAt) };
+  });
+}
+
+function median(values: number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}

@@ -1,0 +1,105 @@
+import { expect, test } from "../support/test.ts";
+import type { Viewer } from "../support/viewer.ts";
+
+test("what is out of range is told beside its field, and changes nothing", async ({
+  startServer,
+  startVlm,
+  viewer,
+}) => {
+  const vlm = await startVlm();
+  const server = await startServer({ apiBase: vlm.apiBase });
+  const person = await viewer();
+  await person.visit(server);
+  const sent = person.sent.length;
+  const others = await person.controls();
+  for (const [field, value, words] of [
+    ["interval", "0", "From 0.2 to 60 seconds."],
+    ["interval", "61", "From 0.2 to 60 seconds."],
+    ["interval", "", "From 0.2 to 60 seconds."],
+    ["max-tokens", "0", "A whole number from 1 to 32768."],
+    ["max-tokens", "1.5", "A whole number from 1 to 32768."],
+    ["max-tokens", "32769", "A whole number from 1 to 32768."],
+  ] as const) {
+    const input = person.page.getByTestId(field);
+    await input.fill(value);
+    await input.blur();
+    await expectWrong(person, field, words);
+    expect(await person.controls()).toEqual({ ...others, [field]: value });
+    await input.fill(others[field] ?? "");
+    await input.blur();
+    await expect(input).not.toHaveAttribute("aria-invalid");
+  }
+  await person.prompt.fill("   ");
+  await person.page.getByTestId("apply-prompt").click();
+  await expectWrong(person, "prompt", "Write a question first.");
+  // The server has heard of nothing but, at most, the values that it holds already.
+  const said = person.sent.slice(sent).map((text) => JSON.parse(text));
+  for (const { prompt = others.prompt, interval = 1, max_tokens = 512 } of said) {
+    expect({ prompt, interval, max_tokens }).toEqual({
+      prompt: others.prompt,
+      interval: 1,
+      max_tokens: 512,
+    });
+  }
+  await person.play();
+  await person.readAnswers(1);
+  expect(vlm.questions[0]).toMatchObject({ prompt: others.prompt, maxTokens: 512 });
+});
+
+test("an address that is none, or where no VLM is, is told beside its field", async ({
+  startServer,
+  startVlm,
+  viewer,
+}) => {
+  const vlm = await startVlm();
+  const gone = await startVlm();
+  const locked = await startVlm({ key: "the right one" });
+  await gone.stop();
+  const server = await startServer({ apiBase: vlm.apiBase });
+  const person = await viewer();
+  await person.visit(server);
+  await person.play();
+  await person.page.getByText("Connect a VLM").click();
+  for (const [address, words] of [
+    ["localhost:8000", "An address begins with http:// or https://"],
+    [gone.apiBase, new URL(gone.apiBase).host],
+    [locked.apiBase, /key/],
+  ] as const) {
+    await person.page.getByTestId("api-base").fill(address);
+    await person.page.getByTestId("connect-vlm").click();
+    await expectWrong(person, "api-base", words);
+  }
+  // The answers go on from where they came.
+  await person.readAnswers(2);
+  await expect(person.page.getByTestId("where")).toHaveText(`at ${new URL(vlm.apiBase).host}`);
+});
+
+test("settings are kept from visit to visit", async ({ startServer, startVlm, viewer }) => {
+  const vlm = await startVlm();
+  const server = await startServer({ apiBase: vlm.apiBase });
+  const person = await viewer();
+  await person.visit(server);
+  await person.ask("Who is at the door?");
+  await person.set("interval", 2.5);
+  await person.set("max-tokens", 64);
+  await person.page.getByTestId("more").getByText("More").click();
+  await person.page.getByTestId("system-prompt").fill("Be brief.");
+  await person.page.getByTestId("system-prompt").blur();
+  await expect(person.page.locator("#system-prompt-note")).toHaveText("Applied");
+  const controls = await person.controls();
+
+  await person.visit(server);
+  await expect.poll(() => person.controls()).toEqual(controls);
+  await person.play();
+  await person.readAnswers(1);
+  expect(vlm.questions.at(-1)).toMatchObject({
+    prompt: "Who is at the door?",
+    systemPrompt: "Be brief.",
+    maxTokens: 64,
+  });
+});
+
+async function expectWrong(person: Viewer, field: string, words: string | RegExp): Promise<void> {
+  await expect(person.page.locator(`#${field}-note`)).toContainText(words);
+  await expect(person.page.getByTestId(field)).toHaveAttribute("aria-invalid", "true");
+}

@@ -1,0 +1,97 @@
+import { expect, test } from "../support/test.ts";
+
+test("a refused camera is explained, and play can be pressed again", async ({ startServer, viewer }) => {
+  const server = await startServer();
+  const person = await viewer({ allow: false });
+  await person.visit(server);
+  await person.playButton.click();
+  await expect(person.problem).toContainText("The camera is blocked for this page.");
+  await expect(person.problem).toContainText("press Play again");
+  await expect(person.playButton).toHaveText("Play");
+  await expect(person.connection).toHaveText("Ready");
+
+  await person.context.grantPermissions(["camera"]);
+  await person.play();
+  await expect(person.problem).toBeHidden();
+  await person.readAnswers(1);
+});
+
+test("a computer without a camera is told so", async ({ startServer, viewer }) => {
+  const server = await startServer();
+  const person = await viewer({ camera: "none" });
+  await person.visit(server);
+  await person.playButton.click();
+  await expect(person.problem).toHaveText("No camera was found. Connect one, then press Play again.");
+  await expect(person.playButton).toHaveText("Play");
+});
+
+test("a VLM that fails is reported, and answers again when it recovers", async ({
+  startServer,
+  startVlm,
+  viewer,
+}) => {
+  const vlm = await startVlm();
+  const server = await startServer({ apiBase: vlm.apiBase });
+  const person = await viewer();
+  await person.visit(server);
+  await person.play();
+  await person.readAnswers(1);
+
+  vlm.fail(500);
+  await expect(person.problem).toContainText("500");
+  await expect(person.problem).toContainText(/Trying again in \d+ s/);
+  await expect(person.connection).toHaveText("Live");
+  const before = person.answers.length;
+  vlm.recover();
+  await person.readAnswers(1);
+  await expect(person.problem).toBeHidden();
+  expect(person.answers.length).toBeGreaterThan(before);
+});
+
+test("a VLM that is not there is reported", async ({ startServer, startVlm, viewer }) => {
+  const vlm = await startVlm();
+  const server = await startServer({ apiBase: vlm.apiBase });
+  const person = await viewer();
+  await person.visit(server);
+  await person.play();
+  await person.readAnswers(1);
+  await vlm.stop();
+  await expect(person.problem).toContainText(new URL(vlm.apiBase).host);
+  await person.stop();
+  await expect(person.problem).toBeHidden();
+});
+
+test("a server that goes and comes back finds the page playing on", async ({
+  startServer,
+  startVlm,
+  viewer,
+}) => {
+  const vlm = await startVlm({ models: ["house-vl", "alder-vl"] });
+  const first = await startServer({ apiBase: vlm.apiBase });
+  const person = await viewer();
+  person.expectComplaint(/WebSocket connection to .* failed|ERR_CONNECTION_REFUSED/);
+  await person.visit(first);
+  await person.ask("Is the door open?");
+  await person.chooseModel("alder-vl");
+  await person.set("max-tokens", 99);
+  await person.play();
+  await person.readAnswers(1);
+  const controls = await person.controls();
+
+  await first.stop();
+  await expect(person.connection).toContainText("The server is gone. Trying again");
+  const asked = vlm.questions.length;
+  await startServer({ apiBase: vlm.apiBase, port: first.port });
+  await expect(person.connection).toHaveText("Live", { timeout: 30_000 });
+  await person.readAnswers(2);
+  await expect(person.problem).toBeHidden();
+  expect(await person.controls()).toEqual(controls);
+  const since = vlm.questions.slice(asked);
+  expect(since.at(-1)).toMatchObject({
+    prompt: "Is the door open?",
+    model: "alder-vl",
+    maxTokens: 99,
+  });
+  await person.stop();
+  await person.play();
+});

@@ -1,0 +1,81 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { Program } from "./processes.ts";
+import { type Held, held } from "./proc.ts";
+
+const BINARY = resolve(
+  process.env.LIVE_VLM_BINARY ?? join(import.meta.dirname, "../../../target/release/live-vlm"),
+);
+
+export interface ServerOptions {
+  /** The VLM's address; without it the built-in demo-vlm answers. */
+  apiBase?: string;
+  /** For a server that is to come back where it was. */
+  port?: number;
+  args?: string[];
+}
+
+/** A running `live-vlm` with settings of its own. */
+export class Server {
+  readonly url: string;
+  readonly #program: Program;
+  readonly #home: string;
+
+  private constructor(url: string, program: Program, home: string) {
+    this.url = url;
+    this.#program = program;
+    this.#home = home;
+  }
+
+  static async start({ apiBase, port = 0, args = [] }: ServerOptions = {}): Promise<Server> {
+    const home = await mkdtemp(join(tmpdir(), "live-vlm-server-"));
+    const vlm = apiBase === undefined ? [] : ["--api-base", apiBase];
+    const { program, address } = await Program.start(
+      BINARY,
+      ["--host", "127.0.0.1", "--port", String(port), ...vlm, ...args],
+      cleanEnvironment(home),
+      /Open:\s+(http:\/\/127\.0\.0\.1:\d+)/,
+    );
+    return new Server(address, program, home);
+  }
+
+  get port(): number {
+    return Number(new URL(this.url).port);
+  }
+
+  get log(): string {
+    return this.#program.log;
+  }
+
+  /** What its process holds just now. */
+  held(): Promise<Held> {
+    return held(this.#program.pid);
+  }
+
+  async stop(): Promise<void> {
+    try {
+      await this.#program.stop();
+    } finally {
+      await rm(this.#home, { recursive: true, force: true });
+    }
+  }
+}
+
+/** Only the demo-vlm of the same binary: what a test measures against. */
+export async function startDemoVlm(args: string[]): Promise<{ program: Program; apiBase: string }> {
+  const { program, address } = await Program.start(
+    BINARY,
+    ["demo-vlm", "--port", "0", ...args],
+    cleanEnvironment(tmpdir()),
+    /API:\s+(http:\/\/\S+)/,
+  );
+  return { program, apiBase: address };
+}
+
+/** Nothing that whoever runs the tests has set for their own server. */
+function cleanEnvironment(home: string): NodeJS.ProcessEnv {
+  const own = /^(LIVE_VLM_|VLM_|XDG_CONFIG_HOME$|https?_proxy$|all_proxy$)/i;
+  const kept = Object.entries(process.env).filter(([name]) => !own.test(name));
+  return { ...Object.fromEntries(kept), XDG_CONFIG_HOME: home };
+}

@@ -1,0 +1,75 @@
+// What every test has: servers, VLMs, cameras and people. All are gone when it ends.
+import { test as base, expect } from "@playwright/test";
+import { Cameras } from "./cameras.ts";
+import { ScriptedVlm, type ScriptedVlmOptions } from "./scripted-vlm.ts";
+import { Server, type ServerOptions, startDemoVlm } from "./server.ts";
+import { Viewer, type ViewerOptions } from "./viewer.ts";
+
+interface TestParts {
+  startVlm(options?: ScriptedVlmOptions): Promise<ScriptedVlm>;
+  /** The binary's own demo-vlm as a program of its own; gives its address. */
+  startDemoVlm(...args: string[]): Promise<string>;
+  startServer(options?: ServerOptions): Promise<Server>;
+  /** Somebody with a browser; nothing in its console may go wrong. */
+  viewer(options?: ViewerOptions): Promise<Viewer>;
+}
+
+export const test = base.extend<TestParts, { cameras: Cameras }>({
+  cameras: [
+    async ({}, use) => {
+      const cameras = await Cameras.make();
+      await use(cameras);
+      await cameras.remove();
+    },
+    { scope: "worker" },
+  ],
+
+  startVlm: async ({}, use) => {
+    const vlms: ScriptedVlm[] = [];
+    await use(async (options) => {
+      const vlm = await ScriptedVlm.start(options);
+      vlms.push(vlm);
+      return vlm;
+    });
+    for (const vlm of vlms) await vlm.stop();
+  },
+
+  startDemoVlm: async ({}, use) => {
+    const stops: (() => Promise<void>)[] = [];
+    await use(async (...args) => {
+      const { program, apiBase } = await startDemoVlm(args);
+      stops.push(() => program.stop());
+      return apiBase;
+    });
+    for (const stop of stops) await stop();
+  },
+
+  startServer: async ({ startVlm: _vlmsEndLater, startDemoVlm: _demosEndLater }, use, info) => {
+    const servers: Server[] = [];
+    await use(async (options) => {
+      const server = await Server.start(options);
+      servers.push(server);
+      return server;
+    });
+    for (const server of servers) {
+      await server.stop();
+      if (info.status !== info.expectedStatus) {
+        await info.attach("server log", { body: server.log, contentType: "text/plain" });
+      }
+      expect(server.log).not.toMatch(/panicked|CRITICAL|ERROR/);
+    }
+  },
+
+  viewer: async ({ startServer: _serversEndLater }, use) => {
+    const viewers: Viewer[] = [];
+    await use(async (options) => {
+      const viewer = await Viewer.start(options);
+      viewers.push(viewer);
+      return viewer;
+    });
+    for (const viewer of viewers) await viewer.leave();
+    expect(viewers.flatMap((viewer) => viewer.complaints)).toEqual([]);
+  },
+});
+
+export { expect };

@@ -1,0 +1,192 @@
+// A person with a browser and a camera.
+import { existsSync } from "node:fs";
+import { type Browser, type BrowserContext, chromium, expect, type Page } from "@playwright/test";
+import type { Server } from "./server.ts";
+
+/** Debian's and Google's browsers, in the places where their packages put them. */
+const BROWSERS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+
+const FLAGS = [
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+export interface ViewerOptions {
+  /** A Y4M file; "none" = a computer without a camera; without it Chromium's test picture. */
+  camera?: string;
+  /** What the person says when asked for the camera. */
+  allow?: boolean;
+  dark?: boolean;
+  width?: number;
+  height?: number;
+  scale?: number;
+}
+
+interface Message {
+  type: string;
+  [field: string]: unknown;
+}
+
+export class Viewer {
+  readonly context: BrowserContext;
+  readonly page: Page;
+  /** Every text that came over a WebSocket, the oldest first. */
+  readonly received: string[] = [];
+  readonly sent: string[] = [];
+  /** The ids of the sessions that the page has had. */
+  readonly sessionIds: string[] = [];
+  readonly #browser: Browser;
+  readonly #complaints: string[] = [];
+  readonly #expected: RegExp[] = [];
+
+  private constructor(browser: Browser, context: BrowserContext, page: Page) {
+    this.#browser = browser;
+    this.context = context;
+    this.page = page;
+    page.on("console", (message) => {
+      if (["error", "warning"].includes(message.type())) {
+        this.#complaints.push(`${message.type()}: ${message.text()} (${message.location().url})`);
+      }
+    });
+    page.on("pageerror", (error) => this.#complaints.push(`uncaught: ${error.stack ?? error}`));
+    page.on("websocket", (socket) => {
+      const id = new URL(socket.url()).searchParams.get("session_id");
+      if (id !== null) this.sessionIds.push(id);
+      socket.on("framereceived", ({ payload }) => this.received.push(payload.toString()));
+      socket.on("framesent", ({ payload }) => this.sent.push(payload.toString()));
+    });
+  }
+
+  static async start(options: ViewerOptions = {}): Promise<Viewer> {
+    const { camera, allow = true } = options;
+    const executablePath = process.env.CHROMIUM ?? BROWSERS.find((path) => existsSync(path));
+    const fake = camera === "none" ? "=device-count=0" : "=fps=30";
+    const browser = await chromium.launch({
+      ...(executablePath === undefined ? {} : { executablePath }),
+      args: [
+        ...FLAGS,
+        `--use-fake-device-for-media-stream${fake}`,
+        ...(allow ? ["--use-fake-ui-for-media-stream"] : []),
+        ...(camera === undefined || camera === "none"
+          ? []
+          : [`--use-file-for-fake-video-capture=${camera}`]),
+      ],
+    });
+    const context = await browser.newContext({
+      colorScheme: options.dark === true ? "dark" : "light",
+      viewport: { width: options.width ?? 1280, height: options.height ?? 900 },
+      deviceScaleFactor: options.scale ?? 1,
+    });
+    await context.addInitScript(() => {
+      document.addEventListener("securitypolicyviolation", (event) => {
+        console.error(`against the content security policy: ${event.violatedDirective}`);
+      });
+    });
+    return new Viewer(browser, context, await context.newPage());
+  }
+
+  /** Opens the server's page and waits until it is ready. */
+  async visit(server: Server): Promise<this> {
+    await this.page.goto(server.url);
+    await expect(this.connection).toHaveText("Ready");
+    return this;
+  }
+
+  /** Presses Play and waits for the video to run. */
+  async play(): Promise<void> {
+    await this.playButton.click();
+    await expect(this.connection).toHaveText("Live");
+  }
+
+  async stop(): Promise<void> {
+    await this.playButton.click();
+    await expect(this.playButton).toHaveText("Play");
+  }
+
+  async ask(prompt: string): Promise<void> {
+    await this.prompt.fill(prompt);
+    await this.page.getByTestId("apply-prompt").click();
+    await expect(this.page.locator("#prompt-note")).toHaveText("Applied");
+  }
+
+  /** Sets a number and waits until the server has confirmed it. */
+  async set(field: "interval" | "max-tokens", value: number): Promise<void> {
+    await this.page.getByTestId(field).fill(String(value));
+    await this.page.getByTestId(field).blur();
+    await expect(this.page.locator(`#${field}-note`)).toHaveText("Applied");
+  }
+
+  async chooseModel(model: string): Promise<void> {
+    await this.page.getByTestId("model").selectOption(model);
+    await expect(this.page.locator("#model-note")).toHaveText("Applied");
+  }
+
+  /** What the page's settings show. */
+  async controls(): Promise<Record<string, string>> {
+    const names = ["prompt", "interval", "max-tokens", "system-prompt", "model"];
+    const values = names.map((name) => this.page.getByTestId(name).inputValue());
+    return Object.fromEntries((await Promise.all(values)).map((value, at) => [names[at], value]));
+  }
+
+  /** The messages of one type that came so far. */
+  messages(type: string): Message[] {
+    return this.received
+      .map((text) => JSON.parse(text) as Message)
+      .filter((message) => message.type === type);
+  }
+
+  /** The texts of the complete answers so far. */
+  get answers(): string[] {
+    return this.messages("vlm_response").map(({ text }) => String(text));
+  }
+
+  /** Waits until `more` further answers are complete. */
+  async readAnswers(more: number): Promise<void> {
+    const wanted = this.answers.length + more;
+    await expect.poll(() => this.answers.length, { timeout: 30_000 }).toBeGreaterThanOrEqual(wanted);
+  }
+
+  get sessionId(): string {
+    const id = this.sessionIds.at(-1);
+    if (id === undefined) throw new Error("the page has no session yet");
+    return id;
+  }
+
+  get connection() {
+    return this.page.getByTestId("connection");
+  }
+
+  get playButton() {
+    return this.page.getByTestId("play");
+  }
+
+  get answer() {
+    return this.page.getByTestId("answer");
+  }
+
+  get prompt() {
+    return this.page.getByTestId("prompt");
+  }
+
+  get problem() {
+    return this.page.getByTestId("problem");
+  }
+
+  /** The test provokes complaints of the browser's console that match. */
+  expectComplaint(like: RegExp): void {
+    this.#expected.push(like);
+  }
+
+  /** What the browser complained of, other than what the test provoked. */
+  get complaints(): string[] {
+    return this.#complaints.filter((text) => !this.#expected.some((like) => like.test(text)));
+  }
+
+  async leave(): Promise<void> {
+    await this.#browser.close();
+  }
+}
