@@ -19,20 +19,20 @@ readonly TEST_PACKAGES=(gstreamer1.0-plugins-ugly fonts-dejavu-core)
 step() { printf '\n== %s\n' "$*" >&2; }
 
 setup_run() {
-    apt_packages "${BUILD_PACKAGES[@]}" "${RUN_PACKAGES[@]}"
-    rust
-    node
-    npm_packages web/page
+    ensure_apt "${BUILD_PACKAGES[@]}" "${RUN_PACKAGES[@]}"
+    ensure_rust
+    ensure_node
+    ensure_npm web/page
 }
 
 setup_test() {
-    apt_packages "${BUILD_PACKAGES[@]}" "${RUN_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
-    rust
-    nextest
-    node
-    npm_packages web/page
-    npm_packages tests/browser
-    chromium_browser
+    ensure_apt "${BUILD_PACKAGES[@]}" "${RUN_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
+    ensure_rust
+    ensure_nextest
+    ensure_node
+    ensure_npm web/page
+    ensure_npm tests/browser
+    ensure_chromium
 }
 
 as_root() {
@@ -49,7 +49,7 @@ as_root() {
 # Whether version $1 is at least $2.
 at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
 
-apt_packages() {
+ensure_apt() {
     local package missing=()
     if ! command -v apt-get >/dev/null; then
         echo "This is not Debian or Ubuntu. Please see to it that these are installed: $*" >&2
@@ -66,7 +66,7 @@ apt_packages() {
         apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
 }
 
-rust() {
+ensure_rust() {
     # rustup puts cargo here; a shell that was open before does not know.
     [ -d "$HOME/.cargo/bin" ] && PATH="$HOME/.cargo/bin:$PATH"
     if command -v rustc >/dev/null && at_least "$(rustc --version | cut -d' ' -f2)" "$RUST_WANTED"; then
@@ -82,14 +82,14 @@ rust() {
     fi
 }
 
-nextest() {
+ensure_nextest() {
     command -v cargo-nextest >/dev/null && return 0
     step "Installing cargo-nextest"
     cargo install --locked "cargo-nextest@$NEXTEST_VERSION" >&2
 }
 
-node() {
-    if command -v node >/dev/null && at_least "$(command node --version | tr -d v)" "$NODE_WANTED" &&
+ensure_node() {
+    if command -v node >/dev/null && at_least "$(node --version | tr -d v)" "$NODE_WANTED" &&
         command -v npm >/dev/null; then
         return 0
     fi
@@ -112,20 +112,20 @@ node() {
 }
 
 # Installs what the lock file of folder $1 says, unless that is what is installed.
-npm_packages() {
+ensure_npm() {
     local stamp="$1/node_modules/.installed"
     cmp -s "$1/package-lock.json" "$stamp" && return 0
     step "Installing the packages of $1"
-    (cd "$1" && npm ci --no-audit --no-fund --loglevel=error >&2)
+    (cd "$1" && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund --loglevel=error >&2)
     cp "$1/package-lock.json" "$stamp"
 }
 
 # Debian has Chromium as a package. Ubuntu's is a snap, which tests cannot steer; there Playwright
 # brings its own.
-chromium_browser() {
+ensure_chromium() {
     command -v chromium >/dev/null && return 0
     if [ "$(. /etc/os-release && echo "${ID:-}")" = debian ]; then
-        apt_packages chromium
+        ensure_apt chromium
     else
         step "Installing Chromium for the browser tests"
         (cd tests/browser && as_root env "PATH=$PATH" npx playwright install-deps chromium >&2 &&

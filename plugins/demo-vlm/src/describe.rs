@@ -32,7 +32,8 @@ pub(crate) enum Comparison {
 pub(crate) fn long(prompt: &str, found: &Measurements, comparison: &Comparison) -> String {
     let mut sentences = vec![DISCLOSURE.to_owned()];
     if let Some(quote) = quote(prompt) {
-        sentences.push(format!("You asked: \"{quote}\"."));
+        let stop = if quote.ends_with(['.', '!', '?', '…']) { "" } else { "." };
+        sentences.push(format!("You asked: \"{quote}\"{stop}"));
     }
     let asked = topics(prompt);
     let others = Topic::ALL.into_iter().filter(|topic| !asked.contains(topic));

@@ -30,7 +30,8 @@ fn changed(share: f32, cells: &[usize]) -> Change {
 fn facts(prompt: &str, found: &Measurements, comparison: &Comparison) -> String {
     let answer = long(prompt, found, comparison);
     let rest = answer.strip_prefix(DISCLOSURE).unwrap();
-    let quote = format!("You asked: \"{prompt}\".");
+    let stop = if prompt.ends_with(['.', '!', '?']) { "" } else { "." };
+    let quote = format!("You asked: \"{prompt}\"{stop}");
     rest.trim_start().strip_prefix(&quote).unwrap_or(rest).trim_start().to_owned()
 }
 
@@ -39,7 +40,7 @@ fn a_general_question_gets_a_general_description() {
     assert_eq!(
         long("Describe  the\nscene.", &found(), &Comparison::First),
         "I am demo-vlm, a stand-in, not a vision language model: I only measure pixels. \
-         You asked: \"Describe the scene.\". \
+         You asked: \"Describe the scene.\" \
          The picture is 640 by 480 pixels and mostly red; the top left is dark blue. \
          It is dim (34% brightness) with high contrast (60%). It is sharp."
     );

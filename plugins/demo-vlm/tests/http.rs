@@ -105,7 +105,7 @@ async fn a_whole_answer_describes_the_picture_and_says_what_it_is() {
     assert_eq!(
         message["content"],
         "I am demo-vlm, a stand-in, not a vision language model: I only measure pixels. \
-         You asked: \"Describe it.\". The picture is 64 by 48 pixels and entirely red. \
+         You asked: \"Describe it.\" The picture is 64 by 48 pixels and entirely red. \
          It is dim (21% brightness) with low contrast (0%). \
          It is too plain to tell whether it is sharp."
     );

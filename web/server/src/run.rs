@@ -270,11 +270,13 @@ async fn stand_in(options: &Options, text_only: &[&str]) -> Result<Vlm, StartErr
         format!("{} has no vision model", text_only.join(" and "))
     };
     Ok(Vlm {
-        summary: format!(
-            "VLM:     none; {why}. The built-in stand-in answers, which only measures pixels.\n  \
-             Connect one:  ollama pull qwen2.5vl:3b, then start again\n  \
-                      or:  --api-base http://HOST:8000/v1 --model NAME"
-        ),
+        summary: [
+            &format!("VLM:     none; {why}"),
+            "         The built-in stand-in answers, which only measures pixels. For a real one:",
+            "           ollama pull qwen2.5vl:3b, then start again, or",
+            "           --api-base http://HOST:8000/v1 --model NAME",
+        ]
+        .join("\n  "),
         model: options.model.clone().unwrap_or_else(|| demo_vlm::MODEL.to_owned()),
         endpoint,
         slots,
