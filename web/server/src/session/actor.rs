@@ -21,7 +21,7 @@ use crate::{
     refusal::Refusal,
 };
 
-/// How many commands may wait. Pieces of answers are dropped when it is full; see [`Video`].
+/// How many commands may wait. Pieces of answers are dropped when it is full; see [`Command::Video`].
 pub(super) const COMMANDS: usize = 128;
 const MODELS_TIMEOUT: Duration = Duration::from_secs(3);
 
