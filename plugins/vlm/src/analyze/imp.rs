@@ -1,7 +1,7 @@
 //! The element itself: pads, states, and what happens to each buffer.
 //!
 //! Locking order: `started`, `dispatcher` and `stream` are taken one at a time, never one inside
-//! another, and those of [`Shared`] and [`Inbox`](super::inbox::Inbox) are leaves that may be
+//! another, and those of [`Shared`] and [`Inbox`] are leaves that may be
 //! taken inside them. No lock is held while a buffer, event, query or message leaves the element.
 
 use std::{
