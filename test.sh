@@ -5,8 +5,6 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 source scripts/setup.sh
 
 setup_test
-export G_DEBUG=fatal_warnings
-
 step "Formatting and lints"
 cargo fmt --all --check
 cargo clippy --workspace --all-targets --locked -- -D warnings
@@ -18,7 +16,7 @@ step "Page"
 (cd web/page && npm test --silent)
 
 step "Rust"
-cargo nextest run --workspace --locked
+G_DEBUG=fatal_warnings cargo nextest run --workspace --locked
 cargo test --workspace --doc --locked --quiet
 
 step "Browser"

@@ -103,10 +103,13 @@ ensure_node() {
     folder="$PWD/target/node"
     if [ ! -x "$folder/bin/node" ]; then
         step "Installing Node $NODE_WANTED beside the project"
-        mkdir -p "$folder"
+        # Beside its place first: one that broke off must not be taken for whole.
+        rm -rf "$folder" "$folder.new"
+        mkdir -p "$folder.new"
         local from="https://nodejs.org/dist/latest-v$NODE_WANTED.x"
         version="$(curl -sSf "$from/" | grep -o "node-v[0-9.]*-linux-$arch.tar.gz" | head -n 1)"
-        curl -sSf "$from/$version" | tar -xz -C "$folder" --strip-components=1
+        curl -sSf "$from/$version" | tar -xz -C "$folder.new" --strip-components=1
+        mv "$folder.new" "$folder"
     fi
     PATH="$folder/bin:$PATH"
 }
@@ -123,12 +126,16 @@ ensure_npm() {
 # Debian has Chromium as a package. Ubuntu's is a snap, which tests cannot steer; there Playwright
 # brings its own.
 ensure_chromium() {
-    command -v chromium >/dev/null && return 0
     if [ "$(. /etc/os-release && echo "${ID:-}")" = debian ]; then
         ensure_apt chromium
-    else
-        step "Installing Chromium for the browser tests"
-        (cd tests/browser && as_root env "PATH=$PATH" npx playwright install-deps chromium >&2 &&
-            npx playwright install chromium >&2)
+        return 0
     fi
+    local stamp=tests/browser/node_modules/.chromium
+    if [ -x /usr/bin/google-chrome ] || cmp -s tests/browser/package-lock.json "$stamp"; then
+        return 0
+    fi
+    step "Installing Chromium for the browser tests"
+    (cd tests/browser && as_root env "PATH=$PATH" npx playwright install-deps chromium >&2 &&
+        npx playwright install chromium >&2)
+    cp tests/browser/package-lock.json "$stamp"
 }

@@ -17,6 +17,9 @@ use crate::{
     shared::Shared,
 };
 
+/// The longest edge of a picture that is decoded, in pixels.
+const MAX_EDGE: i32 = 4096;
+
 /// At most half a second of packets' frames waits to be sent back; the oldest are dropped.
 const ECHO_FRAMES: u64 = 15;
 
@@ -110,6 +113,10 @@ impl Chain {
             copy_to(&inlet, &echo);
         }
         install_gate(&inlet, self.shared.clone());
+        // Most parsers tell the size before the decoder makes room for it; the others after.
+        for pad in [decoder.static_pad("sink"), decoder.static_pad("src")].into_iter().flatten() {
+            refuse_large_pictures(&pad, &self.shared);
+        }
         *self.lock() =
             Some(Inlet { depayloader: depayloader.downgrade(), decoder: inlet.downgrade() });
         self.follow_mode(self.shared.mode());
@@ -236,6 +243,28 @@ fn install_gate(decoder: &gst::Pad, shared: Arc<Shared>) {
     });
 }
 
+/// Ends the session of a peer whose pictures would take the memory of everybody.
+fn refuse_large_pictures(pad: &gst::Pad, shared: &Arc<Shared>) {
+    let shared = shared.clone();
+    pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+        let too_large = info.event().is_some_and(|event| match event.view() {
+            gst::EventView::Caps(caps) => is_too_large(caps.caps()),
+            _ => false,
+        });
+        if !too_large {
+            return gst::PadProbeReturn::Ok;
+        }
+        let limit = format!("its picture is larger than {MAX_EDGE}x{MAX_EDGE}");
+        shared.lose(LostReason::Pipeline(limit));
+        gst::PadProbeReturn::Drop
+    });
+}
+
+fn is_too_large(caps: &gst::CapsRef) -> bool {
+    let edge = |name| caps.structure(0).and_then(|s| s.get::<i32>(name).ok());
+    [edge("width"), edge("height")].into_iter().flatten().any(|edge| edge > MAX_EDGE)
+}
+
 /// Asks the peer for a key frame (RTCP PLI), from a decoder's sink pad upwards.
 fn request_key_frame(decoder: &gst::Pad) {
     let event = UpstreamForceKeyUnitEvent::builder().all_headers(true).build();
@@ -262,4 +291,20 @@ pub(crate) fn discard(pad: &gst::Pad) {
 fn is_video(pad: &gst::Pad) -> bool {
     let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
     caps.structure(0).is_some_and(|caps| caps.get::<&str>("media") == Ok("video"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_pictures_beyond_the_limit_are_too_large() {
+        gst::init().unwrap();
+        let caps = |width: i32, height: i32| {
+            gst::Caps::builder("video/x-vp8").field("width", width).field("height", height).build()
+        };
+        assert!(!is_too_large(&caps(3840, 2160)));
+        assert!(is_too_large(&caps(640, MAX_EDGE + 1)) && is_too_large(&caps(16383, 16383)));
+        assert!(!is_too_large(&gst::Caps::new_empty_simple("video/x-vp8")));
+    }
 }

@@ -19,7 +19,7 @@ use crate::{
     chain::{self, Chain},
     offer::{self, Direction, Offer},
     peer::{self, Gathering},
-    properties::{get_if_present, make},
+    properties::{get_if_present, make, set_if_present},
     shared::Shared,
     teardown::Running,
     watchdog,
@@ -31,6 +31,9 @@ const NEGOTIATION: Duration = Duration::from_secs(5);
 const GATHERING: Duration = Duration::from_secs(2);
 /// For a STUN server's word, which is not worth a longer wait: most peers connect without.
 const GATHERING_STUN: Duration = Duration::from_millis(500);
+/// Streams and data channels that a peer may have; a browser has one or two of each.
+const MAX_STREAMS: u32 = 8;
+const MAX_CHANNELS: usize = 4;
 /// The rate at which the peer's encoder begins.
 const START_KBPS: u32 = 1500;
 
@@ -209,12 +212,17 @@ fn listen(
         }
     });
     let channels = shared.clone();
+    let opened = AtomicUsize::new(0);
     // `on-data-channel` comes once the channel is open; a peer may have closed it again by then.
     let early = "prepare-data-channel";
     let has_early = glib::subclass::SignalId::lookup(early, webrtc.type_()).is_some();
     let signal = if has_early { early } else { "on-data-channel" };
     webrtc.connect(signal, false, move |values| {
         if let Some(channel) = values.get(1).and_then(|v| v.get::<WebRTCDataChannel>().ok()) {
+            if opened.fetch_add(1, Ordering::Relaxed) >= MAX_CHANNELS {
+                channels.lose(LostReason::Pipeline("the peer opens too many channels".into()));
+                return None;
+            }
             let closed = channels.clone();
             channel.connect_on_close(move |_| closed.lose(LostReason::HungUp));
             let failed = channels.clone();
@@ -224,6 +232,8 @@ fn listen(
     });
     let rtp = webrtc.downcast_ref::<gst::Bin>().and_then(|bin| bin.by_name("rtpbin"));
     if let Some(rtp) = rtp {
+        // Each costs threads, and the peer decides how many it sends.
+        set_if_present(&rtp, "max-streams", MAX_STREAMS);
         for signal in ["on-timeout", "on-bye-ssrc", "on-bye-timeout"] {
             let ended = shared.clone();
             rtp.connect(signal, false, move |_| {

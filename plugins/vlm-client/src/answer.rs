@@ -13,6 +13,8 @@ use crate::{
 
 /// More than any answer within 32,768 tokens; a server that sends more is not answering.
 const BODY_LIMIT: usize = 16 << 20;
+/// The same for the text alone: 8 bytes a token.
+const TEXT_LIMIT: usize = 256 << 10;
 
 /// A step of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +43,7 @@ pub struct AnswerStream {
     timeout: Duration,
     state: State,
     ready: VecDeque<AnswerEvent>,
+    text_bytes: usize,
     summary: Summary,
 }
 
@@ -81,6 +84,7 @@ impl AnswerStream {
             timeout,
             state,
             ready: VecDeque::new(),
+            text_bytes: 0,
             summary: Summary::default(),
         }
     }
@@ -129,7 +133,7 @@ impl AnswerStream {
 
     fn take_chunk(&mut self, text: &str) -> Result<(), Error> {
         let chunk: StreamChunk = serde_json::from_str(text).map_err(|error| {
-            self.protocol(format!("a piece of its answer is unreadable ({error})"))
+            self.protocol(&format!("a piece of its answer is unreadable ({error})"))
         })?;
         if let Some(error) = chunk.error {
             let said = wire::error_message(&error).unwrap_or_else(|| error.to_string());
@@ -139,9 +143,7 @@ impl AnswerStream {
         self.summary.model = chunk.model.or(self.summary.model.take());
         for choice in chunk.choices {
             let text = choice.delta.and_then(|delta| delta.content).unwrap_or_default();
-            if !text.is_empty() {
-                self.ready.push_back(AnswerEvent::Text(text));
-            }
+            self.take_text(text)?;
             if let Some(reason) = choice.finish_reason {
                 self.summary.finish_reason = reason;
             }
@@ -151,22 +153,32 @@ impl AnswerStream {
 
     fn take_whole(&mut self, body: &[u8]) -> Result<(), Error> {
         let answer: WholeAnswer = serde_json::from_slice(body).map_err(|error| {
-            let start: String = String::from_utf8_lossy(body).chars().take(60).collect();
-            self.protocol(format!("expected a chat completion, got {start:?} ({error})"))
+            let body = self.endpoint.without_key(&String::from_utf8_lossy(body));
+            let start: String = body.chars().take(60).collect();
+            self.protocol(&format!("expected a chat completion, got {start:?} ({error})"))
         })?;
         let Some(choice) = answer.choices.into_iter().next() else {
-            return Err(self.protocol("its answer has no choices".into()));
+            return Err(self.protocol("its answer has no choices"));
         };
         let text = choice.message.content.unwrap_or_default();
-        if !text.is_empty() {
-            self.ready.push_back(AnswerEvent::Text(text));
-        }
+        self.take_text(text)?;
         self.summary = Summary {
             finish_reason: choice.finish_reason.unwrap_or_else(|| "stop".into()),
             usage: answer.usage,
             model: answer.model,
         };
         self.finish();
+        Ok(())
+    }
+
+    fn take_text(&mut self, text: String) -> Result<(), Error> {
+        self.text_bytes += text.len();
+        if self.text_bytes > TEXT_LIMIT {
+            return Err(self.protocol(&format!("its answer is longer than {TEXT_LIMIT} bytes")));
+        }
+        if !text.is_empty() {
+            self.ready.push_back(AnswerEvent::Text(text));
+        }
         Ok(())
     }
 
@@ -179,8 +191,8 @@ impl AnswerStream {
         self.endpoint.base().to_owned()
     }
 
-    fn protocol(&self, reason: String) -> Error {
-        Error::Protocol { base: self.base(), reason }
+    fn protocol(&self, reason: &str) -> Error {
+        Error::Protocol { base: self.base(), reason: self.endpoint.without_key(reason) }
     }
 
     /// Errors from the body do not know which server they came from.

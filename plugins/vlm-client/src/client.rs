@@ -88,7 +88,7 @@ impl Client {
             .map_err(|reason| Error::Cut { base: endpoint.base().into(), reason })?;
         let list: ModelList = serde_json::from_slice(&body).map_err(|error| Error::Protocol {
             base: endpoint.base().into(),
-            reason: format!("its list of models is unreadable ({error})"),
+            reason: endpoint.without_key(&format!("its list of models is unreadable ({error})")),
         })?;
         Ok(list.into_models())
     }
@@ -125,7 +125,8 @@ async fn accepted(
         Ok(Ok(body)) => body,
         Ok(Err(_)) | Err(_) => Vec::new(),
     };
-    let said = endpoint.without_key(&wire::error_text(&body));
+    // Before it is cut: half a key is not found.
+    let said = wire::error_text(endpoint.without_key(&String::from_utf8_lossy(&body)).as_bytes());
     Err(refusal(status, endpoint.base(), model, said, retry_after))
 }
 

@@ -167,6 +167,16 @@ async fn garbage_is_a_protocol_error_that_shows_its_beginning() {
 }
 
 #[tokio::test]
+async fn an_endless_answer_is_ended() {
+    let piece = format!(
+        "data: {{\"choices\":[{{\"delta\":{{\"content\":\"{}\"}}}}]}}\n\n",
+        "a".repeat(1 << 16)
+    );
+    let error = error_of(sse(&piece.repeat(5))).await;
+    assert_eq!(error.kind(), "protocol", "{error}");
+}
+
+#[tokio::test]
 async fn each_refusal_has_its_kind_and_the_servers_words() {
     for (status, body, kind) in [
         ("401 Unauthorized", r#"{"error":{"message":"bad key"}}"#, "unauthorized"),

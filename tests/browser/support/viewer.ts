@@ -3,8 +3,8 @@ import { existsSync } from "node:fs";
 import { type Browser, type BrowserContext, chromium, expect, type Page } from "@playwright/test";
 import type { Server } from "./server.ts";
 
-/** Debian's and Google's browsers, in the places where their packages put them. */
-const BROWSERS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+/** Debian's and Google's browsers, where their packages put them; else Playwright's own. */
+const BROWSERS = ["/usr/bin/chromium", "/usr/bin/google-chrome"];
 
 const FLAGS = [
   "--disable-gpu",

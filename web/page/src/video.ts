@@ -86,8 +86,13 @@ export class Video {
       this.#connect("connecting");
       return;
     }
+    // The connection may have been lost while the person was asked for the camera.
+    if (this.#peer === null) {
+      this.#connect("again");
+      return;
+    }
     try {
-      await this.#peer?.replace(track);
+      await this.#peer.replace(track);
       this.#set(this.#state);
     } catch {
       this.#connect("again");

@@ -3,6 +3,7 @@
 use std::{
     io::{IsTerminal, Write, stderr, stdout},
     process::ExitCode,
+    time::Duration,
 };
 
 use clap::Parser;
@@ -21,7 +22,12 @@ use tracing_subscriber::{
 fn main() -> ExitCode {
     live_vlm::memory::keep_flat();
     match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime.block_on(run()),
+        Ok(runtime) => {
+            let code = runtime.block_on(run());
+            // A look-up of a name may hang; nobody waits for it any more.
+            runtime.shutdown_timeout(Duration::from_millis(200));
+            code
+        }
         Err(error) => fail(&format!("cannot start threads: {error}")),
     }
 }

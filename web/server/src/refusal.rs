@@ -96,7 +96,8 @@ impl Refusal {
     /// Our fault. `why` goes to the log only.
     pub fn internal(why: &dyn std::fmt::Display) -> Self {
         tracing::error!(%why, "a request failed");
-        Self::new(Code::Internal, "the server failed; its log says why")
+        let message = "the server failed; its log says why. Trying again may help";
+        Self { retry_after_s: Some(2.0), ..Self::new(Code::Internal, message) }
     }
 
     fn status(&self) -> StatusCode {

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use axum::{
     Json,
     body::{Body, to_bytes},
@@ -6,6 +8,7 @@ use axum::{
 use live_vlm_pipelines::OfferError;
 use serde::Serialize;
 use serde_json::Value;
+use tokio::time::timeout;
 
 use super::App;
 use crate::{
@@ -15,6 +18,7 @@ use crate::{
 
 /// An offer, and JSON around it: escapes can double its length.
 const MAX_BODY: usize = 2 * OfferError::MAX_BYTES + 4096;
+const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 
 #[derive(Debug, Serialize)]
 pub(super) struct Answer {
@@ -34,7 +38,10 @@ pub(super) async fn offer(
     requester: Requester,
     body: Body,
 ) -> Result<Json<Answer>, Refusal> {
-    let body = to_bytes(body, MAX_BODY).await.map_err(|_| {
+    let body = timeout(BODY_TIMEOUT, to_bytes(body, MAX_BODY)).await.map_err(|_| {
+        Refusal::new(Code::BadOffer, "the offer did not arrive in time; send it again")
+    })?;
+    let body = body.map_err(|_| {
         Refusal::new(Code::TooLarge, format!("an offer may have at most {MAX_BODY} bytes"))
             .about("sdp")
             .allowing(format!("up to {} bytes", OfferError::MAX_BYTES))

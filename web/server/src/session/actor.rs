@@ -4,7 +4,11 @@ use std::{future, time::Duration};
 
 use live_vlm_pipelines::{BrowserSession, LostReason, SessionEvent, SessionOptions};
 use tokio::{
-    sync::{mpsc, oneshot},
+    runtime::Handle,
+    sync::{
+        mpsc::{self, error::TrySendError},
+        oneshot,
+    },
     time::{Instant, sleep_until},
 };
 use tokio_util::task::AbortOnDropHandle;
@@ -13,7 +17,7 @@ use vlm_client::{ApiKey, Endpoint};
 use super::{
     answers::{self, Answers},
     outbox::Outbox,
-    registry::{Handle, Sessions},
+    registry::{Handle as SessionHandle, Sessions},
     settings::Settings,
 };
 use crate::{
@@ -54,7 +58,7 @@ pub(super) struct ModelChange {
 
 struct Session {
     sessions: Sessions,
-    handle: Handle,
+    handle: SessionHandle,
     settings: Settings,
     page: Option<Outbox>,
     video: Option<BrowserSession>,
@@ -67,8 +71,24 @@ struct Session {
     ends_at: Option<Instant>,
 }
 
+/// Takes a session out of the list, even if its task panics.
+struct Listed {
+    sessions: Sessions,
+    handle: SessionHandle,
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        self.sessions.remove(&self.handle);
+    }
+}
+
 /// The task. It ends by itself, and takes everything of the session with it.
-pub(super) async fn run(sessions: Sessions, handle: Handle, commands: mpsc::Receiver<Command>) {
+pub(super) async fn run(
+    sessions: Sessions,
+    handle: SessionHandle,
+    commands: mpsc::Receiver<Command>,
+) {
     let settings = Settings::new(&sessions.config().defaults);
     let session = Session {
         ends_at: Some(Instant::now() + sessions.config().grace),
@@ -88,6 +108,7 @@ pub(super) async fn run(sessions: Sessions, handle: Handle, commands: mpsc::Rece
 
 impl Session {
     async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        let listed = Listed { sessions: self.sessions.clone(), handle: self.handle.clone() };
         loop {
             let grace = self.ends_at;
             let ends = async {
@@ -106,7 +127,7 @@ impl Session {
             }
         }
         // First of all, so that the id can be used again and nobody waits for a reply.
-        self.sessions.remove(&self.handle);
+        drop(listed);
         commands.close();
         while commands.try_recv().is_ok() {}
         self.page = None;
@@ -281,11 +302,18 @@ impl Session {
         let number = self.video_number + 1;
         let commands = self.handle.sender();
         let session = self.handle.id().short();
+        let runtime = Handle::current();
         let events = move |event| {
-            // Called from streaming threads, which must not wait. What is lost when the session
-            // is overwhelmed is a piece of an answer, or its end, which the next answer follows.
-            if let Err(error) = commands.try_send(Command::Video { number, event }) {
-                tracing::debug!(session, %error, "an event of the video was dropped");
+            // Called from streaming threads, which must not wait. When the session is overwhelmed
+            // it may miss pieces of an answer; everything else waits, and is little.
+            let may_be_missed = matches!(&event, SessionEvent::Answer(answer) if !answer.done);
+            match commands.try_send(Command::Video { number, event }) {
+                Err(TrySendError::Full(command)) if !may_be_missed => {
+                    let commands = commands.clone();
+                    runtime.spawn(async move { commands.send(command).await });
+                }
+                Err(error) => tracing::debug!(session, %error, "an event of the video was dropped"),
+                Ok(()) => {}
             }
         };
         // The video that runs goes on until the new offer has proved usable.
@@ -293,7 +321,9 @@ impl Session {
             Ok(answered) => answered,
             Err(error) => {
                 tracing::info!(session = self.handle.id().short(), %error, "offer refused");
-                self.leave_if_alone();
+                if self.video.is_none() {
+                    self.leave_if_alone();
+                }
                 return Err(error.into());
             }
         };
