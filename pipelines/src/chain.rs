@@ -75,8 +75,10 @@ impl Chain {
         }
         let shared = self.shared.clone();
         let packets = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
-        pad.add_probe(packets, move |_, _| {
-            shared.mark_media();
+        pad.add_probe(packets, move |pad, _| {
+            if shared.mark_media() {
+                pad.send_event(key_frame_request());
+            }
             gst::PadProbeReturn::Ok
         });
         if !is_video(pad) || self.taken.swap(true, Ordering::AcqRel) {
@@ -265,10 +267,13 @@ fn is_too_large(caps: &gst::CapsRef) -> bool {
     [edge("width"), edge("height")].into_iter().flatten().any(|edge| edge > MAX_EDGE)
 }
 
+fn key_frame_request() -> gst::Event {
+    UpstreamForceKeyUnitEvent::builder().all_headers(true).build()
+}
+
 /// Asks the peer for a key frame (RTCP PLI), from a decoder's sink pad upwards.
 fn request_key_frame(decoder: &gst::Pad) {
-    let event = UpstreamForceKeyUnitEvent::builder().all_headers(true).build();
-    if !decoder.push_event(event) {
+    if !decoder.push_event(key_frame_request()) {
         tracing::debug!("the peer could not be asked for a key frame");
     }
 }

@@ -133,6 +133,9 @@ fn configure_decoder(decoder: &gst::Element) {
         }
         _ if name.starts_with("avdec_") => {
             set_if_present(decoder, "max-threads", 1i32);
+            // Left to itself it asks whether the source is live, and what it does when it believes
+            // not is to keep pictures back until more come.
+            set_text_if_present(decoder, "std-compliance", "normal");
         }
         // On a Jetson: give each frame out at once instead of keeping a picture buffer.
         "nvv4l2decoder" => {

@@ -14,11 +14,19 @@ use crate::{
     offer::Offer,
 };
 
+/// How long packets come without a frame that can be decoded before a key frame is asked for, and
+/// asked for again. Browsers ignore requests that come faster.
+const KEY_FRAME_OVERDUE: Duration = Duration::from_millis(500);
+
 /// What a session's callbacks share. It holds no element, so that no element holds itself.
 pub(crate) struct Shared {
     events: Box<dyn Fn(SessionEvent) + Send + Sync>,
     pub(crate) offer: Offer,
     gate: Mutex<Gate>,
+    /// When a frame last passed the gate.
+    passed: Moment,
+    /// When a key frame was last asked for because none did.
+    asked: Moment,
     over: AtomicBool,
     started: Instant,
     connected: Moment,
@@ -62,6 +70,8 @@ impl Shared {
             events,
             offer,
             gate: Mutex::new(Gate::new(mode)),
+            passed: Moment::never(),
+            asked: Moment::never(),
             over: AtomicBool::new(false),
             started: Instant::now(),
             connected: Moment::never(),
@@ -107,9 +117,24 @@ impl Shared {
         news
     }
 
-    /// A packet came. Called for each, so it does no more than note the time.
-    pub(crate) fn mark_media(&self) {
-        self.media.set(self.started.elapsed());
+    /// A packet came. Answers whether the peer should be asked for a key frame because nothing
+    /// comes of its packets: the frame it began with is easily lost while DTLS is finishing, as is
+    /// our request for another, and depayloaders and parsers keep back all that builds on it, so
+    /// that the gate never hears of the loss.
+    pub(crate) fn mark_media(&self) -> bool {
+        let now = self.started.elapsed();
+        let began = self.media.get().is_none();
+        self.media.set(now);
+        if began {
+            self.asked.set(now);
+        }
+        let last = self.asked.get().max(self.passed.get()).unwrap_or_default();
+        let every_frame_should_pass = self.passed.get().is_none() || self.mode() == DecodeMode::All;
+        let overdue = every_frame_should_pass && now.saturating_sub(last) >= KEY_FRAME_OVERDUE;
+        if overdue {
+            self.asked.set(now);
+        }
+        overdue
     }
 
     /// A stream of the peer ended, which may be all of it.
@@ -128,7 +153,11 @@ impl Shared {
     }
 
     pub(crate) fn judge(&self, frame: Frame) -> Verdict {
-        self.gate().judge(frame)
+        let verdict = self.gate().judge(frame);
+        if verdict == Verdict::Pass {
+            self.passed.set(self.started.elapsed());
+        }
+        verdict
     }
 
     /// Changes what is decoded. Answers whether the peer must be asked for a key frame.
