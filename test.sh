@@ -20,7 +20,7 @@ G_DEBUG=fatal_warnings cargo nextest run --workspace --locked
 cargo test --workspace --doc --locked --quiet
 
 step "Browser"
-cargo build --locked
-(cd tests/browser && LIVE_VLM_BINARY="$PWD/../../target/debug/live-vlm" npm test --silent)
+# The server as the tests before have built it.
+(cd tests/browser && LIVE_VLM_BINARY="$PWD/../../target/debug/live-vlm-under-test" npm test --silent)
 
 step "All tests passed"
