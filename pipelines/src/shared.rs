@@ -128,9 +128,7 @@ impl Shared {
         if began {
             self.asked.set(now);
         }
-        let last = self.asked.get().max(self.passed.get()).unwrap_or_default();
-        let every_frame_should_pass = self.passed.get().is_none() || self.mode() == DecodeMode::All;
-        let overdue = every_frame_should_pass && now.saturating_sub(last) >= KEY_FRAME_OVERDUE;
+        let overdue = lacks_key_frame(self.mode(), now, self.asked.get(), self.passed.get());
         if overdue {
             self.asked.set(now);
         }
@@ -183,4 +181,46 @@ pub(crate) struct Signs {
     pub(crate) connected: Option<Duration>,
     pub(crate) media: Option<Duration>,
     pub(crate) goodbye: Option<Duration>,
+}
+
+/// Whether packets have come for too long without a frame that can be decoded. Once the first has
+/// passed, whoever decodes on demand asks on their own.
+fn lacks_key_frame(
+    mode: DecodeMode,
+    now: Duration,
+    asked: Option<Duration>,
+    passed: Option<Duration>,
+) -> bool {
+    let expects_frames = passed.is_none() || mode == DecodeMode::All;
+    let last = asked.max(passed).unwrap_or_default();
+    expects_frames && now.saturating_sub(last) >= KEY_FRAME_OVERDUE
+}
+
+#[cfg(test)]
+mod tests {
+    use DecodeMode::{All, KeyFramesOnly};
+
+    use super::*;
+
+    const ZERO: Option<Duration> = Some(Duration::ZERO);
+    const SOON: Duration = Duration::from_millis(499);
+
+    #[test]
+    fn without_a_first_frame_a_key_frame_is_asked_for_every_half_second() {
+        for mode in [All, KeyFramesOnly] {
+            assert!(!lacks_key_frame(mode, SOON, ZERO, None));
+            assert!(lacks_key_frame(mode, KEY_FRAME_OVERDUE, ZERO, None));
+            let asked = Some(KEY_FRAME_OVERDUE);
+            assert!(!lacks_key_frame(mode, KEY_FRAME_OVERDUE + SOON, asked, None));
+            assert!(lacks_key_frame(mode, 2 * KEY_FRAME_OVERDUE, asked, None));
+        }
+    }
+
+    #[test]
+    fn after_the_first_frame_only_who_decodes_all_goes_on_asking() {
+        let minute = Duration::from_secs(60);
+        assert!(!lacks_key_frame(KeyFramesOnly, minute, ZERO, ZERO));
+        assert!(lacks_key_frame(All, minute, ZERO, ZERO));
+        assert!(!lacks_key_frame(All, minute + SOON, ZERO, Some(minute)));
+    }
 }

@@ -44,6 +44,16 @@ async fn vp9_is_decoded_only_when_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_first_key_frame_that_is_lost_before_the_depayloader_is_asked_for() {
+    for codec in [Codec::H264, Codec::Vp8, Codec::Vp9] {
+        let options = SenderOptions { codec, lost_packets: 30, ..SenderOptions::default() };
+        let mut meeting = Meeting::start(options, Wanted::slow()).await;
+        meeting.first_frame().await;
+        meeting.end().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn many_questions_decode_every_frame() {
     let mut meeting = Meeting::start(SenderOptions::default(), Wanted::fast()).await;
     meeting.first_frame().await;

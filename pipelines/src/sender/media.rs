@@ -1,6 +1,9 @@
 //! What a sender encodes, and how.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
 
 use gst::prelude::*;
 use gst_webrtc::{WebRTCRTPTransceiver, WebRTCRTPTransceiverDirection as TransceiverDirection};
@@ -55,6 +58,7 @@ pub(super) fn add_video(
         SenderDirection::SendOnly => TransceiverDirection::Sendonly,
         SenderDirection::SendRecv => TransceiverDirection::Sendrecv,
     };
+    lose_first(&packets, options.lost_packets)?;
     link(webrtc, &packets, &preferences(options.codec), direction)?;
     count(&encoder, counters)
 }
@@ -121,6 +125,19 @@ fn encoder(codec: Codec, bitrate: u32) -> Result<gst::Element, String> {
             Ok(encoder)
         }
     }
+}
+
+fn lose_first(packets: &gst::Element, lost: u32) -> Result<(), String> {
+    let pad = packets.static_pad("src").ok_or("the packets have no pad")?;
+    let left = AtomicU32::new(lost);
+    pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST, move |_, _| {
+        let lose = |left: u32| left.checked_sub(1);
+        match left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, lose) {
+            Ok(_) => gst::PadProbeReturn::Handled,
+            Err(_) => gst::PadProbeReturn::Remove,
+        }
+    });
+    Ok(())
 }
 
 fn count(encoder: &gst::Element, counters: &Arc<Counters>) -> Result<(), String> {

@@ -44,6 +44,9 @@ pub struct SenderOptions {
     pub data_channel: bool,
     /// Whether to offer silent audio too. Default: false.
     pub audio: bool,
+    /// So many packets are thrown away at the beginning, and the first key frame with them.
+    /// Default: 0.
+    pub lost_packets: u32,
     /// Default: 127.0.0.1 only.
     pub network: NetworkOptions,
 }
@@ -85,6 +88,7 @@ impl Default for SenderOptions {
             bitrate: 1_000_000,
             data_channel: true,
             audio: false,
+            lost_packets: 0,
             network: NetworkOptions {
                 bind: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
                 ..NetworkOptions::default()

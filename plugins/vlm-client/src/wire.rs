@@ -19,11 +19,6 @@ impl Picture {
         BASE64_STANDARD.encode_string(bytes, &mut data_url);
         Self { data_url }
     }
-
-    /// Its size as it is sent, in bytes.
-    pub fn wire_size(&self) -> usize {
-        self.data_url.len()
-    }
 }
 
 impl std::fmt::Debug for Picture {

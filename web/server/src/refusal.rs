@@ -8,6 +8,7 @@ use axum::{
 };
 use live_vlm_pipelines::OfferError;
 use serde::{Deserialize, Serialize};
+use vlm_client::BadEndpoint;
 
 use crate::protocol::ServerMessage;
 
@@ -93,6 +94,12 @@ impl Refusal {
         self
     }
 
+    /// RTSP sources are not built yet.
+    pub fn no_rtsp() -> Self {
+        let message = "RTSP sources are not built yet; send the camera from a browser";
+        Self::new(Code::NotImplemented, message)
+    }
+
     /// Our fault. `why` goes to the log only.
     pub fn internal(why: &dyn std::fmt::Display) -> Self {
         tracing::error!(%why, "a request failed");
@@ -137,6 +144,13 @@ impl From<OfferError> for Refusal {
             _ => None,
         };
         Self { allowed, ..Self::new(code, error.to_string()) }.about("sdp")
+    }
+}
+
+impl From<BadEndpoint> for Refusal {
+    fn from(error: BadEndpoint) -> Self {
+        let allowed = "an http or https URL such as http://host:8000/v1";
+        Self { message: format!("api_base: {error}"), ..Self::field("api_base", allowed) }
     }
 }
 

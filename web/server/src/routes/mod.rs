@@ -11,16 +11,11 @@ use axum::{
     Router,
     http::HeaderMap,
     middleware,
-    response::IntoResponse,
     routing::{get, post},
 };
 use vlm_client::Client;
 
-use crate::{
-    listen,
-    refusal::{Code, Refusal},
-    session::Sessions,
-};
+use crate::{listen, refusal::Refusal, session::Sessions};
 
 /// What handlers need.
 #[derive(Debug, Clone)]
@@ -33,7 +28,7 @@ pub struct App {
 
 /// All routes. With `tls`, plain HTTP is answered on this host only.
 pub fn router(app: App, tls: bool) -> Router {
-    let rtsp = || async { rtsp_refusal() };
+    let rtsp = || async { Refusal::no_rtsp() };
     let router = Router::new()
         .route("/offer", post(offer::offer))
         .route("/ws", get(websocket::websocket))
@@ -48,13 +43,6 @@ pub fn router(app: App, tls: bool) -> Router {
         .layer(middleware::from_fn(requester::same_origin))
         .with_state(app);
     if tls { router.layer(middleware::from_fn(listen::require_tls)) } else { router }
-}
-
-fn rtsp_refusal() -> impl IntoResponse {
-    Refusal::new(
-        Code::NotImplemented,
-        "RTSP sources are not built yet; send the camera from a browser",
-    )
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &axum::http::HeaderName) -> Option<&'a str> {

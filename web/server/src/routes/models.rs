@@ -40,10 +40,7 @@ pub(super) async fn models(
     let endpoint = if which.api_base.trim().is_empty() {
         defaults.endpoint.clone()
     } else {
-        Endpoint::new(&which.api_base, ApiKey::new(&which.api_key)).map_err(|error| Refusal {
-            message: format!("api_base: {error}"),
-            ..Refusal::field("api_base", "an http or https URL such as http://host:8000/v1")
-        })?
+        Endpoint::new(&which.api_base, ApiKey::new(&which.api_key))?
     };
     let own = endpoint.base() == defaults.endpoint.base();
     let listed = match app.client.models(&endpoint, TIMEOUT).await {

@@ -57,11 +57,7 @@ impl Offer {
         let value: Value = serde_json::from_slice(body)
             .map_err(|error| Refusal::new(Code::BadJson, format!("this is no JSON: {error}")))?;
         if value.get("rtsp_url").is_some_and(|url| !url.is_null() && url != "") {
-            return Err(Refusal::new(
-                Code::NotImplemented,
-                "RTSP sources are not built yet; send the camera from a browser",
-            )
-            .about("rtsp_url"));
+            return Err(Refusal::no_rtsp().about("rtsp_url"));
         }
         if value.get("type").and_then(Value::as_str) != Some("offer") {
             return Err(Refusal::field("type", "\"offer\""));

@@ -242,10 +242,7 @@ impl Session {
         if api_base.is_empty() {
             return Ok(own.clone());
         }
-        let given = Endpoint::new(api_base, api_key).map_err(|error| Refusal {
-            message: format!("api_base: {error}"),
-            ..Refusal::field("api_base", "an http or https URL such as http://host:8000/v1")
-        })?;
+        let given = Endpoint::new(api_base, api_key)?;
         // Nobody types a key again to choose another model of the same server.
         let known = [&self.settings.endpoint, own];
         let same = known.into_iter().find(|e| !given.has_key() && e.base() == given.base());
