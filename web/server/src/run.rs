@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, time::Duration};
 
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle, time::timeout};
 use vlm_client::{Client, CoreConfig, Dispatcher, DispatcherConfig, Endpoint, choose_model};
 
 use crate::{
@@ -20,6 +20,8 @@ const GRACE: Duration = Duration::from_secs(15);
 /// SIGTERM to the end takes at most the sum of these.
 const SESSIONS_END: Duration = Duration::from_secs(4);
 const CONNECTIONS_END: Duration = Duration::from_millis(500);
+/// How long the warm-up may go on after everything else has ended.
+const WARM_UP_END: Duration = Duration::from_secs(3);
 const MODELS_TIMEOUT: Duration = Duration::from_secs(5);
 /// How many ports `--auto-port` tries.
 const AUTO_PORTS: u16 = 20;
@@ -168,7 +170,11 @@ impl Server {
             sessions.close(SESSIONS_END).await;
         };
         listen::serve(self.listener, self.security, router, ending, CONNECTIONS_END).await;
-        warm_up.abort();
+        // Libraries clean up when the process exits, which must not happen in the middle of loading
+        // them. With a session there was time enough, so this does not add to a session's end.
+        if timeout(WARM_UP_END, warm_up).await.is_err() {
+            tracing::warn!("the warm-up did not end in time");
+        }
         if let Some(stand_in) = self.stand_in {
             let _ = stand_in.stop.send(true);
             stand_in.task.abort();
