@@ -11,7 +11,7 @@ use live_vlm::{
     config::{Cli, Command, LogFormat},
     run::Server,
 };
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::{
     EnvFilter,
     filter::{LevelFilter, filter_fn},
@@ -37,13 +37,17 @@ async fn run() -> ExitCode {
     if let Err(error) = start_logging(&cli.serve.log, cli.serve.log_format) {
         return fail(&format!("--log {:?}: {error}", cli.serve.log));
     }
+    let signals = match StopSignals::new() {
+        Ok(signals) => signals,
+        Err(error) => return fail(&format!("cannot listen for signals: {error}")),
+    };
     match cli.command {
-        Some(Command::DemoVlm(options)) => demo_vlm(options).await,
+        Some(Command::DemoVlm(options)) => demo_vlm(options, signals).await,
         None => match Server::prepare(&cli.serve).await {
             Ok(server) => {
                 // Whoever pipes it away does not need to read it.
                 let _ = stdout().write_all(server.summary().as_bytes());
-                server.serve(stop_signal()).await;
+                server.serve(signals.stop()).await;
                 ExitCode::SUCCESS
             }
             Err(error) => fail(&error.to_string()),
@@ -51,7 +55,7 @@ async fn run() -> ExitCode {
     }
 }
 
-async fn demo_vlm(options: demo_vlm::Options) -> ExitCode {
+async fn demo_vlm(options: demo_vlm::Options, signals: StopSignals) -> ExitCode {
     let listener = match options.bind().await {
         Ok(listener) => listener,
         Err(error) => {
@@ -70,7 +74,7 @@ async fn demo_vlm(options: demo_vlm::Options) -> ExitCode {
         demo_vlm::MODEL,
         demo_vlm::BRIEF_MODEL
     );
-    match demo_vlm::serve(listener, options, stop_signal()).await {
+    match demo_vlm::serve(listener, options, signals.stop()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error.to_string()),
     }
@@ -95,24 +99,35 @@ fn start_logging(filter: &str, format: LogFormat) -> Result<(), String> {
     Ok(())
 }
 
-/// Waits for SIGTERM or Ctrl-C. A second one ends the program at once.
-async fn stop_signal() {
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// SIGTERM and Ctrl-C, heard from the moment this is made.
+struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
     }
-    tokio::spawn(async move {
+
+    async fn next(&mut self) {
         tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
-        std::process::exit(130);
-    });
+    }
+
+    /// Waits for the first one. A second one ends the program at once.
+    async fn stop(mut self) {
+        self.next().await;
+        tokio::spawn(async move {
+            self.next().await;
+            std::process::exit(130);
+        });
+    }
 }
 
 fn fail(why: &str) -> ExitCode {
