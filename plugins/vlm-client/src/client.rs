@@ -14,6 +14,25 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// An error page is not worth more; a model list of a large router is a few hundred kilobytes.
 const ERROR_BODY_LIMIT: usize = 16 << 10;
 const MODELS_BODY_LIMIT: usize = 4 << 20;
+const FAIRNESS_ID: &str = "x-llm-d-inference-fairness-id";
+const OBJECTIVE: &str = "x-llm-d-inference-objective";
+/// Of vLLM, NIM, llama.cpp and SGLang.
+const WAITING_METRICS: [&str; 4] = [
+    "vllm:num_requests_waiting",
+    "num_requests_waiting",
+    "llamacpp:requests_deferred",
+    "sglang:num_queue_reqs",
+];
+
+/// What a question carries for routers in front of VLM servers (llm-d's gateway). Only ever what
+/// we say ourselves, never what a client sent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AskHeaders {
+    /// `x-llm-d-inference-fairness-id`: whose question it is.
+    pub fairness_id: Option<String>,
+    /// `x-llm-d-inference-objective`: what it is asked for.
+    pub objective: Option<String>,
+}
 
 /// Sends questions to VLM servers. Cheap to clone: all clones share one pool of connections.
 #[derive(Clone, Debug)]
@@ -60,10 +79,18 @@ impl Client {
         &self,
         endpoint: &Endpoint,
         request: &ChatRequest,
+        headers: &AskHeaders,
         timeout: Duration,
     ) -> Result<AnswerStream, Error> {
         let deadline = Instant::now() + timeout;
-        let post = self.for_endpoint(endpoint).post(endpoint.url("chat/completions")).json(request);
+        let mut post =
+            self.for_endpoint(endpoint).post(endpoint.url("chat/completions")).json(request);
+        for (name, value) in [(FAIRNESS_ID, &headers.fairness_id), (OBJECTIVE, &headers.objective)]
+        {
+            if let Some(value) = value {
+                post = post.header(name, value);
+            }
+        }
         let response = send(post, endpoint, deadline, timeout).await?;
         let response = accepted(response, endpoint, Some(&request.model), deadline).await?;
         Ok(AnswerStream::new(response, endpoint.clone(), deadline, timeout))
@@ -92,6 +119,41 @@ impl Client {
         })?;
         Ok(list.into_models())
     }
+
+    /// How many questions wait inside a server, if it has metrics that say so: vLLM, NIM,
+    /// llama.cpp and SGLang do. The key is not sent.
+    pub async fn waiting_inside(&self, endpoint: &Endpoint, timeout: Duration) -> Option<u64> {
+        let root = endpoint.base().strip_suffix("/v1").unwrap_or(endpoint.base());
+        let get = self.for_endpoint(endpoint).get(format!("{root}/metrics"));
+        let deadline = Instant::now() + timeout;
+        let response = timeout_at(deadline, get.send()).await.ok()?.ok()?;
+        if !response.status().is_success() {
+            return None;
+        }
+        let body = timeout_at(deadline, body(response, MODELS_BODY_LIMIT)).await.ok()?.ok()?;
+        waiting_inside(&String::from_utf8_lossy(&body))
+    }
+}
+
+/// The number of questions that wait inside a server, from its metrics in Prometheus' text format
+/// (version 0.0.4); `None` if it names none that we know.
+fn waiting_inside(metrics: &str) -> Option<u64> {
+    let values: Vec<f64> = metrics
+        .lines()
+        .filter(|line| WAITING_METRICS.contains(&line.split(['{', ' ']).next().unwrap_or_default()))
+        .filter_map(|line| {
+            // After the name and its labels: the value, and perhaps a time.
+            let rest = line.rsplit_once('}').or_else(|| line.split_once(' '))?.1;
+            rest.split_whitespace().next()?.parse().ok()
+        })
+        .filter(|value: &f64| value.is_finite() && *value >= 0.0)
+        .collect();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "finite and not negative; as many as that are many enough"
+    )]
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() as u64)
 }
 
 async fn send(
@@ -217,4 +279,24 @@ pub(crate) fn reason(error: &reqwest::Error) -> String {
         cause = inner;
     }
     cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::waiting_inside;
+
+    #[test]
+    fn the_metrics_of_serving_stacks_tell_what_waits_inside() {
+        for (metrics, waiting) in [
+            ("vllm:num_requests_waiting{model_name=\"a b\"} 3.0\n", Some(3)),
+            ("num_requests_waiting 2 1700000000\n", Some(2)),
+            ("# HELP llamacpp:requests_deferred x\nllamacpp:requests_deferred 1\n", Some(1)),
+            ("sglang:num_queue_reqs{a=\"1\"} 2\nsglang:num_queue_reqs{a=\"2\"} 5\n", Some(7)),
+            ("vllm:num_requests_waiting_total 9\nother 1\n", None),
+            ("vllm:num_requests_waiting{} NaN\n", None),
+            ("", None),
+        ] {
+            assert_eq!(waiting_inside(metrics), waiting, "{metrics}");
+        }
+    }
 }

@@ -180,6 +180,12 @@ impl Error {
         }
     }
 
+    /// Whether another server that has the same model may do better: this one, not the question,
+    /// is at fault.
+    pub fn is_servers_fault(&self) -> bool {
+        !matches!(self, Self::ModelUnknown { .. } | Self::TooLarge { .. } | Self::BadRequest { .. })
+    }
+
     /// Whether asking again later may help although no setting changed.
     pub fn is_passing(&self) -> bool {
         !matches!(

@@ -6,6 +6,7 @@
 //! Nothing in here knows GStreamer, sessions of a web server, or pictures: a question carries a
 //! picture that somebody else has encoded.
 
+mod account;
 mod answer;
 mod client;
 mod dispatch;
@@ -13,16 +14,22 @@ mod endpoint;
 mod error;
 mod key;
 mod models;
+mod report;
 mod wire;
 
+pub use account::{Account, Denied};
 pub use answer::{AnswerEvent, AnswerStream, Summary};
-pub use client::Client;
+pub use client::{AskHeaders, Client};
 pub use dispatch::{
-    Dispatcher, DispatcherConfig, Full, Member, Turn,
-    core::{BackendId, Core, CoreConfig, Event, MemberId},
+    Backend, BackendSnapshot, Dispatcher, DispatcherConfig, Full, Hurry, Member, NoTurn, Turn,
+    Want,
+    core::{
+        BackendId, BackendState, Core, CoreConfig, Event, MemberId, RouteId, Slots, UserId, Verdict,
+    },
 };
 pub use endpoint::{BadEndpoint, Endpoint};
 pub use error::Error;
 pub use key::ApiKey;
 pub use models::{Model, choose_model, looks_like_vision};
+pub use report::{QuestionOutcome, QuestionReport};
 pub use wire::{ChatRequest, Picture, Usage};

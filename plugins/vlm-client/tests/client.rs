@@ -7,7 +7,9 @@ use tokio::{
     net::{TcpListener, TcpStream},
     task::JoinHandle,
 };
-use vlm_client::{AnswerEvent, ApiKey, ChatRequest, Client, Endpoint, Error, Picture, Usage};
+use vlm_client::{
+    AnswerEvent, ApiKey, AskHeaders, ChatRequest, Client, Endpoint, Error, Picture, Usage,
+};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -71,7 +73,8 @@ fn question() -> ChatRequest {
 }
 
 async fn ask(endpoint: &Endpoint) -> Result<Vec<AnswerEvent>, Error> {
-    let mut answer = Client::new().unwrap().ask(endpoint, &question(), LONG).await?;
+    let mut answer =
+        Client::new().unwrap().ask(endpoint, &question(), &AskHeaders::default(), LONG).await?;
     let mut events = Vec::new();
     while let Some(event) = answer.next().await {
         events.push(event?);
@@ -141,7 +144,11 @@ async fn a_stream_without_done_is_complete_once_it_has_a_finish_reason() {
 async fn a_stream_cut_in_the_middle_gives_its_text_and_then_an_error() {
     let (endpoint, _) =
         server(sse("data: {\"choices\":[{\"delta\":{\"content\":\"A re\"}}]}\n\n")).await;
-    let mut answer = Client::new().unwrap().ask(&endpoint, &question(), LONG).await.unwrap();
+    let mut answer = Client::new()
+        .unwrap()
+        .ask(&endpoint, &question(), &AskHeaders::default(), LONG)
+        .await
+        .unwrap();
     assert_eq!(answer.next().await, Some(Ok(AnswerEvent::Text("A re".into()))));
     let error = answer.next().await.unwrap().unwrap_err();
     assert_eq!(error.kind(), "cut");
@@ -249,7 +256,11 @@ async fn a_server_that_falls_silent_times_out() {
     });
     let endpoint = Endpoint::new(&base, None).unwrap();
     let short = Duration::from_millis(200);
-    let mut answer = Client::new().unwrap().ask(&endpoint, &question(), short).await.unwrap();
+    let mut answer = Client::new()
+        .unwrap()
+        .ask(&endpoint, &question(), &AskHeaders::default(), short)
+        .await
+        .unwrap();
     assert_eq!(answer.next().await, Some(Ok(AnswerEvent::Text("A".into()))));
     assert_eq!(answer.next().await, Some(Err(Error::Timeout { base, after: short })));
     drop(answer);
@@ -268,7 +279,11 @@ async fn dropping_an_answer_hangs_up_on_the_server() {
         matches!(stream.read(&mut [0; 16]).await, Ok(0) | Err(_))
     });
     let endpoint = Endpoint::new(&base, None).unwrap();
-    let mut answer = Client::new().unwrap().ask(&endpoint, &question(), LONG).await.unwrap();
+    let mut answer = Client::new()
+        .unwrap()
+        .ask(&endpoint, &question(), &AskHeaders::default(), LONG)
+        .await
+        .unwrap();
     answer.next().await;
     drop(answer);
     assert!(tokio::time::timeout(LONG, hung_up).await.unwrap().unwrap());

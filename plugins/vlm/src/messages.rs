@@ -27,6 +27,8 @@ pub struct Answer {
     pub running_time: Option<gst::ClockTime>,
     /// The model that was asked.
     pub model: String,
+    /// The base address of the server that was asked.
+    pub api_base: String,
     /// What was asked.
     pub prompt: String,
     /// From the capture of the frame to this message.
@@ -49,13 +51,16 @@ pub struct Answer {
 pub struct AnswerError {
     /// Counts the element's questions, from 1.
     pub seq: u64,
-    /// One word: `refused`, `timeout`, `unauthorized`, ... (see `vlm_client::Error::kind`), or
-    /// `encode`.
+    /// One word: `refused`, `timeout`, `unauthorized`, ... (see `vlm_client::Error::kind`),
+    /// `encode`, `limit` when a limit of the user's was reached, or `unavailable` when no server
+    /// that has the model can be asked.
     pub kind: String,
     /// What happened and what to do.
     pub message: String,
     /// When the element asks again, unless a setting changes before.
     pub retry_in_ms: u64,
+    /// Which limit was reached, and its value; `None` if that is not what happened.
+    pub limit: Option<(String, u64)>,
 }
 
 impl Answer {
@@ -69,6 +74,7 @@ impl Answer {
             .field_if_some("pts", self.pts)
             .field_if_some("running-time", self.running_time)
             .field("model", &self.model)
+            .field("api-base", &self.api_base)
             .field("prompt", &self.prompt)
             .field("age-ms", self.age_ms)
             .field_if_some("first-token-ms", self.first_token_ms)
@@ -92,6 +98,7 @@ impl Answer {
             pts: structure.get_optional("pts").ok()?,
             running_time: structure.get_optional("running-time").ok()?,
             model: structure.get("model").ok()?,
+            api_base: structure.get("api-base").ok()?,
             prompt: structure.get("prompt").ok()?,
             age_ms: structure.get("age-ms").ok()?,
             first_token_ms: structure.get_optional("first-token-ms").ok()?,
@@ -116,6 +123,8 @@ impl AnswerError {
             .field("kind", &self.kind)
             .field("message", &self.message)
             .field("retry-in-ms", self.retry_in_ms)
+            .field_if_some("limit", self.limit.as_ref().map(|(name, _)| name))
+            .field_if_some("limit-value", self.limit.as_ref().map(|(_, value)| *value))
             .build()
     }
 
@@ -127,6 +136,10 @@ impl AnswerError {
             kind: structure.get("kind").ok()?,
             message: structure.get("message").ok()?,
             retry_in_ms: structure.get("retry-in-ms").ok()?,
+            limit: structure
+                .get_optional("limit")
+                .ok()?
+                .zip(structure.get_optional("limit-value").ok()?),
         })
     }
 }
@@ -171,6 +184,7 @@ mod tests {
             kind: "refused".into(),
             message: "nobody there".into(),
             retry_in_ms: 1000,
+            limit: Some(("questions-per-minute".into(), 60)),
         };
         let message = gst::message::Element::builder(error.to_structure()).build();
         assert_eq!(AnswerError::from_message(&message), Some(error));

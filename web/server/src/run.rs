@@ -3,7 +3,9 @@
 use std::{io, net::SocketAddr, time::Duration};
 
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle, time::timeout};
-use vlm_client::{Client, CoreConfig, Dispatcher, DispatcherConfig, Endpoint, choose_model};
+use vlm_client::{
+    Backend, Client, CoreConfig, Dispatcher, DispatcherConfig, Endpoint, Slots, choose_model,
+};
 
 use crate::{
     addresses,
@@ -103,7 +105,8 @@ impl Server {
         };
         let runtime = tokio::runtime::Handle::current();
         let dispatcher = Dispatcher::new(config, client.clone(), &runtime);
-        dispatcher.set_slots(&vlm.endpoint, options.slots.map_or(vlm.slots, usize::from));
+        let slots = Slots::Fixed(options.slots.map_or(vlm.slots, usize::from));
+        dispatcher.add_backend(Backend::new(vlm.endpoint.clone(), slots));
         let tls = matches!(security, Security::Tls(_));
         let address = local_address(&listener, options);
         let summary = format!(

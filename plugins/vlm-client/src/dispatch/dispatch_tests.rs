@@ -3,7 +3,8 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::time::{advance, timeout};
 
-use super::*;
+use super::{core::BackendState, *};
+use crate::{Denied, Error, QuestionOutcome, QuestionReport, Slots};
 
 fn endpoint(name: &str) -> Endpoint {
     Endpoint::new(&format!("http://{name}.invalid/v1"), None).unwrap()
@@ -14,23 +15,25 @@ fn dispatcher(slots: usize) -> Dispatcher {
     Dispatcher::new(config, Client::new().unwrap(), &Handle::current())
 }
 
+const ANY: Want = Want { urgent: false, avoid: None };
+
 fn no_near() {}
 
 #[tokio::test(start_paused = true)]
 async fn a_free_slot_is_granted_without_waiting() {
     let dispatcher = dispatcher(1);
-    let mut member = dispatcher.join(&endpoint("a")).unwrap();
-    assert!(member.turn(no_near).now_or_never().is_some());
+    let mut member = dispatcher.join(&endpoint("a"), "m").unwrap();
+    assert!(member.turn(ANY, no_near).now_or_never().is_some());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_turn_that_ends_wakes_the_next_session() {
     let dispatcher = dispatcher(1);
-    let mut first = dispatcher.join(&endpoint("a")).unwrap();
-    let mut second = dispatcher.join(&endpoint("a")).unwrap();
-    let turn = first.turn(no_near).await;
+    let mut first = dispatcher.join(&endpoint("a"), "m").unwrap();
+    let mut second = dispatcher.join(&endpoint("a"), "m").unwrap();
+    let turn = first.turn(ANY, no_near).await.unwrap();
     let waiting = tokio::spawn(async move {
-        let _turn = second.turn(no_near).await;
+        let _turn = second.turn(ANY, no_near).await.unwrap();
     });
     tokio::task::yield_now().await;
     assert_eq!(dispatcher.load(&endpoint("a")), (1, 1));
@@ -42,44 +45,45 @@ async fn a_turn_that_ends_wakes_the_next_session() {
 #[tokio::test(start_paused = true)]
 async fn giving_up_waiting_leaves_the_queue() {
     let dispatcher = dispatcher(1);
-    let mut first = dispatcher.join(&endpoint("a")).unwrap();
-    let mut second = dispatcher.join(&endpoint("a")).unwrap();
-    let turn = first.turn(no_near).await;
-    assert!(timeout(Duration::from_millis(5), second.turn(no_near)).await.is_err());
+    let mut first = dispatcher.join(&endpoint("a"), "m").unwrap();
+    let mut second = dispatcher.join(&endpoint("a"), "m").unwrap();
+    let turn = first.turn(ANY, no_near).await.unwrap();
+    assert!(timeout(Duration::from_millis(5), second.turn(ANY, no_near)).await.is_err());
     assert_eq!(dispatcher.load(&endpoint("a")), (1, 0));
     drop(turn);
-    assert!(second.turn(no_near).now_or_never().is_some());
+    assert!(second.turn(ANY, no_near).now_or_never().is_some());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_session_that_is_cancelled_in_the_middle_of_its_turn_frees_the_slot() {
     let dispatcher = dispatcher(1);
-    let mut first = dispatcher.join(&endpoint("a")).unwrap();
-    let mut second = dispatcher.join(&endpoint("a")).unwrap();
+    let mut first = dispatcher.join(&endpoint("a"), "m").unwrap();
+    let mut second = dispatcher.join(&endpoint("a"), "m").unwrap();
     let asking = tokio::spawn(async move {
-        let _turn = first.turn(no_near).await;
+        let _turn = first.turn(ANY, no_near).await.unwrap();
         std::future::pending::<()>().await;
     });
     tokio::task::yield_now().await;
     asking.abort();
-    let _turn = timeout(Duration::from_secs(1), second.turn(no_near)).await.unwrap();
+    let _turn = timeout(Duration::from_secs(1), second.turn(ANY, no_near)).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_waiting_session_hears_that_its_turn_is_near() {
     let dispatcher = dispatcher(1);
-    let mut first = dispatcher.join(&endpoint("a")).unwrap();
-    let mut second = dispatcher.join(&endpoint("a")).unwrap();
-    let turn = first.turn(no_near).await;
+    let mut first = dispatcher.join(&endpoint("a"), "m").unwrap();
+    let mut second = dispatcher.join(&endpoint("a"), "m").unwrap();
+    let mut turn = first.turn(ANY, no_near).await.unwrap();
     advance(Duration::from_secs(1)).await;
+    turn.answered(None, None);
     drop(turn);
 
-    let _turn = first.turn(no_near).await;
+    let _turn = first.turn(ANY, no_near).await.unwrap();
     let began = tokio::time::Instant::now();
     let (told, near) = tokio::sync::oneshot::channel();
     let waiting = tokio::spawn(async move {
         let mut told = Some(told);
-        let _turn = second.turn(|| told.take().unwrap().send(()).unwrap()).await;
+        let _turn = second.turn(ANY, || told.take().unwrap().send(()).unwrap()).await;
     });
     near.await.unwrap();
     let after = began.elapsed();
@@ -88,14 +92,14 @@ async fn a_waiting_session_hears_that_its_turn_is_near() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_backend_nobody_asks_is_forgotten_unless_its_slots_were_set() {
+async fn a_server_nobody_asks_is_forgotten_unless_it_was_added() {
     let dispatcher = dispatcher(1);
-    dispatcher.set_slots(&endpoint("kept"), 7);
-    drop(dispatcher.join(&endpoint("kept")).unwrap());
-    drop(dispatcher.join(&endpoint("gone")).unwrap());
+    dispatcher.add_backend(Backend::new(endpoint("kept"), Slots::Fixed(7)));
+    drop(dispatcher.join(&endpoint("kept"), "m").unwrap());
+    drop(dispatcher.join(&endpoint("gone"), "m").unwrap());
     let state = dispatcher.shared.lock();
-    assert!(state.backends.contains_key(endpoint("kept").base()));
-    assert!(!state.backends.contains_key(endpoint("gone").base()));
+    assert!(state.pool.backend_at(endpoint("kept").base()).is_some());
+    assert!(state.pool.backend_at(endpoint("gone").base()).is_none());
 }
 
 #[tokio::test(start_paused = true)]
@@ -105,6 +109,170 @@ async fn a_full_dispatcher_says_so() {
         ..DispatcherConfig::default()
     };
     let dispatcher = Dispatcher::new(config, Client::new().unwrap(), &Handle::current());
-    let _member = dispatcher.join(&endpoint("a")).unwrap();
-    assert_eq!(dispatcher.join(&endpoint("b")).unwrap_err(), Full { members: 1 });
+    let _member = dispatcher.join(&endpoint("a"), "m").unwrap();
+    assert_eq!(dispatcher.join(&endpoint("b"), "m").unwrap_err(), Full { members: 1 });
+}
+
+/// A user who may ask so many questions, and hears of each.
+#[derive(Debug)]
+struct Payer {
+    name: &'static str,
+    left: Mutex<u32>,
+    reports: Mutex<Vec<QuestionReport>>,
+}
+
+impl Payer {
+    fn new(name: &'static str, questions: u32) -> Arc<Self> {
+        Arc::new(Self { name, left: Mutex::new(questions), reports: Mutex::default() })
+    }
+}
+
+impl Account for Payer {
+    fn user(&self) -> &str {
+        self.name
+    }
+
+    fn admit(&self) -> Result<(), Denied> {
+        let mut left = self.left.lock().unwrap();
+        *left = left.checked_sub(1).ok_or(Denied {
+            limit: "questions-per-minute",
+            value: 1,
+            retry_after: Duration::from_secs(60),
+            message: "enough".into(),
+        })?;
+        Ok(())
+    }
+
+    fn ended(&self, question: &QuestionReport) {
+        self.reports.lock().unwrap().push(question.clone());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_hears_of_each_turn_and_how_it_ended() {
+    let payer = Payer::new("ann", 9);
+    let dispatcher = dispatcher(1).for_account(Arc::<Payer>::clone(&payer));
+    let mut member = dispatcher.join(&endpoint("a"), "m").unwrap();
+    let mut turn = member.turn(ANY, no_near).await.unwrap();
+    advance(Duration::from_millis(10)).await;
+    turn.sent("m2", Instant::now());
+    advance(Duration::from_millis(30)).await;
+    turn.token();
+    turn.token();
+    turn.answered(Some(700), None);
+    drop(turn);
+    drop(member.turn(ANY, no_near).await.unwrap());
+    let mut turn = member.turn(ANY, no_near).await.unwrap();
+    turn.sent("m", Instant::now());
+    turn.failed(&Error::NoModel { base: "b".into() });
+    drop(turn);
+    let reports = payer.reports.lock().unwrap();
+    let [answered, nothing, failed] = &reports[..] else { panic!("{reports:?}") };
+    assert_eq!(answered.outcome, QuestionOutcome::Answered);
+    assert_eq!((answered.model.as_str(), answered.tokens_in, answered.tokens_out), ("m2", 700, 2));
+    let (sent, first) = (answered.sent.unwrap(), answered.first_token.unwrap());
+    assert_eq!((sent - answered.granted, first - sent), (ms(10), ms(30)));
+    assert_eq!(nothing.outcome, QuestionOutcome::Nothing);
+    assert_eq!(failed.outcome, QuestionOutcome::Failed { kind: "no-model" });
+}
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_at_a_limit_is_told_which_and_holds_no_slot() {
+    let payer = Payer::new("ann", 1);
+    let dispatcher = dispatcher(1);
+    let mut other = dispatcher.join(&endpoint("a"), "m").unwrap();
+    let mut member = dispatcher.for_account(payer).join(&endpoint("a"), "m").unwrap();
+    drop(member.turn(ANY, no_near).await.unwrap());
+    let Err(NoTurn::Denied(denied)) = member.turn(ANY, no_near).await.map(drop) else {
+        panic!("not denied")
+    };
+    assert_eq!((denied.limit, denied.retry_after), ("questions-per-minute", ms(60_000)));
+    assert!(other.turn(ANY, no_near).now_or_never().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_means_a_server_of_the_pool_gets_any_that_has_the_model() {
+    let dispatcher = dispatcher(1);
+    let named = |name: &str, models: &[&str]| Backend {
+        models: Some(models.iter().map(|&model| model.to_owned()).collect()),
+        ..Backend::new(endpoint(name), Slots::Fixed(1))
+    };
+    dispatcher.add_backend(named("a", &["x"]));
+    dispatcher.add_backend(named("b", &["x", "y"]));
+    let [mut first, mut second, mut third] =
+        ["x", "x", "y"].map(|model| dispatcher.join(&endpoint("a"), model).unwrap());
+    let at_a = first.turn(ANY, no_near).await.unwrap();
+    assert_eq!(at_a.endpoint().base(), endpoint("a").base());
+    let at_b = second.turn(ANY, no_near).await.unwrap();
+    assert_eq!(at_b.endpoint().base(), endpoint("b").base());
+    assert!(third.turn(ANY, no_near).now_or_never().is_none());
+    drop(at_b);
+    assert_eq!(third.turn(ANY, no_near).await.unwrap().endpoint().base(), endpoint("b").base());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_of_the_pool_goes_with_its_server_and_another_key_with_nobody_elses() {
+    let dispatcher = dispatcher(2);
+    let with_key =
+        |key: &str| Endpoint::new(endpoint("a").base(), crate::ApiKey::new(key)).unwrap();
+    dispatcher.add_backend(Backend::new(with_key("sk-pool"), Slots::Fixed(4)));
+    dispatcher.add_backend(Backend::new(endpoint("b"), Slots::Fixed(4)));
+    for mine in [with_key("sk-mine"), endpoint("a")] {
+        let mut member = dispatcher.join(&mine, "m").unwrap();
+        let turn = member.turn(ANY, no_near).await.unwrap();
+        assert_eq!(*turn.endpoint(), mine, "neither the pool's key nor another server");
+    }
+    let mut member = dispatcher.join(&with_key("sk-pool"), "m").unwrap();
+    assert!(member.turn(ANY, no_near).await.unwrap().endpoint().has_key());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_fails_is_left_alone_and_those_who_want_it_are_told_until_when() {
+    let dispatcher = dispatcher(1);
+    dispatcher.add_backend(Backend::new(endpoint("a"), Slots::Fixed(1)));
+    let mut member = dispatcher.join(&endpoint("a"), "m").unwrap();
+    for _ in 0..3 {
+        let mut turn = member.turn(ANY, no_near).await.unwrap();
+        turn.failed(&Error::Refused { base: "there".into() });
+    }
+    let no_turn = member.turn(ANY, no_near).await.map(drop).unwrap_err();
+    assert!(matches!(no_turn, NoTurn::Unavailable { retry_after, .. } if retry_after == ms(1000)));
+    assert!(no_turn.to_string().contains("connection refused"), "{no_turn}");
+    assert!(matches!(dispatcher.pool()[0].state, BackendState::Open { .. }));
+    advance(ms(1000)).await;
+    member.turn(ANY, no_near).await.unwrap().answered(None, None);
+    let after = &dispatcher.pool()[0];
+    assert_eq!((after.state, after.last_error.as_deref()), (BackendState::Up, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn hurrying_makes_a_waiting_question_the_users_next() {
+    let payer = Payer::new("ann", 9);
+    let dispatcher = dispatcher(1).for_account(payer);
+    let [mut busy, mut first, mut second] =
+        [(); 3].map(|()| dispatcher.join(&endpoint("a"), "m").unwrap());
+    let hurry = second.hurry();
+    hurry.up();
+    assert_eq!(dispatcher.load(&endpoint("a")), (0, 0), "who does not wait is not made to");
+    let turn = busy.turn(ANY, no_near).await.unwrap();
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let mut waiting = Vec::new();
+    for (name, member) in [("first", &mut first), ("second", &mut second)] {
+        let order = Arc::clone(&order);
+        waiting.push(async move {
+            let _turn = member.turn(ANY, no_near).await.unwrap();
+            order.lock().unwrap().push(name);
+        });
+    }
+    let all = futures_util::future::join_all(waiting);
+    tokio::pin!(all);
+    assert!((&mut all).now_or_never().is_none());
+    hurry.up();
+    drop(turn);
+    all.await;
+    assert_eq!(*order.lock().unwrap(), ["second", "first"]);
 }

@@ -1,32 +1,41 @@
 //! The thin asynchronous part around [`core`]: it owns the queue, tells members of their turns,
 //! and knows backends by address.
 //!
-//! Locking: one mutex, around the core and the table of members. It is held for the length of a
-//! decision only, never across an await or a call out; members are woken after it is released.
+//! Locking order: the state, then a member's bell. The state's mutex is held for the length of a
+//! decision only, never across an await or a call out; members are woken, and accounts called,
+//! after it is released.
 
 pub(crate) mod core;
+mod health;
+mod pool;
+mod turn;
 
 use std::{
     collections::HashMap,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU8, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
 
 use tokio::{runtime::Handle, sync::Notify, task::AbortHandle, time::sleep_until};
 
-use self::core::{BackendId, Core, CoreConfig, Event, MemberId};
-use crate::{Client, Endpoint};
+use self::{
+    core::{Core, CoreConfig, Event, MemberId, UserId},
+    pool::Pool,
+    turn::{Bell, Joined},
+};
+pub use self::{
+    pool::{Backend, BackendSnapshot},
+    turn::{Hurry, Member, NoTurn, Turn, Want},
+};
+use crate::{Account, Client, Endpoint};
 
 /// How a [`Dispatcher`] is set up.
 #[derive(Debug, Clone, Copy)]
 pub struct DispatcherConfig {
     /// The bounds of its queue.
     pub core: CoreConfig,
-    /// How many questions at once a backend takes for which
-    /// [`Dispatcher::set_slots`] was not called. Default 4.
+    /// How many questions at once a server takes that was not
+    /// [added](Dispatcher::add_backend). Default 4.
     pub default_slots: usize,
 }
 
@@ -44,15 +53,18 @@ pub struct Full {
     pub members: usize,
 }
 
-/// Shares the slots of VLM servers fairly among sessions. Cheap to clone.
+/// Shares the slots of VLM servers fairly among users and their sessions. Cheap to clone.
 ///
-/// Backends are told apart by [`Endpoint::base`], whatever key is used. One that no member asks
-/// any more is forgotten, unless its slots were set.
+/// Servers that were [added](Self::add_backend) are its *pool*: who asks one of them for a model
+/// gets any of them that has it. Other servers are told apart by [`Endpoint::base`], whatever key
+/// is used, and are forgotten when nobody asks them any more.
 #[derive(Clone, Debug)]
 pub struct Dispatcher {
     shared: Arc<Shared>,
-    /// Ends the timer with the last clone.
-    _timer: Arc<TimerGuard>,
+    /// Who pays for those that join through this clone; `None` = each for itself.
+    account: Option<Arc<dyn Account>>,
+    /// Ends the tasks with the last clone.
+    tasks: Arc<Tasks>,
 }
 
 #[derive(Debug)]
@@ -67,33 +79,31 @@ struct Shared {
 #[derive(Debug)]
 struct State {
     core: Core,
-    backends: HashMap<String, KnownBackend>,
+    pool: Pool,
     members: HashMap<MemberId, Arc<Bell>>,
-    default_slots: usize,
+    users: HashMap<String, KnownUser>,
+    most_users: usize,
 }
 
 #[derive(Debug)]
-struct KnownBackend {
-    id: BackendId,
-    pinned: bool,
+struct KnownUser {
+    id: UserId,
+    members: usize,
 }
-
-/// What a member hears of its turn.
-#[derive(Debug, Default)]
-struct Bell {
-    heard: AtomicU8,
-    notify: Notify,
-}
-
-const NEAR: u8 = 1;
-const GRANTED: u8 = 2;
 
 #[derive(Debug)]
-struct TimerGuard(AbortHandle);
+struct Tasks {
+    timer: AbortHandle,
+    health: Mutex<Option<AbortHandle>>,
+}
 
-impl Drop for TimerGuard {
+impl Drop for Tasks {
     fn drop(&mut self) {
-        self.0.abort();
+        self.timer.abort();
+        let health = self.health.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(health) = health {
+            health.abort();
+        }
     }
 }
 
@@ -103,16 +113,24 @@ impl Dispatcher {
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
                 core: Core::new(config.core),
-                backends: HashMap::new(),
+                pool: Pool::new(config.default_slots),
                 members: HashMap::new(),
-                default_slots: config.default_slots,
+                users: HashMap::new(),
+                most_users: config.core.max_members.saturating_mul(2),
             }),
             timer: Notify::new(),
             client,
             runtime: runtime.clone(),
         });
         let timer = runtime.spawn(run_timer(Arc::clone(&shared))).abort_handle();
-        Self { shared, _timer: Arc::new(TimerGuard(timer)) }
+        let tasks = Arc::new(Tasks { timer, health: Mutex::default() });
+        Self { shared, account: None, tasks }
+    }
+
+    /// The same dispatcher for those whom this account pays.
+    #[must_use]
+    pub fn for_account(&self, account: Arc<dyn Account>) -> Self {
+        Self { account: Some(account), ..self.clone() }
     }
 
     /// The client that this dispatcher's users should ask with.
@@ -125,64 +143,81 @@ impl Dispatcher {
         &self.shared.runtime
     }
 
-    /// Says how many questions the server at `endpoint` takes at once, and remembers it.
-    pub fn set_slots(&self, endpoint: &Endpoint, slots: usize) {
-        self.shared.decide(|state, now| {
-            let known = state.backends.entry(endpoint.base().to_owned()).or_insert_with(|| {
-                KnownBackend { id: state.core.add_backend(slots), pinned: true }
-            });
-            known.pinned = true;
-            state.core.set_slots(known.id, slots, now);
-        });
+    /// Adds a server to the pool, or changes one that has the same address. Its models and its
+    /// health are watched from now on.
+    pub fn add_backend(&self, backend: Backend) {
+        self.shared.decide(|state, now| state.pool.add(&mut state.core, backend, now));
+        let mut health = self.tasks.health.lock().unwrap_or_else(PoisonError::into_inner);
+        if health.is_none() {
+            let watched = health::watch(Arc::clone(&self.shared));
+            *health = Some(self.shared.runtime.spawn(watched).abort_handle());
+        }
     }
 
-    /// Joins those who ask the server at `endpoint`. Leaving is dropping the member.
+    /// Joins those who ask the server at `endpoint` for `model`; empty = the first vision model.
+    /// Leaving is dropping the member.
     ///
     /// # Errors
     /// When [`CoreConfig::max_members`] have joined.
-    pub fn join(&self, endpoint: &Endpoint) -> Result<Member, Full> {
+    pub fn join(&self, endpoint: &Endpoint, model: &str) -> Result<Member, Full> {
         let bell = Arc::new(Bell::default());
-        let id = self.shared.decide(|state, _| {
-            let default_slots = state.default_slots;
-            let backend = match state.backends.get(endpoint.base()) {
-                Some(known) => known.id,
-                None => {
-                    let id = state.core.add_backend(default_slots);
-                    let known = KnownBackend { id, pinned: false };
-                    state.backends.insert(endpoint.base().to_owned(), known);
-                    id
-                }
-            };
-            let Some(id) = state.core.join(backend) else {
+        let joined = self.shared.decide(|state, _| {
+            let route = state.pool.route(&mut state.core, endpoint, model);
+            let user = self.account.as_ref().map(|account| account.user().to_owned());
+            let weight = self.account.as_ref().map_or(1, |account| account.weight());
+            let user_id = state.user(user.as_deref());
+            let Some(id) = state.core.join(user_id, weight, route) else {
                 let members = state.core.members();
-                state.forget_unused(endpoint.base());
+                state.pool.forget_unused(&mut state.core, route);
                 return Err(Full { members });
             };
+            state.count_user(user.as_deref(), 1);
             state.members.insert(id, Arc::clone(&bell));
-            Ok(id)
+            Ok(Joined { id, route, user })
         })?;
-        Ok(Member { dispatcher: self.clone(), id, bell, base: endpoint.base().to_owned() })
+        Ok(Member::new(self.clone(), joined, bell, endpoint.clone(), model.to_owned()))
     }
 
     /// How many questions are being asked of the server at `endpoint`, and how many sessions wait.
     pub fn load(&self, endpoint: &Endpoint) -> (usize, usize) {
         let state = self.shared.lock();
-        state.backends.get(endpoint.base()).map_or((0, 0), |known| state.core.load(known.id))
+        state.pool.backend_at(endpoint.base()).map_or((0, 0), |id| state.core.load(id))
+    }
+
+    /// How the servers of the pool are, in the order in which they were added.
+    pub fn pool(&self) -> Vec<BackendSnapshot> {
+        let state = self.shared.lock();
+        state.pool.snapshot(&state.core)
     }
 
     /// How many sessions have joined.
     pub fn members(&self) -> usize {
         self.shared.lock().core.members()
     }
+
+    fn account(&self) -> Option<&dyn Account> {
+        self.account.as_deref()
+    }
 }
 
 impl State {
-    fn forget_unused(&mut self, base: &str) {
-        if let Some(known) = self.backends.get(base)
-            && !known.pinned
-            && self.core.remove_backend(known.id)
-        {
-            self.backends.remove(base);
+    fn user(&mut self, name: Option<&str>) -> UserId {
+        let Some(name) = name else { return self.core.add_user() };
+        if let Some(known) = self.users.get(name) {
+            return known.id;
+        }
+        // A user who has gone is remembered for what is owed, but not at any price.
+        if self.users.len() >= self.most_users {
+            self.users.retain(|_, user| user.members > 0);
+        }
+        let id = self.core.add_user();
+        self.users.insert(name.to_owned(), KnownUser { id, members: 0 });
+        id
+    }
+
+    fn count_user(&mut self, name: Option<&str>, change: isize) {
+        if let Some(user) = name.and_then(|name| self.users.get_mut(name)) {
+            user.members = user.members.saturating_add_signed(change);
         }
     }
 }
@@ -202,19 +237,20 @@ impl Shared {
             let before = state.core.next_timeout();
             let result = change(&mut state, now);
             while let Some(event) = state.core.next(now) {
-                let (member, heard) = match event {
-                    Event::Grant(member) => (member, GRANTED),
-                    Event::Near(member) => (member, NEAR),
+                let member = match event {
+                    Event::Grant(member, _)
+                    | Event::Near(member)
+                    | Event::Unavailable(member, _) => member,
                 };
                 if let Some(bell) = state.members.get(&member) {
                     // Set under the lock: whoever rests or leaves then sees the grant or its end.
-                    bell.heard.fetch_or(heard, Ordering::AcqRel);
+                    bell.hear(event);
                     rings.push(Arc::clone(bell));
                 }
             }
             (result, state.core.next_timeout() != before)
         };
-        rings.iter().for_each(|bell| bell.notify.notify_one());
+        rings.iter().for_each(|bell| bell.ring());
         if timeout_changed {
             self.timer.notify_one();
         }
@@ -232,66 +268,6 @@ async fn run_timer(shared: Arc<Shared>) {
             },
             None => shared.timer.notified().await,
         }
-    }
-}
-
-/// A session that has joined a [`Dispatcher`]. Dropping it leaves, and frees its slot at once.
-#[derive(Debug)]
-pub struct Member {
-    dispatcher: Dispatcher,
-    id: MemberId,
-    bell: Arc<Bell>,
-    base: String,
-}
-
-impl Member {
-    /// The base address of the server that this member asks.
-    pub fn base(&self) -> &str {
-        &self.base
-    }
-
-    /// Waits for the next turn. `near` is called when it is expected within
-    /// [`CoreConfig::near`]; never, if the turn comes at once.
-    ///
-    /// Dropping the future gives the place in the queue up.
-    pub async fn turn(&mut self, mut near: impl FnMut()) -> Turn<'_> {
-        self.bell.heard.store(0, Ordering::Release);
-        let turn = Turn { member: self };
-        turn.member.dispatcher.shared.decide(|state, now| state.core.want(turn.member.id, now));
-        loop {
-            let heard = turn.member.bell.heard.fetch_and(!NEAR, Ordering::AcqRel);
-            if heard & GRANTED != 0 {
-                return turn;
-            }
-            if heard & NEAR != 0 {
-                near();
-            }
-            turn.member.bell.notify.notified().await;
-        }
-    }
-}
-
-impl Drop for Member {
-    fn drop(&mut self) {
-        self.dispatcher.shared.decide(|state, now| {
-            state.core.leave(self.id, now);
-            state.members.remove(&self.id);
-            state.forget_unused(&self.base);
-        });
-    }
-}
-
-/// The right to ask one question now. Dropping it frees the slot.
-#[derive(Debug)]
-#[must_use = "dropping a turn gives it up"]
-pub struct Turn<'a> {
-    member: &'a Member,
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        let id = self.member.id;
-        self.member.dispatcher.shared.decide(|state, now| state.core.rest(id, now));
     }
 }
 

@@ -1,5 +1,5 @@
-//! The asking task: one per start of the element. It waits for a sample, then for a turn, then
-//! encodes the newest sample, asks, and posts the answer as it is written.
+//! The asking task: one per start of the element. It waits until it is time to ask, asks (see
+//! [`question`](super::question)), and leaves a VLM alone that fails.
 
 use std::{
     sync::Arc,
@@ -11,24 +11,16 @@ use tokio::{
     sync::watch,
     time::{sleep, sleep_until, timeout},
 };
-use vlm_client::{
-    AnswerEvent, ChatRequest, Dispatcher, Endpoint, Error, Member, Picture, Summary, choose_model,
-};
+use vlm_client::{Dispatcher, Error, NoTurn};
 
 use super::{
     backoff::Backoff,
     imp::CAT,
-    inbox::{Frame, Sample, SharedInbox},
-    settings::Settings,
+    inbox::SharedInbox,
     shared::{Run, Shared},
 };
-use crate::{
-    jpeg,
-    messages::{self, Answer, AnswerError, CANCELLED},
-};
+use crate::messages::{self, AnswerError};
 
-/// Tokens come faster than anybody reads; a message for each would cost more than it tells.
-const BATCH: Duration = Duration::from_millis(50);
 /// A frame that came on demand is asked about without asking for another, up to this age.
 const FRESH: Duration = Duration::from_millis(250);
 /// Browsers ignore a second request for a key frame within half a second of the first.
@@ -36,7 +28,8 @@ const KEY_FRAME_WAIT: Duration = Duration::from_millis(500);
 const KEY_FRAME_TRIES: u32 = 2;
 /// How often a source that sends nothing is reminded.
 const REMINDER: Duration = Duration::from_secs(1);
-const MODELS_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often a user is told of a limit that keeps being reached.
+const LIMIT_REMINDER: Duration = Duration::from_secs(30);
 
 pub(crate) struct Asker {
     pub(crate) element: glib::WeakRef<gst::Element>,
@@ -50,11 +43,28 @@ pub(crate) struct Asker {
     pub(crate) last_asked: Option<Instant>,
     /// Whether frames asked for have not come; then no turn is taken before one does.
     pub(crate) source_is_silent: bool,
+    /// Whether somebody waits for the next question.
+    pub(crate) urgent: bool,
+    /// When a limit that was reached was last told of.
+    pub(crate) told_limit: Option<Instant>,
+}
+
+/// What the asking task is told meanwhile.
+pub(super) struct Changes {
+    /// An answer in flight has become worthless.
+    pub(super) question: watch::Receiver<u64>,
+    /// When to ask has changed.
+    pub(super) schedule: watch::Receiver<u64>,
+    /// Somebody wants the next question at once.
+    pub(super) now: watch::Receiver<u64>,
 }
 
 /// How asking went.
-enum Outcome {
-    Answered,
+pub(super) enum Outcome {
+    /// With an answer; `again` if the next question is due already and waits for its turn.
+    Answered {
+        again: bool,
+    },
     /// A changed setting made it worthless; ask again at once.
     Cancelled,
     /// There was nothing (fresh enough) to ask about.
@@ -62,11 +72,14 @@ enum Outcome {
     Failed(Failure),
 }
 
-struct Failure {
-    kind: &'static str,
-    message: String,
-    passing: bool,
-    retry_after: Option<Duration>,
+pub(super) struct Failure {
+    pub(super) kind: &'static str,
+    pub(super) message: String,
+    pub(super) passing: bool,
+    pub(super) retry_after: Option<Duration>,
+    pub(super) limit: Option<(String, u64)>,
+    /// What the server did, if it was the server.
+    pub(super) error: Option<Error>,
 }
 
 impl From<Error> for Failure {
@@ -76,6 +89,25 @@ impl From<Error> for Failure {
             message: error.to_string(),
             passing: error.is_passing(),
             retry_after: error.retry_after(),
+            limit: None,
+            error: Some(error),
+        }
+    }
+}
+
+impl From<NoTurn> for Failure {
+    fn from(none: NoTurn) -> Self {
+        let message = none.to_string();
+        match none {
+            NoTurn::Denied(denied) => Self {
+                retry_after: Some(denied.retry_after),
+                limit: Some((denied.limit.to_owned(), denied.value)),
+                ..failure("limit", message, true)
+            },
+            NoTurn::Unavailable { retry_after, .. } => {
+                Self { retry_after: Some(retry_after), ..failure("unavailable", message, true) }
+            }
+            _ => failure("unavailable", message, true),
         }
     }
 }
@@ -92,19 +124,25 @@ impl Drop for Asker {
 
 impl Asker {
     pub(crate) async fn run(mut self) {
-        let mut question = self.shared.question_changes();
-        let mut schedule = self.shared.schedule_changes();
+        let mut changes = Changes {
+            question: self.shared.question_changes(),
+            schedule: self.shared.schedule_changes(),
+            now: self.shared.wishes_for_now(),
+        };
         let mut member = None;
+        let mut again = false;
         loop {
-            if !self.wait_for_moment(&mut question, &mut schedule).await {
+            if !again && !self.wait_for_moment(&mut changes).await {
                 // The stream has ended; a flush or a new one may follow.
-                let _ = schedule.changed().await;
+                let _ = changes.schedule.changed().await;
                 continue;
             }
-            let outcome = self.ask(&mut member, &mut question).await;
+            let outcome = self.ask(&mut member, &mut changes).await;
+            again = matches!(outcome, Outcome::Answered { again: true });
             let retry_in = match outcome {
-                Outcome::Answered => {
+                Outcome::Answered { .. } => {
                     self.backoff.reset();
+                    self.urgent = false;
                     None
                 }
                 Outcome::Cancelled => {
@@ -116,40 +154,37 @@ impl Asker {
             };
             self.inbox.settle();
             if let Some(retry_in) = retry_in {
-                self.leave_alone(retry_in, &mut question).await;
+                self.leave_alone(retry_in, &mut changes).await;
             }
         }
     }
 
     /// Waits until it is time to ask; false when the stream has ended.
-    async fn wait_for_moment(
-        &self,
-        question: &mut watch::Receiver<u64>,
-        schedule: &mut watch::Receiver<u64>,
-    ) -> bool {
+    async fn wait_for_moment(&mut self, changes: &mut Changes) -> bool {
         loop {
-            schedule.borrow_and_update();
+            changes.schedule.borrow_and_update();
             let (on_demand, interval) =
                 self.shared.with_settings(|settings| (settings.on_demand, settings.interval));
-            if on_demand {
-                tokio::select! {
-                    frames_come = self.next_on_demand(interval) => return frames_come,
-                    _ = question.changed() => {
-                        let frames_come = self.inbox.last_arrival().is_some()
-                            && !self.source_is_silent
-                            && !self.inbox.has_ended();
-                        if frames_come {
-                            return true;
-                        }
-                    }
-                    _ = schedule.changed() => {}
+            let moment = async {
+                if on_demand {
+                    self.next_on_demand(interval).await
+                } else {
+                    self.inbox.due().await.is_some()
                 }
-            } else {
-                tokio::select! {
-                    due = self.inbox.due() => return due.is_some(),
-                    _ = question.changed() => self.inbox.want(),
-                    _ = schedule.changed() => {}
-                }
+            };
+            tokio::select! {
+                frames_come = moment => return frames_come,
+                _ = changes.question.changed() => {}
+                _ = changes.now.changed() => self.urgent = true,
+                _ = changes.schedule.changed() => continue,
+            }
+            if !on_demand {
+                self.inbox.want();
+            } else if self.inbox.last_arrival().is_some()
+                && !self.source_is_silent
+                && !self.inbox.has_ended()
+            {
+                return true;
             }
         }
     }
@@ -173,94 +208,8 @@ impl Asker {
         }
     }
 
-    async fn ask(
-        &mut self,
-        member: &mut Option<Member>,
-        question: &mut watch::Receiver<u64>,
-    ) -> Outcome {
-        question.borrow_and_update();
-        let settings = self.shared.settings();
-        let endpoint = match settings.endpoint() {
-            Ok(endpoint) => endpoint,
-            Err(error) => return Outcome::Failed(failure("settings", error.to_string(), false)),
-        };
-        let member = match self.join(member, &endpoint) {
-            Ok(member) => member,
-            Err(failure) => return Outcome::Failed(failure),
-        };
-        let near = || {
-            if settings.on_demand {
-                self.request_key_frame();
-            }
-        };
-        let _turn = tokio::select! {
-            turn = member.turn(near) => turn,
-            _ = question.changed() => return Outcome::Cancelled,
-        };
-        if settings.on_demand {
-            let began = Instant::now();
-            tokio::select! {
-                fresh = self.fresh_frame() => self.source_is_silent = !fresh,
-                _ = question.changed() => return Outcome::Cancelled,
-            }
-            self.last_asked = Some(began);
-            if self.source_is_silent {
-                return Outcome::Nothing;
-            }
-        }
-        let Some(mut sample) = self.inbox.take(settings.max_age()) else { return Outcome::Nothing };
-
-        self.next_seq += 1;
-        self.run.count(|counters| counters.questions += 1);
-        let mut answer = Answer {
-            seq: self.next_seq,
-            pts: sample.pts,
-            running_time: sample.running_time,
-            prompt: settings.prompt.clone(),
-            ..Answer::default()
-        };
-        let asked = self.ask_about(&mut sample, &settings, &endpoint, &mut answer);
-        let cancelled = tokio::select! {
-            asked = asked => match asked {
-                Ok(()) => return Outcome::Answered,
-                Err(failure) => return Outcome::Failed(failure),
-            },
-            _ = question.changed() => Outcome::Cancelled,
-        };
-        self.run.count(|counters| counters.cancelled += 1);
-        // Whoever has seen the answer's beginning is told that no end will come.
-        if !answer.text.is_empty() {
-            answer.done = true;
-            answer.finish_reason = CANCELLED.into();
-            answer.age_ms = millis(sample.age());
-            self.post(answer.to_structure());
-        }
-        self.inbox.put_back(sample, !settings.on_demand);
-        cancelled
-    }
-
-    fn join<'a>(
-        &self,
-        member: &'a mut Option<Member>,
-        endpoint: &Endpoint,
-    ) -> Result<&'a mut Member, Failure> {
-        if member.as_ref().is_some_and(|member| member.base() != endpoint.base()) {
-            *member = None;
-        }
-        match member {
-            Some(member) => Ok(member),
-            None => {
-                let joined = self
-                    .dispatcher
-                    .join(endpoint)
-                    .map_err(|full| failure("full", full.to_string(), true))?;
-                Ok(member.insert(joined))
-            }
-        }
-    }
-
     /// Sees to it that the newest frame is fresh. False when the source sends none.
-    async fn fresh_frame(&self) -> bool {
+    pub(super) async fn fresh_frame(&self) -> bool {
         if self.inbox.newest_arrival().is_some_and(|arrived| arrived.elapsed() <= FRESH) {
             return true;
         }
@@ -274,7 +223,7 @@ impl Asker {
         false
     }
 
-    fn request_key_frame(&self) {
+    pub(super) fn request_key_frame(&self) {
         let Some(pad) = self.element.upgrade().and_then(|element| element.static_pad("sink"))
         else {
             return;
@@ -283,120 +232,18 @@ impl Asker {
         pad.push_event(event);
     }
 
-    async fn ask_about(
-        &self,
-        sample: &mut Sample,
-        settings: &Settings,
-        endpoint: &Endpoint,
-        answer: &mut Answer,
-    ) -> Result<(), Failure> {
-        answer.model = self.model(settings, endpoint).await?;
-        if let Frame::Raw { buffer, caps } = &sample.frame {
-            let jpeg = jpeg::encode(buffer.clone(), caps.clone(), settings.jpeg())
-                .await
-                .map_err(|error| failure("encode", error.to_string(), true))?;
-            // Answers take seconds, and a camera's pool may have four frames.
-            sample.frame = Frame::Encoded(Picture::jpeg(&jpeg));
-        }
-        let pictures = match &sample.frame {
-            Frame::Encoded(picture) => vec![picture.clone()],
-            Frame::Raw { .. } => Vec::new(),
-        };
-        let request = ChatRequest {
-            model: answer.model.clone(),
-            prompt: settings.prompt.clone(),
-            system_prompt: settings.system_prompt.clone(),
-            pictures,
-            max_tokens: settings.max_tokens,
-            temperature: settings.temperature(),
-            stream: true,
-            user: self.shared.user.clone(),
-        };
-        let began = Instant::now();
-        let client = self.dispatcher.client();
-        let mut stream = client.ask(endpoint, &request, settings.timeout).await?;
-        let mut next_post = began;
-        loop {
-            let event = tokio::select! {
-                event = stream.next() => event,
-                () = sleep_until(next_post.into()), if !answer.delta.is_empty() => {
-                    self.post_so_far(answer, sample, began);
-                    next_post = Instant::now() + BATCH;
-                    continue;
-                }
-            };
-            match event {
-                Some(Ok(AnswerEvent::Text(text))) => {
-                    answer.first_token_ms.get_or_insert_with(|| millis(began.elapsed()));
-                    answer.tokens_out += 1;
-                    answer.text.push_str(&text);
-                    answer.delta.push_str(&text);
-                    if Instant::now() >= next_post {
-                        self.post_so_far(answer, sample, began);
-                        next_post = Instant::now() + BATCH;
-                    }
-                }
-                Some(Ok(AnswerEvent::Done(summary))) => {
-                    self.complete(answer, summary, sample, began);
-                    return Ok(());
-                }
-                Some(Err(error)) => return Err(error.into()),
-                None => return Err(failure("cut", "the answer has no end".into(), true)),
-            }
-        }
-    }
-
-    async fn model(&self, settings: &Settings, endpoint: &Endpoint) -> Result<String, Failure> {
-        if !settings.model.is_empty() {
-            return Ok(settings.model.clone());
-        }
-        if let Some(model) = self.shared.chosen_model(endpoint.base()) {
-            return Ok(model);
-        }
-        let client = self.dispatcher.client();
-        let models = client.models(endpoint, MODELS_TIMEOUT.min(settings.timeout)).await?;
-        let Some(model) = choose_model(&models) else {
-            return Err(Error::NoModel { base: endpoint.base().to_owned() }.into());
-        };
-        self.shared.choose_model(endpoint.base(), &model.id);
-        Ok(model.id.clone())
-    }
-
-    fn post_so_far(&self, answer: &mut Answer, sample: &Sample, began: Instant) {
-        answer.age_ms = millis(sample.age());
-        answer.latency_ms = millis(began.elapsed());
-        self.post(answer.to_structure());
-        answer.delta.clear();
-    }
-
-    fn complete(&self, answer: &mut Answer, summary: Summary, sample: &Sample, began: Instant) {
-        answer.done = true;
-        answer.finish_reason =
-            if summary.finish_reason.is_empty() { "stop".into() } else { summary.finish_reason };
-        answer.tokens_in = summary.usage.map(|usage| usage.prompt_tokens);
-        if let Some(counted) = summary.usage.map(|usage| usage.completion_tokens)
-            && counted > 0
-        {
-            answer.tokens_out = counted;
-        }
-        answer.age_ms = millis(sample.age());
-        answer.latency_ms = millis(began.elapsed());
-        self.run.count(|counters| {
-            counters.answers += 1;
-            counters.latency_ms_last = answer.latency_ms;
-            counters.latency_ms_sum += answer.latency_ms;
-            counters.age_ms_last = answer.age_ms;
-            counters.tokens_in += answer.tokens_in.unwrap_or(0);
-            counters.tokens_out += answer.tokens_out;
-        });
-        self.run.set_latest(answer);
-        self.post(answer.to_structure());
-        answer.delta.clear();
-    }
-
     /// Tells of a failure; returns when to ask again.
     fn tell_failure(&mut self, failure: Failure) -> Duration {
         let retry_in = self.backoff.after_failure(failure.passing, failure.retry_after);
+        if failure.limit.is_some() {
+            // Whoever wants more than the limit reaches it with every question.
+            let told = self.told_limit.replace(Instant::now());
+            if let Some(at) = told.filter(|at| at.elapsed() < LIMIT_REMINDER) {
+                self.told_limit = Some(at);
+                self.inbox.set_backing_off(true);
+                return retry_in;
+            }
+        }
         self.run.count(|counters| counters.errors += 1);
         if failure.kind == "model-unknown" {
             self.shared.forget_chosen_model();
@@ -406,6 +253,7 @@ impl Asker {
             kind: failure.kind.into(),
             message: failure.message,
             retry_in_ms: millis(retry_in),
+            limit: failure.limit,
         };
         // Before anybody is let go who waits: the stream's end must not overtake it.
         self.post(error.to_structure());
@@ -413,10 +261,10 @@ impl Asker {
         retry_in
     }
 
-    async fn leave_alone(&mut self, retry_in: Duration, question: &mut watch::Receiver<u64>) {
+    async fn leave_alone(&mut self, retry_in: Duration, changes: &mut Changes) {
         tokio::select! {
             () = sleep(retry_in) => {}
-            _ = question.changed() => self.backoff.reset(),
+            _ = changes.question.changed() => self.backoff.reset(),
         }
         self.inbox.set_backing_off(false);
         // The failure's sample is gone and the next one may be far: the next frame will do.
@@ -426,7 +274,7 @@ impl Asker {
         }
     }
 
-    fn post(&self, structure: gst::Structure) {
+    pub(super) fn post(&self, structure: gst::Structure) {
         // What a stopped start has to say would be taken for the next one's.
         if let Some(element) = self.element.upgrade()
             && !self.inbox.is_closed()
@@ -436,10 +284,10 @@ impl Asker {
     }
 }
 
-fn failure(kind: &'static str, message: String, passing: bool) -> Failure {
-    Failure { kind, message, passing, retry_after: None }
+pub(super) fn failure(kind: &'static str, message: String, passing: bool) -> Failure {
+    Failure { kind, message, passing, retry_after: None, limit: None, error: None }
 }
 
-fn millis(duration: Duration) -> u64 {
+pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -248,6 +248,8 @@ impl VlmAnalyze {
             backoff: Backoff::default(),
             last_asked: None,
             source_is_silent: false,
+            urgent: false,
+            told_limit: None,
         };
         let asker = runtime.spawn(asker.run()).abort_handle();
         *lock(&self.started) = Some(Started { inbox, asker });
@@ -321,6 +323,24 @@ impl ObjectSubclass for VlmAnalyze {
 impl ObjectImpl for VlmAnalyze {
     fn properties() -> &'static [glib::ParamSpec] {
         PROPERTIES.as_ref()
+    }
+
+    fn signals() -> &'static [glib::subclass::Signal] {
+        static SIGNALS: LazyLock<Vec<glib::subclass::Signal>> = LazyLock::new(|| {
+            vec![
+                // Asks about the next frame, whatever the interval.
+                glib::subclass::Signal::builder("analyze-now")
+                    .action()
+                    .class_handler(|values| {
+                        if let Ok(element) = values[0].get::<super::VlmAnalyze>() {
+                            element.imp().shared.wanted_now();
+                        }
+                        None
+                    })
+                    .build(),
+            ]
+        });
+        SIGNALS.as_ref()
     }
 
     fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {

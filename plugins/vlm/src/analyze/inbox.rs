@@ -125,6 +125,11 @@ impl Inbox {
         self.lock().due
     }
 
+    /// Whether a sample is due and there.
+    pub(crate) fn is_pending(&self) -> bool {
+        self.lock().is_pending()
+    }
+
     /// Waits until a sample is due; `None` when the stream has ended and none is.
     pub(crate) async fn due(&self) -> Option<()> {
         loop {

@@ -23,6 +23,7 @@ mod backoff;
 mod imp;
 mod inbox;
 mod properties;
+mod question;
 mod sampler;
 mod settings;
 mod shared;

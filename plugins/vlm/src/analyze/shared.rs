@@ -19,6 +19,8 @@ pub(crate) struct Shared {
     question: watch::Sender<u64>,
     /// Counts changes of when to ask.
     schedule: watch::Sender<u64>,
+    /// Counts wishes to be asked for at once.
+    now: watch::Sender<u64>,
     /// Names the asker to the VLM server; says nothing of anybody.
     pub(crate) user: String,
 }
@@ -64,6 +66,7 @@ impl Default for Shared {
             chosen: Mutex::default(),
             question: watch::Sender::new(0),
             schedule: watch::Sender::new(0),
+            now: watch::Sender::new(0),
             user: glib::uuid_string_random().into(),
         }
     }
@@ -90,6 +93,15 @@ impl Shared {
 
     pub(crate) fn schedule_changed(&self) {
         self.schedule.send_modify(|changes| *changes += 1);
+    }
+
+    /// Somebody wants the next question at once.
+    pub(crate) fn wanted_now(&self) {
+        self.now.send_modify(|wishes| *wishes += 1);
+    }
+
+    pub(crate) fn wishes_for_now(&self) -> watch::Receiver<u64> {
+        self.now.subscribe()
     }
 
     pub(crate) fn question_changes(&self) -> watch::Receiver<u64> {

@@ -62,9 +62,25 @@ fn an_unknown_model() {
 }
 
 #[test]
-fn a_server_with_too_much_to_do_says_when_to_come_back() {
-    let error = fails(|asked| asked.reply(429, &[("retry-after", "7")], "slow down"));
-    assert_eq!((error.kind.as_str(), error.retry_in_ms), ("rate-limited", 7000));
+fn a_server_with_too_much_to_do_says_when_to_come_back_and_is_obeyed() {
+    init();
+    let vlm = Vlm::start();
+    let mut bench = Bench::new(&vlm, &[("interval", &FAR)]);
+    bench.push(0);
+    vlm.asked().reply(429, &[("retry-after", "0.5")], "slow down");
+    let error = bench.error();
+    assert_eq!((error.kind.as_str(), error.retry_in_ms), ("rate-limited", 500));
+    // Impatience does not help.
+    bench.set("prompt", "And now?");
+    while !bench.bus.have_pending() {
+        bench.push(20);
+    }
+    let error = bench.error();
+    assert_eq!(error.kind, "unavailable");
+    assert!(error.message.contains("slow down"), "{}", error.message);
+    bench.push_until_asked(40);
+    vlm.asked().answer("fine");
+    assert_eq!(bench.done().text, "fine");
 }
 
 #[test]

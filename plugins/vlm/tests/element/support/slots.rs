@@ -36,7 +36,7 @@ impl Slots {
 
     /// Somebody else who asks the same server.
     pub(crate) fn join(&self) -> Member {
-        self.dispatcher.join(&self.endpoint).unwrap()
+        self.dispatcher.join(&self.endpoint, "").unwrap()
     }
 
     /// How many ask and how many wait.

@@ -4,6 +4,26 @@ fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
+/// A backend, and a route to it alone.
+fn one(core: &mut Core, slots: usize) -> (BackendId, RouteId) {
+    let backend = core.add_backend(Slots::Fixed(slots));
+    (backend, core.add_route(&[backend]))
+}
+
+/// A session of a user of its own.
+fn join(core: &mut Core, route: RouteId) -> MemberId {
+    let user = core.add_user();
+    core.join(user, 1, route).unwrap()
+}
+
+fn want(core: &mut Core, member: MemberId, now: Instant) {
+    core.want(member, false, None, now);
+}
+
+fn rest(core: &mut Core, member: MemberId, now: Instant) {
+    core.rest(member, Verdict::Good, None, now);
+}
+
 fn drain(core: &mut Core, now: Instant) -> Vec<Event> {
     std::iter::from_fn(|| core.next(now)).collect()
 }
@@ -29,8 +49,8 @@ impl Simulation {
     fn play(&self) -> Outcome {
         let start = Instant::now();
         let mut core = Core::new(CoreConfig::default());
-        let backend = core.add_backend(self.slots);
-        let ids: Vec<MemberId> = (0..self.members).map(|_| core.join(backend).unwrap()).collect();
+        let (backend, route) = one(&mut core, self.slots);
+        let ids: Vec<MemberId> = (0..self.members).map(|_| join(&mut core, route)).collect();
         let index: HashMap<MemberId, usize> =
             ids.iter().enumerate().map(|(at, id)| (*id, at)).collect();
         let mut outcome = Outcome {
@@ -55,14 +75,14 @@ impl Simulation {
             }
             last = now;
             if ends {
-                core.rest(ids[at], now);
+                rest(&mut core, ids[at], now);
                 agenda.insert((now + (self.rest)(at), at, false));
             } else {
                 wanted_at[at] = now;
-                core.want(ids[at], now);
+                want(&mut core, ids[at], now);
             }
             while let Some(event) = core.next(now) {
-                let Event::Grant(member) = event else { continue };
+                let Event::Grant(member, _) = event else { continue };
                 let at = index[&member];
                 outcome.turns[at] += 1;
                 outcome.used[at] += (self.takes)(at);
@@ -140,26 +160,26 @@ fn one_session_alone_gets_every_turn() {
 fn a_session_that_joins_late_neither_starves_others_nor_waits_for_what_it_missed() {
     let now = Instant::now();
     let mut core = Core::new(CoreConfig::default());
-    let backend = core.add_backend(1);
-    let old = core.join(backend).unwrap();
+    let (backend, route) = one(&mut core, 1);
+    let old = join(&mut core, route);
     let mut time = now;
     for _ in 0..1000 {
-        core.want(old, time);
-        assert_eq!(drain(&mut core, time), [Event::Grant(old)]);
+        want(&mut core, old, time);
+        assert_eq!(drain(&mut core, time), [Event::Grant(old, backend)]);
         time += ms(100);
-        core.rest(old, time);
+        rest(&mut core, old, time);
     }
-    let new = core.join(backend).unwrap();
+    let new = join(&mut core, route);
     let mut turns = HashMap::from([(old, 0_u32), (new, 0)]);
-    core.want(old, time);
-    core.want(new, time);
+    want(&mut core, old, time);
+    want(&mut core, new, time);
     for _ in 0..100 {
         for event in drain(&mut core, time) {
-            let Event::Grant(member) = event else { continue };
+            let Event::Grant(member, _) = event else { continue };
             *turns.get_mut(&member).unwrap() += 1;
             time += ms(100);
-            core.rest(member, time);
-            core.want(member, time);
+            rest(&mut core, member, time);
+            want(&mut core, member, time);
         }
     }
     assert!(turns[&old].abs_diff(turns[&new]) <= 1, "{turns:?}");
@@ -169,13 +189,13 @@ fn a_session_that_joins_late_neither_starves_others_nor_waits_for_what_it_missed
 fn leaving_frees_the_slot_at_once() {
     let now = Instant::now();
     let mut core = Core::new(CoreConfig::default());
-    let backend = core.add_backend(1);
-    let [first, second] = [(); 2].map(|()| core.join(backend).unwrap());
-    core.want(first, now);
-    core.want(second, now);
-    assert_eq!(drain(&mut core, now), [Event::Grant(first)]);
+    let (backend, route) = one(&mut core, 1);
+    let [first, second] = [(); 2].map(|()| join(&mut core, route));
+    want(&mut core, first, now);
+    want(&mut core, second, now);
+    assert_eq!(drain(&mut core, now), [Event::Grant(first, backend)]);
     core.leave(first, now);
-    assert_eq!(drain(&mut core, now), [Event::Grant(second)]);
+    assert_eq!(drain(&mut core, now), [Event::Grant(second, backend)]);
     assert_eq!(core.members(), 1);
 }
 
@@ -183,87 +203,90 @@ fn leaving_frees_the_slot_at_once() {
 fn who_left_while_waiting_or_before_hearing_of_its_grant_gets_no_turn() {
     let now = Instant::now();
     let mut core = Core::new(CoreConfig::default());
-    let backend = core.add_backend(1);
-    let [first, second, third] = [(); 3].map(|()| core.join(backend).unwrap());
-    core.want(first, now);
-    core.want(second, now);
-    core.want(third, now);
+    let (backend, route) = one(&mut core, 1);
+    let [first, second, third] = [(); 3].map(|()| join(&mut core, route));
+    want(&mut core, first, now);
+    want(&mut core, second, now);
+    want(&mut core, third, now);
     core.leave(second, now);
     core.leave(first, now);
-    assert_eq!(drain(&mut core, now), [Event::Grant(third)]);
+    assert_eq!(drain(&mut core, now), [Event::Grant(third, backend)]);
 }
 
 #[test]
 fn a_session_is_told_once_when_its_turn_is_near() {
     let start = Instant::now();
     let mut core = Core::new(CoreConfig { near: ms(150), ..CoreConfig::default() });
-    let backend = core.add_backend(1);
-    let [first, second, third] = [(); 3].map(|()| core.join(backend).unwrap());
-    core.want(first, start);
+    let (backend, route) = one(&mut core, 1);
+    let [first, second, third] = [(); 3].map(|()| join(&mut core, route));
+    want(&mut core, first, start);
     drain(&mut core, start);
     assert_eq!(core.next_timeout(), None, "nothing is known of how long a turn takes");
-    core.rest(first, start + ms(1000));
+    rest(&mut core, first, start + ms(1000));
 
     let begin = start + ms(1000);
-    core.want(second, begin);
-    core.want(first, begin);
-    core.want(third, begin);
-    assert_eq!(drain(&mut core, begin), [Event::Grant(second)]);
+    want(&mut core, second, begin);
+    want(&mut core, first, begin);
+    want(&mut core, third, begin);
+    assert_eq!(drain(&mut core, begin), [Event::Grant(second, backend)]);
     assert_eq!(core.next_timeout(), Some(begin + ms(850)));
     assert_eq!(drain(&mut core, begin + ms(849)), []);
     assert_eq!(drain(&mut core, begin + ms(850)), [Event::Near(third)]);
     assert_eq!(drain(&mut core, begin + ms(900)), []);
     assert_eq!(core.next_timeout(), None, "one slot, one session to tell");
-    core.rest(second, begin + ms(1000));
-    assert_eq!(drain(&mut core, begin + ms(1000)), [Event::Grant(third)]);
+    rest(&mut core, second, begin + ms(1000));
+    assert_eq!(drain(&mut core, begin + ms(1000)), [Event::Grant(third, backend)]);
 }
 
 #[test]
 fn backends_do_not_share_slots() {
     let now = Instant::now();
     let mut core = Core::new(CoreConfig::default());
-    let [a, b] = [(); 2].map(|()| core.add_backend(1));
-    let [first, second] = [a, b].map(|backend| core.join(backend).unwrap());
-    core.want(first, now);
-    core.want(second, now);
-    assert_eq!(drain(&mut core, now), [Event::Grant(first), Event::Grant(second)]);
+    let [(a, to_a), (b, to_b)] = [(); 2].map(|()| one(&mut core, 1));
+    let [first, second] = [to_a, to_b].map(|route| join(&mut core, route));
+    want(&mut core, first, now);
+    want(&mut core, second, now);
+    assert_eq!(drain(&mut core, now), [Event::Grant(first, a), Event::Grant(second, b)]);
 }
 
 #[test]
 fn more_slots_are_used_at_once_and_fewer_as_turns_end() {
     let now = Instant::now();
     let mut core = Core::new(CoreConfig::default());
-    let backend = core.add_backend(1);
-    let members = [(); 3].map(|()| core.join(backend).unwrap());
-    members.iter().for_each(|member| core.want(*member, now));
+    let (backend, route) = one(&mut core, 1);
+    let members = [(); 3].map(|()| join(&mut core, route));
+    members.iter().for_each(|member| want(&mut core, *member, now));
     assert_eq!(drain(&mut core, now).len(), 1);
-    core.set_slots(backend, 2, now);
+    core.set_slots(backend, Slots::Fixed(2), now);
     assert_eq!(drain(&mut core, now).len(), 1);
-    core.set_slots(backend, 1, now);
-    core.rest(members[0], now);
-    assert!(!drain(&mut core, now).contains(&Event::Grant(members[2])));
-    core.rest(members[1], now);
-    assert_eq!(drain(&mut core, now), [Event::Grant(members[2])]);
+    core.set_slots(backend, Slots::Fixed(1), now);
+    rest(&mut core, members[0], now);
+    assert!(!drain(&mut core, now).contains(&Event::Grant(members[2], backend)));
+    rest(&mut core, members[1], now);
+    assert_eq!(drain(&mut core, now), [Event::Grant(members[2], backend)]);
 }
 
 #[test]
 fn the_number_of_members_is_bounded() {
     let mut core = Core::new(CoreConfig { max_members: 2, ..CoreConfig::default() });
-    let backend = core.add_backend(1);
-    let first = core.join(backend).unwrap();
-    core.join(backend).unwrap();
-    assert!(core.join(backend).is_none());
+    let (_, route) = one(&mut core, 1);
+    let first = join(&mut core, route);
+    join(&mut core, route);
+    let user = core.add_user();
+    assert!(core.join(user, 1, route).is_none());
     core.leave(first, Instant::now());
-    assert!(core.join(backend).is_some());
+    assert!(core.join(user, 1, route).is_some());
 }
 
 #[test]
-fn a_backend_with_members_is_kept() {
+fn routes_with_members_and_backends_with_routes_are_kept() {
     let mut core = Core::new(CoreConfig::default());
-    let backend = core.add_backend(1);
-    let member = core.join(backend).unwrap();
-    assert!(!core.remove_backend(backend));
+    let (backend, route) = one(&mut core, 1);
+    let member = join(&mut core, route);
+    assert!(!core.remove_route(route) && !core.remove_backend(backend));
     core.leave(member, Instant::now());
-    assert!(core.remove_backend(backend));
-    assert!(core.join(backend).is_none());
+    assert!(!core.remove_backend(backend));
+    assert!(core.remove_route(route) && core.remove_backend(backend));
+    let user = core.add_user();
+    assert!(core.join(user, 1, route).is_none());
 }

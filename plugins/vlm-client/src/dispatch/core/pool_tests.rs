@@ -1,0 +1,357 @@
+//! Users, weights, and several backends.
+
+use std::collections::HashMap;
+
+use super::*;
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+fn drain(core: &mut Core, now: Instant) -> Vec<Event> {
+    std::iter::from_fn(|| core.next(now)).collect()
+}
+
+/// A user of a simulation.
+#[derive(Clone, Copy)]
+struct Kind {
+    weight: u32,
+    sessions: usize,
+    /// From the end of an answer to the next question.
+    rest: Duration,
+    /// How long an answer takes.
+    takes: Duration,
+}
+
+const ORDINARY: Kind = Kind { weight: 1, sessions: 1, rest: ms_const(50), takes: ms_const(1000) };
+
+const fn ms_const(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+/// Plays `run` of simulated time on one route over backends with these slots. Returns the slot
+/// time of each user, and the longest wait of a session of each.
+fn play(users: &[Kind], slots: &[usize], run: Duration) -> (Vec<f64>, Vec<Duration>) {
+    let start = Instant::now();
+    let mut core = Core::new(CoreConfig::default());
+    let backends: Vec<_> = slots.iter().map(|n| core.add_backend(Slots::Fixed(*n))).collect();
+    let route = core.add_route(&backends);
+    let mut user_of = HashMap::new();
+    let mut agenda = BTreeSet::new();
+    for (at, kind) in users.iter().enumerate() {
+        let user = core.add_user();
+        for _ in 0..kind.sessions {
+            let member = core.join(user, kind.weight, route).unwrap();
+            user_of.insert(member, at);
+            agenda.insert((start, member, false));
+        }
+    }
+    let mut used = vec![0.0; users.len()];
+    let mut longest = vec![Duration::ZERO; users.len()];
+    let mut wanted = HashMap::new();
+    while let Some((now, member, ends)) = agenda.pop_first() {
+        if now > start + run {
+            break;
+        }
+        let kind = users[user_of[&member]];
+        if ends {
+            if kind.rest.is_zero() {
+                wanted.insert(member, now);
+                core.rest_and_want(member, Verdict::Good, None, now);
+            } else {
+                core.rest(member, Verdict::Good, None, now);
+                agenda.insert((now + kind.rest, member, false));
+            }
+        } else {
+            wanted.insert(member, now);
+            core.want(member, false, None, now);
+        }
+        while let Some(event) = core.next(now) {
+            let Event::Grant(member, _) = event else { continue };
+            let at = user_of[&member];
+            used[at] += users[at].takes.as_secs_f64();
+            longest[at] = longest[at].max(now - wanted[&member]);
+            agenda.insert((now + users[at].takes, member, true));
+        }
+        for (backend, slots) in backends.iter().zip(slots) {
+            let (asking, waiting) = core.load(*backend);
+            assert!(asking <= *slots);
+            assert!(waiting == 0 || asking == *slots, "a slot idles while somebody waits");
+        }
+    }
+    (used, longest)
+}
+
+/// R. Jain, D. Chiu, W. Hawe, "A Quantitative Measure of Fairness", 1984.
+fn jain(shares: &[f64]) -> f64 {
+    let sum: f64 = shares.iter().sum();
+    let squares: f64 = shares.iter().map(|share| share * share).sum();
+    sum * sum / (squares * shares.len() as f64)
+}
+
+#[test]
+fn many_sessions_quick_questions_and_long_answers_get_no_more_than_their_share() {
+    let mut users = vec![ORDINARY; 8];
+    users.push(Kind { sessions: 20, ..ORDINARY });
+    users.push(Kind { rest: Duration::ZERO, takes: ms(100), ..ORDINARY });
+    users.push(Kind { takes: ms(8000), ..ORDINARY });
+    for slots in [&[1][..], &[4], &[2, 2], &[1, 1, 1]] {
+        let (used, _) = play(&users, slots, Duration::from_secs(2000));
+        // One session asks one question at a time, so nobody of one session can have more than
+        // a slot; all that is left goes to whoever has more sessions.
+        let fair: Vec<f64> = used.iter().copied().filter(|used| *used < 1900.0).collect();
+        assert!(jain(&fair) > 0.99, "{slots:?}: {used:?}");
+    }
+}
+
+#[test]
+fn a_user_alone_gets_every_slot_and_owes_nothing_for_it() {
+    let greedy = Kind { sessions: 8, rest: Duration::ZERO, ..ORDINARY };
+    let (used, _) = play(&[greedy], &[4], Duration::from_secs(1000));
+    assert!(used[0] > 3990.0, "{used:?}");
+
+    let now = Instant::now();
+    let mut core = Core::new(CoreConfig::default());
+    let backend = core.add_backend(Slots::Fixed(1));
+    let route = core.add_route(&[backend]);
+    let [old, new] = [(); 2].map(|()| core.add_user());
+    let alone = core.join(old, 1, route).unwrap();
+    let mut time = now;
+    for _ in 0..1000 {
+        core.want(alone, false, None, time);
+        time += ms(1000);
+        drain(&mut core, time);
+        core.rest(alone, Verdict::Good, None, time);
+    }
+    let other = core.join(new, 1, route).unwrap();
+    let mut turns = HashMap::from([(alone, 0), (other, 0)]);
+    core.want(other, false, None, time);
+    core.want(alone, false, None, time);
+    for _ in 0..100 {
+        for event in drain(&mut core, time) {
+            let Event::Grant(member, _) = event else { continue };
+            *turns.get_mut(&member).unwrap() += 1;
+            time += ms(1000);
+            core.rest_and_want(member, Verdict::Good, None, time);
+        }
+    }
+    assert!((45..=55).contains(&turns[&alone]), "{turns:?}");
+}
+
+#[test]
+fn a_weight_of_three_gets_three_times_the_share() {
+    let heavy = Kind { weight: 3, sessions: 4, rest: Duration::ZERO, ..ORDINARY };
+    let light = Kind { weight: 1, ..heavy };
+    let (used, _) = play(&[heavy, light], &[2], Duration::from_secs(1000));
+    let ratio = used[0] / used[1];
+    assert!((2.9..=3.1).contains(&ratio), "{used:?}");
+}
+
+#[test]
+fn leaving_and_coming_back_does_not_clear_a_debt() {
+    let mut time = Instant::now();
+    let mut core = Core::new(CoreConfig::default());
+    let backend = core.add_backend(Slots::Fixed(1));
+    let route = core.add_route(&[backend]);
+    let [fair, sly] = [(); 2].map(|()| core.add_user());
+    let stays = core.join(fair, 1, route).unwrap();
+    let mut used = HashMap::from([(fair, 0.0), (sly, 0.0)]);
+    let mut comes = core.join(sly, 1, route).unwrap();
+    core.want(stays, false, None, time);
+    core.want(comes, false, None, time);
+    for _ in 0..400 {
+        for event in drain(&mut core, time) {
+            let Event::Grant(member, _) = event else { continue };
+            let (user, took) = if member == stays { (fair, 1.0) } else { (sly, 8.0) };
+            *used.get_mut(&user).unwrap() += took;
+            time += Duration::from_secs_f64(took);
+            if user == sly {
+                core.leave(member, time);
+                comes = core.join(sly, 1, route).unwrap();
+                core.want(comes, false, None, time);
+            } else {
+                core.rest_and_want(member, Verdict::Good, None, time);
+            }
+        }
+    }
+    assert!(used[&sly] / used[&fair] < 1.2, "{used:?}");
+}
+
+#[test]
+fn an_urgent_question_goes_before_its_users_others_and_not_before_other_peoples() {
+    let now = Instant::now();
+    let mut core = Core::new(CoreConfig::default());
+    let backend = core.add_backend(Slots::Fixed(1));
+    let route = core.add_route(&[backend]);
+    let [mine, theirs] = [(); 2].map(|()| core.add_user());
+    let busy = core.join(theirs, 1, route).unwrap();
+    let first = core.join(mine, 1, route).unwrap();
+    let urgent = core.join(mine, 1, route).unwrap();
+    let later = core.join(theirs, 1, route).unwrap();
+    core.want(busy, false, None, now);
+    core.want(later, false, None, now);
+    core.want(first, false, None, now);
+    core.want(urgent, false, None, now);
+    core.want(urgent, true, None, now);
+    assert_eq!(drain(&mut core, now), [Event::Grant(busy, backend)]);
+    let mut order = Vec::new();
+    let mut asking = busy;
+    for turn in 1..4 {
+        let now = now + ms(1000 * turn);
+        core.rest(asking, Verdict::Good, None, now);
+        for event in drain(&mut core, now) {
+            if let Event::Grant(member, _) = event {
+                order.push(member);
+                asking = member;
+            }
+        }
+    }
+    // They have had one turn, so it is my user's, and of mine the urgent one; then theirs.
+    assert_eq!(order, [urgent, later, first]);
+}
+
+#[test]
+fn a_route_uses_all_its_backends_and_the_idlest_first() {
+    let now = Instant::now();
+    let mut core = Core::new(CoreConfig::default());
+    let [a, b] = [1, 4].map(|slots| core.add_backend(Slots::Fixed(slots)));
+    let route = core.add_route(&[a, b]);
+    let mut at = Vec::new();
+    for _ in 0..6 {
+        let user = core.add_user();
+        let member = core.join(user, 1, route).unwrap();
+        core.want(member, false, None, now);
+        at.extend(drain(&mut core, now).into_iter().filter_map(|event| match event {
+            Event::Grant(_, backend) => Some(backend),
+            _ => None,
+        }));
+    }
+    assert_eq!(at, [a, b, b, b, b]);
+}
+
+#[test]
+fn a_backend_that_fails_is_replaced_by_another_and_tried_again_later() {
+    let start = Instant::now();
+    let mut core = Core::new(CoreConfig::default());
+    let [bad, good] = [1, 1].map(|slots| core.add_backend(Slots::Fixed(slots)));
+    let route = core.add_route(&[bad, good]);
+    let user = core.add_user();
+    let member = core.join(user, 1, route).unwrap();
+    let ask = |core: &mut Core, avoid, now| {
+        core.want(member, false, avoid, now);
+        let granted = drain(core, now).into_iter().find_map(|event| match event {
+            Event::Grant(_, backend) => Some(backend),
+            _ => None,
+        });
+        granted.unwrap()
+    };
+    assert_eq!(ask(&mut core, None, start), bad);
+    core.rest(member, Verdict::Bad { retry_after: None }, None, start);
+    assert!(core.has_other(member, bad, start));
+    assert_eq!(ask(&mut core, Some(bad), start), good, "it has just failed");
+    core.rest(member, Verdict::Good, None, start);
+    for _ in 0..2 {
+        assert_eq!(ask(&mut core, None, start), bad);
+        core.rest(member, Verdict::Bad { retry_after: None }, None, start);
+    }
+    assert!(matches!(core.state(bad), Some(BackendState::Open { .. })));
+    assert_eq!(ask(&mut core, None, start), good, "the other is left alone");
+    core.rest(member, Verdict::Good, None, start);
+    let later = start + ms(1000);
+    assert_eq!(ask(&mut core, None, later), bad, "on trial");
+    core.rest(member, Verdict::Good, None, later);
+    assert_eq!(core.state(bad), Some(BackendState::Up));
+}
+
+#[test]
+fn when_nothing_is_up_those_who_wait_are_told_until_when() {
+    let now = Instant::now();
+    let mut core = Core::new(CoreConfig::default());
+    let backend = core.add_backend(Slots::Fixed(1));
+    let route = core.add_route(&[backend]);
+    let [first, second] = [(); 2].map(|()| {
+        let user = core.add_user();
+        core.join(user, 1, route).unwrap()
+    });
+    core.want(first, false, None, now);
+    core.want(second, false, None, now);
+    drain(&mut core, now);
+    let retry_after = Some(ms(7000));
+    core.rest(first, Verdict::Bad { retry_after }, None, now);
+    let until = now + ms(7000);
+    assert_eq!(drain(&mut core, now), [Event::Unavailable(second, until)]);
+    core.want(first, false, None, now + ms(10));
+    assert_eq!(drain(&mut core, now + ms(10)), [Event::Unavailable(first, until)]);
+    core.want(first, false, None, until);
+    core.want(second, false, None, until);
+    assert_eq!(drain(&mut core, until), [Event::Grant(first, backend)], "one on trial");
+    core.rest(first, Verdict::Good, None, until);
+    assert_eq!(drain(&mut core, until), [Event::Grant(second, backend)]);
+}
+
+#[test]
+fn a_backend_that_can_be_tried_again_is_given_to_whoever_waits_for_another() {
+    let now = Instant::now();
+    let mut core = Core::new(CoreConfig::default());
+    let [a, b] = [(); 2].map(|()| core.add_backend(Slots::Fixed(1)));
+    let route = core.add_route(&[a, b]);
+    let members = [(); 2].map(|()| {
+        let user = core.add_user();
+        core.join(user, 1, route).unwrap()
+    });
+    core.observe(a, Verdict::Bad { retry_after: Some(ms(1000)) }, now);
+    members.iter().for_each(|member| core.want(*member, false, None, now));
+    assert_eq!(drain(&mut core, now), [Event::Grant(members[0], b)]);
+    assert_eq!(core.next_timeout(), Some(now + ms(1000)));
+    assert_eq!(drain(&mut core, now + ms(1000)), [Event::Grant(members[1], a)]);
+}
+
+#[test]
+fn a_model_that_comes_to_a_server_brings_its_sessions_there() {
+    let now = Instant::now();
+    let mut core = Core::new(CoreConfig::default());
+    let [a, b] = [(); 2].map(|()| core.add_backend(Slots::Fixed(1)));
+    let (to_a, to_both) = (core.add_route(&[a]), core.add_route(&[a]));
+    let [first, second] = [to_a, to_both].map(|route| {
+        let user = core.add_user();
+        core.join(user, 1, route).unwrap()
+    });
+    core.want(first, false, None, now);
+    core.want(second, false, None, now);
+    assert_eq!(drain(&mut core, now), [Event::Grant(first, a)]);
+    core.set_route(to_both, &[a, b], now);
+    assert_eq!(drain(&mut core, now), [Event::Grant(second, b)]);
+    core.set_route(to_both, &[b], now);
+    core.rest(first, Verdict::Good, None, now);
+    core.rest(second, Verdict::Good, None, now);
+    core.want(second, false, None, now);
+    core.want(first, false, None, now);
+    assert_eq!(drain(&mut core, now), [Event::Grant(second, b), Event::Grant(first, a)]);
+}
+
+#[test]
+fn users_who_share_a_server_for_different_models_share_it_fairly() {
+    let start = Instant::now();
+    let mut core = Core::new(CoreConfig::default());
+    let backend = core.add_backend(Slots::Fixed(1));
+    let routes = [core.add_route(&[backend]), core.add_route(&[backend])];
+    let mut turns = HashMap::new();
+    for (route, users) in routes.into_iter().zip([1, 3]) {
+        for _ in 0..users {
+            let user = core.add_user();
+            let member = core.join(user, 1, route).unwrap();
+            turns.insert(member, 0_u32);
+            core.want(member, false, None, start);
+        }
+    }
+    let mut time = start;
+    for _ in 0..400 {
+        for event in drain(&mut core, time) {
+            let Event::Grant(member, _) = event else { continue };
+            *turns.get_mut(&member).unwrap() += 1;
+            time += ms(1000);
+            core.rest_and_want(member, Verdict::Good, None, time);
+        }
+    }
+    assert!(turns.values().all(|turns| turns.abs_diff(100) <= 1), "{turns:?}");
+}

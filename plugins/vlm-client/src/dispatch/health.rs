@@ -1,0 +1,55 @@
+//! Watches the servers of the pool: whether they are there, what models they have, and, where the
+//! number of slots is to be found, how many questions wait inside them.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::future::join_all;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::{
+    Shared,
+    core::{BackendId, Slots},
+    pool::Backend,
+};
+
+const EVERY: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(4);
+/// Models change seldom, and large routers list hundreds.
+const MODELS_EVERY: u64 = 3;
+
+/// Runs until it is aborted.
+pub(super) async fn watch(shared: Arc<Shared>) {
+    let mut tick = interval(EVERY);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    for round in 0_u64.. {
+        tick.tick().await;
+        let watched = shared.lock().pool.watched();
+        let with_models = round.is_multiple_of(MODELS_EVERY);
+        join_all(watched.into_iter().map(|(id, backend)| {
+            let shared = &shared;
+            async move {
+                if matches!(backend.slots, Slots::Auto(_)) {
+                    look_inside(shared, id, &backend).await;
+                }
+                if with_models {
+                    check(shared, id, &backend).await;
+                }
+            }
+        }))
+        .await;
+    }
+}
+
+async fn check(shared: &Shared, id: BackendId, backend: &Backend) {
+    let models = shared.client.models(&backend.endpoint, TIMEOUT).await;
+    if let Err(error) = &models {
+        tracing::debug!(%error, "a VLM server is not well");
+    }
+    shared.decide(|state, now| state.pool.checked(&mut state.core, id, models, now));
+}
+
+async fn look_inside(shared: &Shared, id: BackendId, backend: &Backend) {
+    if let Some(waiting) = shared.client.waiting_inside(&backend.endpoint, TIMEOUT).await {
+        shared.decide(|state, now| state.core.told_waiting(id, waiting, now));
+    }
+}

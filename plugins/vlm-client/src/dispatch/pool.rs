@@ -1,0 +1,292 @@
+//! The servers that can be asked: by address, by model, and how each one is.
+
+use std::{collections::HashMap, time::Instant};
+
+use super::core::{BackendId, BackendState, Core, RouteId, Slots, Verdict};
+use crate::{Endpoint, Error, Model, choose_model};
+
+/// A server of the pool, as its operator describes it.
+#[derive(Debug, Clone)]
+pub struct Backend {
+    /// Where it is, and its key.
+    pub endpoint: Endpoint,
+    /// The models to ask it for; `None` = whatever it lists.
+    pub models: Option<Vec<String>>,
+    /// How many questions it takes at once.
+    pub slots: Slots,
+    /// Whether to name the user, by a pseudonym, in `x-llm-d-inference-fairness-id`.
+    pub fairness_header: bool,
+    /// What to send as `x-llm-d-inference-objective`; `None` = nothing.
+    pub objective: Option<String>,
+}
+
+impl Backend {
+    /// A server that is asked for whatever it lists.
+    pub fn new(endpoint: Endpoint, slots: Slots) -> Self {
+        Self { endpoint, models: None, slots, fairness_header: false, objective: None }
+    }
+}
+
+/// How a server of the pool is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackendSnapshot {
+    /// Its base address.
+    pub base: String,
+    /// The models it can be asked for, as far as that is known.
+    pub models: Vec<String>,
+    /// How many questions it takes at once.
+    pub slots: usize,
+    /// How many it is being asked.
+    pub asking: usize,
+    /// How many sessions wait that it could answer.
+    pub waiting: usize,
+    /// Whether it is asked.
+    pub state: BackendState,
+    /// What was wrong last; `None` once it has answered.
+    pub last_error: Option<String>,
+}
+
+#[derive(Debug)]
+pub(super) struct Pool {
+    default_slots: usize,
+    servers: HashMap<BackendId, Server>,
+    /// Those that were added, in that order.
+    pooled: Vec<BackendId>,
+    by_base: HashMap<String, BackendId>,
+    routes: HashMap<RouteKey, RouteId>,
+    keys: HashMap<RouteId, RouteKey>,
+}
+
+#[derive(Debug)]
+struct Server {
+    backend: Backend,
+    listed: Vec<Model>,
+    last_error: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum RouteKey {
+    /// Any server of the pool that has the model; that at the address if none says so.
+    Pool { model: String, base: String },
+    /// The server at the address.
+    Base(String),
+}
+
+impl Pool {
+    pub(super) fn new(default_slots: usize) -> Self {
+        Self {
+            default_slots,
+            servers: HashMap::new(),
+            pooled: Vec::new(),
+            by_base: HashMap::new(),
+            routes: HashMap::new(),
+            keys: HashMap::new(),
+        }
+    }
+
+    pub(super) fn add(&mut self, core: &mut Core, backend: Backend, now: Instant) {
+        let base = backend.endpoint.base().to_owned();
+        let id = match self.by_base.get(&base) {
+            Some(id) => {
+                core.set_slots(*id, backend.slots, now);
+                *id
+            }
+            None => core.add_backend(backend.slots),
+        };
+        self.by_base.insert(base, id);
+        if !self.pooled.contains(&id) {
+            self.pooled.push(id);
+        }
+        self.servers.insert(id, Server { backend, listed: Vec::new(), last_error: None });
+        self.reroute(core, now);
+    }
+
+    /// The route to whoever can answer for `endpoint` and `model`; made if there is none.
+    pub(super) fn route(&mut self, core: &mut Core, endpoint: &Endpoint, model: &str) -> RouteId {
+        let base = endpoint.base().to_owned();
+        let key = if self.is_pooled(endpoint) {
+            RouteKey::Pool { model: model.to_owned(), base }
+        } else {
+            RouteKey::Base(base)
+        };
+        if let Some(route) = self.routes.get(&key) {
+            return *route;
+        }
+        let own = match self.by_base.get(endpoint.base()) {
+            Some(id) => *id,
+            None => self.add_foreign(core, endpoint),
+        };
+        let backends = match &key {
+            RouteKey::Pool { model, .. } => self.having(model, own),
+            RouteKey::Base(_) => vec![own],
+        };
+        let route = core.add_route(&backends);
+        self.keys.insert(route, key.clone());
+        self.routes.insert(key, route);
+        route
+    }
+
+    fn add_foreign(&mut self, core: &mut Core, endpoint: &Endpoint) -> BackendId {
+        let slots = Slots::Fixed(self.default_slots);
+        let id = core.add_backend(slots);
+        // Without its key: whoever asks it brings their own.
+        if let Ok(bare) = Endpoint::new(endpoint.base(), None) {
+            let backend = Backend::new(bare, slots);
+            self.servers.insert(id, Server { backend, listed: Vec::new(), last_error: None });
+        }
+        self.by_base.insert(endpoint.base().to_owned(), id);
+        id
+    }
+
+    /// Whether whoever means this endpoint is content with any server of the pool: the address is
+    /// the pool's, and so is the key.
+    fn is_pooled(&self, endpoint: &Endpoint) -> bool {
+        let server = self.by_base.get(endpoint.base()).filter(|id| self.pooled.contains(id));
+        let own = server.and_then(|id| self.servers.get(id));
+        own.is_some_and(|own| own.backend.endpoint.key() == endpoint.key())
+    }
+
+    fn having(&self, model: &str, or: BackendId) -> Vec<BackendId> {
+        let has = |id: &&BackendId| self.servers.get(id).is_some_and(|server| server.has(model));
+        let having: Vec<BackendId> = self.pooled.iter().filter(has).copied().collect();
+        if having.is_empty() { vec![or] } else { having }
+    }
+
+    /// Leads every route to the servers that have its model now.
+    fn reroute(&mut self, core: &mut Core, now: Instant) {
+        let routes: Vec<_> = self.routes.iter().map(|(key, id)| (key.clone(), *id)).collect();
+        for (key, route) in routes {
+            if let RouteKey::Pool { model, base } = key
+                && let Some(own) = self.by_base.get(&base)
+            {
+                core.set_route(route, &self.having(&model, *own), now);
+            }
+        }
+    }
+
+    /// Forgets a route that has no members, and its server if nobody else asks it and it was not
+    /// added.
+    pub(super) fn forget_unused(&mut self, core: &mut Core, route: RouteId) {
+        if core.members_of(route) > 0 {
+            return;
+        }
+        let Some(key) = self.keys.remove(&route) else { return };
+        core.remove_route(route);
+        self.routes.remove(&key);
+        let (RouteKey::Pool { base, .. } | RouteKey::Base(base)) = key;
+        if let Some(id) = self.by_base.get(&base).copied()
+            && !self.pooled.contains(&id)
+            && core.remove_backend(id)
+        {
+            self.by_base.remove(&base);
+            self.servers.remove(&id);
+        }
+    }
+
+    pub(super) fn backend_at(&self, base: &str) -> Option<BackendId> {
+        self.by_base.get(base).copied()
+    }
+
+    /// Where a member that means `endpoint` asks when it has its turn at this backend, and what
+    /// the backend calls its model.
+    pub(super) fn asked(
+        &self,
+        id: BackendId,
+        endpoint: &Endpoint,
+        model: &str,
+    ) -> Option<(Backend, String)> {
+        let server = self.servers.get(&id)?;
+        let mut backend = server.backend.clone();
+        if !self.is_pooled(endpoint) {
+            backend.endpoint = endpoint.clone();
+        }
+        let model = if model.is_empty() { server.first_model() } else { model.to_owned() };
+        Some((backend, model))
+    }
+
+    pub(super) fn failed(&mut self, id: BackendId, error: Option<&Error>) {
+        if let Some(server) = self.servers.get_mut(&id) {
+            server.last_error = error.map(ToString::to_string);
+        }
+    }
+
+    /// What was wrong last with one of these servers.
+    pub(super) fn last_error(&self, of: &[BackendId]) -> Option<String> {
+        of.iter().find_map(|id| self.servers.get(id)?.last_error.clone())
+    }
+
+    /// The servers whose health is watched.
+    pub(super) fn watched(&self) -> Vec<(BackendId, Backend)> {
+        let server = |id: &BackendId| Some((*id, self.servers.get(id)?.backend.clone()));
+        self.pooled.iter().filter_map(server).collect()
+    }
+
+    /// A watched server has listed its models, or failed to.
+    pub(super) fn checked(
+        &mut self,
+        core: &mut Core,
+        id: BackendId,
+        models: Result<Vec<Model>, Error>,
+        now: Instant,
+    ) {
+        let Some(server) = self.servers.get_mut(&id) else { return };
+        match models {
+            Ok(models) => {
+                core.observe(id, Verdict::Good, now);
+                let changed = server.listed != models;
+                server.listed = models;
+                if changed {
+                    self.reroute(core, now);
+                }
+            }
+            Err(error) => {
+                server.last_error = Some(error.to_string());
+                if error.is_servers_fault() {
+                    let retry_after = error.retry_after();
+                    core.observe(id, Verdict::Bad { retry_after }, now);
+                }
+            }
+        }
+    }
+
+    pub(super) fn snapshot(&self, core: &Core) -> Vec<BackendSnapshot> {
+        let snapshot = |id: &BackendId| {
+            let server = self.servers.get(id)?;
+            let (asking, waiting) = core.load(*id);
+            Some(BackendSnapshot {
+                base: server.backend.endpoint.base().to_owned(),
+                models: server.models(),
+                slots: core.slots(*id),
+                asking,
+                waiting,
+                state: core.state(*id)?,
+                last_error: server.last_error.clone(),
+            })
+        };
+        self.pooled.iter().filter_map(snapshot).collect()
+    }
+}
+
+impl Server {
+    fn models(&self) -> Vec<String> {
+        match &self.backend.models {
+            Some(named) => named.clone(),
+            None => self.listed.iter().map(|model| model.id.clone()).collect(),
+        }
+    }
+
+    fn has(&self, model: &str) -> bool {
+        match &self.backend.models {
+            Some(named) => model.is_empty() || named.iter().any(|name| name == model),
+            None => model.is_empty() || self.listed.iter().any(|listed| listed.id == model),
+        }
+    }
+
+    /// The model for those who name none; empty while none is known.
+    fn first_model(&self) -> String {
+        match &self.backend.models {
+            Some(named) => named.first().cloned().unwrap_or_default(),
+            None => choose_model(&self.listed).map(|model| model.id.clone()).unwrap_or_default(),
+        }
+    }
+}

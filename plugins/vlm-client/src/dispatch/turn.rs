@@ -1,0 +1,376 @@
+//! A session's side of the dispatcher: waiting for turns, having one, and saying how it went.
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use tokio::sync::Notify;
+
+use super::{
+    Dispatcher,
+    core::{BackendId, Event, MemberId, RouteId, Verdict},
+    pool::Backend,
+};
+use crate::{
+    AskHeaders, Denied, Endpoint, Error, QuestionOutcome, QuestionReport, account::pseudonym,
+};
+
+/// What a member hears of its turn.
+#[derive(Debug, Default)]
+pub(super) struct Bell {
+    heard: Mutex<Heard>,
+    notify: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Heard {
+    near: bool,
+    granted: Option<BackendId>,
+    unavailable: Option<Instant>,
+}
+
+impl Bell {
+    pub(super) fn hear(&self, event: Event) {
+        let mut heard = self.lock();
+        match event {
+            Event::Near(_) => heard.near = true,
+            Event::Grant(_, backend) => heard.granted = Some(backend),
+            Event::Unavailable(_, until) => heard.unavailable = Some(until),
+        }
+    }
+
+    pub(super) fn ring(&self) {
+        self.notify.notify_one();
+    }
+
+    fn take(&self) -> Heard {
+        std::mem::take(&mut *self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Heard> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Joined {
+    pub(super) id: MemberId,
+    pub(super) route: RouteId,
+    pub(super) user: Option<String>,
+}
+
+/// A session that has joined a [`Dispatcher`]. Dropping it leaves, and frees its slot at once.
+#[derive(Debug)]
+pub struct Member {
+    dispatcher: Dispatcher,
+    joined: Joined,
+    bell: Arc<Bell>,
+    endpoint: Endpoint,
+    model: String,
+    /// Whether its last turn ended with the wish for the next one.
+    waits_already: AtomicBool,
+}
+
+/// What kind of turn a member wants.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Want {
+    /// Somebody waits for it now: it goes before the other questions of the same user, but not
+    /// before anybody else's.
+    pub urgent: bool,
+    /// A backend that has just failed; another is taken if one is up.
+    pub avoid: Option<BackendId>,
+}
+
+/// Why there is no turn.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoTurn {
+    /// A limit of the user's was reached.
+    #[error(transparent)]
+    Denied(Denied),
+    /// Every server that has the model is left alone because it fails.
+    #[error("no VLM server that has the model answers at present{}", .reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default())]
+    Unavailable {
+        /// When one is tried again.
+        retry_after: Duration,
+        /// What was wrong with one of them.
+        reason: Option<String>,
+    },
+}
+
+/// Makes a member that waits for its turn an urgent one.
+#[derive(Debug, Clone)]
+pub struct Hurry {
+    dispatcher: Dispatcher,
+    member: MemberId,
+}
+
+impl Hurry {
+    /// See [`Want::urgent`]. Nothing happens unless the member waits.
+    pub fn up(&self) {
+        self.dispatcher.shared.decide(|state, now| {
+            if state.core.is_waiting(self.member) {
+                state.core.want(self.member, true, None, now);
+            }
+        });
+    }
+}
+
+impl Member {
+    pub(super) fn new(
+        dispatcher: Dispatcher,
+        joined: Joined,
+        bell: Arc<Bell>,
+        endpoint: Endpoint,
+        model: String,
+    ) -> Self {
+        let waits_already = AtomicBool::new(false);
+        Self { dispatcher, joined, bell, endpoint, model, waits_already }
+    }
+
+    /// Whether this member asks this server for this model.
+    pub fn asks(&self, endpoint: &Endpoint, model: &str) -> bool {
+        self.endpoint == *endpoint && self.model == model
+    }
+
+    /// For hurrying this member while it waits.
+    pub fn hurry(&self) -> Hurry {
+        Hurry { dispatcher: self.dispatcher.clone(), member: self.joined.id }
+    }
+
+    /// Waits for the next turn. `near` is called when it is expected within
+    /// [`CoreConfig::near`](crate::CoreConfig::near); never, if the turn comes at once.
+    ///
+    /// Dropping the future gives the place in the queue up.
+    ///
+    /// # Errors
+    /// When a limit was reached, or no server can be asked.
+    pub async fn turn(&mut self, want: Want, mut near: impl FnMut()) -> Result<Turn<'_>, NoTurn> {
+        let waits_already = self.waits_already.swap(false, Ordering::Relaxed);
+        if !waits_already {
+            // What is left of an earlier wait.
+            drop(self.bell.take());
+        }
+        let wanted = tokio::time::Instant::now().into_std();
+        let place = Place { member: self };
+        let id = place.member.joined.id;
+        if !waits_already || want.urgent {
+            place.member.dispatcher.shared.decide(|state, now| {
+                state.core.want(id, want.urgent, want.avoid, now);
+            });
+        }
+        let backend = loop {
+            let heard = place.member.bell.take();
+            if let Some(backend) = heard.granted {
+                break backend;
+            }
+            if let Some(until) = heard.unavailable {
+                return Err(place.member.unavailable(until));
+            }
+            if heard.near {
+                near();
+            }
+            place.member.bell.notify.notified().await;
+        };
+        if let Some(account) = place.member.dispatcher.account() {
+            account.admit().map_err(NoTurn::Denied)?;
+        }
+        let Some((server, model)) = place.member.server(backend) else {
+            // Forgotten between the grant and now, which only happens to those who left.
+            return Err(place.member.unavailable(wanted));
+        };
+        let report = QuestionReport {
+            backend: server.endpoint.base().to_owned(),
+            model,
+            outcome: QuestionOutcome::Nothing,
+            wanted,
+            granted: tokio::time::Instant::now().into_std(),
+            sent: None,
+            first_token: None,
+            ended: wanted,
+            captured: None,
+            tokens_in: 0,
+            tokens_out: 0,
+        };
+        Ok(Turn { place, backend, server, report, failure: None, again: false })
+    }
+
+    fn server(&self, backend: BackendId) -> Option<(Backend, String)> {
+        self.dispatcher.shared.lock().pool.asked(backend, &self.endpoint, &self.model)
+    }
+
+    fn unavailable(&self, until: Instant) -> NoTurn {
+        let now = tokio::time::Instant::now().into_std();
+        let state = self.dispatcher.shared.lock();
+        NoTurn::Unavailable {
+            retry_after: until.saturating_duration_since(now),
+            reason: state.pool.last_error(&state.core.backends_of(self.joined.route)),
+        }
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.dispatcher.shared.decide(|state, now| {
+            state.core.leave(self.joined.id, now);
+            state.members.remove(&self.joined.id);
+            state.count_user(self.joined.user.as_deref(), -1);
+            state.pool.forget_unused(&mut state.core, self.joined.route);
+        });
+    }
+}
+
+/// A place in the queue, or a slot. Dropping it gives either up.
+#[derive(Debug)]
+struct Place<'a> {
+    member: &'a Member,
+}
+
+impl Place<'_> {
+    fn give_up(&self, verdict: Verdict, first_token: Option<Duration>) {
+        let id = self.member.joined.id;
+        self.member
+            .dispatcher
+            .shared
+            .decide(|state, now| state.core.rest(id, verdict, first_token, now));
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if !self.member.waits_already.load(Ordering::Relaxed) {
+            self.give_up(Verdict::Unknown, None);
+        }
+    }
+}
+
+/// The right to ask one question now. Dropping it frees the slot; what was said of the question
+/// until then is what counts.
+#[derive(Debug)]
+#[must_use = "dropping a turn gives it up"]
+pub struct Turn<'a> {
+    place: Place<'a>,
+    backend: BackendId,
+    server: Backend,
+    report: QuestionReport,
+    failure: Option<Error>,
+    again: bool,
+}
+
+impl Turn<'_> {
+    /// The server to ask.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.server.endpoint
+    }
+
+    /// Which of the dispatcher's servers that is, for [`Want::avoid`].
+    pub fn backend(&self) -> BackendId {
+        self.backend
+    }
+
+    /// The model to ask it for; empty if the member named none and none is known.
+    pub fn model(&self) -> &str {
+        &self.report.model
+    }
+
+    /// What else goes with the question.
+    pub fn headers(&self) -> AskHeaders {
+        let account = self.place.member.dispatcher.account();
+        AskHeaders {
+            fairness_id: account
+                .filter(|_| self.server.fairness_header)
+                .map(|account| pseudonym(account.user())),
+            objective: self.server.objective.clone(),
+        }
+    }
+
+    /// Whether another server could answer now if this one does not.
+    pub fn has_other(&self) -> bool {
+        let (id, backend) = (self.place.member.joined.id, self.backend);
+        let now = tokio::time::Instant::now().into_std();
+        self.place.member.dispatcher.shared.lock().core.has_other(id, backend, now)
+    }
+
+    /// The question is being sent, to this model, about a frame of this moment.
+    pub fn sent(&mut self, model: &str, captured: Instant) {
+        model.clone_into(&mut self.report.model);
+        self.report.sent = Some(tokio::time::Instant::now().into_std());
+        self.report.captured = Some(captured);
+        self.report.outcome = QuestionOutcome::Cancelled;
+    }
+
+    /// A token came.
+    pub fn token(&mut self) {
+        self.report.first_token.get_or_insert_with(|| tokio::time::Instant::now().into_std());
+        self.report.tokens_out += 1;
+    }
+
+    /// The answer is complete; the counts are the server's, if it counts.
+    pub fn answered(&mut self, tokens_in: Option<u64>, tokens_out: Option<u64>) {
+        self.report.outcome = QuestionOutcome::Answered;
+        self.report.tokens_in = tokens_in.unwrap_or(0);
+        self.report.tokens_out = tokens_out.unwrap_or(self.report.tokens_out);
+    }
+
+    /// The member will call [`Member::turn`] again as soon as this turn has ended. Its place in the
+    /// queue is then taken before the slot goes to somebody else.
+    pub fn again(&mut self) {
+        self.again = true;
+    }
+
+    /// There will be no (whole) answer.
+    pub fn failed(&mut self, error: &Error) {
+        self.report.outcome = QuestionOutcome::Failed { kind: error.kind() };
+        self.failure = Some(error.clone());
+    }
+
+    /// Something of ours failed.
+    pub fn failed_here(&mut self, kind: &'static str) {
+        self.report.outcome = QuestionOutcome::Failed { kind };
+    }
+
+    fn verdict(&self) -> Verdict {
+        match (&self.failure, self.report.outcome) {
+            // A server that had begun may have been given too much to say.
+            (Some(error), _) if error.is_servers_fault() && self.report.first_token.is_none() => {
+                Verdict::Bad { retry_after: error.retry_after() }
+            }
+            (None, QuestionOutcome::Answered) => Verdict::Good,
+            _ => Verdict::Unknown,
+        }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let verdict = self.verdict();
+        let first_token = self
+            .report
+            .sent
+            .zip(self.report.first_token)
+            .map(|(sent, first)| first.saturating_duration_since(sent));
+        let shared = &self.place.member.dispatcher.shared;
+        let failure = self.failure.take().filter(|_| matches!(verdict, Verdict::Bad { .. }));
+        if failure.is_some() || verdict == Verdict::Good {
+            shared.lock().pool.failed(self.backend, failure.as_ref());
+        }
+        if self.again {
+            let member = self.place.member;
+            member.waits_already.store(true, Ordering::Relaxed);
+            drop(member.bell.take());
+            shared.decide(|state, now| {
+                state.core.rest_and_want(member.joined.id, verdict, first_token, now);
+            });
+        } else {
+            self.place.give_up(verdict, first_token);
+        }
+        self.report.ended = tokio::time::Instant::now().into_std();
+        if let Some(account) = self.place.member.dispatcher.account() {
+            account.ended(&self.report);
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! One question: waiting for a turn, choosing and encoding the newest sample, asking, and posting
+//! the answer as it is written.
+
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep_until;
+use vlm_client::{
+    AnswerEvent, ChatRequest, Endpoint, Error, Member, Picture, Summary, Turn, Want, choose_model,
+};
+
+use super::{
+    asker::{Asker, Changes, Failure, Outcome, failure, millis},
+    inbox::{Frame, Sample},
+    settings::Settings,
+};
+use crate::{
+    jpeg,
+    messages::{Answer, CANCELLED},
+};
+
+/// Tokens come faster than anybody reads; a message for each would cost more than it tells.
+const BATCH: Duration = Duration::from_millis(50);
+const MODELS_TIMEOUT: Duration = Duration::from_secs(10);
+/// How many servers one question is put to, should they fail.
+const SERVERS: usize = 3;
+
+impl Asker {
+    /// Asks one question, of another server if the first one fails.
+    pub(super) async fn ask(
+        &mut self,
+        member: &mut Option<Member>,
+        changes: &mut Changes,
+    ) -> Outcome {
+        changes.question.borrow_and_update();
+        let settings = self.shared.settings();
+        let endpoint = match settings.endpoint() {
+            Ok(endpoint) => endpoint,
+            Err(error) => return Outcome::Failed(failure("settings", error.to_string(), false)),
+        };
+        let member = match self.join(member, &endpoint, &settings.model) {
+            Ok(member) => member,
+            Err(failure) => return Outcome::Failed(failure),
+        };
+        let mut want = Want { urgent: self.urgent, avoid: None };
+        let mut failed = None;
+        for servers_left in (0..SERVERS).rev() {
+            let mut turn = match self.turn(member, want, &settings, changes).await {
+                Some(Ok(turn)) => turn,
+                Some(Err(failure)) => return self.given_up(failed, Outcome::Failed(failure)),
+                None => return self.given_up(failed, Outcome::Cancelled),
+            };
+            let sample = match failed.take() {
+                Some(sample) => Some(sample),
+                None => match self.sample(&settings, changes).await {
+                    Some(sample) => sample,
+                    None => return Outcome::Cancelled,
+                },
+            };
+            let Some(mut sample) = sample else { return Outcome::Nothing };
+            match self.ask_about(&mut sample, &settings, &mut turn, changes).await {
+                Outcome::Failed(Failure { error: Some(error), .. })
+                    if servers_left > 0 && error.is_servers_fault() && turn.has_other() =>
+                {
+                    want.avoid = Some(turn.backend());
+                    failed = Some(sample);
+                }
+                Outcome::Cancelled => {
+                    self.inbox.put_back(sample, !settings.on_demand);
+                    return Outcome::Cancelled;
+                }
+                outcome => return outcome,
+            }
+        }
+        Outcome::Nothing
+    }
+
+    /// A sample that was taken for a question that nobody answers is asked about again.
+    fn given_up(&self, sample: Option<Sample>, outcome: Outcome) -> Outcome {
+        if let Some(sample) = sample {
+            self.inbox.put_back(sample, true);
+        }
+        outcome
+    }
+
+    /// Waits for a turn; `None` if the question has become worthless meanwhile.
+    async fn turn<'a>(
+        &self,
+        member: &'a mut Member,
+        want: Want,
+        settings: &Settings,
+        changes: &mut Changes,
+    ) -> Option<Result<Turn<'a>, Failure>> {
+        let hurry = member.hurry();
+        let near = || {
+            if settings.on_demand {
+                self.request_key_frame();
+            }
+        };
+        let mut turn = std::pin::pin!(member.turn(want, near));
+        loop {
+            tokio::select! {
+                turn = &mut turn => return Some(turn.map_err(Failure::from)),
+                _ = changes.question.changed() => return None,
+                _ = changes.now.changed() => hurry.up(),
+            }
+        }
+    }
+
+    /// The newest sample, once it is fresh; `None` inside if there is none that may be asked
+    /// about, and outside if the question has become worthless.
+    async fn sample(
+        &mut self,
+        settings: &Settings,
+        changes: &mut Changes,
+    ) -> Option<Option<Sample>> {
+        if settings.on_demand {
+            let began = Instant::now();
+            tokio::select! {
+                fresh = self.fresh_frame() => self.source_is_silent = !fresh,
+                _ = changes.question.changed() => return None,
+            }
+            self.last_asked = Some(began);
+            if self.source_is_silent {
+                return Some(None);
+            }
+        }
+        Some(self.inbox.take(settings.max_age()))
+    }
+
+    fn join<'a>(
+        &self,
+        member: &'a mut Option<Member>,
+        endpoint: &Endpoint,
+        model: &str,
+    ) -> Result<&'a mut Member, Failure> {
+        if member.as_ref().is_some_and(|member| !member.asks(endpoint, model)) {
+            *member = None;
+        }
+        match member {
+            Some(member) => Ok(member),
+            None => {
+                let joined = self
+                    .dispatcher
+                    .join(endpoint, model)
+                    .map_err(|full| failure("full", full.to_string(), true))?;
+                Ok(member.insert(joined))
+            }
+        }
+    }
+
+    async fn ask_about(
+        &mut self,
+        sample: &mut Sample,
+        settings: &Settings,
+        turn: &mut Turn<'_>,
+        changes: &mut Changes,
+    ) -> Outcome {
+        self.next_seq += 1;
+        self.run.count(|counters| counters.questions += 1);
+        let mut answer = Answer {
+            seq: self.next_seq,
+            pts: sample.pts,
+            running_time: sample.running_time,
+            prompt: settings.prompt.clone(),
+            api_base: turn.endpoint().base().to_owned(),
+            ..Answer::default()
+        };
+        let asked = tokio::select! {
+            asked = self.stream(sample, settings, turn, &mut answer) => Some(asked),
+            _ = changes.question.changed() => None,
+        };
+        match asked {
+            Some(Ok(())) => {
+                let again = self.is_due(settings);
+                if again {
+                    turn.again();
+                }
+                Outcome::Answered { again }
+            }
+            Some(Err(failure)) => {
+                match &failure.error {
+                    Some(error) => turn.failed(error),
+                    None => turn.failed_here(failure.kind),
+                }
+                // An answer that has begun is not begun anew elsewhere under the reader's eyes.
+                let error = failure.error.filter(|_| answer.text.is_empty());
+                Outcome::Failed(Failure { error, ..failure })
+            }
+            None => {
+                self.run.count(|counters| counters.cancelled += 1);
+                // Whoever has seen the answer's beginning is told that no end will come.
+                if !answer.text.is_empty() {
+                    answer.done = true;
+                    answer.finish_reason = CANCELLED.into();
+                    answer.age_ms = millis(sample.age());
+                    self.post(answer.to_structure());
+                }
+                Outcome::Cancelled
+            }
+        }
+    }
+
+    /// Whether the next question is due already.
+    fn is_due(&self, settings: &Settings) -> bool {
+        if self.inbox.has_ended() {
+            return false;
+        }
+        if settings.on_demand {
+            self.last_asked.is_some_and(|last| last.elapsed() >= settings.interval)
+        } else {
+            self.inbox.is_pending()
+        }
+    }
+
+    async fn stream(
+        &self,
+        sample: &mut Sample,
+        settings: &Settings,
+        turn: &mut Turn<'_>,
+        answer: &mut Answer,
+    ) -> Result<(), Failure> {
+        answer.model = self.model(settings, turn).await?;
+        if let Frame::Raw { buffer, caps } = &sample.frame {
+            let jpeg = jpeg::encode(buffer.clone(), caps.clone(), settings.jpeg())
+                .await
+                .map_err(|error| failure("encode", error.to_string(), true))?;
+            // Answers take seconds, and a camera's pool may have four frames.
+            sample.frame = Frame::Encoded(Picture::jpeg(&jpeg));
+        }
+        let pictures = match &sample.frame {
+            Frame::Encoded(picture) => vec![picture.clone()],
+            Frame::Raw { .. } => Vec::new(),
+        };
+        let request = ChatRequest {
+            model: answer.model.clone(),
+            prompt: settings.prompt.clone(),
+            system_prompt: settings.system_prompt.clone(),
+            pictures,
+            max_tokens: settings.max_tokens,
+            temperature: settings.temperature(),
+            stream: true,
+            user: self.shared.user.clone(),
+        };
+        let began = Instant::now();
+        turn.sent(&answer.model, sample.captured);
+        let client = self.dispatcher.client();
+        let mut stream =
+            client.ask(turn.endpoint(), &request, &turn.headers(), settings.timeout).await?;
+        let mut next_post = began;
+        loop {
+            let event = tokio::select! {
+                event = stream.next() => event,
+                () = sleep_until(next_post.into()), if !answer.delta.is_empty() => {
+                    self.post_so_far(answer, sample, began);
+                    next_post = Instant::now() + BATCH;
+                    continue;
+                }
+            };
+            match event {
+                Some(Ok(AnswerEvent::Text(text))) => {
+                    turn.token();
+                    answer.first_token_ms.get_or_insert_with(|| millis(began.elapsed()));
+                    answer.tokens_out += 1;
+                    answer.text.push_str(&text);
+                    answer.delta.push_str(&text);
+                    if Instant::now() >= next_post {
+                        self.post_so_far(answer, sample, began);
+                        next_post = Instant::now() + BATCH;
+                    }
+                }
+                Some(Ok(AnswerEvent::Done(summary))) => {
+                    self.complete(answer, summary, sample, began);
+                    turn.answered(answer.tokens_in, Some(answer.tokens_out));
+                    return Ok(());
+                }
+                Some(Err(error)) => return Err(error.into()),
+                None => return Err(failure("cut", "the answer has no end".into(), true)),
+            }
+        }
+    }
+
+    async fn model(&self, settings: &Settings, turn: &Turn<'_>) -> Result<String, Failure> {
+        if !turn.model().is_empty() {
+            return Ok(turn.model().to_owned());
+        }
+        let endpoint = turn.endpoint();
+        if let Some(model) = self.shared.chosen_model(endpoint.base()) {
+            return Ok(model);
+        }
+        let client = self.dispatcher.client();
+        let models = client.models(endpoint, MODELS_TIMEOUT.min(settings.timeout)).await?;
+        let Some(model) = choose_model(&models) else {
+            return Err(Error::NoModel { base: endpoint.base().to_owned() }.into());
+        };
+        self.shared.choose_model(endpoint.base(), &model.id);
+        Ok(model.id.clone())
+    }
+
+    fn post_so_far(&self, answer: &mut Answer, sample: &Sample, began: Instant) {
+        answer.age_ms = millis(sample.age());
+        answer.latency_ms = millis(began.elapsed());
+        self.post(answer.to_structure());
+        answer.delta.clear();
+    }
+
+    fn complete(&self, answer: &mut Answer, summary: Summary, sample: &Sample, began: Instant) {
+        answer.done = true;
+        answer.finish_reason =
+            if summary.finish_reason.is_empty() { "stop".into() } else { summary.finish_reason };
+        answer.tokens_in = summary.usage.map(|usage| usage.prompt_tokens);
+        if let Some(counted) = summary.usage.map(|usage| usage.completion_tokens)
+            && counted > 0
+        {
+            answer.tokens_out = counted;
+        }
+        answer.age_ms = millis(sample.age());
+        answer.latency_ms = millis(began.elapsed());
+        self.run.count(|counters| {
+            counters.answers += 1;
+            counters.latency_ms_last = answer.latency_ms;
+            counters.latency_ms_sum += answer.latency_ms;
+            counters.age_ms_last = answer.age_ms;
+            counters.tokens_in += answer.tokens_in.unwrap_or(0);
+            counters.tokens_out += answer.tokens_out;
+        });
+        self.run.set_latest(answer);
+        self.post(answer.to_structure());
+        answer.delta.clear();
+    }
+}

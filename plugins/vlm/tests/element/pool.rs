@@ -1,0 +1,104 @@
+//! Several servers, users, and their limits.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use gst::prelude::*;
+use gstvlm::context::context;
+use vlm_client::{Account, Backend, Denied, Dispatcher, Endpoint, Slots as SlotCount};
+
+use crate::support::{Bench, Slots, Vlm, init, nobody, vlmanalyze};
+
+const FAR: u64 = 60_000_000_000;
+
+fn add(dispatcher: &Dispatcher, base: &str) {
+    let endpoint = Endpoint::new(base, None).unwrap();
+    dispatcher.add_backend(Backend {
+        models: Some(vec!["m".into()]),
+        ..Backend::new(endpoint, SlotCount::Fixed(1))
+    });
+}
+
+#[test]
+fn a_server_that_is_not_there_is_replaced_by_the_next_within_the_question() {
+    init();
+    let vlm = Vlm::start();
+    let slots = Slots::new(1, &vlm);
+    let gone = nobody();
+    add(&slots.dispatcher, &gone);
+    add(&slots.dispatcher, vlm.base());
+    let mut bench = slots.bench(&vlm, &[("interval", &FAR), ("api-base", &gone)]);
+    bench.push(7);
+    vlm.asked().answer("from the other");
+    let answer = bench.done();
+    assert_eq!((answer.text.as_str(), answer.api_base.as_str()), ("from the other", vlm.base()));
+    assert_eq!(answer.pts, Some(gst::ClockTime::from_mseconds(7)), "about the same frame");
+    assert_eq!(bench.count("errors"), 0);
+}
+
+#[test]
+fn an_answer_that_breaks_off_is_not_begun_anew_elsewhere() {
+    init();
+    let [first, second] = [Vlm::start(), Vlm::start()];
+    let slots = Slots::new(1, &first);
+    add(&slots.dispatcher, first.base());
+    add(&slots.dispatcher, second.base());
+    let mut bench = slots.bench(&first, &[("interval", &FAR)]);
+    bench.push(0);
+    let mut asked = first.asked();
+    asked.say("It");
+    assert_eq!(bench.answer().text, "It");
+    asked.cut();
+    assert_eq!(bench.error().kind, "cut");
+    assert!(second.is_idle());
+}
+
+/// May ask so many questions.
+#[derive(Debug)]
+struct Payer(AtomicU32);
+
+impl Account for Payer {
+    fn user(&self) -> &str {
+        "ann"
+    }
+
+    fn admit(&self) -> Result<(), Denied> {
+        let spent = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1));
+        spent.map(drop).map_err(|_| Denied {
+            limit: "questions-per-minute",
+            value: 1,
+            retry_after: Duration::from_millis(200),
+            message: "one question a minute; the next in a moment".into(),
+        })
+    }
+}
+
+#[test]
+fn a_limit_is_told_of_once_however_often_it_is_reached() {
+    init();
+    let vlm = Vlm::start();
+    let slots = Slots::new(1, &vlm);
+    let payer = Arc::new(Payer(AtomicU32::new(1)));
+    let element = vlmanalyze(&vlm);
+    element.set_context(&context(&slots.dispatcher.for_account(Arc::<Payer>::clone(&payer))));
+    let mut bench = Bench::with(element, &[("interval", &0_u64)]);
+    bench.push(0);
+    vlm.asked().answer("one");
+    bench.done();
+    bench.push(20);
+    let error = bench.error();
+    assert_eq!((error.kind.as_str(), error.retry_in_ms), ("limit", 200));
+    assert_eq!(error.limit, Some(("questions-per-minute".to_owned(), 1)));
+    // It is reached again, silently, and then it is not any more.
+    bench.push(40);
+    std::iter::repeat_with(|| bench.push(60)).take_while(|_| slots.load() != (0, 0)).for_each(drop);
+    payer.0.store(1, Ordering::Relaxed);
+    bench.push_until_asked(80);
+    vlm.asked().answer("two");
+    assert_eq!(bench.done().text, "two", "no second error in between");
+}
