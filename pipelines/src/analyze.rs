@@ -48,6 +48,13 @@ pub(crate) fn set_mode(element: &gst::Element, mode: DecodeMode) {
     set_if_present(element, "on-demand", mode.is_on_demand());
 }
 
+/// Asks about a new frame at once.
+pub(crate) fn ask_now(element: &gst::Element) {
+    if element.is::<VlmAnalyze>() {
+        element.emit_by_name::<()>("analyze-now", &[]);
+    }
+}
+
 /// What an element message means, if it is one of ours.
 pub(crate) fn event(message: &gst::MessageRef) -> Option<SessionEvent> {
     if let Some(answer) = Answer::from_message(message) {

@@ -134,6 +134,11 @@ impl BrowserSession {
         self.parts.chain.set_mode(mode);
     }
 
+    /// Asks about a new frame at once, before the session's next question would be due.
+    pub fn ask_now(&self) {
+        analyze::ask_now(&self.parts.analyzer);
+    }
+
     /// The codec that the peer sends.
     pub fn codec(&self) -> Codec {
         self.parts.shared.offer.codec

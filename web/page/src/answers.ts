@@ -1,10 +1,14 @@
 import type { Metrics, ServerMessageOf } from "./protocol.ts";
 import { Signal } from "./signal.ts";
 
+type Response = Omit<ServerMessageOf<"vlm_response">, "type">;
+
 export interface Answer {
   seq: number;
   text: string;
   model: string;
+  /** The server that answered. */
+  apiBase: string;
   /** Wall-clock time at which it was complete, in ms. */
   at: number;
   /** The VLM was stopped before it had said all. */
@@ -33,14 +37,13 @@ export class Assembler {
   }
 
   /** The complete answer, or null if it is known already. */
-  complete(message: ServerMessageOf<"vlm_response">, at: number): Answer | null {
-    const { seq, text, metrics } = message;
+  complete(message: Response, at: number): Answer | null {
+    const { seq, text } = message;
     if (seq === this.#seq && this.#complete) return null;
     this.#begin(seq);
     this.#text = text;
     this.#complete = true;
-    const cancelled = metrics.finish_reason === "cancelled";
-    return { seq, text, model: message.model ?? "", at, cancelled, metrics };
+    return answerOf(message, at);
   }
 
   /** Numbers start again with a new session or a new video, so none is known any more. */
@@ -55,6 +58,20 @@ export class Assembler {
     this.reset();
     this.#seq = seq;
   }
+}
+
+export function answerOf(message: Response, at: number): Answer {
+  const { seq, text, metrics } = message;
+  const cancelled = metrics.finish_reason === "cancelled";
+  return {
+    seq,
+    text,
+    model: message.model ?? "",
+    apiBase: message.api_base,
+    at,
+    cancelled,
+    metrics,
+  };
 }
 
 /** The newest answers, at most `most` of them. */

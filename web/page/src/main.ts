@@ -30,7 +30,7 @@ settings.changed.on(page, save);
 connectionView(page, session);
 stageView(page, session, preferences, save);
 camerasView(page, session, preferences, problems, save);
-promptView(page, settings);
+promptView(page, settings, () => session.askNow());
 limitsView(page, settings);
 answerView(page, session);
 historyView(page, session);

@@ -18,6 +18,10 @@ function oneOf<const T extends string>(...words: T[]): Check<T> {
   return (value): value is T => words.some((word) => word === value);
 }
 
+function listOf<T>(check: Check<T>): Check<T[]> {
+  return (value): value is T[] => Array.isArray(value) && value.every(check);
+}
+
 function object<S extends Shape>(shape: S): Check<Checked<S>> {
   return (value): value is Checked<S> => isRecord(value) && wrongField(value, shape) === null;
 }
@@ -34,6 +38,16 @@ const metrics = object({
   age_ms: orNull(number),
   finish_reason: orNull(text),
 });
+
+const response = {
+  seq: number,
+  at_ms: number,
+  text,
+  prompt: text,
+  model: orNull(text),
+  api_base: text,
+  metrics,
+};
 
 const fromServer = {
   status: { text, status: oneOf("Ready", "Connecting", "Live", "Stopped", "Failed") },
@@ -63,7 +77,8 @@ const fromServer = {
     age_ms: orNull(number),
     first_token_ms: orNull(number),
   },
-  vlm_response: { seq: number, text, prompt: text, model: orNull(text), metrics },
+  vlm_response: response,
+  history: { answers: listOf(object(response)) },
   vlm_error: { seq: number, kind: text, message: text, retry_in_ms: orNull(number) },
   debug: { text },
   error: {
@@ -92,6 +107,7 @@ export type ClientMessage =
   | { type: "update_max_latency"; max_latency: number }
   | { type: "set_debug"; debug: boolean }
   | { type: "ice_candidate"; candidate: string; sdp_m_line_index: number }
+  | { type: "ask_now" }
   | { type: "hang_up" };
 
 export class ProtocolError extends Error {

@@ -39,6 +39,10 @@ export function iceCandidate(candidate: string, sdp_m_line_index: number): Clien
   return { type: "ice_candidate", candidate, sdp_m_line_index };
 }
 
+export function askNow(): ClientMessage {
+  return { type: "ask_now" };
+}
+
 export function hangUp(): ClientMessage {
   return { type: "hang_up" };
 }

@@ -1,12 +1,12 @@
 // One viewer with one video: joins the socket, the video, the settings and the answers.
 
 import type { Answer } from "./answers.ts";
-import { Assembler, History } from "./answers.ts";
+import { Assembler, answerOf, History } from "./answers.ts";
 import { postOffer, Refused } from "./api.ts";
 import type { Problems } from "./problems.ts";
 import type { ClientMessage, ServerMessage, ServerMessageOf } from "./protocol.ts";
 import type { Scope } from "./scope.ts";
-import { hangUp, iceCandidate } from "./send.ts";
+import { askNow, hangUp, iceCandidate } from "./send.ts";
 import { newSessionId } from "./session-id.ts";
 import type { FieldName } from "./settings.ts";
 import { SettingsKeeper } from "./settings-keeper.ts";
@@ -36,6 +36,8 @@ export class Session {
   #id = newSessionId();
   #socketState: SocketState = { is: "connecting" };
   #videoState: VideoState = "off";
+  /** The server's time of the newest answer. */
+  #newestMs = 0;
   /** The first status of a connection tells whether our video is still there. */
   #greeted = false;
 
@@ -80,6 +82,11 @@ export class Session {
     this.#player.stop();
   }
 
+  /** Asks about what the camera shows now, before the next question would be due. */
+  askNow(): void {
+    this.#send(askNow());
+  }
+
   switchCamera(camera: string): void {
     void this.#player.switchCamera(camera);
   }
@@ -101,6 +108,7 @@ export class Session {
 
   #newId(): void {
     this.#id = newSessionId();
+    this.#newestMs = 0;
     // Visiting the page renews the cookie by which the server knows this browser.
     void fetch(".", { cache: "no-store" })
       .catch(() => {})
@@ -144,6 +152,9 @@ export class Session {
       case "vlm_response":
         this.#response(message);
         break;
+      case "history":
+        this.#missed(message);
+        break;
       case "vlm_error":
         this.#problems.set("vlm", vlmErrorWords(message.message, message.retry_in_ms));
         break;
@@ -166,7 +177,17 @@ export class Session {
   #response(message: ServerMessageOf<"vlm_response">): void {
     this.#problems.set("vlm", null);
     const answer = this.#assembler.complete(message, Date.now());
+    this.#newestMs = message.at_ms;
     if (answer !== null) this.answer.emit(answer);
+  }
+
+  /** What was answered while the connection was away. */
+  #missed({ answers }: ServerMessageOf<"history">): void {
+    for (const answer of answers) {
+      if (answer.at_ms <= this.#newestMs) continue;
+      this.#newestMs = answer.at_ms;
+      this.answer.emit(answerOf(answer, answer.at_ms));
+    }
   }
 
   #status({ status }: ServerMessageOf<"status">): void {

@@ -10,6 +10,21 @@ export interface Words {
   retryAt: number | null;
 }
 
+/** The model, and its server where that is another than the one that was chosen. */
+export function answeredBy(answer: { model: string; apiBase: string }, chosen: string): string {
+  if (answer.apiBase === "" || chosen === "" || answer.apiBase === chosen) return answer.model;
+  return `${answer.model} ${atHost(answer.apiBase)}`.trim();
+}
+
+/** Where a server is, in words; nothing if that is no address. */
+export function atHost(apiBase: string): string {
+  try {
+    return `at ${new URL(apiBase).host}`;
+  } catch {
+    return "";
+  }
+}
+
 export function connectionWords(socket: SocketState, video: VideoState): Words {
   if (socket.is === "gone") {
     const what = socket.refused ? "The server refused this page" : "The server is gone";

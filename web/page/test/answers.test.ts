@@ -29,7 +29,16 @@ function response(seq: number, text: string, finish = "stop"): ServerMessageOf<"
     age_ms: 120,
     finish_reason: finish,
   };
-  return { type: "vlm_response", seq, text, prompt: "p", model: "m", metrics };
+  return {
+    type: "vlm_response",
+    seq,
+    at_ms: 1000 + seq,
+    text,
+    prompt: "p",
+    model: "m",
+    api_base: "http://vlm/v1",
+    metrics,
+  };
 }
 
 test("deltas that fit are put together", () => {

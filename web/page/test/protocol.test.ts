@@ -9,6 +9,7 @@ const SERVER_TYPES = [
   "debug",
   "debug_updated",
   "error",
+  "history",
   "max_latency_updated",
   "model_updated",
   "processing_updated",
@@ -75,6 +76,7 @@ test("the page's messages are exactly the examples from the client", () => {
     send.updateMaxLatency(2.5),
     send.setDebug(true),
     send.iceCandidate("candidate:1 1 UDP 2122252543 192.0.2.1 50000 typ host", 0),
+    send.askNow(),
     send.hangUp(),
   ]);
 });

@@ -3,7 +3,14 @@ import { test } from "node:test";
 import { parseModels } from "../src/api.ts";
 import { PRESETS } from "../src/presets.ts";
 import { sparkline } from "../src/sparkline.ts";
-import { connectionWords, countdown, duration, speed, vlmErrorWords } from "../src/words.ts";
+import {
+  answeredBy,
+  connectionWords,
+  countdown,
+  duration,
+  speed,
+  vlmErrorWords,
+} from "../src/words.ts";
 
 test("the state of the connection in words", () => {
   const open = { is: "open" } as const;
@@ -15,6 +22,13 @@ test("the state of the connection in words", () => {
   assert.equal(connectionWords(gone, "live").words, "The server is gone. Trying again");
   assert.equal(connectionWords(gone, "live").retryAt, 5000);
   assert.match(connectionWords({ ...gone, refused: true }, "off").words, /refused/);
+});
+
+test("another server than the chosen one is named beside the model", () => {
+  const answer = { model: "llava", apiBase: "http://b:8000/v1" };
+  assert.equal(answeredBy(answer, "http://b:8000/v1"), "llava");
+  assert.equal(answeredBy(answer, "http://a:8000/v1"), "llava at b:8000");
+  assert.equal(answeredBy(answer, ""), "llava");
 });
 
 test("the countdown", () => {

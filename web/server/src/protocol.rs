@@ -57,6 +57,8 @@ pub enum ClientMessage {
         /// The media section it is for.
         m_line: u32,
     },
+    /// The next question is wanted at once.
+    AskNow,
     /// The video ends.
     HangUp,
 }
@@ -114,6 +116,7 @@ impl ClientMessage {
                     .map(|index| index as u32)
                     .ok_or_else(|| Refusal::field("sdp_m_line_index", "0 to 255"))?,
             }),
+            Some("ask_now") => Ok(Self::AskNow),
             Some("hang_up") => Ok(Self::HangUp),
             other => Err(unknown_type(other)),
         }
@@ -121,7 +124,7 @@ impl ClientMessage {
 }
 
 const TYPES: &str = "update_prompt, update_model, update_processing, update_max_latency, \
-                     set_debug, ice_candidate, hang_up";
+                     set_debug, ice_candidate, ask_now, hang_up";
 
 fn unknown_type(given: Option<&str>) -> Refusal {
     let message = match given {
@@ -261,17 +264,11 @@ pub enum ServerMessage {
         first_token_ms: Option<f64>,
     },
     /// A complete answer.
-    VlmResponse {
-        /// The question's number.
-        seq: u64,
-        /// The whole answer.
-        text: String,
-        /// What was asked.
-        prompt: String,
-        /// Who answered.
-        model: String,
-        /// How it went.
-        metrics: Metrics,
+    VlmResponse(Response),
+    /// The session's newest answers, oldest first, once for a page that comes back.
+    History {
+        /// Those that the page may have missed among them.
+        answers: Vec<Response>,
     },
     /// A question without an answer.
     VlmError {
@@ -333,6 +330,25 @@ pub struct ServerConfig {
     pub stand_in: bool,
     /// The server's version.
     pub version: String,
+}
+
+/// A complete answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Response {
+    /// The question's number.
+    pub seq: u64,
+    /// When the answer was complete, in ms since 1970.
+    pub at_ms: u64,
+    /// The whole answer.
+    pub text: String,
+    /// What was asked.
+    pub prompt: String,
+    /// Who answered.
+    pub model: String,
+    /// Which server.
+    pub api_base: String,
+    /// How it went.
+    pub metrics: Metrics,
 }
 
 /// How a question went, and the session's questions so far. Times in milliseconds.

@@ -29,6 +29,7 @@ fn every_kind_of_server_message_is_pinned() {
         "debug_updated",
         "answer_delta",
         "vlm_response",
+        "history",
         "vlm_error",
         "debug",
         "error",

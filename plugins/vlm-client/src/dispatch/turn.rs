@@ -153,7 +153,7 @@ impl Member {
         let waits_already = self.waits_already.swap(false, Ordering::Relaxed);
         if !waits_already {
             // What is left of an earlier wait.
-            drop(self.bell.take());
+            let _ = self.bell.take();
         }
         let wanted = tokio::time::Instant::now().into_std();
         let place = Place { member: self };
@@ -361,7 +361,7 @@ impl Drop for Turn<'_> {
         if self.again {
             let member = self.place.member;
             member.waits_already.store(true, Ordering::Relaxed);
-            drop(member.bell.take());
+            let _ = member.bell.take();
             shared.decide(|state, now| {
                 state.core.rest_and_want(member.joined.id, verdict, first_token, now);
             });

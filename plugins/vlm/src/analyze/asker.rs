@@ -79,7 +79,7 @@ pub(super) struct Failure {
     pub(super) retry_after: Option<Duration>,
     pub(super) limit: Option<(String, u64)>,
     /// What the server did, if it was the server.
-    pub(super) error: Option<Error>,
+    pub(super) error: Option<Box<Error>>,
 }
 
 impl From<Error> for Failure {
@@ -90,7 +90,7 @@ impl From<Error> for Failure {
             passing: error.is_passing(),
             retry_after: error.retry_after(),
             limit: None,
-            error: Some(error),
+            error: Some(Box::new(error)),
         }
     }
 }

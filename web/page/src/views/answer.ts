@@ -2,6 +2,7 @@ import type { Answer } from "../answers.ts";
 import { renderMarkdown } from "../markdown.ts";
 import type { Scope } from "../scope.ts";
 import type { Session } from "../session.ts";
+import { answeredBy } from "../words.ts";
 import { byTest } from "./dom.ts";
 
 /** The newest answer, as it is written. */
@@ -54,6 +55,6 @@ export function answerView(scope: Scope, session: Session): void {
     last = answer;
     box.style.removeProperty("min-height");
     show(answer.text, answer.cancelled ? "cancelled" : "done");
-    by.textContent = answer.model;
+    by.textContent = answeredBy(answer, session.settings.applied?.apiBase ?? "");
   });
 }

@@ -2,6 +2,7 @@ import type { Model } from "../api.ts";
 import { listModels, reason } from "../api.ts";
 import type { Scope } from "../scope.ts";
 import type { SettingsKeeper } from "../settings-keeper.ts";
+import { atHost } from "../words.ts";
 import { byTest, make, option } from "./dom.ts";
 import { Field } from "./field.ts";
 
@@ -62,7 +63,7 @@ export function modelsView(scope: Scope, settings: SettingsKeeper): ModelList {
   });
   let base: string | null = null;
   settings.changed.on(scope, (applied) => {
-    where.textContent = applied.standIn ? "Built-in stand-in" : hostOf(applied.apiBase);
+    where.textContent = applied.standIn ? "Built-in stand-in" : atHost(applied.apiBase);
     show();
     if (base !== applied.apiBase) void refresh();
     base = applied.apiBase;
@@ -75,12 +76,4 @@ export function modelsView(scope: Scope, settings: SettingsKeeper): ModelList {
   });
   show();
   return { refresh };
-}
-
-function hostOf(apiBase: string): string {
-  try {
-    return `at ${new URL(apiBase).host}`;
-  } catch {
-    return "";
-  }
 }

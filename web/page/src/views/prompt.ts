@@ -5,7 +5,7 @@ import { byTest, find, make } from "./dom.ts";
 import { Field } from "./field.ts";
 
 /** The question: free text or a ready-made one. */
-export function promptView(scope: Scope, settings: SettingsKeeper): void {
+export function promptView(scope: Scope, settings: SettingsKeeper, askNow: () => void): void {
   const field = new Field(scope, "prompt", HTMLTextAreaElement);
   const text = field.input;
   const form = byTest("prompt-form", HTMLFormElement);
@@ -29,6 +29,7 @@ export function promptView(scope: Scope, settings: SettingsKeeper): void {
   const show = () => {
     const changed = asked !== null && text.value.trim() !== asked;
     button.classList.toggle("primary", changed);
+    button.textContent = changed ? "Ask this" : "Ask now";
     for (const { chip, preset } of chips) {
       chip.setAttribute("aria-pressed", String(preset.prompt === text.value.trim()));
     }
@@ -37,7 +38,10 @@ export function promptView(scope: Scope, settings: SettingsKeeper): void {
     const prompt = text.value.trim();
     show();
     if (prompt === "") field.wrong("Write a question first.");
-    else {
+    else if (prompt === asked) {
+      field.clear();
+      askNow();
+    } else {
       field.clear();
       settings.setPrompt(prompt);
     }

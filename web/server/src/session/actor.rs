@@ -170,6 +170,9 @@ impl Session {
         let stand_in = self.is_stand_in(&self.settings.endpoint);
         let id = self.handle.id().to_string();
         self.tell(&ServerMessage::ServerConfig(self.settings.for_page(id, stand_in)));
+        if let Some(history) = self.answers.history() {
+            self.tell(&history);
+        }
     }
 
     /// Without a page and without video there is nothing to wait for; without a page only, it may
@@ -225,6 +228,11 @@ impl Session {
             ClientMessage::IceCandidate { candidate, m_line } => {
                 if let Some(video) = &self.video {
                     video.add_ice_candidate(m_line, &candidate);
+                }
+            }
+            ClientMessage::AskNow => {
+                if let Some(video) = &self.video {
+                    video.ask_now();
                 }
             }
             ClientMessage::HangUp => {
@@ -352,7 +360,7 @@ impl Session {
                         answer.tokens_out
                     )
                 });
-                if let Some(message) = self.answers.tell(answer) {
+                if let Some(message) = self.answers.tell(answer, answers::now()) {
                     self.tell(&message);
                 }
                 if let Some(text) = debug {

@@ -1,8 +1,16 @@
 //! From what the element posts to what the page reads: pure.
 
+use std::{
+    collections::VecDeque,
+    time::{Duration, UNIX_EPOCH},
+};
+
 use live_vlm_pipelines::{Answer, AnswerError};
 
-use crate::protocol::{Metrics, ServerMessage};
+use crate::protocol::{Metrics, Response, ServerMessage};
+
+/// How many answers a page that comes back is told.
+const HISTORY: usize = 20;
 
 /// The `finish-reason` of an answer nobody waits for any more.
 const CANCELLED: &str = "cancelled";
@@ -12,13 +20,15 @@ const CANCELLED: &str = "cancelled";
 pub(super) struct Answers {
     answers: u64,
     latency_ms: u64,
+    newest: VecDeque<Response>,
 }
 
 impl Answers {
-    /// What to tell of a step of an answer; `None` if there is nothing new.
-    pub(super) fn tell(&mut self, answer: Answer) -> Option<ServerMessage> {
+    /// What to tell of a step of an answer that has come `at` this time since 1970; `None` if
+    /// there is nothing new.
+    pub(super) fn tell(&mut self, answer: Answer, at: Duration) -> Option<ServerMessage> {
         if answer.done {
-            return Some(self.whole(answer));
+            return Some(ServerMessage::VlmResponse(self.whole(answer, at)));
         }
         if answer.delta.is_empty() {
             return None;
@@ -34,14 +44,22 @@ impl Answers {
         })
     }
 
-    fn whole(&mut self, answer: Answer) -> ServerMessage {
+    /// The newest answers, oldest first; `None` if there are none.
+    pub(super) fn history(&self) -> Option<ServerMessage> {
+        let answers: Vec<Response> = self.newest.iter().cloned().collect();
+        (!answers.is_empty()).then_some(ServerMessage::History { answers })
+    }
+
+    fn whole(&mut self, answer: Answer, at: Duration) -> Response {
+        let is_whole = answer.finish_reason != CANCELLED;
         if answer.finish_reason != CANCELLED {
             self.answers += 1;
             self.latency_ms += answer.latency_ms;
         }
         let average = self.latency_ms as f64 / self.answers.max(1) as f64;
-        ServerMessage::VlmResponse {
+        let response = Response {
             seq: answer.seq,
+            at_ms: u64::try_from(at.as_millis()).unwrap_or(u64::MAX),
             metrics: Metrics {
                 last_latency_ms: answer.latency_ms as f64,
                 avg_latency_ms: (average * 10.0).round() / 10.0,
@@ -57,8 +75,21 @@ impl Answers {
             text: answer.text,
             prompt: answer.prompt,
             model: answer.model,
+            api_base: answer.api_base,
+        };
+        if is_whole {
+            if self.newest.len() == HISTORY {
+                self.newest.pop_front();
+            }
+            self.newest.push_back(response.clone());
         }
+        response
     }
+}
+
+/// The time since 1970.
+pub(super) fn now() -> Duration {
+    UNIX_EPOCH.elapsed().unwrap_or_default()
 }
 
 /// The rate at which tokens followed the first one.
@@ -82,6 +113,8 @@ pub(super) fn tell_error(error: AnswerError) -> ServerMessage {
 mod tests {
     use super::*;
 
+    const AT: Duration = Duration::from_millis(1_767_225_600_000);
+
     fn piece(text: &str, delta: &str) -> Answer {
         Answer { seq: 1, text: text.into(), delta: delta.into(), ..Answer::default() }
     }
@@ -90,7 +123,7 @@ mod tests {
     fn pieces_carry_their_place_in_utf16() {
         let mut answers = Answers::default();
         let Some(ServerMessage::AnswerDelta { offset, delta, .. }) =
-            answers.tell(piece("a 🦀 cr", " cr"))
+            answers.tell(piece("a 🦀 cr", " cr"), AT)
         else {
             panic!("no delta")
         };
@@ -99,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_step_without_anything_new_is_not_told() {
-        assert_eq!(Answers::default().tell(piece("a", "")), None);
+        assert_eq!(Answers::default().tell(piece("a", ""), AT), None);
     }
 
     #[test]
@@ -113,14 +146,31 @@ mod tests {
             finish_reason: reason.into(),
             ..piece("text", "")
         };
-        answers.tell(done(1000, "stop"));
-        answers.tell(done(9000, CANCELLED));
-        let Some(ServerMessage::VlmResponse { metrics, .. }) = answers.tell(done(2200, "stop"))
+        answers.tell(done(1000, "stop"), AT);
+        answers.tell(done(9000, CANCELLED), AT);
+        let Some(ServerMessage::VlmResponse(Response { metrics, .. })) =
+            answers.tell(done(2200, "stop"), AT)
         else {
             panic!("no response")
         };
         assert_eq!(metrics.total_inferences, 2);
         assert!((metrics.avg_latency_ms - 1600.0).abs() < 0.01);
         assert_eq!(metrics.tokens_per_second, Some(20.0));
+    }
+
+    #[test]
+    fn the_newest_whole_answers_are_kept_and_no_more() {
+        let mut answers = Answers::default();
+        assert_eq!(answers.history(), None);
+        for seq in 0..30 {
+            let reason = if seq == 29 { CANCELLED } else { "stop" };
+            let answer = Answer { seq, done: true, finish_reason: reason.into(), ..piece("a", "") };
+            answers.tell(answer, AT);
+        }
+        let Some(ServerMessage::History { answers }) = answers.history() else {
+            panic!("no history")
+        };
+        let seqs: Vec<u64> = answers.iter().map(|answer| answer.seq).collect();
+        assert_eq!(seqs, (9..29).collect::<Vec<_>>());
     }
 }
