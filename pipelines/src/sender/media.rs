@@ -17,7 +17,7 @@ use crate::{
 
 /// As Chromium numbers them.
 const TRANSPORT_CC_ID: u32 = 3;
-const OPUS_PAYLOAD: u32 = 111;
+const OPUS_PAYLOAD: i32 = 111;
 /// Key frames only come when they are asked for: this many frames are over an hour.
 const KEY_FRAME_DISTANCE: i32 = 120_000;
 /// What H.264 is decodable by everything (constrained baseline, level 3.1; RFC 6184).
@@ -63,22 +63,17 @@ pub(super) fn add_video(
     count(&encoder, counters)
 }
 
-pub(super) fn add_audio(pipeline: &gst::Pipeline, webrtc: &gst::Element) -> Result<(), String> {
-    let source = make("audiotestsrc")?;
-    source.set_property("is-live", true);
-    source.set_property_from_str("wave", "silence");
-    let payloader = make("rtpopuspay")?;
-    payloader.set_property("pt", OPUS_PAYLOAD);
-    let chain = [source, make("audioconvert")?, make("opusenc")?, payloader];
-    pipeline.add_many(&chain).map_err(|error| error.to_string())?;
-    gst::Element::link_many(&chain).map_err(|error| error.to_string())?;
+/// Offers audio. Nothing streams: an audio thread that starts while webrtcbin makes the offer can
+/// keep it from ever being made, on a machine that is busy enough.
+pub(super) fn offer_audio(webrtc: &gst::Element) {
     let caps = gst::Caps::builder("application/x-rtp")
         .field("media", "audio")
         .field("encoding-name", "OPUS")
-        .field("payload", i32::try_from(OPUS_PAYLOAD).unwrap_or_default())
+        .field("payload", OPUS_PAYLOAD)
         .field("clock-rate", 48_000i32)
         .build();
-    link(webrtc, &chain[3], &caps, TransceiverDirection::Sendonly)
+    let direction = TransceiverDirection::Sendonly;
+    webrtc.emit_by_name::<WebRTCRTPTransceiver>("add-transceiver", &[&direction, &caps]);
 }
 
 /// Links to a new sink pad of webrtcbin and says what it is for.

@@ -42,7 +42,7 @@ pub struct SenderOptions {
     /// Whether to open a data channel, as a page does that wants hanging up to be noticed at
     /// once. Default: true.
     pub data_channel: bool,
-    /// Whether to offer silent audio too. Default: false.
+    /// Whether to offer audio too, of which nothing is sent. Default: false.
     pub audio: bool,
     /// So many packets are thrown away at the beginning, and the first key frame with them.
     /// Default: 0.
@@ -195,7 +195,7 @@ impl Sender {
         let counters = Arc::new(Counters::default());
         media::add_video(&pipeline, &webrtc, options, &counters)?;
         if options.audio {
-            media::add_audio(&pipeline, &webrtc)?;
+            media::offer_audio(&webrtc);
         }
         let returned = counters.clone();
         webrtc.connect_pad_added(move |_, pad| count_returned(pad, &returned));
