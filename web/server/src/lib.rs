@@ -15,10 +15,14 @@
 pub mod addresses;
 pub mod config;
 pub mod discover;
+pub mod forwarded;
+pub mod limits;
 pub mod listen;
 pub mod memory;
+pub mod policy;
 pub mod protocol;
 pub mod refusal;
+pub mod reload;
 pub mod routes;
 pub mod run;
 pub mod session;

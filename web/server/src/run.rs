@@ -1,4 +1,4 @@
-//! The server's life: from options to serving, and from a signal to the end of every session.
+//! The server's life: from its configuration to serving, and from a signal to the end of every session.
 
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -7,9 +7,11 @@ use vlm_client::{Client, CoreConfig, Dispatcher, DispatcherConfig, Endpoint, cho
 
 use crate::{
     addresses,
-    config::{BadOptions, Options},
+    config::{BackendConfig, Config, ServerConfig, Slots},
     discover,
-    listen::{self, Security},
+    limits::{Limits, Now},
+    listen::{self, PerAddress, Security},
+    reload::Live,
     routes::{self, App},
     session::{Defaults, Sessions, SessionsConfig},
     tls::{self, TlsError},
@@ -30,9 +32,6 @@ const AUTO_PORTS: u16 = 20;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// The options make no sense together.
-    #[error(transparent)]
-    Options(#[from] BadOptions),
     /// The certificate.
     #[error("TLS: {0}")]
     Tls(#[from] TlsError),
@@ -53,6 +52,9 @@ pub enum StartError {
     /// The stand-in.
     #[error("the built-in demo-vlm does not start: {0}")]
     StandIn(io::Error),
+    /// The stand-in's address.
+    #[error("the built-in demo-vlm cannot be asked: {0}")]
+    StandInAddress(#[from] vlm_client::BadEndpoint),
 }
 
 /// A server that listens, and is ready to serve.
@@ -84,28 +86,29 @@ impl Server {
     ///
     /// # Errors
     /// When any of it is not to be had; what to do is in the message.
-    pub async fn prepare(options: &Options) -> Result<Self, StartError> {
-        let named = options.endpoint()?;
+    pub async fn prepare(config: &Config) -> Result<Self, StartError> {
         live_vlm_pipelines::init().map_err(|error| StartError::GStreamer(error.to_string()))?;
         let hosts = addresses::of_this_host();
-        let security = match (&options.ssl_cert, &options.ssl_key) {
-            _ if options.no_ssl => Security::Plain,
-            (Some(cert), Some(key)) => Security::Tls(tls::load(cert, key)?),
-            _ => Security::Tls(tls::load_or_make(&tls::own_folder()?, tls::own_names(&hosts))?),
+        let security = match &config.server.certificate {
+            _ if !config.server.tls => Security::Plain,
+            Some(given) => Security::Tls(tls::load(&given.cert, &given.key)?),
+            None => Security::Tls(tls::load_or_make(&tls::own_folder()?, tls::own_names(&hosts))?),
         };
-        let listener = bind(options).await?;
+        let listener = bind(config).await?;
         let client = Client::new()?;
-        let vlm = find_vlm(options, named, &client).await?;
+        let vlm = find_vlm(config, &client).await?;
 
-        let config = DispatcherConfig {
-            core: CoreConfig { max_members: options.max_sessions, ..CoreConfig::default() },
+        let live = Live::new(config);
+        let dispatching = DispatcherConfig {
+            // Sessions are bounded where they are opened, by a limit that may change.
+            core: CoreConfig { max_members: usize::MAX, ..CoreConfig::default() },
             ..DispatcherConfig::default()
         };
         let runtime = tokio::runtime::Handle::current();
-        let dispatcher = Dispatcher::new(config, client.clone(), &runtime);
-        dispatcher.set_slots(&vlm.endpoint, options.slots.map_or(vlm.slots, usize::from));
+        let dispatcher = Dispatcher::new(dispatching, client.clone(), &runtime);
+        dispatcher.set_slots(&vlm.endpoint, vlm.slots);
         let tls = matches!(security, Security::Tls(_));
-        let address = local_address(&listener, options);
+        let address = local_address(&listener, config);
         let summary = format!(
             "\n  live-vlm {}\n\n{}\n  {}\n\n  Stop with Ctrl-C.\n\n",
             env!("CARGO_PKG_VERSION"),
@@ -117,16 +120,18 @@ impl Server {
                 endpoint: vlm.endpoint,
                 model: vlm.model,
                 stand_in: vlm.stand_in.is_some(),
-                prompt: options.prompt.clone(),
-                max_tokens: options.max_tokens,
-                interval: options.interval(),
+                prompt: config.vlm.prompt.clone(),
+                max_tokens: config.vlm.max_tokens,
+                interval: config.interval(),
             },
             dispatcher,
-            network: options.network(),
-            max_sessions: options.max_sessions,
+            network: config.network(),
+            live: live.clone(),
+            limits: Limits::new(Now::read()),
             grace: GRACE,
         });
-        let app = App { sessions, client };
+        let trusted_proxies = config.server.trusted_proxies.clone();
+        let app = App { sessions, client, trusted_proxies };
         Ok(Self { listener, address, security, app, stand_in: vlm.stand_in, summary })
     }
 
@@ -143,6 +148,11 @@ impl Server {
     /// Its sessions; none yet.
     pub fn sessions(&self) -> &Sessions {
         &self.app.sessions
+    }
+
+    /// What may change while it runs.
+    pub fn live(&self) -> &Live {
+        &self.app.sessions.config().live
     }
 
     /// The same server with another time that sessions wait for their page.
@@ -163,13 +173,15 @@ impl Server {
         });
         let sessions = self.app.sessions.clone();
         let tls = matches!(self.security, Security::Tls(_));
+        let per_address = PerAddress::new(self.live().clone(), self.app.trusted_proxies.clone());
         let router = routes::router(self.app, tls);
         let ending = async {
             shutdown.await;
             tracing::info!(sessions = sessions.count(), "ending every session");
             sessions.close(SESSIONS_END).await;
         };
-        listen::serve(self.listener, self.security, router, ending, CONNECTIONS_END).await;
+        listen::serve(self.listener, self.security, router, per_address, ending, CONNECTIONS_END)
+            .await;
         // Libraries clean up when the process exits, which must not happen in the middle of loading
         // them. With a session there was time enough, so this does not add to a session's end.
         if timeout(WARM_UP_END, warm_up).await.is_err() {
@@ -183,54 +195,54 @@ impl Server {
     }
 }
 
-fn local_address(listener: &TcpListener, options: &Options) -> SocketAddr {
-    listener.local_addr().unwrap_or_else(|_| SocketAddr::new(options.host, options.port))
+fn local_address(listener: &TcpListener, config: &Config) -> SocketAddr {
+    let wanted = SocketAddr::new(config.server.host, config.server.port);
+    listener.local_addr().unwrap_or(wanted)
 }
 
-async fn bind(options: &Options) -> Result<TcpListener, StartError> {
-    let ports = if options.auto_port { AUTO_PORTS } else { 1 };
+async fn bind(config: &Config) -> Result<TcpListener, StartError> {
+    let ServerConfig { host, port: first, auto_port, .. } = config.server;
+    let ports = if auto_port { AUTO_PORTS } else { 1 };
     let mut failed = None;
-    for port in (0..ports).filter_map(|more| options.port.checked_add(more)) {
-        let address = SocketAddr::new(options.host, port);
+    for port in (0..ports).filter_map(|more| first.checked_add(more)) {
+        let address = SocketAddr::new(host, port);
         match TcpListener::bind(address).await {
             Ok(listener) => return Ok(listener),
             Err(source) => failed = failed.or(Some(StartError::Listen { address, source })),
         }
     }
     Err(failed.unwrap_or(StartError::Listen {
-        address: SocketAddr::new(options.host, options.port),
+        address: SocketAddr::new(host, first),
         source: io::ErrorKind::AddrNotAvailable.into(),
     }))
 }
 
 /// The VLM that sessions begin with: the named one, one found on this host, or the stand-in.
-async fn find_vlm(
-    options: &Options,
-    named: Option<Endpoint>,
-    client: &Client,
-) -> Result<Vlm, StartError> {
-    if let Some(endpoint) = named {
-        return Ok(named_vlm(options, endpoint, client).await);
+async fn find_vlm(config: &Config, client: &Client) -> Result<Vlm, StartError> {
+    if let Some(backend) = config.backends.first() {
+        return Ok(named_vlm(config, backend, client).await);
     }
+    let named = &config.vlm.model;
     let found = discover::detect(client).await;
     if let Some((service, model)) = discover::choose(&found)
         && let Ok(endpoint) = Endpoint::new(service.url, None)
     {
-        let model = options.model.clone().unwrap_or_else(|| model.id.clone());
+        let model = named.clone().unwrap_or_else(|| model.id.clone());
         return Ok(Vlm {
             summary: format!("VLM:     {} at {}, model {model}", service.name, service.url),
-            slots: discover::slots(&endpoint),
+            slots: slots(config.vlm.slots, &endpoint),
             endpoint,
             model,
             stand_in: None,
         });
     }
     let text_only: Vec<&str> = found.iter().map(|found| found.service.name).collect();
-    stand_in(options, &text_only).await
+    stand_in(config, &text_only).await
 }
 
-async fn named_vlm(options: &Options, endpoint: Endpoint, client: &Client) -> Vlm {
-    let (model, note) = match &options.model {
+async fn named_vlm(config: &Config, backend: &BackendConfig, client: &Client) -> Vlm {
+    let endpoint = backend.endpoint.clone();
+    let (model, note) = match &config.vlm.model {
         Some(model) => (model.clone(), String::new()),
         None => match client.models(&endpoint, MODELS_TIMEOUT).await {
             Ok(models) => match choose_model(&models) {
@@ -247,14 +259,22 @@ async fn named_vlm(options: &Options, endpoint: Endpoint, client: &Client) -> Vl
     let name = if model.is_empty() { "the first that it lists" } else { &model };
     Vlm {
         summary: format!("VLM:     {}, model {name}{note}", endpoint.base()),
-        slots: discover::slots(&endpoint),
+        slots: slots(backend.slots, &endpoint),
         endpoint,
         model,
         stand_in: None,
     }
 }
 
-async fn stand_in(options: &Options, text_only: &[&str]) -> Result<Vlm, StartError> {
+/// How many questions a VLM server takes at once. What `auto` finds out begins with its kind.
+fn slots(wanted: Option<Slots>, endpoint: &Endpoint) -> usize {
+    match wanted {
+        Some(Slots::Fixed(slots)) => slots.get().into(),
+        Some(Slots::Auto) | None => discover::slots(endpoint),
+    }
+}
+
+async fn stand_in(config: &Config, text_only: &[&str]) -> Result<Vlm, StartError> {
     let demo = demo_vlm::Options {
         port: 0,
         // Asked every second, it must be done well before the next question to be read.
@@ -263,9 +283,11 @@ async fn stand_in(options: &Options, text_only: &[&str]) -> Result<Vlm, StartErr
     };
     let listener = demo.bind().await.map_err(StartError::StandIn)?;
     let address = listener.local_addr().map_err(StartError::StandIn)?;
-    let endpoint =
-        Endpoint::new(&format!("http://{address}/v1"), None).map_err(BadOptions::from)?;
-    let slots = usize::from(demo.slots);
+    let endpoint = Endpoint::new(&format!("http://{address}/v1"), None)?;
+    let slots = match config.vlm.slots {
+        Some(Slots::Fixed(slots)) => slots.get().into(),
+        _ => usize::from(demo.slots),
+    };
     let (stop, mut stopped) = watch::channel(false);
     let task = tokio::spawn(demo_vlm::serve(listener, demo, async move {
         let _ = stopped.wait_for(|stop| *stop).await;
@@ -283,7 +305,7 @@ async fn stand_in(options: &Options, text_only: &[&str]) -> Result<Vlm, StartErr
             "           --api-base http://HOST:8000/v1 --model NAME",
         ]
         .join("\n  "),
-        model: options.model.clone().unwrap_or_else(|| demo_vlm::MODEL.to_owned()),
+        model: config.vlm.model.clone().unwrap_or_else(|| demo_vlm::MODEL.to_owned()),
         endpoint,
         slots,
         stand_in: Some(StandIn { stop, task }),
