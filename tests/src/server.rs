@@ -4,7 +4,8 @@ use std::{net::SocketAddr, time::Duration};
 
 use clap::Parser;
 use live_vlm::{
-    config::{Cli, Options},
+    config::{BadConfig, Cli, Config},
+    limits::Limits,
     run::{Server as Prepared, StartError},
     session::Sessions,
 };
@@ -21,17 +22,23 @@ pub struct Server {
     task: JoinHandle<()>,
 }
 
-/// The options that a command line gives, for a server on any free port of this host only.
+/// Arguments without which a host with many clients, as a test is, meets limits.
+pub const UNLIMITED: &[&str] = &["--connections-per-address", "0", "--sessions-per-user", "0"];
+
+/// The configuration that a command line gives, for a server on any free port of this host only.
+/// Limits of sessions and connections are off unless they are among the arguments.
 ///
 /// # Panics
 /// When the command line is wrong.
-pub fn options(arguments: &[&str]) -> Options {
-    let mut own = vec!["live-vlm", "--host", "127.0.0.1"];
-    if !arguments.contains(&"--port") {
-        own.extend(["--port", "0"]);
-    }
-    match Cli::try_parse_from(own.iter().chain(arguments)) {
-        Ok(cli) => cli.serve,
+pub fn config(arguments: &[&str]) -> Config {
+    let given = |flag: &[&str]| arguments.contains(&flag[0]);
+    let defaults = [&["--port", "0"]].into_iter().map(|pair| &pair[..]);
+    let defaults = defaults.chain(UNLIMITED.chunks(2)).filter(|pair| !given(pair)).flatten();
+    let own = ["live-vlm", "--host", "127.0.0.1"];
+    match Cli::try_parse_from(own.iter().chain(defaults).chain(arguments)) {
+        Ok(cli) => {
+            Config::without_file(&cli.serve).unwrap_or_else(|error: BadConfig| panic!("{error}"))
+        }
         Err(error) => panic!("{error}"),
     }
 }
@@ -61,7 +68,7 @@ impl Server {
 
     async fn prepare(arguments: &[&str]) -> Result<Prepared, StartError> {
         let arguments: Vec<&str> = arguments.iter().copied().chain(["--no-ssl"]).collect();
-        Prepared::prepare(&options(&arguments)).await
+        Prepared::prepare(&config(&arguments)).await
     }
 
     fn run(server: Prepared) -> Self {
@@ -83,6 +90,11 @@ impl Server {
     /// Its sessions.
     pub fn sessions(&self) -> &Sessions {
         &self.sessions
+    }
+
+    /// What its users have open.
+    pub fn limits(&self) -> &Limits {
+        &self.sessions.config().limits
     }
 
     /// A browser that has opened the page.

@@ -26,6 +26,9 @@ impl Server {
     pub(crate) async fn start(path: &Path, vlm: &str, options: &[&str]) -> Result<Self, Failure> {
         let mut child = Command::new(path)
             .args(["--host", "127.0.0.1", "--port", "0", "--no-ssl", "--api-base", vlm])
+            // Here one host is many people.
+            .args(["--connections-per-address=0", "--sessions-per-user=0"])
+            .arg("--questions-per-minute=0")
             .args(options)
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())

@@ -1,10 +1,13 @@
 //! The server's contract (docs/protocol.md), from outside: HTTP, WebSocket, WebRTC, signals.
 
 mod bad_input;
+mod config;
 mod fuzz;
 mod isolation;
 mod keys;
+mod limits;
 mod origin;
+mod proxies;
 mod session_life;
 mod signals;
 mod slow_reader;

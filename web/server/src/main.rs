@@ -95,6 +95,7 @@ fn check(options: &Options) -> ExitCode {
 
 async fn reload_on(mut hang_up: Signal, mut reloader: Reloader, set_log: SetLog) {
     while hang_up.recv().await.is_some() {
+        tracing::debug!("reading the configuration again");
         match reloader.reload() {
             Ok(reloaded) => {
                 if let Err(error) = set_log(&reloader.live().now().log) {

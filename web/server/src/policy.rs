@@ -168,3 +168,7 @@ fn patterns(table: &RuleTable) -> Option<Vec<String>> {
 fn seconds<S: Serializer>(time: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
     time.map(|time| time.as_secs_f64()).serialize(to)
 }
+
+#[cfg(test)]
+#[path = "policy_tests.rs"]
+mod tests;

@@ -116,7 +116,10 @@ pub(super) fn pool(
         problem: &by_flags,
     };
     // The file's key is for the file's server alone.
-    let other_server = flags_base.is_some() && flags_base != file_base;
+    let plain = |base: &str| Endpoint::new(base, None).ok();
+    let other_server = flags_base.is_some_and(|base| {
+        file_base.is_none_or(|own| plain(base).is_none() || plain(base) != plain(own))
+    });
     let chosen = if flags_have_key || other_server { of_flags } else { of_file };
     let has_key = chosen.api_key.is_some_and(|key| key.0.is_some())
         || chosen.api_key_env.is_some()

@@ -143,6 +143,7 @@ impl Source {
                 break;
             }
         }
+        problems.sort_by_key(|problem| problem.line);
         Err(BadConfig(problems))
     }
 

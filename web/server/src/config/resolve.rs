@@ -37,6 +37,7 @@ pub(super) fn resolve(
     let video = video(&options.video, &file.video, &at, &mut problems);
     check_groups(&file, &at, &mut problems);
     if !problems.is_empty() {
+        problems.sort_by_key(|problem| problem.line);
         return Err(BadConfig(problems));
     }
     Ok(Config {

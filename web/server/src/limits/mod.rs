@@ -122,6 +122,11 @@ impl Limits {
         })
     }
 
+    /// Whether nothing is open.
+    pub fn is_unused(&self) -> bool {
+        self.sessions.is_empty() && self.connections.is_empty()
+    }
+
     /// One more question of this user, which counts if it may be asked.
     ///
     /// # Errors
