@@ -64,14 +64,11 @@ async fn serve(options: Options) -> Result<(), String> {
     let (signals, set_log) = begin(&config.log)?;
     let hang_up = signal(SignalKind::hangup())
         .map_err(|error| format!("cannot listen for signals: {error}"))?;
-    if let Some(file) = &config.file {
-        tracing::info!(file = %file.display(), "configuration read");
-    }
     let server = Server::prepare(&config).await.map_err(|error| error.to_string())?;
     // Whoever pipes it away does not need to read it.
     let _ = stdout().write_all(server.summary().as_bytes());
     let reloader = Reloader::new(options, config, server.live().clone());
-    let reloading = tokio::spawn(reload_on(hang_up, reloader, set_log));
+    let reloading = tokio::spawn(reloader.run(hang_up, set_log));
     server.serve(signals.stop()).await;
     reloading.abort();
     Ok(())
@@ -89,30 +86,6 @@ fn check(options: &Options) -> ExitCode {
         Err(error) => {
             let _ = writeln!(stderr(), "{error}");
             ExitCode::FAILURE
-        }
-    }
-}
-
-async fn reload_on(mut hang_up: Signal, mut reloader: Reloader, set_log: SetLog) {
-    while hang_up.recv().await.is_some() {
-        tracing::debug!("reading the configuration again");
-        match reloader.reload() {
-            Ok(reloaded) => {
-                if let Err(error) = set_log(&reloader.live().now().log) {
-                    tracing::error!(%error, "the log's level stays as it was");
-                }
-                let changed = reloaded.changed.join(", ");
-                tracing::info!(changed, "configuration reloaded");
-                if !reloaded.needs_restart.is_empty() {
-                    let values = reloaded.needs_restart.join(", ");
-                    tracing::warn!(values, "changed, but only a restart puts them in force");
-                }
-            }
-            Err(errors) => {
-                for error in errors.0 {
-                    tracing::error!(%error, "configuration not reloaded; the old stays in force");
-                }
-            }
         }
     }
 }

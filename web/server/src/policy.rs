@@ -92,12 +92,12 @@ pub struct Policy {
 impl Policy {
     /// What the tables of a configuration say.
     pub fn new(
-        rules: RuleTable,
+        rules: &RuleTable,
         groups: BTreeMap<String, RuleTable>,
         users: BTreeMap<String, RuleTable>,
     ) -> Self {
         let mut all = Rules::default();
-        all.overridden_by(&rules);
+        all.overridden_by(rules);
         Self { rules: all, groups, users }
     }
 

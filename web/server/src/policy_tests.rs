@@ -3,7 +3,7 @@ use crate::config::{FileConfig, Source};
 
 fn policy(file: &str) -> Policy {
     let file: FileConfig = Source::new("policy.toml".as_ref(), file.to_owned()).parse().unwrap();
-    Policy::new(file.rules, file.groups, file.users)
+    Policy::new(&file.rules, file.groups, file.users)
 }
 
 fn groups(names: &[&str]) -> Vec<String> {

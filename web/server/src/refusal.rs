@@ -10,7 +10,10 @@ use live_vlm_pipelines::OfferError;
 use serde::{Deserialize, Serialize};
 use vlm_client::BadEndpoint;
 
-use crate::{limits::LimitReached, protocol::ServerMessage};
+use crate::{
+    limits::{Limit, LimitReached},
+    protocol::ServerMessage,
+};
 
 /// Why a request was not carried out: one word for machines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,7 +66,7 @@ pub struct Refusal {
     /// When to try again, in seconds.
     pub retry_after_s: Option<f64>,
     /// The limit that allows no more.
-    pub limit: Option<String>,
+    pub limit: Option<Limit>,
     /// How much it allows.
     pub value: Option<u64>,
 }
@@ -170,7 +173,7 @@ impl From<LimitReached> for Refusal {
         Self {
             // To the millisecond, which is how long anybody waits.
             retry_after_s: Some((reached.retry_after.as_secs_f64() * 1000.0).ceil() / 1000.0),
-            limit: Some(reached.limit.name().to_owned()),
+            limit: Some(reached.limit),
             value: Some(reached.value),
             ..Self::new(Code::LimitReached, reached.to_string())
         }

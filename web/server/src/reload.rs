@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
+use tokio::signal::unix::Signal;
 
 use crate::{
     config::{BadConfig, Config, LogFilter, Options, ServerLimits},
@@ -71,9 +72,35 @@ impl Reloader {
         Self { options, began: config.clone(), last: config, live }
     }
 
-    /// What is in force.
-    pub fn live(&self) -> &Live {
-        &self.live
+    /// Reads it again on every signal and logs what came of it.
+    pub async fn run(
+        mut self,
+        mut hang_up: Signal,
+        set_log: impl Fn(&LogFilter) -> Result<(), String>,
+    ) {
+        while hang_up.recv().await.is_some() {
+            tracing::debug!("reading the configuration again");
+            match self.reload() {
+                Ok(reloaded) => {
+                    if let Err(error) = set_log(&self.live.now().log) {
+                        tracing::error!(error, "the log's level stays as it was");
+                    }
+                    tracing::info!(changed = reloaded.changed.join(", "), "configuration reloaded");
+                    if !reloaded.needs_restart.is_empty() {
+                        let values = reloaded.needs_restart.join(", ");
+                        tracing::warn!(values, "changed, but only a restart puts them in force");
+                    }
+                }
+                Err(errors) => {
+                    for error in errors.0 {
+                        tracing::error!(
+                            %error,
+                            "configuration not reloaded; the old stays in force"
+                        );
+                    }
+                }
+            }
+        }
     }
 
     /// Puts in force what the file says now.

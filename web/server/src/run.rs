@@ -87,6 +87,9 @@ impl Server {
     /// # Errors
     /// When any of it is not to be had; what to do is in the message.
     pub async fn prepare(config: &Config) -> Result<Self, StartError> {
+        if let Some(file) = &config.file {
+            tracing::info!(file = %file.display(), "configuration read");
+        }
         live_vlm_pipelines::init().map_err(|error| StartError::GStreamer(error.to_string()))?;
         let hosts = addresses::of_this_host();
         let security = match &config.server.certificate {

@@ -47,7 +47,7 @@ pub(super) fn resolve(
         backends,
         video,
         limits: limits(&options.limits, &file.limits),
-        policy: Policy::new(rules(&options.rules, file.rules), file.groups, file.users),
+        policy: Policy::new(&rules(&options.rules, file.rules), file.groups, file.users),
         log: log(&options.log, &file.log),
     })
 }

@@ -197,3 +197,10 @@ fn an_ipv6_network_is_one_source() {
     assert_eq!(key("::ffff:192.0.2.1"), key("192.0.2.1"));
     assert_ne!(key("192.0.2.1"), key("192.0.2.2"));
 }
+
+#[test]
+fn a_limit_has_the_same_name_in_messages_and_in_metrics() {
+    for limit in Limit::ALL {
+        assert_eq!(serde_json::to_value(limit).unwrap(), limit.name());
+    }
+}

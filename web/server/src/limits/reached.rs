@@ -1,13 +1,18 @@
 use std::{fmt, time::Duration};
 
+use serde::{Deserialize, Serialize};
+
 /// What there may be only so much of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Limit {
     /// Sessions at once on this server.
     MaxSessions,
     /// Sessions at once of one user.
+    #[serde(rename = "sessions_per_user")]
     Sessions,
     /// WebSockets at once from one address.
+    #[serde(rename = "connections_per_address")]
     Connections,
     /// Questions a minute of one user.
     QuestionsPerMinute,
