@@ -11,6 +11,7 @@ use live_vlm::{
     config::{Cli, Command, LogFormat},
     run::Server,
 };
+use time::OffsetDateTime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::{
     EnvFilter,
@@ -43,6 +44,13 @@ async fn run() -> ExitCode {
     };
     match cli.command {
         Some(Command::DemoVlm(options)) => demo_vlm(options, signals).await,
+        Some(Command::Keys(command)) => match command.run(OffsetDateTime::now_utc()) {
+            Ok(text) => {
+                let _ = stdout().write_all(text.as_bytes());
+                ExitCode::SUCCESS
+            }
+            Err(error) => fail(&error.to_string()),
+        },
         None => match Server::prepare(&cli.serve).await {
             Ok(server) => {
                 // Whoever pipes it away does not need to read it.

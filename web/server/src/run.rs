@@ -2,7 +2,13 @@
 
 use std::{io, net::SocketAddr, time::Duration};
 
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle, time::timeout};
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    task::JoinHandle,
+    time::{MissedTickBehavior, interval, timeout},
+};
+use tokio_util::task::AbortOnDropHandle;
 use vlm_client::{Client, CoreConfig, Dispatcher, DispatcherConfig, Endpoint, choose_model};
 
 use crate::{
@@ -12,6 +18,7 @@ use crate::{
     listen::{self, Security},
     routes::{self, App},
     session::{Defaults, Sessions, SessionsConfig},
+    sign_in::{SignIn, SignInError},
     tls::{self, TlsError},
 };
 
@@ -25,6 +32,11 @@ const WARM_UP_END: Duration = Duration::from_secs(3);
 const MODELS_TIMEOUT: Duration = Duration::from_secs(5);
 /// How many ports `--auto-port` tries.
 const AUTO_PORTS: u16 = 20;
+
+/// How often keys and sessions are looked through for those whose time is over.
+const SIGN_IN_CHECK: Duration = Duration::from_secs(1);
+const RUN_KEY_NOTE: &str = "           (whoever has the key in these addresses may use the server \
+                            until it stops)\n";
 
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +59,9 @@ pub enum StartError {
     /// GStreamer or one of its plugins.
     #[error("GStreamer: {0}; run ./run.sh once, or install the packages that README.md names")]
     GStreamer(String),
+    /// Nobody could sign in.
+    #[error("sign-in: {0}")]
+    SignIn(#[from] SignInError),
     /// The HTTP client.
     #[error(transparent)]
     Client(#[from] vlm_client::Error),
@@ -95,6 +110,7 @@ impl Server {
         };
         let listener = bind(options).await?;
         let client = Client::new()?;
+        let (sign_in, run_key) = SignIn::prepare(&options.sign_in, options.host).await?;
         let vlm = find_vlm(options, named, &client).await?;
 
         let config = DispatcherConfig {
@@ -107,9 +123,10 @@ impl Server {
         let tls = matches!(security, Security::Tls(_));
         let address = local_address(&listener, options);
         let summary = format!(
-            "\n  live-vlm {}\n\n{}\n  {}\n\n  Stop with Ctrl-C.\n\n",
+            "\n  live-vlm {}\n\n{}{}\n  {}\n\n  Stop with Ctrl-C.\n\n",
             env!("CARGO_PKG_VERSION"),
-            addresses::invitation(address, tls, &hosts),
+            addresses::invitation(address, tls, &hosts, run_key.as_ref()),
+            if run_key.is_some() { RUN_KEY_NOTE } else { "" },
             vlm.summary,
         );
         let sessions = Sessions::new(SessionsConfig {
@@ -126,7 +143,7 @@ impl Server {
             max_sessions: options.max_sessions,
             grace: GRACE,
         });
-        let app = App { sessions, client };
+        let app = App { sessions, client, sign_in };
         Ok(Self { listener, address, security, app, stand_in: vlm.stand_in, summary })
     }
 
@@ -162,6 +179,10 @@ impl Server {
             }
         });
         let sessions = self.app.sessions.clone();
+        let _checks = self.app.sign_in.is_on().then(|| {
+            let (sign_in, sessions) = (self.app.sign_in.clone(), sessions.clone());
+            AbortOnDropHandle::new(tokio::spawn(check_sign_ins(sign_in, sessions)))
+        });
         let tls = matches!(self.security, Security::Tls(_));
         let router = routes::router(self.app, tls);
         let ending = async {
@@ -180,6 +201,17 @@ impl Server {
             stand_in.task.abort();
         }
         tracing::info!("stopped");
+    }
+}
+
+/// Ends sessions whose user is not signed in any more, until aborted.
+async fn check_sign_ins(sign_in: SignIn, sessions: Sessions) {
+    let mut due = interval(SIGN_IN_CHECK);
+    due.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        due.tick().await;
+        sign_in.refresh().await;
+        sessions.end_unless(|credential| sign_in.holds(credential));
     }
 }
 

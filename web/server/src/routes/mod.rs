@@ -5,6 +5,7 @@ mod models;
 mod offer;
 mod page;
 mod requester;
+mod sign_in;
 mod websocket;
 
 use axum::{
@@ -15,7 +16,7 @@ use axum::{
 };
 use vlm_client::Client;
 
-use crate::{listen, refusal::Refusal, session::Sessions};
+use crate::{listen, refusal::Refusal, session::Sessions, sign_in::SignIn};
 
 /// What handlers need.
 #[derive(Debug, Clone)]
@@ -24,12 +25,15 @@ pub struct App {
     pub sessions: Sessions,
     /// Asks VLM servers.
     pub client: Client,
+    /// Who may come in.
+    pub sign_in: SignIn,
 }
 
 /// All routes. With `tls`, plain HTTP is answered on this host only.
 pub fn router(app: App, tls: bool) -> Router {
     let rtsp = || async { Refusal::no_rtsp() };
-    let router = Router::new()
+    // A route stands here unless everybody may see what it shows.
+    let for_users = Router::new()
         .route("/offer", post(offer::offer))
         .route("/ws", get(websocket::websocket))
         .route("/models", get(models::models))
@@ -37,8 +41,14 @@ pub fn router(app: App, tls: bool) -> Router {
         .route("/api/rtsp/start", post(rtsp))
         .route("/api/rtsp/stop", post(rtsp))
         .route("/api/rtsp/status", get(rtsp))
+        .route("/who-am-i", get(sign_in::who_am_i))
+        .route_layer(middleware::from_fn_with_state(app.clone(), requester::signed_in));
+    let router = Router::new()
+        .route("/sign-in", post(sign_in::sign_in))
+        .route("/sign-out", post(sign_in::sign_out))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(|| async { "ok\n" }))
+        .merge(for_users)
         .fallback(page::page)
         .layer(middleware::from_fn(requester::same_origin))
         .with_state(app);

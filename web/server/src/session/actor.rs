@@ -48,6 +48,8 @@ pub(super) enum Command {
         change: ModelChange,
         listed: Option<Vec<String>>,
     },
+    /// What its owner signed in by holds no more.
+    SignedOut,
     Close,
 }
 
@@ -123,6 +125,10 @@ impl Session {
             };
             match command {
                 None | Some(Command::Close) => break,
+                Some(Command::SignedOut) => {
+                    self.tell(&ServerMessage::Error(Refusal::signed_out()));
+                    break;
+                }
                 Some(command) => self.carry_out(command).await,
             }
         }
@@ -157,7 +163,7 @@ impl Session {
             Command::ModelChecked { number, change, listed } if number == self.model_changes => {
                 self.change_model(change, listed);
             }
-            Command::ModelChecked { .. } | Command::Close => {}
+            Command::ModelChecked { .. } | Command::SignedOut | Command::Close => {}
         }
     }
 

@@ -24,6 +24,7 @@ use super::{
 use crate::{
     protocol::ClientMessage,
     refusal::{Code, Refusal},
+    sign_in::Credential,
 };
 
 /// What sessions are made with.
@@ -56,8 +57,16 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct State {
-    sessions: HashMap<SessionId, (Owner, Handle)>,
+    sessions: HashMap<SessionId, Entry>,
     closing: bool,
+}
+
+#[derive(Debug)]
+struct Entry {
+    owner: Owner,
+    /// What its owner signed in by when they opened it last.
+    credential: Option<Credential>,
+    handle: Handle,
 }
 
 /// A way to reach a session. It may have ended meanwhile.
@@ -95,11 +104,12 @@ impl Sessions {
             None => SessionId::random(),
         };
         let mut state = self.shared.lock();
-        if let Some((owner, handle)) = state.sessions.get(&id)
-            && !handle.commands.is_closed()
+        if let Some(entry) = state.sessions.get_mut(&id)
+            && !entry.handle.commands.is_closed()
         {
-            if owner.is(requester) {
-                return Ok(handle.clone());
+            if entry.owner.is(requester) {
+                entry.credential.clone_from(&requester.credential);
+                return Ok(entry.handle.clone());
             }
             return Err(Refusal::new(
                 Code::SessionTaken,
@@ -119,8 +129,9 @@ impl Sessions {
         let (commands, inbox) = mpsc::channel(actor::COMMANDS);
         let handle = Handle { id, commands };
         let owner = Owner::of(requester);
-        tracing::info!(session = id.short(), ?owner, "session begins");
-        state.sessions.insert(id, (owner, handle.clone()));
+        tracing::info!(session = id.short(), user = owner.id(), "session begins");
+        let credential = requester.credential.clone();
+        state.sessions.insert(id, Entry { owner, credential, handle: handle.clone() });
         drop(state);
         self.shared.tasks.spawn(actor::run(self.clone(), handle.clone(), inbox));
         Ok(handle)
@@ -132,7 +143,7 @@ impl Sessions {
         let handles: Vec<Handle> = {
             let mut state = self.shared.lock();
             state.closing = true;
-            state.sessions.values().map(|(_, handle)| handle.clone()).collect()
+            state.sessions.values().map(|entry| entry.handle.clone()).collect()
         };
         let all = async {
             for handle in &handles {
@@ -146,6 +157,22 @@ impl Sessions {
         }
     }
 
+    /// Ends the sessions of those whose credential holds no more, and tells their pages why.
+    pub fn end_unless(&self, holds: impl Fn(&Credential) -> bool) {
+        let opened: Vec<_> = {
+            let state = self.shared.lock();
+            let sessions = state.sessions.values();
+            let signed_in = sessions.filter_map(|entry| Some((entry.credential.clone()?, entry)));
+            signed_in.map(|(credential, entry)| (credential, entry.handle.clone())).collect()
+        };
+        for (credential, handle) in opened {
+            if !holds(&credential) {
+                // One that is too busy to hear it is told the next time.
+                let _ = handle.commands.try_send(Command::SignedOut);
+            }
+        }
+    }
+
     /// Held by a page's connection: [`close`](Self::close) waits for it to say goodbye.
     pub fn connection(&self) -> TaskTrackerToken {
         self.shared.tasks.token()
@@ -154,7 +181,7 @@ impl Sessions {
     /// Forgets a session that has ended.
     pub(super) fn remove(&self, ended: &Handle) {
         let mut state = self.shared.lock();
-        let same = |(_, handle): &(Owner, Handle)| handle.commands.same_channel(&ended.commands);
+        let same = |entry: &Entry| entry.handle.commands.same_channel(&ended.commands);
         if state.sessions.get(&ended.id).is_some_and(same) {
             state.sessions.remove(&ended.id);
         }
