@@ -1,3 +1,4 @@
+import { whoAmI } from "./account.ts";
 import { backoffMs } from "./backoff.ts";
 import type { ClientMessage, ServerMessage } from "./protocol.ts";
 import { parseServerMessage } from "./protocol.ts";
@@ -7,7 +8,9 @@ export type SocketState =
   | { is: "connecting" }
   | { is: "open" }
   /** `refused`: there is a server, but it did not take the connection. */
-  | { is: "gone"; retryAt: number; refused: boolean; failures: number };
+  | { is: "gone"; retryAt: number; refused: boolean; failures: number }
+  /** The server wants a sign-in first; only `restart` tries again. */
+  | { is: "signed out" };
 
 export interface SocketEvents {
   url(): string;
@@ -22,6 +25,7 @@ export class Socket {
   #attempt = new Scope();
   #socket: WebSocket | null = null;
   #failures = 0;
+  #paused = false;
 
   constructor(scope: Scope, events: SocketEvents) {
     this.#scope = scope;
@@ -46,11 +50,19 @@ export class Socket {
 
   /** Leaves this connection and makes a new one at once. */
   restart(): void {
+    this.#paused = false;
     this.#connect();
   }
 
+  /** Leaves this connection, until `restart`. */
+  pause(): void {
+    this.#paused = true;
+    this.#attempt.end();
+    this.#events.state({ is: "signed out" });
+  }
+
   #waiting(): boolean {
-    return this.#socket === null;
+    return this.#socket === null && !this.#paused;
   }
 
   #connect(): void {
@@ -99,15 +111,10 @@ export class Socket {
       this.#events.state({ is: "gone", retryAt, refused, failures: this.#failures });
     tell(false);
     // A browser does not say why a WebSocket failed, so ask in another way.
-    if (!opened && (await serverAnswers()) && !attempt.ended) tell(true);
-  }
-}
-
-async function serverAnswers(): Promise<boolean> {
-  try {
-    const reply = await fetch("healthz", { cache: "no-store", signal: AbortSignal.timeout(2000) });
-    return reply.ok;
-  } catch {
-    return false;
+    if (opened) return;
+    const who = await whoAmI();
+    if (attempt.ended) return;
+    if (who.is === "signed out") this.pause();
+    else if (who.is === "signed in") tell(true);
   }
 }

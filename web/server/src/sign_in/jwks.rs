@@ -222,7 +222,7 @@ fn is_strong(key: &DecodingKey) -> bool {
     match (key.family(), key.kind()) {
         (AlgorithmFamily::Hmac, _) => false,
         (AlgorithmFamily::Rsa, DecodingKeyKind::RsaModulusExponent { n, .. }) => {
-            n.len() >= SMALLEST_RSA_BYTES
+            n.iter().skip_while(|byte| **byte == 0).count() >= SMALLEST_RSA_BYTES
         }
         // Modulus, exponent and a few bytes around them.
         (AlgorithmFamily::Rsa, DecodingKeyKind::SecretOrDer(der)) => der.len() > SMALLEST_RSA_BYTES,

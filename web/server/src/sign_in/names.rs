@@ -8,7 +8,10 @@ pub(super) const MOST_GROUPS: usize = 64;
 
 /// Why something is no name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a name has 1 to {longest} characters, and no line breaks or other control characters")]
+#[error(
+    "a name has 1 to {longest} characters, no spaces around it, and no line breaks or other \
+     control characters"
+)]
 pub struct BadName {
     longest: usize,
 }
@@ -22,9 +25,11 @@ pub(super) fn group(name: &str) -> Result<String, BadName> {
 }
 
 fn checked(name: &str, longest: usize) -> Result<String, BadName> {
-    let name = name.trim();
-    let right =
-        !name.is_empty() && name.chars().count() <= longest && !name.chars().any(char::is_control);
+    // Not trimmed: who is called "ada " elsewhere must not be "ada" here.
+    let right = name == name.trim()
+        && !name.is_empty()
+        && name.chars().count() <= longest
+        && !name.chars().any(char::is_control);
     if right { Ok(name.to_owned()) } else { Err(BadName { longest }) }
 }
 
@@ -33,9 +38,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_trimmed_and_those_that_could_forge_a_log_line_refused() {
-        assert_eq!(user(" Ada Löwe|7 "), Ok("Ada Löwe|7".to_owned()));
-        for bad in ["", "  ", "a\nb", "a\u{1b}[2J", "a\u{0}"] {
+    fn names_that_look_like_others_or_could_forge_a_log_line_are_refused() {
+        assert_eq!(user("Ada Löwe|7"), Ok("Ada Löwe|7".to_owned()));
+        for bad in ["", "  ", "ada ", "\u{a0}ada", "a\nb", "a\u{1b}[2J", "a\u{0}"] {
             assert!(user(bad).is_err(), "{bad:?}");
         }
         assert!(user(&"ä".repeat(256)).is_ok() && user(&"a".repeat(257)).is_err());
