@@ -6,10 +6,12 @@ mod isolation;
 mod keys;
 mod origin;
 mod session_life;
+mod sign_in;
 mod signals;
 mod slow_reader;
 mod start;
 mod tls;
+mod tokens;
 mod webui;
 
 /// The program under test.

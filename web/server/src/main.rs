@@ -3,7 +3,7 @@
 use std::{
     io::{IsTerminal, Write, stderr, stdout},
     process::ExitCode,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use clap::Parser;
@@ -11,7 +11,6 @@ use live_vlm::{
     config::{Cli, Command, LogFormat},
     run::Server,
 };
-use time::OffsetDateTime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::{
     EnvFilter,
@@ -44,7 +43,7 @@ async fn run() -> ExitCode {
     };
     match cli.command {
         Some(Command::DemoVlm(options)) => demo_vlm(options, signals).await,
-        Some(Command::Keys(command)) => match command.run(OffsetDateTime::now_utc()) {
+        Some(Command::Keys(command)) => match command.run(SystemTime::now()) {
             Ok(text) => {
                 let _ = stdout().write_all(text.as_bytes());
                 ExitCode::SUCCESS

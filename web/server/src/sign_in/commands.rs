@@ -1,6 +1,6 @@
 //! `live-vlm keys`.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::SystemTime};
 
 use clap::{Args, Subcommand};
 use secrecy::ExposeSecret;
@@ -76,7 +76,8 @@ impl KeysCommand {
     ///
     /// # Errors
     /// When the file cannot be changed, or there is no such key.
-    pub fn run(&self, now: OffsetDateTime) -> Result<String, KeysError> {
+    pub fn run(&self, now: SystemTime) -> Result<String, KeysError> {
+        let now = OffsetDateTime::from(now);
         let path = match &self.keys_file {
             Some(path) => path.clone(),
             None => key_file::default_path()?,
@@ -156,7 +157,7 @@ mod tests {
     }
 
     fn run(path: &std::path::Path, action: KeysAction, day: i64) -> Result<String, KeysError> {
-        KeysCommand { keys_file: Some(path.to_owned()), action }.run(at(day))
+        KeysCommand { keys_file: Some(path.to_owned()), action }.run(at(day).into())
     }
 
     fn add(user: &str, groups: &[&str], expires: Option<u16>) -> KeysAction {
