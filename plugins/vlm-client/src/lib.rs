@@ -13,6 +13,7 @@ mod endpoint;
 mod error;
 mod key;
 mod models;
+mod report;
 mod wire;
 
 pub use answer::{AnswerEvent, AnswerStream, Summary};
@@ -25,4 +26,5 @@ pub use endpoint::{BadEndpoint, Endpoint};
 pub use error::Error;
 pub use key::ApiKey;
 pub use models::{Model, choose_model, looks_like_vision};
+pub use report::{QuestionOutcome, QuestionReport};
 pub use wire::{ChatRequest, Picture, Usage};

@@ -17,6 +17,8 @@ pub mod config;
 pub mod discover;
 pub mod listen;
 pub mod memory;
+pub mod metrics;
+pub mod process;
 pub mod protocol;
 pub mod refusal;
 pub mod routes;
