@@ -30,6 +30,9 @@ pub fn options(arguments: &[&str]) -> Options {
     if !arguments.contains(&"--port") {
         own.extend(["--port", "0"]);
     }
+    if !arguments.contains(&"--usage-db") {
+        own.extend(["--usage-db", "off"]);
+    }
     match Cli::try_parse_from(own.iter().chain(arguments)) {
         Ok(cli) => cli.serve,
         Err(error) => panic!("{error}"),

@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use live_vlm_pipelines::NetworkOptions;
 use vlm_client::{ApiKey, BadEndpoint, Endpoint};
 
-use crate::protocol::NOMINAL_FRAME_RATE;
+use crate::{observe::ObserveOptions, protocol::NOMINAL_FRAME_RATE, usage::UsageCommand};
 
 /// Point cameras at a Vision Language Model and read what it sees, live, for many people at once.
 #[derive(Debug, Parser)]
@@ -31,6 +31,8 @@ pub struct Cli {
 pub enum Command {
     /// Run only the stand-in for a VLM: an OpenAI-compatible server that describes pixels
     DemoVlm(demo_vlm::Options),
+    /// Show what users have used, by day
+    Usage(UsageCommand),
 }
 
 /// How to serve.
@@ -95,6 +97,9 @@ pub struct Options {
     /// Highest UDP port for video
     #[arg(long, value_name = "PORT", requires = "min_rtp_port")]
     pub max_rtp_port: Option<u16>,
+    /// What an operator sees of it.
+    #[command(flatten)]
+    pub observe: ObserveOptions,
     /// How much to log: error, warn, info, debug or trace, or a filter such as live_vlm=debug
     #[arg(long, env = "LIVE_VLM_LOG", value_name = "LEVEL", default_value = "info")]
     pub log: String,

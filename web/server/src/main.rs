@@ -10,6 +10,7 @@ use clap::Parser;
 use live_vlm::{
     config::{Cli, Command, LogFormat},
     run::Server,
+    usage::UsageTable,
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::{
@@ -43,6 +44,13 @@ async fn run() -> ExitCode {
     };
     match cli.command {
         Some(Command::DemoVlm(options)) => demo_vlm(options, signals).await,
+        Some(Command::Usage(command)) => match command.run(&UsageTable::default()) {
+            Ok(text) => {
+                let _ = stdout().write_all(text.as_bytes());
+                ExitCode::SUCCESS
+            }
+            Err(error) => fail(&error.to_string()),
+        },
         None => match Server::prepare(&cli.serve).await {
             Ok(server) => {
                 // Whoever pipes it away does not need to read it.

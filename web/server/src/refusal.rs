@@ -36,6 +36,8 @@ pub enum Code {
     BadOffer,
     /// As many sessions run as may.
     TooManySessions,
+    /// The server has no CPU time or memory for another session.
+    Overloaded,
     /// Not built yet.
     NotImplemented,
     /// The request comes from another site's page.
@@ -118,7 +120,7 @@ impl Refusal {
             Code::UnsupportedCodec => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Code::SessionTaken | Code::ForeignOrigin => StatusCode::FORBIDDEN,
-            Code::TooManySessions => StatusCode::SERVICE_UNAVAILABLE,
+            Code::TooManySessions | Code::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
             Code::NotImplemented => StatusCode::NOT_IMPLEMENTED,
             Code::NotFound => StatusCode::NOT_FOUND,
             Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,

@@ -1,8 +1,9 @@
 //! The server's life: from options to serving, and from a signal to the end of every session.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{future, io, net::SocketAddr, time::Duration};
 
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle, time::timeout};
+use tokio_util::task::AbortOnDropHandle;
 use vlm_client::{Client, CoreConfig, Dispatcher, DispatcherConfig, Endpoint, choose_model};
 
 use crate::{
@@ -10,6 +11,8 @@ use crate::{
     config::{BadOptions, Options},
     discover,
     listen::{self, Security},
+    metrics::{self, Metrics},
+    observe::{MetricsDoor, ObserveError, Observer},
     routes::{self, App},
     session::{Defaults, Sessions, SessionsConfig},
     tls::{self, TlsError},
@@ -50,6 +53,9 @@ pub enum StartError {
     /// The HTTP client.
     #[error(transparent)]
     Client(#[from] vlm_client::Error),
+    /// Metrics, traces or usage.
+    #[error(transparent)]
+    Observe(#[from] ObserveError),
     /// The stand-in.
     #[error("the built-in demo-vlm does not start: {0}")]
     StandIn(io::Error),
@@ -61,6 +67,7 @@ pub struct Server {
     address: SocketAddr,
     security: Security,
     app: App,
+    metrics: MetricsDoor,
     stand_in: Option<StandIn>,
     summary: String,
 }
@@ -94,6 +101,7 @@ impl Server {
             _ => Security::Tls(tls::load_or_make(&tls::own_folder()?, tls::own_names(&hosts))?),
         };
         let listener = bind(options).await?;
+        let metrics = MetricsDoor::open(&options.observe.metrics).await?;
         let client = Client::new()?;
         let vlm = find_vlm(options, named, &client).await?;
 
@@ -104,6 +112,7 @@ impl Server {
         let runtime = tokio::runtime::Handle::current();
         let dispatcher = Dispatcher::new(config, client.clone(), &runtime);
         dispatcher.set_slots(&vlm.endpoint, options.slots.map_or(vlm.slots, usize::from));
+        let observer = Observer::start(&options.observe, &runtime)?;
         let tls = matches!(security, Security::Tls(_));
         let address = local_address(&listener, options);
         let summary = format!(
@@ -125,9 +134,10 @@ impl Server {
             network: options.network(),
             max_sessions: options.max_sessions,
             grace: GRACE,
+            observer,
         });
-        let app = App { sessions, client };
-        Ok(Self { listener, address, security, app, stand_in: vlm.stand_in, summary })
+        let app = App { sessions, client, metrics_token: metrics.token.clone() };
+        Ok(Self { listener, address, security, app, metrics, stand_in: vlm.stand_in, summary })
     }
 
     /// What to tell whoever started the server: where to open it, and which VLM answers.
@@ -138,6 +148,11 @@ impl Server {
     /// Where it listens.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where only `/metrics` is served, if anywhere.
+    pub fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.metrics.listener.as_ref().and_then(|listener| listener.local_addr().ok())
     }
 
     /// Its sessions; none yet.
@@ -162,6 +177,11 @@ impl Server {
             }
         });
         let sessions = self.app.sessions.clone();
+        let observer = sessions.config().observer.clone();
+        let metrics = AbortOnDropHandle::new(tokio::spawn(serve_metrics(
+            self.metrics,
+            observer.metrics.clone(),
+        )));
         let tls = matches!(self.security, Security::Tls(_));
         let router = routes::router(self.app, tls);
         let ending = async {
@@ -170,6 +190,9 @@ impl Server {
             sessions.close(SESSIONS_END).await;
         };
         listen::serve(self.listener, self.security, router, ending, CONNECTIONS_END).await;
+        // Looked at until now: the last figures are those of the end.
+        drop(metrics);
+        observer.close().await;
         // Libraries clean up when the process exits, which must not happen in the middle of loading
         // them. With a session there was time enough, so this does not add to a session's end.
         if timeout(WARM_UP_END, warm_up).await.is_err() {
@@ -180,6 +203,12 @@ impl Server {
             stand_in.task.abort();
         }
         tracing::info!("stopped");
+    }
+}
+
+async fn serve_metrics(door: MetricsDoor, metrics: Metrics) {
+    if let Some(listener) = door.listener {
+        metrics::serve::on_own_address(listener, metrics, door.token, future::pending()).await;
     }
 }
 

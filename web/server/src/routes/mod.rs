@@ -1,6 +1,7 @@
 //! What the server answers: one file per kind of request. Handlers are glue; what they do stands
 //! elsewhere.
 
+mod health;
 mod models;
 mod offer;
 mod page;
@@ -15,7 +16,12 @@ use axum::{
 };
 use vlm_client::Client;
 
-use crate::{listen, refusal::Refusal, session::Sessions};
+use crate::{
+    listen,
+    metrics::{self, MetricsToken},
+    refusal::Refusal,
+    session::Sessions,
+};
 
 /// What handlers need.
 #[derive(Debug, Clone)]
@@ -24,10 +30,19 @@ pub struct App {
     pub sessions: Sessions,
     /// Asks VLM servers.
     pub client: Client,
+    /// What readers of `/metrics` must bring; without it there is no `/metrics` here.
+    pub metrics_token: Option<MetricsToken>,
 }
 
 /// All routes. With `tls`, plain HTTP is answered on this host only.
 pub fn router(app: App, tls: bool) -> Router {
+    let metrics = match app.metrics_token.clone() {
+        Some(token) => {
+            let metrics = app.sessions.config().observer.metrics.clone();
+            metrics::serve::on_main_port(metrics, token)
+        }
+        None => Router::new(),
+    };
     let rtsp = || async { Refusal::no_rtsp() };
     let router = Router::new()
         .route("/offer", post(offer::offer))
@@ -37,11 +52,12 @@ pub fn router(app: App, tls: bool) -> Router {
         .route("/api/rtsp/start", post(rtsp))
         .route("/api/rtsp/stop", post(rtsp))
         .route("/api/rtsp/status", get(rtsp))
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(|| async { "ok\n" }))
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
         .fallback(page::page)
-        .layer(middleware::from_fn(requester::same_origin))
-        .with_state(app);
+        .with_state(app)
+        .merge(metrics)
+        .layer(middleware::from_fn(requester::same_origin));
     if tls { router.layer(middleware::from_fn(listen::require_tls)) } else { router }
 }
 

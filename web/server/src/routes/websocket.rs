@@ -49,10 +49,11 @@ pub(super) async fn websocket(
     let id = which.session_id.as_deref().filter(|id| !id.is_empty());
     let session = app.sessions.open(id, &requester)?;
     let connection = app.sessions.connection();
+    let figure = app.sessions.config().observer.metrics.connection();
     Ok(upgrade.max_message_size(READ_LIMIT).max_frame_size(READ_LIMIT).on_upgrade(
         async move |socket| {
             serve(socket, session).await;
-            drop(connection);
+            drop((connection, figure));
         },
     ))
 }

@@ -21,6 +21,7 @@ use super::{
     settings::Settings,
 };
 use crate::{
+    metrics::{EndReason, SessionFigures},
     protocol::{ClientMessage, ServerMessage, Status},
     refusal::Refusal,
 };
@@ -69,6 +70,7 @@ struct Session {
     status: (Status, String),
     /// When the session ends unless its page comes back.
     ends_at: Option<Instant>,
+    figures: SessionFigures,
 }
 
 /// Takes a session out of the list, even if its task panics.
@@ -90,7 +92,9 @@ pub(super) async fn run(
     commands: mpsc::Receiver<Command>,
 ) {
     let settings = Settings::new(&sessions.config().defaults);
+    let figures = sessions.config().observer.metrics.session_started();
     let session = Session {
+        figures,
         ends_at: Some(Instant::now() + sessions.config().grace),
         sessions,
         handle,
@@ -109,7 +113,7 @@ pub(super) async fn run(
 impl Session {
     async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
         let listed = Listed { sessions: self.sessions.clone(), handle: self.handle.clone() };
-        loop {
+        let reason = loop {
             let grace = self.ends_at;
             let ends = async {
                 match grace {
@@ -122,10 +126,11 @@ impl Session {
                 () = ends => None,
             };
             match command {
-                None | Some(Command::Close) => break,
+                None => break EndReason::Left,
+                Some(Command::Close) => break EndReason::Closed,
                 Some(command) => self.carry_out(command).await,
             }
-        }
+        };
         // First of all, so that the id can be used again and nobody waits for a reply.
         drop(listed);
         commands.close();
@@ -133,6 +138,7 @@ impl Session {
         self.page = None;
         self.stop_video().await;
         tracing::info!(session = self.handle.id().short(), "session ended");
+        self.figures.end(reason);
     }
 
     async fn carry_out(&mut self, command: Command) {
@@ -327,6 +333,7 @@ impl Session {
         self.stop_video().await;
         self.video_number = number;
         tracing::info!(session = self.handle.id().short(), codec = ?video.codec(), "offer answered");
+        self.figures.video_began(video.frames());
         self.video = Some(video);
         if self.page.is_none() {
             // A client without a WebSocket: the video alone keeps the session.
@@ -369,6 +376,7 @@ impl Session {
             }
             SessionEvent::Lost(reason) => {
                 tracing::info!(session = self.handle.id().short(), %reason, "video lost");
+                self.figures.video_lost(&reason);
                 self.stop_video().await;
                 let status = match reason {
                     LostReason::HungUp => Status::Stopped,
@@ -390,6 +398,7 @@ impl Session {
     async fn stop_video(&mut self) {
         // Whatever it still says comes too late.
         self.video_number += 1;
+        self.figures.video_ends();
         if let Some(video) = self.video.take() {
             video.stop().await;
         }
@@ -398,6 +407,7 @@ impl Session {
     fn set_status(&mut self, status: Status, text: &str) {
         if self.status.0 != status || self.status.1 != text {
             self.status = (status, text.to_owned());
+            self.figures.set_state(status);
             self.tell(&ServerMessage::Status { text: text.to_owned(), status });
         }
     }

@@ -22,6 +22,7 @@ use super::{
     settings::Defaults,
 };
 use crate::{
+    observe::Observer,
     protocol::ClientMessage,
     refusal::{Code, Refusal},
 };
@@ -39,6 +40,8 @@ pub struct SessionsConfig {
     pub max_sessions: usize,
     /// How long a session waits for its page to come back.
     pub grace: Duration,
+    /// Who is told of them.
+    pub observer: Observer,
 }
 
 /// All sessions. Cheap to clone.
@@ -85,15 +88,23 @@ impl Sessions {
         self.shared.lock().sessions.len()
     }
 
+    /// Whether no new one is admitted any more.
+    pub fn is_closing(&self) -> bool {
+        self.shared.lock().closing
+    }
+
     /// The session that this id names, a new one if there is none yet.
     ///
     /// # Errors
-    /// When the id is bad or somebody else's, or there are too many sessions.
+    /// When the id is bad or somebody else's, there are too many sessions, or there is too much to do
+    /// for another.
     pub fn open(&self, id: Option<&str>, requester: &Requester) -> Result<Handle, Refusal> {
         let id = match id {
             Some(id) => SessionId::parse(id)?,
             None => SessionId::random(),
         };
+        let overload = &self.shared.config.observer.overload;
+        let overloaded = overload.reached();
         let mut state = self.shared.lock();
         if let Some((owner, handle)) = state.sessions.get(&id)
             && !handle.commands.is_closed()
@@ -115,6 +126,10 @@ impl Sessions {
             );
             refusal.retry_after_s = Some(10.0);
             return Err(refusal);
+        }
+        if let Some(reached) = overloaded {
+            drop(state);
+            return Err(overload.refuse(reached));
         }
         let (commands, inbox) = mpsc::channel(actor::COMMANDS);
         let handle = Handle { id, commands };
