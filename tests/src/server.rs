@@ -16,6 +16,7 @@ use crate::{client::Client, within};
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
+    metrics_address: Option<SocketAddr>,
     sessions: Sessions,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
@@ -69,18 +70,24 @@ impl Server {
 
     fn run(server: Prepared) -> Self {
         let address = server.local_addr();
+        let metrics_address = server.metrics_addr();
         let sessions = server.sessions().clone();
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(server.serve(async {
             // An error is a sender that was dropped, which means the same.
             let _ = stopped.await;
         }));
-        Self { address, sessions, stop: Some(stop), task }
+        Self { address, metrics_address, sessions, stop: Some(stop), task }
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where only its metrics are served, if anywhere.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_address
     }
 
     /// Its sessions.

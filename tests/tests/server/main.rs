@@ -4,6 +4,7 @@ mod bad_input;
 mod fuzz;
 mod isolation;
 mod keys;
+mod observe;
 mod origin;
 mod session_life;
 mod signals;

@@ -1,15 +1,12 @@
 //! Refusing new sessions while the running ones have all the CPU time or memory that there is.
 //! The decision is [`Guard`]'s, which is pure; a task reads `/proc` once a second for it.
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use serde::Deserialize;
 use tokio::{
     runtime::Handle,
+    sync::watch,
     time::{Instant, MissedTickBehavior, interval},
 };
 use tokio_util::task::AbortOnDropHandle;
@@ -215,41 +212,33 @@ impl Guard {
     }
 }
 
-/// Watches this process for as long as a clone lives.
+/// Whether there is too much to do now. Whoever began to watch watches for as long as a clone
+/// lives.
 #[derive(Debug, Clone)]
 pub struct Overload {
-    reached: Arc<Reached>,
+    reached: watch::Receiver<Option<Overloaded>>,
     metrics: Metrics,
-    _sampler: Arc<AbortOnDropHandle<()>>,
-}
-
-#[derive(Debug, Default)]
-struct Reached(Mutex<Option<Overloaded>>);
-
-impl Reached {
-    fn get(&self) -> Option<Overloaded> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Answers what was there before.
-    fn set(&self, reached: Option<Overloaded>) -> Option<Overloaded> {
-        std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), reached)
-    }
+    _sampler: Option<Arc<AbortOnDropHandle<()>>>,
 }
 
 impl Overload {
-    /// Begins to watch.
+    /// Begins to watch this process.
     pub fn start(options: &OverloadOptions, metrics: &Metrics, runtime: &Handle) -> Self {
-        let reached = Arc::<Reached>::default();
+        let (to, reached) = watch::channel(None);
         let guard = Guard::new(options.bounds(Memory::read()));
-        let sampler = runtime.spawn(sample(guard, Arc::clone(&reached), metrics.clone()));
-        let sampler = Arc::new(AbortOnDropHandle::new(sampler));
+        let sampler = runtime.spawn(sample(guard, to, metrics.clone()));
+        let sampler = Some(Arc::new(AbortOnDropHandle::new(sampler)));
         Self { reached, metrics: metrics.clone(), _sampler: sampler }
+    }
+
+    /// Believes whoever holds the other end.
+    pub fn told(reached: watch::Receiver<Option<Overloaded>>, metrics: &Metrics) -> Self {
+        Self { reached, metrics: metrics.clone(), _sampler: None }
     }
 
     /// The bound that is reached, if one is.
     pub fn reached(&self) -> Option<Overloaded> {
-        self.reached.get()
+        *self.reached.borrow()
     }
 
     /// Counts and words the refusal of a new session.
@@ -262,7 +251,7 @@ impl Overload {
     }
 }
 
-async fn sample(mut guard: Guard, reached: Arc<Reached>, metrics: Metrics) {
+async fn sample(mut guard: Guard, reached: watch::Sender<Option<Overloaded>>, metrics: Metrics) {
     let cores = std::thread::available_parallelism().map_or(1, usize::from) as f64;
     let mut ticks = interval(SAMPLE);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -274,18 +263,17 @@ async fn sample(mut guard: Guard, reached: Arc<Reached>, metrics: Metrics) {
             return;
         };
         let now = Instant::now();
-        let (since, used) = before.replace((now, process.cpu_seconds)).unwrap_or((now, 0.0));
+        // The first time only memory counts.
+        let (since, used) =
+            before.replace((now, process.cpu_seconds)).unwrap_or((now, process.cpu_seconds));
         let elapsed = now - since;
-        if elapsed.is_zero() {
-            continue;
-        }
         let now_reached = guard.take(Readings {
-            cpu: (process.cpu_seconds - used) / elapsed.as_secs_f64() / cores,
+            cpu: (process.cpu_seconds - used) / elapsed.as_secs_f64().max(f64::EPSILON) / cores,
             elapsed,
             resident: process.resident,
             available: Memory::read().map(|memory| memory.available),
         });
-        let was_reached = reached.set(now_reached);
+        let was_reached = reached.send_replace(now_reached);
         metrics.set_overloaded(now_reached.is_some());
         match (was_reached, now_reached) {
             (None, Some(why)) => tracing::warn!(%why, "overloaded: new sessions are refused"),

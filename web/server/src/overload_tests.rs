@@ -98,7 +98,7 @@ async fn this_process_is_watched_and_the_refusal_is_counted() {
     let options = OverloadOptions { max_cpu: None, max_memory: Some(1) };
     let overload = Overload::start(&options, &metrics, &Handle::current());
     assert_eq!(overload.reached(), None);
-    tokio::time::sleep(2 * SAMPLE).await;
+    overload.reached.clone().changed().await.unwrap();
     let reached = overload.reached().unwrap();
     assert_eq!(reached.limit(), "memory");
     let refusal = overload.refuse(reached);

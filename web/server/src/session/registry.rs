@@ -220,3 +220,7 @@ impl Handle {
         self.commands.clone()
     }
 }
+
+#[cfg(test)]
+#[path = "registry_tests.rs"]
+mod tests;
