@@ -11,6 +11,9 @@ use super::{
 };
 use crate::protocol::Status;
 
+#[path = "shown_tests.rs"]
+mod shown;
+
 const BACKEND: &str = "http://vlm.example:8000/v1";
 
 fn report(outcome: QuestionOutcome) -> QuestionReport {
@@ -42,6 +45,7 @@ fn busy() -> Metrics {
     metrics.watch_pool(|| vec![backend(BACKEND, BackendHealth::Up)]);
     metrics.question_ended("ada", &report(QuestionOutcome::Answered));
     metrics.question_ended("ada", &report(QuestionOutcome::Failed { kind: "timeout" }));
+    metrics.question_ended("bob", &report(QuestionOutcome::Cancelled));
     metrics.session_started().video_lost(&LostReason::NoMedia);
     metrics.limit_reached("questions_per_minute");
     metrics
