@@ -89,7 +89,7 @@ impl Usage {
         let mut writer = None;
         if let Some((store, path)) = store {
             let (orders, inbox) = sync_channel(4);
-            let mut writing = Writer {
+            let writing = Writer {
                 shared: Arc::clone(&shared),
                 store,
                 keep_days: options.keep_days(),
@@ -166,8 +166,8 @@ struct Writer {
 }
 
 impl Writer {
-    fn run(&mut self, orders: &Receiver<Order>) {
-        loop {
+    fn run(mut self, orders: &Receiver<Order>) {
+        let stopped = loop {
             match orders.recv_timeout(FLUSH_EVERY) {
                 Ok(Order::Write(done)) => {
                     self.write();
@@ -175,12 +175,19 @@ impl Writer {
                 }
                 Ok(Order::Stop(done)) => {
                     self.write();
-                    let _ = done.send(());
-                    return;
+                    break Some(done);
                 }
                 Err(RecvTimeoutError::Timeout) => self.write(),
-                Err(RecvTimeoutError::Disconnected) => return self.write(),
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.write();
+                    break None;
+                }
             }
+        };
+        // Closing merges the write-ahead log into the file, and then the program may end.
+        drop(self.store);
+        if let Some(done) = stopped {
+            let _ = done.send(());
         }
     }
 

@@ -61,6 +61,8 @@ async fn what_was_used_is_in_the_file_and_known_after_a_restart() {
     again.question_ended("ada", &report(QuestionOutcome::Answered));
     assert_eq!(again.today("ada").questions, 3);
     again.close().await;
+    let files = std::fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(files, 1, "what was written is in the file, not beside it");
     let told = told(&path, "ada");
     assert_eq!((&told["questions"], &told["slot_s"]), (&3.into(), &6.0.into()));
 }
