@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::StreamExt;
 use reqwest::{Response, StatusCode, header};
@@ -7,13 +7,15 @@ use tokio::time::{Instant, timeout_at};
 use crate::{
     AnswerStream, ChatRequest, Endpoint, Error, Model,
     models::ModelList,
+    names::{Guarded, LookedUp, system_lookup},
+    reach::Blocked,
     wire::{self},
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// An error page is not worth more; a model list of a large router is a few hundred kilobytes.
 const ERROR_BODY_LIMIT: usize = 16 << 10;
-const MODELS_BODY_LIMIT: usize = 4 << 20;
+const MODELS_BODY_LIMIT: usize = 2 << 20;
 
 /// Sends questions to VLM servers. Cheap to clone: all clones share one pool of connections.
 #[derive(Clone, Debug)]
@@ -21,6 +23,8 @@ pub struct Client {
     http: reqwest::Client,
     /// For this host, which no proxy reaches.
     direct: reqwest::Client,
+    /// For endpoints that somebody else named.
+    guarded: Arc<Guarded>,
 }
 
 impl Client {
@@ -31,22 +35,28 @@ impl Client {
     pub fn new() -> Result<Self, Error> {
         // reqwest asks for the process' provider; whoever installed one before us keeps it.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let builder = || {
-            reqwest::Client::builder()
-                .user_agent(concat!("live-vlm/", env!("CARGO_PKG_VERSION")))
-                .connect_timeout(CONNECT_TIMEOUT)
-                // Following one would carry the key and the picture to where nobody sent them.
-                .redirect(reqwest::redirect::Policy::none())
-                .tcp_nodelay(true)
-        };
         let failed = |error| Error::Tls { base: "any server".into(), reason: reason(&error) };
         let http = builder().build().map_err(failed)?;
         let direct = builder().no_proxy().build().map_err(failed)?;
-        Ok(Self { http, direct })
+        Ok(Self { http, direct, guarded: Arc::new(Guarded::new(system_lookup)) })
     }
 
-    fn for_endpoint(&self, endpoint: &Endpoint) -> &reqwest::Client {
-        if endpoint.is_this_host() { &self.direct } else { &self.http }
+    /// The same client, with another way to look up the names of
+    /// [foreign](Endpoint::foreign) endpoints than the system's.
+    #[must_use]
+    pub fn with_lookup(self, lookup: impl Fn(&str) -> LookedUp + Send + Sync + 'static) -> Self {
+        Self { guarded: Arc::new(Guarded::new(lookup)), ..self }
+    }
+
+    fn for_endpoint(&self, endpoint: &Endpoint) -> Result<reqwest::Client, Error> {
+        match endpoint.gate()? {
+            Some(gate) => self
+                .guarded
+                .client(&gate, builder)
+                .map_err(|error| Error::Tls { base: endpoint.base().into(), reason: reason(&error) }),
+            None if endpoint.is_this_host() => Ok(self.direct.clone()),
+            None => Ok(self.http.clone()),
+        }
     }
 
     /// Asks a question. Returns when the server has begun to answer; the answer's text comes from
@@ -63,7 +73,7 @@ impl Client {
         timeout: Duration,
     ) -> Result<AnswerStream, Error> {
         let deadline = Instant::now() + timeout;
-        let post = self.for_endpoint(endpoint).post(endpoint.url("chat/completions")).json(request);
+        let post = self.for_endpoint(endpoint)?.post(endpoint.url("chat/completions")).json(request);
         let response = send(post, endpoint, deadline, timeout).await?;
         let response = accepted(response, endpoint, Some(&request.model), deadline).await?;
         Ok(AnswerStream::new(response, endpoint.clone(), deadline, timeout))
@@ -79,7 +89,7 @@ impl Client {
         timeout: Duration,
     ) -> Result<Vec<Model>, Error> {
         let deadline = Instant::now() + timeout;
-        let get = self.for_endpoint(endpoint).get(endpoint.url("models"));
+        let get = self.for_endpoint(endpoint)?.get(endpoint.url("models"));
         let response = send(get, endpoint, deadline, timeout).await?;
         let response = accepted(response, endpoint, None, deadline).await?;
         let body = timeout_at(deadline, body(response, MODELS_BODY_LIMIT))
@@ -92,6 +102,15 @@ impl Client {
         })?;
         Ok(list.into_models())
     }
+}
+
+fn builder() -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .user_agent(concat!("live-vlm/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT_TIMEOUT)
+        // Following one would carry the key and the picture to where nobody sent them.
+        .redirect(reqwest::redirect::Policy::none())
+        .tcp_nodelay(true)
 }
 
 async fn send(
@@ -172,7 +191,7 @@ fn retry_after(response: &Response) -> Option<Duration> {
     (seconds.is_finite() && seconds >= 0.0).then(|| Duration::from_secs_f64(seconds.min(3600.0)))
 }
 
-pub(crate) async fn body(response: Response, limit: usize) -> Result<Vec<u8>, String> {
+async fn body(response: Response, limit: usize) -> Result<Vec<u8>, String> {
     let mut chunks = response.bytes_stream();
     let mut body = Vec::new();
     while let Some(chunk) = chunks.next().await {
@@ -189,6 +208,9 @@ fn unreachable_server(endpoint: &Endpoint, error: &reqwest::Error) -> Error {
     let base = endpoint.base().to_owned();
     let mut cause: Option<&dyn std::error::Error> = Some(error);
     while let Some(this) = cause {
+        if let Some(blocked) = this.downcast_ref::<Blocked>() {
+            return endpoint.forbidden(*blocked);
+        }
         let io = this.downcast_ref::<std::io::Error>();
         if io.is_some_and(|io| io.kind() == std::io::ErrorKind::ConnectionRefused) {
             return Error::Refused { base };

@@ -11,8 +11,14 @@ mod client;
 mod dispatch;
 mod endpoint;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod key;
 mod models;
+mod names;
+mod reach;
+mod reader;
+mod sse;
 mod wire;
 
 pub use answer::{AnswerEvent, AnswerStream, Summary};
@@ -25,4 +31,6 @@ pub use endpoint::{BadEndpoint, Endpoint};
 pub use error::Error;
 pub use key::ApiKey;
 pub use models::{Model, choose_model, looks_like_vision};
+pub use names::LookedUp;
+pub use reach::{Allowed, BadAllowed, Reach};
 pub use wire::{ChatRequest, Picture, Usage};
