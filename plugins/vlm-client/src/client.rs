@@ -1,6 +1,5 @@
 use std::{sync::Arc, time::Duration};
 
-use futures_util::StreamExt;
 use reqwest::{Response, StatusCode, header};
 use tokio::time::{Instant, timeout_at};
 
@@ -50,10 +49,10 @@ impl Client {
 
     fn for_endpoint(&self, endpoint: &Endpoint) -> Result<reqwest::Client, Error> {
         match endpoint.gate()? {
-            Some(gate) => self
-                .guarded
-                .client(&gate, builder)
-                .map_err(|error| Error::Tls { base: endpoint.base().into(), reason: reason(&error) }),
+            Some(gate) => self.guarded.client(&gate, builder).map_err(|error| Error::Tls {
+                base: endpoint.base().into(),
+                reason: reason(&error),
+            }),
             None if endpoint.is_this_host() => Ok(self.direct.clone()),
             None => Ok(self.http.clone()),
         }
@@ -73,7 +72,8 @@ impl Client {
         timeout: Duration,
     ) -> Result<AnswerStream, Error> {
         let deadline = Instant::now() + timeout;
-        let post = self.for_endpoint(endpoint)?.post(endpoint.url("chat/completions")).json(request);
+        let post =
+            self.for_endpoint(endpoint)?.post(endpoint.url("chat/completions")).json(request);
         let response = send(post, endpoint, deadline, timeout).await?;
         let response = accepted(response, endpoint, Some(&request.model), deadline).await?;
         Ok(AnswerStream::new(response, endpoint.clone(), deadline, timeout))
@@ -92,10 +92,9 @@ impl Client {
         let get = self.for_endpoint(endpoint)?.get(endpoint.url("models"));
         let response = send(get, endpoint, deadline, timeout).await?;
         let response = accepted(response, endpoint, None, deadline).await?;
-        let body = timeout_at(deadline, body(response, MODELS_BODY_LIMIT))
+        let body = timeout_at(deadline, body(response, endpoint, MODELS_BODY_LIMIT))
             .await
-            .map_err(|_| Error::Timeout { base: endpoint.base().into(), after: timeout })?
-            .map_err(|reason| Error::Cut { base: endpoint.base().into(), reason })?;
+            .map_err(|_| Error::Timeout { base: endpoint.base().into(), after: timeout })??;
         let list: ModelList = serde_json::from_slice(&body).map_err(|error| Error::Protocol {
             base: endpoint.base().into(),
             reason: endpoint.without_key(&format!("its list of models is unreadable ({error})")),
@@ -140,7 +139,7 @@ async fn accepted(
         return Ok(response);
     }
     let retry_after = retry_after(&response);
-    let body = match timeout_at(deadline, body(response, ERROR_BODY_LIMIT)).await {
+    let body = match timeout_at(deadline, body(response, endpoint, ERROR_BODY_LIMIT)).await {
         Ok(Ok(body)) => body,
         Ok(Err(_)) | Err(_) => Vec::new(),
     };
@@ -191,17 +190,20 @@ fn retry_after(response: &Response) -> Option<Duration> {
     (seconds.is_finite() && seconds >= 0.0).then(|| Duration::from_secs_f64(seconds.min(3600.0)))
 }
 
-async fn body(response: Response, limit: usize) -> Result<Vec<u8>, String> {
-    let mut chunks = response.bytes_stream();
+async fn body(mut response: Response, endpoint: &Endpoint, limit: usize) -> Result<Vec<u8>, Error> {
+    let base = || endpoint.base().to_owned();
     let mut body = Vec::new();
-    while let Some(chunk) = chunks.next().await {
-        let chunk = chunk.map_err(|error| reason(&error))?;
-        if body.len() + chunk.len() > limit {
-            return Err(format!("its body is larger than {limit} bytes"));
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() > limit => {
+                let reason = format!("its body is larger than {limit} bytes");
+                return Err(Error::Protocol { base: base(), reason });
+            }
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(None) => return Ok(body),
+            Err(error) => return Err(Error::Cut { base: base(), reason: reason(&error) }),
         }
-        body.extend_from_slice(&chunk);
     }
-    Ok(body)
 }
 
 fn unreachable_server(endpoint: &Endpoint, error: &reqwest::Error) -> Error {

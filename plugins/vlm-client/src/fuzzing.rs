@@ -16,8 +16,7 @@ pub fn answer(data: &[u8]) {
 
 fn read<'a>(streamed: bool, pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<AnswerEvent>, bool) {
     let Ok(endpoint) = Endpoint::new("http://vlm.invalid/v1", None) else { return (vec![], false) };
-    let mut reader =
-        if streamed { Reader::streamed(endpoint) } else { Reader::whole(endpoint) };
+    let mut reader = if streamed { Reader::streamed(endpoint) } else { Reader::whole(endpoint) };
     let mut events = Vec::new();
     let mut failed = false;
     for piece in pieces {
@@ -58,7 +57,8 @@ mod tests {
 
     fn replay(target: &str, run: impl Fn(&[u8])) {
         let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(target);
-        let files: Vec<_> = fs::read_dir(corpus).unwrap().map(|file| file.unwrap().path()).collect();
+        let files: Vec<_> =
+            fs::read_dir(corpus).unwrap().map(|file| file.unwrap().path()).collect();
         assert!(!files.is_empty());
         files.iter().for_each(|file| run(&fs::read(file).unwrap()));
     }

@@ -235,7 +235,8 @@ impl FromStr for Allowed {
             Some(Ok(port)) if port > 0 => Some(port),
             Some(_) => return Err(bad()),
         };
-        let network = target.parse::<IpNet>().or_else(|_| target.parse::<IpAddr>().map(IpNet::from));
+        let network =
+            target.parse::<IpNet>().or_else(|_| target.parse::<IpAddr>().map(IpNet::from));
         let target = match (network, target.strip_prefix("*.")) {
             (Ok(network), _) => Target::Network(network),
             (Err(_), Some(suffix)) => Target::Below(format!(".{}", name(suffix).ok_or_else(bad)?)),

@@ -84,10 +84,7 @@ fn only_public_addresses_are_reached_by_default() {
 #[test]
 fn an_allowed_network_is_reached_in_every_form_of_its_addresses() {
     let gate = gate(&["10.0.0.0/8", "fd00:7::/32"], 80);
-    assert_eq!(
-        reached(&gate, None, &INSIDE),
-        ["10.0.0.1", "::10.0.0.1", "64:ff9b::10.0.0.1"]
-    );
+    assert_eq!(reached(&gate, None, &INSIDE), ["10.0.0.1", "::10.0.0.1", "64:ff9b::10.0.0.1"]);
     assert_eq!(reached(&gate, None, &["fd00:7::1", "fd00:8::1"]), ["fd00:7::1"]);
 }
 

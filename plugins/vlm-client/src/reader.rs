@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, mem};
 
 use crate::{
-    AnswerEvent, Endpoint, Error, Summary,
+    AnswerEvent, Endpoint, Error, Summary, Usage,
     sse::Sse,
     wire::{self, StreamChunk, WholeAnswer},
 };
@@ -14,6 +14,10 @@ const MAX_STREAM: usize = 16 << 20;
 const MAX_WHOLE: usize = 2 << 20;
 /// The same for the text alone: 8 bytes a token.
 const MAX_TEXT: usize = 256 << 10;
+/// The longest name of a model or of a reason, in characters.
+const MAX_NAME: usize = 256;
+/// Whoever counts more tokens than this in one answer makes them up.
+const MAX_TOKENS: u64 = 100_000_000;
 
 /// Reads one answer. It holds no more than a piece of the network's, an event, and the whole of
 /// an answer that is not streamed.
@@ -137,13 +141,13 @@ impl Reader {
             let said = wire::error_message(&error).unwrap_or_else(|| error.to_string());
             return Err(self.cut(&said));
         }
-        self.summary.usage = chunk.usage.or(self.summary.usage);
-        self.summary.model = chunk.model.or(self.summary.model.take());
+        self.summary.usage = chunk.usage.map(believable).or(self.summary.usage);
+        self.summary.model = chunk.model.map(name).or(self.summary.model.take());
         for choice in chunk.choices {
             let text = choice.delta.and_then(|delta| delta.content).unwrap_or_default();
             self.take_text(text)?;
             if let Some(reason) = choice.finish_reason {
-                self.summary.finish_reason = reason;
+                self.summary.finish_reason = name(reason);
             }
         }
         Ok(())
@@ -161,9 +165,9 @@ impl Reader {
         let text = choice.message.content.unwrap_or_default();
         self.take_text(text)?;
         self.summary = Summary {
-            finish_reason: choice.finish_reason.unwrap_or_else(|| "stop".into()),
-            usage: answer.usage,
-            model: answer.model,
+            finish_reason: choice.finish_reason.map_or_else(|| "stop".into(), name),
+            usage: answer.usage.map(believable),
+            model: answer.model.map(name),
         };
         self.finish();
         Ok(())
@@ -175,6 +179,8 @@ impl Reader {
             return Err(self.protocol(&format!("its answer is longer than {MAX_TEXT} bytes")));
         }
         if !text.is_empty() {
+            // C strings end at a zero.
+            let text = if text.contains('\0') { text.replace('\0', "\u{FFFD}") } else { text };
             self.ready.push_back(AnswerEvent::Text(text));
         }
         Ok(())
@@ -187,5 +193,20 @@ impl Reader {
 
     fn protocol(&self, reason: &str) -> Error {
         Error::Protocol { base: self.base(), reason: self.endpoint.without_key(reason) }
+    }
+}
+
+fn name(text: String) -> String {
+    let is_plain = |text: &str| text.len() <= MAX_NAME && !text.contains(char::is_control);
+    if is_plain(&text) {
+        return text;
+    }
+    text.chars().filter(|c| !c.is_control()).take(MAX_NAME).collect()
+}
+
+fn believable(usage: Usage) -> Usage {
+    Usage {
+        prompt_tokens: usage.prompt_tokens.min(MAX_TOKENS),
+        completion_tokens: usage.completion_tokens.min(MAX_TOKENS),
     }
 }

@@ -100,8 +100,9 @@ mod tests {
     #[test]
     fn events_are_read_whatever_ends_their_lines() {
         for end in ["\n", "\r", "\r\n"] {
-            let stream = "\u{FEFF}data: a\n: comment\nevent: x\ndata:b\ndata\n\n\ndata: c\n\ndata: d\n"
-                .replace('\n', end);
+            let stream =
+                "\u{FEFF}data: a\n: comment\nevent: x\ndata:b\ndata\n\n\ndata: c\n\ndata: d\n"
+                    .replace('\n', end);
             assert_eq!(events(&[stream.as_bytes()]).unwrap(), ["a\nb\n", "c"], "{end:?}");
         }
     }
