@@ -18,6 +18,7 @@ pub mod discover;
 pub mod listen;
 pub mod memory;
 pub mod protocol;
+pub mod reach;
 pub mod refusal;
 pub mod routes;
 pub mod run;

@@ -21,12 +21,15 @@ use tokio::{
     sync::Semaphore,
     time::{sleep, timeout},
 };
+use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 
 /// More connections than sessions may have, by far; a bound, no limit that anybody meets.
 const CONNECTIONS: usize = 2048;
 const HANDSHAKE: Duration = Duration::from_secs(10);
 const HEADERS: Duration = Duration::from_secs(15);
+/// For a client to take some of what it asked for.
+const STALL: Duration = Duration::from_secs(20);
 /// The first byte of a TLS handshake (RFC 8446, section 5.1).
 const TLS_HANDSHAKE: u8 = 0x16;
 /// After a failure to accept, which is mostly too many open files.
@@ -137,7 +140,10 @@ async fn http(
     let mut builder = Builder::new(TokioExecutor::new()).http1_only();
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS);
     let service = TowerToHyperService::new(router);
-    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(STALL));
+    let stream = TokioIo::new(Box::pin(stream));
+    let connection = builder.serve_connection_with_upgrades(stream, service);
     watcher.watch(connection.into_owned()).await.map_err(io::Error::other)
 }
 
