@@ -219,8 +219,12 @@ async fn whoever_sends_slowly_is_not_waited_for() {
         String::from_utf8_lossy(&heard).into_owned()
     });
     let heard = join_all(slow).await;
-    assert!(heard[3].starts_with("HTTP/1.1 4") && heard[3].contains("did not arrive in time"));
-    assert!(heard[4].starts_with("HTTP/1.1 4"), "{}", heard[4]);
+    for heard in &heard[3..] {
+        assert!(
+            heard.starts_with("HTTP/1.1 4") && heard.contains("did not arrive in time"),
+            "{heard}"
+        );
+    }
     scene.nobody_noticed().await;
 }
 
