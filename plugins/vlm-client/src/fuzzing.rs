@@ -1,6 +1,8 @@
-//! What `cargo fuzz` calls; see `fuzz/README.md`. The tests replay its corpus.
+//! What `cargo fuzz` calls; see `docs/security.md`. The tests replay its corpus.
 
-use crate::{AnswerEvent, Endpoint, models::ModelList, reader::Reader};
+use std::sync::Arc;
+
+use crate::{Allowed, AnswerEvent, Endpoint, Reach, models::ModelList, reader::Reader};
 
 /// The body of an answer. The first byte says whether it is streamed, and in pieces of how many
 /// bytes it arrives, which must make no difference.
@@ -51,6 +53,26 @@ pub fn models(data: &[u8]) {
     assert!(crate::wire::error_text(data).chars().count() <= 301);
 }
 
+/// What an operator allows, and the address of an endpoint against it.
+///
+/// # Panics
+/// When nothing is allowed and this host is reached all the same.
+pub fn pattern(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let mut lines = text.lines();
+    let base = lines.next().unwrap_or_default();
+    let allowed: Vec<Allowed> = lines.filter_map(|line| line.parse().ok()).collect();
+    let none = Arc::new(Reach::Public(Vec::new()));
+    if let Ok(endpoint) = Endpoint::foreign(base, None, none) {
+        assert!(!endpoint.is_this_host(), "{base:?}");
+        // More is never less.
+        assert!(Endpoint::foreign(base, None, Arc::new(Reach::Public(allowed))).is_ok());
+        assert!(
+            Endpoint::new(endpoint.base(), None).is_ok_and(|own| own.base() == endpoint.base())
+        );
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::{fs, path::Path};
@@ -67,5 +89,6 @@ mod tests {
     fn the_corpus_is_read_as_it_should_be() {
         replay("answer", super::answer);
         replay("models", super::models);
+        replay("pattern", super::pattern);
     }
 }

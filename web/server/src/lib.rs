@@ -15,6 +15,8 @@
 pub mod addresses;
 pub mod config;
 pub mod discover;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod listen;
 pub mod memory;
 pub mod protocol;
