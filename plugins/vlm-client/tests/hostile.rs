@@ -44,7 +44,8 @@ impl Flood {
             // Fewer and larger writes make it no less of a flood.
             let block = piece.repeat((64 << 10) / piece.len().max(1) + 1);
             while count.load(Ordering::Relaxed) < GIGABYTE {
-                match stream.write(&block).await {
+                let at = count.load(Ordering::Relaxed) % block.len();
+                match stream.write(&block[at..]).await {
                     Ok(written) if written > 0 => count.fetch_add(written, Ordering::Relaxed),
                     _ => break,
                 };
@@ -156,7 +157,7 @@ async fn interim_answers_without_an_end_run_out_of_time() {
     tokio::time::timeout(LONG, flood.task).await.expect("an end of the flood").unwrap();
 }
 
-/// Answers one connection with `reply`, a byte at a time if it is to be slow, and holds it.
+/// Answers one connection with `reply`, its body a byte at a time if there is a pause, and holds it.
 async fn holding(reply: Vec<u8>, pause: Duration) -> (Endpoint, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}/v1", listener.local_addr().unwrap());
@@ -164,11 +165,14 @@ async fn holding(reply: Vec<u8>, pause: Duration) -> (Endpoint, JoinHandle<()>) 
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut request = [0; 4096];
         assert!(stream.read(&mut request).await.unwrap() > 0);
-        for byte in reply.chunks(if pause.is_zero() { usize::MAX } else { 1 }) {
+        let body = reply.windows(4).position(|end| end == b"\r\n\r\n").unwrap() + 4;
+        let at_once = if pause.is_zero() { reply.len() } else { body };
+        stream.write_all(&reply[..at_once]).await.unwrap();
+        for byte in reply[at_once..].chunks(1) {
+            tokio::time::sleep(pause).await;
             if stream.write_all(byte).await.is_err() {
                 return;
             }
-            tokio::time::sleep(pause).await;
         }
         // Until we hang up.
         while stream.read(&mut request).await.is_ok_and(|read| read > 0) {}
@@ -178,10 +182,10 @@ async fn holding(reply: Vec<u8>, pause: Duration) -> (Endpoint, JoinHandle<()>) 
 
 #[tokio::test]
 async fn a_byte_now_and_then_does_not_prolong_a_question() {
-    let text = format!("{STREAM}data: {{\"choices\":[{{\"delta\":{{\"content\":\"A\"}}}}]}}\n\n");
-    for reply in [text.repeat(100), WHOLE.to_owned() + &" ".repeat(10_000)] {
+    let short = Duration::from_millis(500);
+    let event = "data: {\"choices\":[{\"delta\":{\"content\":\"A\"}}]}\n\n";
+    for reply in [STREAM.to_owned() + &event.repeat(100), WHOLE.to_owned() + &" ".repeat(10_000)] {
         let (endpoint, server) = holding(reply.into_bytes(), Duration::from_millis(20)).await;
-        let short = Duration::from_millis(500);
         let error = ask(&endpoint, short).await.unwrap_err();
         assert_eq!(error.kind(), "timeout", "{error}");
         tokio::time::timeout(LONG, server).await.expect("a hang-up").unwrap();
