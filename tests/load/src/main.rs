@@ -24,7 +24,7 @@ use clap::{Parser, Subcommand};
 
 /// Measure a live-vlm server under synthetic viewers.
 #[derive(Debug, Parser)]
-#[command(name = "live-vlm-bench")]
+#[command(name = "live-vlm-load")]
 struct Cli {
     /// The server to measure
     #[arg(long, global = true, default_value = "target/release/live-vlm")]
