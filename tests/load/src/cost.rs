@@ -1,16 +1,17 @@
 //! CPU and memory of a session.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use futures_util::future::{join_all, try_join_all};
 use live_vlm_pipelines::Codec;
+use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    Failure,
-    process::megabytes,
-    server::Server,
-    viewer::{Kind, Viewer},
+    Failure, Tool,
+    process::{PerSession, megabytes},
+    report::Report,
+    viewer::{Browser, Viewer, Wish},
     vlm::Vlm,
 };
 
@@ -23,26 +24,21 @@ pub(crate) struct Plan {
     pub(crate) sessions: usize,
     pub(crate) window: Duration,
     pub(crate) interval: f64,
-    pub(crate) codec: String,
+    pub(crate) codec: Codec,
     pub(crate) sendrecv: bool,
 }
 
-pub(crate) async fn measure(server: &Path, plan: &Plan) -> Result<String, Failure> {
-    let codec = Codec::from_encoding_name(&plan.codec).ok_or("--codec is VP8, H264 or VP9")?;
-    let kind = Kind { codec, sendrecv: plan.sendrecv, interval: plan.interval };
+pub(crate) async fn measure(tool: &Tool, plan: &Plan) -> Result<Report, Failure> {
+    let (codec, sendrecv, interval) = (plan.codec, plan.sendrecv, plan.interval);
+    let wish = Wish { codec, sendrecv, interval, ..Wish::default() };
     let vlm = Vlm::start(plan.sessions, VLM_LATENCY).await?;
-    let slots = plan.sessions.to_string();
-    let server = Server::start(server, &vlm.base, &["--slots", &slots]).await?;
-    // What the first session loads belongs to the process, not to the session.
-    let mut first = Viewer::connect(&server.address, &kind).await?;
-    first.answer().await?;
-    first.hang_up().await;
-    sleep(Duration::from_secs(2)).await;
-    let empty = server.look()?;
+    let server = tool.serve(&vlm).await?;
+    let empty = tool.look_without_sessions(&server, &wish).await?;
 
-    let viewers = (0..plan.sessions).map(|_| Viewer::connect(&server.address, &kind));
+    let browser = Browser::visit(&tool.http, &server.address).await?;
+    let viewers = (0..plan.sessions).map(|_| Viewer::connect(&browser, &tool.video, &wish));
     let mut viewers = try_join_all(viewers).await?;
-    sleep(SETTLE).await;
+    sleep(SETTLE.min(plan.window)).await;
     viewers.iter_mut().for_each(|viewer| drop(viewer.take_answers()));
     let (before, began) = (server.look()?, Instant::now());
     sleep(plan.window).await;
@@ -51,28 +47,37 @@ pub(crate) async fn measure(server: &Path, plan: &Plan) -> Result<String, Failur
     let seen = vlm.seen();
     join_all(viewers.into_iter().map(Viewer::hang_up)).await;
 
-    let sessions = plan.sessions as f64;
-    let cpu = (after.cpu - before.cpu).as_secs_f64();
-    let memory = megabytes(after.memory.saturating_sub(empty.memory)) / sessions;
-    Ok(format!(
-        "cost: {n} sessions, {codec:?}, 640x480@30, a question every {interval} s{back}, {secs:.1} s\n\
-         cpu per session     {cpu:.4} of a core ({total:.2} CPU seconds)\n\
+    let each = PerSession::of(&empty, &before, &after, took, plan.sessions);
+    let rate = answers as f64 / took.as_secs_f64() / plan.sessions as f64;
+    let text = format!(
+        "cost: {n} sessions, {codec}, a question every {interval} s{back}, {secs:.1} s, {video}\n\
+         cpu per session     {cpu:.4} of a core\n\
          memory per session  {memory:.1} MB ({rest:.0} MB without sessions, {all:.0} MB with)\n\
          threads, files      {threads:.1}, {files:.1} per session\n\
          answers             {rate:.2} per session and second, {unreadable} of {questions} \
          pictures unreadable\n",
         n = plan.sessions,
-        interval = plan.interval,
-        back = if plan.sendrecv { ", video sent back" } else { "" },
+        back = if sendrecv { ", video sent back" } else { "" },
         secs = took.as_secs_f64(),
-        cpu = cpu / took.as_secs_f64() / sessions,
-        total = cpu,
+        video = tool.video,
+        cpu = each.cpu,
+        memory = each.memory_mb,
         rest = megabytes(empty.memory),
         all = megabytes(after.memory),
-        threads = after.threads.saturating_sub(empty.threads) as f64 / sessions,
-        files = after.files.saturating_sub(empty.files) as f64 / sessions,
-        rate = answers as f64 / took.as_secs_f64() / sessions,
+        threads = each.threads,
+        files = each.files,
         unreadable = seen.unreadable,
         questions = seen.questions,
-    ))
+    );
+    let figures = json!({
+        "sessions": plan.sessions,
+        "codec": codec.encoding_name(),
+        "interval_s": interval,
+        "sendrecv": sendrecv,
+        "per_session": each.json(),
+        "memory_without_sessions_mb": megabytes(empty.memory),
+        "answers_per_session_and_second": rate,
+        "unreadable": seen.unreadable,
+    });
+    Ok(Report { text, figures })
 }

@@ -1,45 +1,49 @@
 //! What is left after many connects and hang-ups.
 
-use std::{fmt::Write as _, path::Path, time::Duration};
+use std::time::Duration;
 
+use serde_json::json;
 use tokio::time::sleep;
 
 use crate::{
-    Failure,
-    process::{Look, megabytes},
-    server::Server,
-    viewer::{Kind, Viewer},
+    Failure, Tool,
+    process::megabytes,
+    report::{Report, table},
+    viewer::{Browser, Viewer, Wish},
     vlm::Vlm,
 };
 
-/// For idle threads of pools to end: tokio keeps blocking ones for 10 s, GStreamer task pools for
-/// a few.
-const QUIET: Duration = Duration::from_secs(15);
-
-pub(crate) async fn measure(server: &Path, cycles: usize) -> Result<String, Failure> {
+pub(crate) async fn measure(
+    tool: &Tool,
+    cycles: usize,
+    quiet: Duration,
+) -> Result<Report, Failure> {
     let vlm = Vlm::start(4, Duration::from_millis(20)).await?;
-    let server = Server::start(server, &vlm.base, &[]).await?;
-    let mut report = String::from("leaks: connect, one answer, hang up\n");
-    let mut line = |when: &str, look: Look| -> Result<(), Failure> {
-        writeln!(
-            report,
-            "{when:<22} {:>4} threads {:>5} files {:>8.1} MB",
-            look.threads,
-            look.files,
-            megabytes(look.memory)
-        )?;
-        Ok(())
-    };
+    let server = tool.serve(&vlm).await?;
+    let (mut rows, mut figures) = (Vec::new(), Vec::new());
     for cycle in 0..=cycles {
         if [0, 1, 10, cycles].contains(&cycle) {
-            sleep(QUIET).await;
-            line(&format!("after {cycle}"), server.look()?)?;
+            sleep(quiet).await;
+            let look = server.look()?;
+            let memory = megabytes(look.memory);
+            rows.push(vec![
+                format!("after {cycle}"),
+                format!("{}", look.threads),
+                format!("{}", look.files),
+                format!("{memory:.1}"),
+            ]);
+            figures.push(json!({
+                "cycles": cycle, "threads": look.threads, "files": look.files, "memory_mb": memory,
+            }));
         }
         if cycle < cycles {
-            let mut viewer = Viewer::connect(&server.address, &Kind::default()).await?;
+            let browser = Browser::visit(&tool.http, &server.address).await?;
+            let mut viewer = Viewer::connect(&browser, &tool.video, &Wish::default()).await?;
             viewer.answer().await?;
             viewer.hang_up().await;
         }
     }
-    Ok(report)
+    let text = table(&["", "threads", "files", "MB"], &rows);
+    let text = format!("leaks: connect, one answer, hang up, {}\n{text}", tool.video);
+    Ok(Report { text, figures: json!({"looks": figures}) })
 }

@@ -1,57 +1,66 @@
-//! The time of capture, drawn into the picture as black and white blocks and read back from the
-//! JPEG that the VLM gets. It survives VP8 and JPEG because a block is 32 pixels wide.
+//! A number, drawn into the picture as black and white blocks and read back from the JPEG that the
+//! VLM gets: a frame's number, or the time of its capture. It survives VP8 and JPEG because a block
+//! is a twentieth of the picture's width.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-pub(crate) const WIDTH: usize = 640;
-pub(crate) const HEIGHT: usize = 480;
-const BLOCK: usize = 32;
-const COLUMNS: usize = WIDTH / BLOCK;
-const TIME_BITS: usize = 48;
+const COLUMNS: usize = 20;
+const NUMBER_BITS: usize = 48;
 const CHECK_BITS: usize = 8;
-const BITS: usize = TIME_BITS + CHECK_BITS;
+const BITS: usize = NUMBER_BITS + CHECK_BITS;
+const ROWS: usize = BITS.div_ceil(COLUMNS);
 
 pub(crate) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn check(ms: u64) -> u64 {
-    ms.to_be_bytes().iter().fold(0xa5, |sum: u8, byte| sum.rotate_left(1) ^ byte).into()
+/// Whether a number can be drawn into pictures of this size. The width is also such that rows have
+/// no padding between them.
+pub(crate) fn fits(width: usize, height: usize) -> bool {
+    width >= 8 * COLUMNS && width.is_multiple_of(2 * COLUMNS) && height >= ROWS * width / COLUMNS
 }
 
-fn code(ms: u64) -> u64 {
-    (ms & ((1 << TIME_BITS) - 1)) | check(ms) << TIME_BITS
+fn check(number: u64) -> u64 {
+    number.to_be_bytes().iter().fold(0xa5, |sum: u8, byte| sum.rotate_left(1) ^ byte).into()
 }
 
-/// Draws `ms` into the luma plane of a frame of [`WIDTH`] by [`HEIGHT`].
-pub(crate) fn draw(luma: &mut [u8], stride: usize, ms: u64) {
-    let code = code(ms);
+fn code(number: u64) -> u64 {
+    (number & ((1 << NUMBER_BITS) - 1)) | check(number) << NUMBER_BITS
+}
+
+/// Draws a number into the luma plane of a frame of this width, whose size [`fits`].
+pub(crate) fn draw(luma: &mut [u8], width: usize, number: u64) {
+    let (code, block) = (code(number), width / COLUMNS);
     for bit in 0..BITS {
-        let (left, top) = (bit % COLUMNS * BLOCK, bit / COLUMNS * BLOCK);
+        let (left, top) = (bit % COLUMNS * block, bit / COLUMNS * block);
         let shade = if code >> bit & 1 == 1 { 235 } else { 16 };
-        for row in luma.chunks_exact_mut(stride).skip(top).take(BLOCK) {
-            row[left..left + BLOCK].fill(shade);
+        for row in luma.chunks_exact_mut(width).skip(top).take(block) {
+            row[left..left + block].fill(shade);
         }
     }
 }
 
-/// Reads the time back; `None` where there is none, or it is damaged.
-pub(crate) fn read(luma: impl Fn(usize, usize) -> u8) -> Option<u64> {
+/// Reads the number back; `None` where there is none, or it is damaged.
+pub(crate) fn read(width: usize, height: usize, luma: impl Fn(usize, usize) -> u8) -> Option<u64> {
+    let block = width / COLUMNS;
+    if block < 4 || height < ROWS * block {
+        return None;
+    }
     let mut code = 0_u64;
     for bit in 0..BITS {
-        let (left, top) = (bit % COLUMNS * BLOCK, bit / COLUMNS * BLOCK);
-        let inner = BLOCK / 4..BLOCK * 3 / 4;
+        let (left, top) = (bit % COLUMNS * block, bit / COLUMNS * block);
+        let inner = block / 4..block * 3 / 4;
         let sum: u32 = inner
             .clone()
             .flat_map(|y| inner.clone().map(move |x| (left + x, top + y)))
             .map(|(x, y)| u32::from(luma(x, y)))
             .sum();
-        let mean = sum / (BLOCK * BLOCK / 4) as u32;
+        let mean = sum / (inner.len() * inner.len()) as u32;
         code |= u64::from(mean > 127) << bit;
     }
-    let ms = code & ((1 << TIME_BITS) - 1);
-    (check(ms) == code >> TIME_BITS).then_some(ms)
+    let number = code & ((1 << NUMBER_BITS) - 1);
+    (check(number) == code >> NUMBER_BITS).then_some(number)
 }
 
 #[cfg(test)]
@@ -59,23 +68,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_survives_drawing_and_jpeg() {
-        let mut frame = vec![90; WIDTH * HEIGHT];
-        for ms in [0, 1, 1_790_000_000_123, (1 << TIME_BITS) - 1] {
-            draw(&mut frame, WIDTH, ms);
-            let mut jpeg = Vec::new();
-            image::codecs::jpeg::JpegEncoder::new_with_quality(&mut jpeg, 40)
-                .encode(&frame, WIDTH as u32, HEIGHT as u32, image::ExtendedColorType::L8)
-                .unwrap();
-            let picture = image::load_from_memory(&jpeg).unwrap().to_luma8();
-            let luma = |x: usize, y: usize| picture.get_pixel(x as u32, y as u32).0[0];
-            assert_eq!(read(luma), Some(ms));
+    fn a_number_survives_drawing_and_jpeg() {
+        for (width, height) in [(640, 480), (320, 240), (160, 120)] {
+            assert!(fits(width, height));
+            let mut frame = vec![90; width * height];
+            for number in [0, 1, 1_790_000_000_123, (1 << NUMBER_BITS) - 1] {
+                draw(&mut frame, width, number);
+                let mut jpeg = Vec::new();
+                image::codecs::jpeg::JpegEncoder::new_with_quality(&mut jpeg, 40)
+                    .encode(&frame, width as u32, height as u32, image::ExtendedColorType::L8)
+                    .unwrap();
+                let picture = image::load_from_memory(&jpeg).unwrap().to_luma8();
+                let luma = |x: usize, y: usize| picture.get_pixel(x as u32, y as u32).0[0];
+                assert_eq!(read(width, height, luma), Some(number), "{width}x{height}");
+            }
         }
     }
 
     #[test]
-    fn a_picture_without_a_time_has_none() {
-        assert_eq!(read(|_, _| 90), None);
-        assert_eq!(read(|x, y| if (x / 7 + y / 5) % 2 == 0 { 0 } else { 255 }), None);
+    fn a_picture_without_a_number_has_none() {
+        assert_eq!(read(640, 480, |_, _| 90), None);
+        assert_eq!(read(640, 480, |x, y| if (x / 7 + y / 5) % 2 == 0 { 0 } else { 255 }), None);
+        assert_eq!(read(64, 48, |_, _| 90), None);
+    }
+
+    #[test]
+    fn sizes_without_room_for_whole_blocks_do_not_fit() {
+        assert!(!fits(120, 90));
+        assert!(!fits(650, 480));
+        assert!(!fits(640, 90));
     }
 }

@@ -1,94 +1,201 @@
 //! A synthetic viewer: a WebRTC sender and a WebSocket, as a page has them.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use futures_util::{SinkExt, StreamExt};
-use gst::prelude::*;
-use live_vlm_pipelines::{Codec, Sender, SenderDirection, SenderOptions, VideoSource};
+use live_vlm_pipelines::{Codec, Sender, SenderDirection, SenderOptions, SentFrames};
+use reqwest::header;
 use serde_json::{Value, json};
 use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
 use uuid::Uuid;
 
-use crate::{Failure, timecode};
+use crate::{Failure, video::Video, vlm};
 
 const STEP: Duration = Duration::from_secs(20);
-/// Answers wait here until the benchmark reads them.
+/// Answers wait here until they are read.
 const ANSWERS: usize = 4096;
+
+/// Somebody who has opened the page. The server knows them by the cookie that it set: all sessions
+/// with it are one user's.
+#[derive(Debug, Clone)]
+pub(crate) struct Browser {
+    http: reqwest::Client,
+    server: String,
+    cookie: Option<String>,
+}
+
+impl Browser {
+    pub(crate) async fn visit(http: &reqwest::Client, server: &str) -> Result<Self, Failure> {
+        let page = http.get(format!("http://{server}/")).send().await?.error_for_status()?;
+        let cookie = page.headers().get(header::SET_COOKIE).and_then(|value| value.to_str().ok());
+        let cookie = cookie.and_then(|cookie| cookie.split(';').next()).map(str::to_owned);
+        Ok(Self { http: http.clone(), server: server.to_owned(), cookie })
+    }
+
+    async fn offer(&self, id: Uuid, sdp: String) -> Result<String, Failure> {
+        let body = json!({"type": "offer", "sdp": sdp, "session_id": id.to_string()});
+        let mut request = self.http.post(format!("http://{}/offer", self.server)).json(&body);
+        if let Some(cookie) = &self.cookie {
+            request = request.header(header::COOKIE, cookie);
+        }
+        let response = request.send().await?;
+        let status = response.status();
+        let answer: Value = response.json().await.unwrap_or_default();
+        if !status.is_success() {
+            let said = answer["message"].as_str().unwrap_or_default();
+            return Err(format!("the server refuses with {status}: {said}").into());
+        }
+        Ok(answer["sdp"].as_str().unwrap_or_default().to_owned())
+    }
+}
 
 /// A complete answer as the viewer got it.
 #[derive(Debug, Clone)]
 pub(crate) struct Heard {
-    /// From the time drawn into the picture to the arrival of the whole answer.
-    pub(crate) age_ms: Option<u64>,
+    pub(crate) at: Instant,
+    /// From the capture of the picture to the arrival of the whole answer; `None` if the VLM could
+    /// not read the picture.
+    pub(crate) age: Option<Duration>,
 }
 
+/// What a viewer does.
 #[derive(Debug, Clone)]
-pub(crate) struct Kind {
+pub(crate) struct Wish {
     pub(crate) codec: Codec,
     pub(crate) sendrecv: bool,
+    /// Seconds between two questions.
     pub(crate) interval: f64,
+    pub(crate) max_tokens: u32,
+    /// Whose the questions are, for the VLM's account.
+    pub(crate) user: Option<String>,
 }
 
-impl Default for Kind {
+impl Default for Wish {
     fn default() -> Self {
-        Self { codec: Codec::Vp8, sendrecv: false, interval: 1.0 }
+        let (codec, sendrecv) = (Codec::Vp8, false);
+        Self { codec, sendrecv, interval: 1.0, max_tokens: 512, user: None }
     }
 }
 
+impl Wish {
+    fn messages(&self) -> Vec<Value> {
+        let mut messages = vec![json!({"type": "update_processing", "interval": self.interval})];
+        if let Some(user) = &self.user {
+            let prompt = format!("{}{user}", vlm::USER);
+            let max_tokens = self.max_tokens;
+            messages
+                .push(json!({"type": "update_prompt", "prompt": prompt, "max_tokens": max_tokens}));
+        }
+        messages
+    }
+}
+
+/// Hangs up when dropped, as a page does whose computer is switched off.
 pub(crate) struct Viewer {
     sender: Sender,
-    reader: JoinHandle<()>,
+    reader: Reader,
     answers: mpsc::Receiver<Heard>,
+    trouble: Arc<Trouble>,
+}
+
+/// What went wrong while watching.
+#[derive(Debug, Default)]
+pub(crate) struct Trouble {
+    count: AtomicUsize,
+    last: Mutex<Option<String>>,
+}
+
+impl Trouble {
+    fn note(&self, text: String) {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+    }
+
+    /// How often, and what it was the last time.
+    pub(crate) fn get(&self) -> (usize, Option<String>) {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        (self.count.load(Ordering::Relaxed), last)
+    }
+}
+
+/// Ends with its viewer.
+struct Reader(JoinHandle<()>);
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 impl Viewer {
     /// Connects and begins to send.
-    pub(crate) async fn connect(server: &str, kind: &Kind) -> Result<Self, Failure> {
+    pub(crate) async fn connect(
+        browser: &Browser,
+        video: &Video,
+        wish: &Wish,
+    ) -> Result<Self, Failure> {
         let id = Uuid::new_v4();
-        let (socket, _) =
-            tokio_tungstenite::connect_async(format!("ws://{server}/ws?session_id={id}")).await?;
-        let (mut to_server, mut from_server) = socket.split();
-        let interval = json!({"type": "update_processing", "interval": kind.interval});
-        to_server.send(Message::text(interval.to_string())).await?;
+        let mut request =
+            format!("ws://{}/ws?session_id={id}", browser.server).into_client_request()?;
+        if let Some(cookie) = &browser.cookie {
+            request.headers_mut().insert(header::COOKIE, cookie.parse()?);
+        }
+        let (mut socket, _) = tokio_tungstenite::connect_async(request).await?;
+        for message in wish.messages() {
+            socket.send(Message::text(message.to_string())).await?;
+        }
         let (heard, answers) = mpsc::channel(ANSWERS);
-        let reader = tokio::spawn(async move {
-            // Holding the other half keeps the connection open.
-            let _to_server = to_server;
-            while let Some(Ok(message)) = from_server.next().await {
+        let trouble = Arc::new(Trouble::default());
+        let (sent, said) = (Arc::new(OnceLock::new()), Arc::clone(&trouble));
+        let (sent_frames, pictures) = (Arc::clone(&sent), video.clone());
+        let reader = Reader(tokio::spawn(async move {
+            while let Some(Ok(message)) = socket.next().await {
                 let Ok(text) = message.to_text() else { continue };
                 let Ok(message) = serde_json::from_str::<Value>(text) else { continue };
-                if message["type"] == "vlm_response" {
-                    let _ = heard.try_send(Heard { age_ms: age(&message) });
+                match message["type"].as_str() {
+                    Some("vlm_response") => {
+                        let _ = heard.try_send(hear(&message, &pictures, &sent));
+                    }
+                    Some("vlm_error" | "error") => {
+                        said.note(message["message"].as_str().unwrap_or_default().to_owned());
+                    }
+                    _ => {}
                 }
             }
-        });
+        }));
         let options = SenderOptions {
-            codec: kind.codec,
-            direction: if kind.sendrecv {
-                SenderDirection::SendRecv
-            } else {
-                SenderDirection::SendOnly
+            codec: wish.codec,
+            direction: match wish.sendrecv {
+                true => SenderDirection::SendRecv,
+                false => SenderDirection::SendOnly,
             },
-            source: VideoSource::Element(camera()?),
+            source: video.source()?,
             ..SenderOptions::default()
         };
-        let url = format!("http://{server}/offer");
-        let sender = Sender::connect(options, |sdp| async move {
-            let body = json!({"type": "offer", "sdp": sdp, "session_id": id.to_string()});
-            let response =
-                reqwest::Client::new().post(url).json(&body).send().await?.error_for_status()?;
-            let answer: Value = response.json().await?;
-            Ok::<_, reqwest::Error>(answer["sdp"].as_str().unwrap_or_default().to_owned())
-        })
-        .await?;
+        let sender = Sender::connect(options, |sdp| browser.offer(id, sdp)).await?;
+        let _ = sent_frames.set(sender.sent_frames());
         sender.connected().await?;
-        Ok(Self { sender, reader, answers })
+        Ok(Self { sender, reader, answers, trouble })
     }
 
     /// The next answer.
     pub(crate) async fn answer(&mut self) -> Result<Heard, Failure> {
-        timeout(STEP, self.answers.recv()).await?.ok_or_else(|| "the server hung up".into())
+        match timeout(STEP, self.answers.recv()).await {
+            Ok(Some(heard)) => Ok(heard),
+            Ok(None) => Err("the server hung up".into()),
+            Err(_) => {
+                let (_, last) = self.trouble.get();
+                let last = last.unwrap_or_else(|| "it reports no error".to_owned());
+                Err(format!("no answer within {} s: {last}", STEP.as_secs()).into())
+            }
+        }
     }
 
     /// The answers that came meanwhile.
@@ -96,36 +203,20 @@ impl Viewer {
         std::iter::from_fn(|| self.answers.try_recv().ok()).collect()
     }
 
+    pub(crate) fn trouble(&self) -> (usize, Option<String>) {
+        self.trouble.get()
+    }
+
     /// Leaves as a page does that is closed.
     pub(crate) async fn hang_up(self) {
-        self.reader.abort();
+        drop(self.reader);
         self.sender.hang_up().await;
     }
 }
 
-fn age(message: &Value) -> Option<u64> {
-    let captured: u64 = message["text"].as_str()?.strip_prefix("captured at ")?.parse().ok()?;
-    Some(timecode::now_ms().saturating_sub(captured))
-}
-
-/// 640x480 at 30 frames a second: a moving pattern with much detail, and the time of capture.
-fn camera() -> Result<gst::Element, Failure> {
-    let bin = gst::parse::bin_from_description(
-        "videotestsrc is-live=true pattern=zone-plate kx2=8 ky2=8 kt=4 ! \
-         capsfilter name=timed caps=video/x-raw,format=I420,width=640,height=480,framerate=30/1",
-        true,
-    )?;
-    let timed = bin.by_name("timed").and_then(|element| element.static_pad("src"));
-    let pad = timed.ok_or("the camera has no pad")?;
-    pad.add_probe(gst::PadProbeType::BUFFER, |_, info| {
-        if let Some(buffer) = info.buffer_mut()
-            && let Ok(mut frame) = buffer.make_mut().map_writable()
-            && let Some(luma) = frame.get_mut(..timecode::WIDTH * timecode::HEIGHT)
-        {
-            // I420 of this width has no padding between its rows.
-            timecode::draw(luma, timecode::WIDTH, timecode::now_ms());
-        }
-        gst::PadProbeReturn::Ok
-    });
-    Ok(bin.upcast())
+fn hear(message: &Value, video: &Video, sent: &OnceLock<SentFrames>) -> Heard {
+    let at = Instant::now();
+    let number = || message["text"].as_str()?.strip_prefix(vlm::ANSWER)?.parse::<u64>().ok();
+    let age = || video.age(number()?, sent.get()?, at);
+    Heard { at, age: age() }
 }
