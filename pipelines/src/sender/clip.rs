@@ -14,7 +14,7 @@ use gst_app::{AppSink, AppSrc};
 use super::{SenderError, media};
 use crate::{
     Codec,
-    properties::{make, set_if_present, set_text_if_present},
+    properties::{set_if_present, set_text_if_present},
 };
 
 /// Decoding or encoding one frame takes some milliseconds.
@@ -27,8 +27,8 @@ const KEY_QUANTIZER: i32 = 36;
 /// What a [`Clip`] is made of.
 #[derive(Debug, Clone)]
 pub struct ClipOptions {
-    /// A bin description, as for gst-launch, whose last pad gives raw video; it starts again when
-    /// it ends, and need not be live. [`ClipOptions::file`] gives that of a file.
+    /// The beginning of a line for gst-launch, up to raw video; it starts again when it ends, and
+    /// need not be live. [`ClipOptions::file`] gives that of a file.
     pub source: String,
     /// In pixels. Default: 640.
     pub width: u32,
@@ -59,10 +59,7 @@ impl ClipOptions {
     /// Video from a file that GStreamer can decode.
     pub fn file(path: &Path) -> Self {
         let path = path.display().to_string().replace('\\', "\\\\").replace('"', "\\\"");
-        Self {
-            source: format!("filesrc location=\"{path}\" ! decodebin ! videoconvert"),
-            ..Self::default()
-        }
+        Self { source: format!("filesrc location=\"{path}\" ! decodebin"), ..Self::default() }
     }
 
     fn caps(&self, kind: &str) -> gst::Caps {
@@ -219,9 +216,14 @@ impl Drop for Stopped {
 }
 
 fn run(chain: &[gst::Element]) -> Result<Stopped, String> {
-    let pipeline = Stopped(gst::Pipeline::new());
-    pipeline.0.add_many(chain).map_err(|error| error.to_string())?;
+    let pipeline = gst::Pipeline::new();
+    pipeline.add_many(chain).map_err(|error| error.to_string())?;
     gst::Element::link_many(chain).map_err(|error| error.to_string())?;
+    play(pipeline)
+}
+
+fn play(pipeline: gst::Pipeline) -> Result<Stopped, String> {
+    let pipeline = Stopped(pipeline);
     pipeline.0.set_state(gst::State::Playing).map_err(|_| pipeline.complaint())?;
     Ok(pipeline)
 }
@@ -234,23 +236,19 @@ struct Source {
 
 impl Source {
     fn open(options: &ClipOptions) -> Result<Self, String> {
-        let source = gst::parse::bin_from_description(&options.source, true)
-            .map_err(|error| format!("the clip's source cannot be made: {error}"))?;
-        let scale = make("videoscale")?;
-        set_if_present(&scale, "add-borders", true);
-        let sink = AppSink::builder()
-            .caps(&options.caps("video/x-raw"))
-            .sync(false)
-            .max_buffers(2)
-            .build();
-        let chain = [
-            source.upcast(),
-            make("videoconvert")?,
-            scale,
-            make("videorate")?,
-            sink.clone().upcast(),
-        ];
-        Ok(Self { pipeline: run(&chain)?, sink })
+        // Not as a bin: that would take the pad of what a decoder will be linked to for its own.
+        let line = format!(
+            "{} ! videoconvert ! videoscale add-borders=true ! videorate ! \
+             appsink name=frames sync=false max-buffers=2",
+            options.source
+        );
+        let cannot =
+            |error: &dyn std::fmt::Display| format!("the clip's source cannot be made: {error}");
+        let pipeline = gst::parse::launch(&line).map_err(|error| cannot(&error))?;
+        let pipeline = pipeline.downcast::<gst::Pipeline>().map_err(|_| cannot(&"no pipeline"))?;
+        let sink = pipeline.by_name("frames").and_downcast::<AppSink>().ok_or("no appsink")?;
+        sink.set_caps(Some(&options.caps("video/x-raw")));
+        Ok(Self { pipeline: play(pipeline)?, sink })
     }
 
     /// `None` at the end.
@@ -297,6 +295,7 @@ impl Encoder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::properties::make;
 
     const FRAMES: usize = 40;
 

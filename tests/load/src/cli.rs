@@ -62,10 +62,11 @@ enum What {
     /// CPU and memory of a session that asks once a second
     Cost {
         /// Viewers at once
-        #[arg(long, default_value_t = 6)]
+        #[arg(long, default_value_t = 6, value_parser = some)]
         sessions: usize,
-        #[command(flatten)]
-        window: Seconds<20>,
+        /// How long to measure, in seconds
+        #[arg(long, default_value_t = 20)]
+        seconds: u64,
         /// Seconds between two questions of a session
         #[arg(long, default_value_t = 1.0)]
         interval: f64,
@@ -88,12 +89,17 @@ enum What {
     /// From the capture of a frame to its complete answer, with more viewers than slots
     Age {
         /// Viewers at once
-        #[arg(long, default_value_t = 4)]
+        #[arg(long, default_value_t = 4, value_parser = some)]
         sessions: usize,
-        #[command(flatten)]
-        vlm: VlmPlan<1, 1000>,
-        #[command(flatten)]
-        window: Seconds<40>,
+        /// Questions that the VLM answers at once
+        #[arg(long, default_value_t = 1, value_parser = some)]
+        slots: usize,
+        /// Milliseconds that the VLM takes for an answer
+        #[arg(long, default_value_t = 1000)]
+        latency: u64,
+        /// How long to measure, in seconds
+        #[arg(long, default_value_t = 40)]
+        seconds: u64,
         /// Seconds between two questions of a session
         #[arg(long, default_value_t = 1.0)]
         interval: f64,
@@ -101,12 +107,17 @@ enum What {
     /// Age of answers, as multiples of the VLM's latency, at growing numbers of sessions per slot
     Freshness {
         /// Sessions per slot, one run each
-        #[arg(long, value_delimiter = ',', default_value = "1,2,4,8,16")]
+        #[arg(long, value_delimiter = ',', default_value = "1,2,4,8,16", value_parser = some)]
         ratios: Vec<usize>,
-        #[command(flatten)]
-        vlm: VlmPlan<1, 1000>,
-        #[command(flatten)]
-        window: Seconds<40>,
+        /// Questions that the VLM answers at once
+        #[arg(long, default_value_t = 1, value_parser = some)]
+        slots: usize,
+        /// Milliseconds that the VLM takes for an answer
+        #[arg(long, default_value_t = 1000)]
+        latency: u64,
+        /// How long to measure, in seconds
+        #[arg(long, default_value_t = 40)]
+        seconds: u64,
         /// Seconds between two questions of a session
         #[arg(long, default_value_t = 1.0)]
         interval: f64,
@@ -118,23 +129,33 @@ enum What {
         #[arg(long = "user", value_name = "SPEC",
               default_values = ["ordinary:8", "many:1,sessions=8", "fast:1,interval=0.1"])]
         users: Vec<UserSpec>,
-        #[command(flatten)]
-        vlm: VlmPlan<2, 500>,
-        #[command(flatten)]
-        window: Seconds<60>,
+        /// Questions that the VLM answers at once
+        #[arg(long, default_value_t = 2, value_parser = some)]
+        slots: usize,
+        /// Milliseconds that the VLM takes for an answer
+        #[arg(long, default_value_t = 500)]
+        latency: u64,
+        /// How long to measure, in seconds
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
     },
     /// Many sessions that ask now and then: whether all are answered on time, and what they cost
     Scale {
         /// Viewers at once
-        #[arg(long, default_value_t = 32)]
+        #[arg(long, default_value_t = 32, value_parser = some)]
         sessions: usize,
         /// Seconds between two questions of a session
         #[arg(long, default_value_t = 5.0)]
         interval: f64,
-        #[command(flatten)]
-        vlm: VlmPlan<8, 500>,
-        #[command(flatten)]
-        window: Seconds<60>,
+        /// Questions that the VLM answers at once
+        #[arg(long, default_value_t = 8, value_parser = some)]
+        slots: usize,
+        /// Milliseconds that the VLM takes for an answer
+        #[arg(long, default_value_t = 500)]
+        latency: u64,
+        /// How long to measure, in seconds
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
     },
     /// Sessions that come and go at random: growth, and what is left behind
     Churn {
@@ -144,8 +165,9 @@ enum What {
         /// Seconds that a session stays, in the mean
         #[arg(long, default_value_t = 2.0)]
         stay: f64,
-        #[command(flatten)]
-        window: Seconds<600>,
+        /// How long to measure, in seconds
+        #[arg(long, default_value_t = 600)]
+        seconds: u64,
         /// Seconds between two looks at the server
         #[arg(long, default_value_t = 10.0)]
         every: f64,
@@ -160,33 +182,10 @@ enum What {
     Webui(webui::Options),
 }
 
-#[derive(Debug, Args)]
-struct Seconds<const DEFAULT: u64> {
-    /// How long to measure
-    #[arg(long, default_value_t = DEFAULT)]
-    seconds: u64,
-}
-
-impl<const DEFAULT: u64> Seconds<DEFAULT> {
-    fn get(&self) -> Duration {
-        Duration::from_secs(self.seconds)
-    }
-}
-
-#[derive(Debug, Args)]
-struct VlmPlan<const SLOTS: usize, const LATENCY: u64> {
-    /// Questions that the VLM answers at once
-    #[arg(long, default_value_t = SLOTS)]
-    slots: usize,
-    /// Milliseconds that the VLM takes for an answer
-    #[arg(long, default_value_t = LATENCY)]
-    latency: u64,
-}
-
-impl<const SLOTS: usize, const LATENCY: u64> VlmPlan<SLOTS, LATENCY> {
-    fn get(&self) -> (usize, Duration) {
-        (self.slots.max(1), Duration::from_millis(self.latency))
-    }
+/// One or more, and not so many that a mistyped number takes the machine down.
+pub(crate) fn some(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (1..=10_000).contains(number));
+    number.ok_or_else(|| format!("{text:?} is no number from 1 to 10000"))
 }
 
 fn codec(name: &str) -> Result<Codec, String> {
@@ -217,39 +216,40 @@ async fn measure(common: &Common, what: What) -> Result<Report, Failure> {
         _ => false,
     };
     let tool = common.tool(common.live || needs_no_clip).await?;
+    let ms = Duration::from_millis;
     match what {
-        What::Cost { sessions, window, interval, codec, sendrecv } => {
-            let window = window.get();
+        What::Cost { sessions, seconds, interval, codec, sendrecv } => {
+            let window = Duration::from_secs(seconds);
             let plan = cost::Plan { sessions, window, interval, codec, sendrecv };
             cost::measure(&tool, &plan).await
         }
         What::Leaks { cycles, quiet } => {
             leaks::measure(&tool, cycles, Duration::from_secs(quiet)).await
         }
-        What::Age { sessions, vlm, window, interval } => {
-            let ((slots, latency), window) = (vlm.get(), window.get());
+        What::Age { sessions, slots, latency, seconds, interval } => {
+            let (latency, window) = (ms(latency), Duration::from_secs(seconds));
             age::measure(&tool, &age::Plan { sessions, slots, latency, interval, window }).await
         }
-        What::Freshness { ratios, vlm, window, interval } => {
-            let ((slots, latency), window) = (vlm.get(), window.get());
+        What::Freshness { ratios, slots, latency, seconds, interval } => {
+            let (latency, window) = (ms(latency), Duration::from_secs(seconds));
             let plan = age::Plan { sessions: 0, slots, latency, interval, window };
             age::sweep(&tool, &plan, &ratios).await
         }
-        What::Fairness { users, vlm, window } => {
-            let ((slots, latency), window) = (vlm.get(), window.get());
+        What::Fairness { users, slots, latency, seconds } => {
+            let (latency, window) = (ms(latency), Duration::from_secs(seconds));
             fairness::measure(&tool, &fairness::Plan { users, slots, latency, window }).await
         }
-        What::Scale { sessions, interval, vlm, window } => {
-            let ((slots, latency), window) = (vlm.get(), window.get());
+        What::Scale { sessions, interval, slots, latency, seconds } => {
+            let (latency, window) = (ms(latency), Duration::from_secs(seconds));
             scale::measure(&tool, &scale::Plan { sessions, interval, slots, latency, window }).await
         }
-        What::Churn { rate, stay, window, every, quiet, seed } => {
-            let seconds = |value: f64| Duration::from_secs_f64(value.clamp(0.05, 3600.0));
+        What::Churn { rate, stay, seconds, every, quiet, seed } => {
+            let time = |value: f64| Duration::from_secs_f64(value.clamp(0.05, 3600.0));
             let plan = churn::Plan {
                 rate: rate.clamp(0.01, 1000.0),
-                stay: seconds(stay),
-                window: window.get(),
-                every: seconds(every),
+                stay: time(stay),
+                window: Duration::from_secs(seconds),
+                every: time(every),
                 quiet: Duration::from_secs(quiet),
                 seed,
             };
@@ -292,9 +292,9 @@ mod tests {
     #[test]
     fn fairness_begins_with_the_plan_of_greedy_users() {
         let cli = Cli::try_parse_from(["live-vlm-load", "fairness"]).unwrap();
-        let What::Fairness { users, vlm, window } = cli.what else { panic!("{cli:?}") };
+        let What::Fairness { users, slots, latency, seconds } = cli.what else { panic!("{cli:?}") };
         let users: Vec<_> = users.iter().map(|u| (u.count, u.sessions, u.interval)).collect();
         assert_eq!(users, [(8, 1, 1.0), (1, 8, 1.0), (1, 1, 0.1)]);
-        assert_eq!((vlm.get(), window.seconds), ((2, Duration::from_millis(500)), 60));
+        assert_eq!((slots, latency, seconds), (2, 500, 60));
     }
 }

@@ -133,6 +133,7 @@ mod tests {
 
     #[tokio::test]
     async fn without_a_gauge_idle_slots_count_only_when_more_is_wanted_than_there_is() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::new;
         for (demand, expected) in [(2.0, Some(0.5)), (0.5, None)] {
             let (looked, mut looks) = tokio::sync::mpsc::unbounded_channel();

@@ -242,11 +242,10 @@ async fn answer(State(shared): State<Arc<Shared>>, Json(question): Json<Value>) 
     Sse::new(chunks).into_response()
 }
 
-/// Whoever the request says it is for, else whoever the prompt names.
+/// Whoever the prompt names, else whoever the request says it is for.
 fn user(question: &Value) -> String {
-    let prompt =
-        || parts(question).iter().find_map(|part| part["text"].as_str()?.strip_prefix(USER));
-    question["user"].as_str().or_else(prompt).unwrap_or("nobody").to_owned()
+    let named = parts(question).iter().find_map(|part| part["text"].as_str()?.strip_prefix(USER));
+    named.or_else(|| question["user"].as_str()).unwrap_or("nobody").to_owned()
 }
 
 fn parts(question: &Value) -> &[Value] {
@@ -289,10 +288,10 @@ mod tests {
     }
 
     #[test]
-    fn a_user_is_told_by_the_field_or_by_the_prompt() {
-        let prompt = json!([{"content": [{"type": "text", "text": "user=ann"}]}]);
-        assert_eq!(user(&json!({"messages": prompt})), "ann");
-        assert_eq!(user(&json!({"messages": prompt, "user": "bob"})), "bob");
+    fn a_user_is_told_by_the_prompt_or_by_the_field() {
+        let asking = |text: &str| json!([{"content": [{"type": "text", "text": text}]}]);
+        assert_eq!(user(&json!({"messages": asking("user=ann"), "user": "session-1"})), "ann");
+        assert_eq!(user(&json!({"messages": asking("What?"), "user": "bob"})), "bob");
         assert_eq!(user(&json!({"messages": []})), "nobody");
     }
 }

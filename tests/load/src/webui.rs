@@ -48,10 +48,10 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 8199)]
     vlm_port: u16,
     /// Pages at once
-    #[arg(long, default_value_t = 4)]
+    #[arg(long, default_value_t = 4, value_parser = crate::cli::some)]
     sessions: usize,
     /// Questions that the VLM answers at once
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = crate::cli::some)]
     slots: usize,
     /// Milliseconds that the VLM takes for an answer
     #[arg(long, default_value_t = 1000)]
@@ -84,7 +84,7 @@ struct Got {
 
 pub(crate) async fn measure(options: &Options) -> Result<Report, Failure> {
     let latency = Duration::from_millis(options.latency);
-    let vlm = Vlm::start_at(options.vlm_port, options.slots.max(1), latency).await?;
+    let vlm = Vlm::start_at(options.vlm_port, options.slots, latency).await?;
     // Ended when this function is left.
     let child = options.command.split_first().map(|(program, arguments)| start(program, arguments));
     let child = child.transpose()?;
