@@ -145,10 +145,9 @@ async function measure() {
   const browser = await chromium.launch({ ...(executablePath ? { executablePath } : {}), args });
   try {
     const context = await browser.newContext({ ignoreHTTPSErrors: true });
-    // Pages of the server's own origin, with its cookie, and without its own script.
-    const blank = new URL("/load-test-page", values.url).href;
-    const html = { contentType: "text/html", body: "<!doctype html><title>load</title>" };
-    await context.route(blank, (route) => route.fulfill(html));
+    // A page of the server's own origin, with its cookie and without its script. It has to come
+    // from the server: to one that does not, Chromium denies the local network.
+    const blank = new URL("/no-such-page-but-of-this-origin", values.url).href;
     await context.request.get(values.url);
     const pages = [];
     for (let number = 0; number < Number(values.pages); number++) {
@@ -156,11 +155,14 @@ async function measure() {
       await page.goto(blank);
       pages.push(page);
     }
-    await Promise.all(pages.map((page) => page.evaluate(connect, values)));
+    const answered = pages.map(async (page) => {
+      await page.evaluate(connect, values);
+      await page.evaluate("load.answered()");
+    });
     const limit = new Promise((_, reject) => {
       setTimeout(() => reject(new Error("a page had no answer within 30 s")), 30_000).unref();
     });
-    await Promise.race([limit, Promise.all(pages.map((page) => page.evaluate("load.answered()")))]);
+    await Promise.race([limit, Promise.all(answered)]);
     await Promise.all(pages.map((page) => page.evaluate("void load.begin()")));
     say({ event: "begin" });
     await new Promise((resolve) => setTimeout(resolve, Number(values.seconds) * 1000));
@@ -174,6 +176,7 @@ async function measure() {
 }
 
 measure().catch((error) => {
-  say({ event: "failed", message: error.message });
+  // Playwright appends the browser's log, which is long.
+  say({ event: "failed", message: error.message.split("\n")[0] });
   process.exitCode = 1;
 });
