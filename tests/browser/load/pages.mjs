@@ -1,7 +1,7 @@
 // Chromium pages that send a camera to a server's /offer and read its /ws, as live-vlm-webui's and
 // live-vlm's own pages do. One line of JSON per event goes to standard output.
 //
-// node pages.mjs --url URL --pages N --seconds S --answer PREFIX [--receive]
+// node pages.mjs --url URL --pages N --seconds S --answer PREFIX [--camera FILE.y4m] [--receive]
 import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { chromium } from "playwright-core";

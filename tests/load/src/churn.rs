@@ -28,6 +28,8 @@ pub(crate) struct Plan {
     pub(crate) rate: f64,
     /// How long one lasts in the mean.
     pub(crate) stay: Duration,
+    /// The part of them that vanishes without a word, 0 to 1.
+    pub(crate) vanish: f64,
     pub(crate) window: Duration,
     pub(crate) every: Duration,
     /// The most that is waited at the end for what is left behind to go.
@@ -51,7 +53,8 @@ struct Sample {
 }
 
 pub(crate) async fn measure(tool: &Tool, plan: &Plan) -> Result<Report, Failure> {
-    let vlm = Vlm::start(4, Duration::from_millis(50)).await?;
+    // One slot: the connection that the server keeps to the VLM is then there before, too.
+    let vlm = Vlm::start(1, Duration::from_millis(20)).await?;
     let server = tool.serve(&vlm).await?;
     let empty = tool.look_without_sessions(&server, &Wish::default()).await?;
     let mut dice = fastrand::Rng::with_seed(plan.seed);
@@ -73,7 +76,8 @@ pub(crate) async fn measure(tool: &Tool, plan: &Plan) -> Result<Report, Failure>
         if Instant::now() >= next && visits.len() < MOST_AT_ONCE {
             next += plan.rate_gap(&mut dice);
             let stay = exponential(&mut dice, plan.stay);
-            visits.spawn(visit(tool.clone(), server.address.clone(), stay, dice.bool()));
+            let vanishes = dice.f64() < plan.vanish;
+            visits.spawn(visit(tool.clone(), server.address.clone(), stay, vanishes));
         }
         sleep(Duration::from_millis(5)).await;
     }
@@ -103,7 +107,7 @@ fn exponential(dice: &mut fastrand::Rng, mean: Duration) -> Duration {
 type Ended = (End, Option<String>);
 
 /// One session: it leaves when its time is over, wherever it is by then.
-async fn visit(tool: Tool, server: String, stay: Duration, politely: bool) -> Ended {
+async fn visit(tool: Tool, server: String, stay: Duration, vanishes: bool) -> Ended {
     let until = Instant::now() + stay;
     let connect = async {
         let browser = Browser::visit(&tool.http, &server).await?;
@@ -114,12 +118,12 @@ async fn visit(tool: Tool, server: String, stay: Duration, politely: bool) -> En
         Ok(Err(error)) => (End::Failed, Some(error.to_string())),
         Ok(Ok(viewer)) => {
             sleep(until.saturating_duration_since(Instant::now())).await;
-            if politely {
-                viewer.hang_up().await;
-                return (End::HungUp, None);
+            if vanishes {
+                drop(viewer);
+                return (End::Vanished, None);
             }
-            drop(viewer);
-            (End::Vanished, None)
+            viewer.hang_up().await;
+            (End::HungUp, None)
         }
     }
 }
@@ -240,6 +244,7 @@ mod tests {
         let plan = |seconds| Plan {
             rate: 8.0,
             stay: Duration::from_secs(2),
+            vanish: 0.5,
             window: Duration::from_secs(seconds),
             every: Duration::from_secs(10),
             quiet: Duration::ZERO,

@@ -165,6 +165,9 @@ enum What {
         /// Seconds that a session stays, in the mean
         #[arg(long, default_value_t = 2.0)]
         stay: f64,
+        /// The part of them, 0 to 1, that vanishes without a word instead of hanging up
+        #[arg(long, default_value_t = 0.5)]
+        vanish: f64,
         /// How long to measure, in seconds
         #[arg(long, default_value_t = 600)]
         seconds: u64,
@@ -243,11 +246,12 @@ async fn measure(common: &Common, what: What) -> Result<Report, Failure> {
             let (latency, window) = (ms(latency), Duration::from_secs(seconds));
             scale::measure(&tool, &scale::Plan { sessions, interval, slots, latency, window }).await
         }
-        What::Churn { rate, stay, seconds, every, quiet, seed } => {
+        What::Churn { rate, stay, vanish, seconds, every, quiet, seed } => {
             let time = |value: f64| Duration::from_secs_f64(value.clamp(0.05, 3600.0));
             let plan = churn::Plan {
                 rate: rate.clamp(0.01, 1000.0),
                 stay: time(stay),
+                vanish,
                 window: Duration::from_secs(seconds),
                 every: time(every),
                 quiet: Duration::from_secs(quiet),
@@ -255,21 +259,26 @@ async fn measure(common: &Common, what: What) -> Result<Report, Failure> {
             };
             churn::measure(&tool, &plan).await
         }
-        What::Webui(options) => webui::measure(&options).await,
+        What::Webui(options) => webui::measure(&common.wanted(false), &options).await,
     }
 }
 
 impl Common {
-    async fn tool(&self, live: bool) -> Result<Tool, Failure> {
-        let wanted = Wanted {
+    fn wanted(&self, live: bool) -> Wanted {
+        Wanted {
             file: self.video.clone(),
             size: self.size,
             frame_rate: self.fps,
             clip_seconds: self.clip,
             live,
-        };
-        let video = Video::prepare(&wanted).await?;
-        Ok(Tool { server: self.server.clone(), video, http: reqwest::Client::new() })
+        }
+    }
+
+    async fn tool(&self, live: bool) -> Result<Tool, Failure> {
+        let video = Video::prepare(&self.wanted(live)).await?;
+        // A connection that is kept for later would be counted as one of the server's files.
+        let http = reqwest::Client::builder().pool_max_idle_per_host(0).build()?;
+        Ok(Tool { server: self.server.clone(), video, http })
     }
 }
 

@@ -10,7 +10,12 @@ use std::{
 use gst::prelude::*;
 use live_vlm_pipelines::{Clip, ClipOptions, SentFrames, VideoSource};
 
+use tempfile::NamedTempFile;
+
 use crate::{Failure, timecode};
+
+/// The longest that converting a video may take.
+const CONVERTED: gst::ClockTime = gst::ClockTime::from_seconds(60);
 
 /// The size of the picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,6 +120,39 @@ impl std::fmt::Display for Video {
             }
             Self::Live { size, frame_rate } => write!(f, "{size}@{frame_rate}, encoded live"),
         }
+    }
+}
+
+/// The video as a file that Chromium plays as its camera, over and over.
+pub(crate) async fn camera_file(wanted: &Wanted) -> Result<NamedTempFile, Failure> {
+    let file = tempfile::Builder::new().suffix(".y4m").tempfile()?;
+    let ClipOptions { source, .. } = ClipOptions::file(&wanted.file);
+    let line = format!(
+        "{source} ! videoconvert ! videoscale add-borders=true ! videorate ! \
+         video/x-raw,format=I420,width={},height={},framerate={}/1,pixel-aspect-ratio=1/1 ! \
+         y4menc ! filesink location=\"{}\"",
+        wanted.size.width,
+        wanted.size.height,
+        wanted.frame_rate,
+        file.path().display()
+    );
+    let from = wanted.file.display().to_string();
+    tokio::task::spawn_blocking(move || play(&line).map_err(|error| format!("{from}: {error}")))
+        .await??;
+    Ok(file)
+}
+
+/// Runs a pipeline to its end.
+fn play(line: &str) -> Result<(), Failure> {
+    let pipeline = gst::parse::launch(line)?;
+    pipeline.set_state(gst::State::Playing)?;
+    let ends = [gst::MessageType::Eos, gst::MessageType::Error];
+    let end = pipeline.bus().and_then(|bus| bus.timed_pop_filtered(CONVERTED, &ends));
+    pipeline.set_state(gst::State::Null)?;
+    match end.as_deref().map(gst::MessageRef::view) {
+        Some(gst::MessageView::Eos(_)) => Ok(()),
+        Some(gst::MessageView::Error(error)) => Err(error.error().into()),
+        _ => Err("it takes too long to convert".into()),
     }
 }
 

@@ -23,6 +23,7 @@ use crate::{
     process::{self, Look, PerSession, megabytes},
     report::{Report, figure},
     stats::percentile,
+    video::{self, Wanted},
     vlm::{self, Vlm},
 };
 
@@ -82,7 +83,7 @@ struct Got {
     measured_ms: f64,
 }
 
-pub(crate) async fn measure(options: &Options) -> Result<Report, Failure> {
+pub(crate) async fn measure(video: &Wanted, options: &Options) -> Result<Report, Failure> {
     let latency = Duration::from_millis(options.latency);
     let vlm = Vlm::start_at(options.vlm_port, options.slots, latency).await?;
     // Ended when this function is left.
@@ -91,7 +92,8 @@ pub(crate) async fn measure(options: &Options) -> Result<Report, Failure> {
     let pid = child.as_ref().and_then(Child::id).or(options.pid).ok_or("the server has ended")?;
     reachable(&options.url).await?;
     let empty = process::look(pid)?;
-    let (got, before, after, took) = watch(options, pid).await?;
+    let camera = video::camera_file(video).await?;
+    let (got, before, after, took) = watch(options, camera.path(), pid).await?;
     let each = PerSession::of(&empty, &before, &after, took, options.sessions);
     Ok(report(options, &vlm, &got, &each, (&empty, &after)))
 }
@@ -119,8 +121,12 @@ async fn reachable(url: &str) -> Result<(), Failure> {
 }
 
 /// Runs the pages; looks at the process when they say that the measured time begins and ends.
-async fn watch(options: &Options, pid: u32) -> Result<(Got, Look, Look, Duration), Failure> {
-    let mut pages = pages(&options.pages, options)?;
+async fn watch(
+    options: &Options,
+    camera: &Path,
+    pid: u32,
+) -> Result<(Got, Look, Look, Duration), Failure> {
+    let mut pages = pages(options, camera)?;
     let stdout = pages.stdout.take().ok_or("the pages have no output")?;
     let mut lines = BufReader::new(stdout).lines();
     let (mut got, mut looks) = (Got::default(), Vec::new());
@@ -149,10 +155,13 @@ async fn watch(options: &Options, pid: u32) -> Result<(Got, Look, Look, Duration
     Ok((got, before, after, ended - began))
 }
 
-fn pages(script: &Path, options: &Options) -> Result<Child, Failure> {
+fn pages(options: &Options, camera: &Path) -> Result<Child, Failure> {
+    let script = &options.pages;
     let mut command = Command::new("node");
     command
         .arg(script)
+        .arg("--camera")
+        .arg(camera)
         .args(["--url", &options.url, "--pages", &options.sessions.to_string()])
         .args(["--seconds", &options.seconds.to_string(), "--answer", vlm::ANSWER]);
     if options.receive {
