@@ -23,13 +23,11 @@ async fn try_measure(command: &str) -> Result<Report, live_vlm_load::Failure> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn cost_finds_cpu_memory_and_readable_pictures() {
-    for codec in ["VP8", "VP9"] {
-        let command = format!("cost --sessions 1 --seconds 2 --interval 0.5 --codec {codec}");
-        let found = measure(&command).await;
-        assert!(found["per_session"]["cpu"].as_f64().unwrap() > 0.0, "{found}");
-        assert!(found["answers_per_session_and_second"].as_f64().unwrap() > 0.5, "{found}");
-        assert_eq!(found["unreadable"], 0, "{found}");
-    }
+    // Which each viewer encodes for itself; the other tests send the clip.
+    let found = measure("cost --sessions 1 --seconds 2 --interval 0.5 --codec VP9").await;
+    assert!(found["per_session"]["cpu"].as_f64().unwrap() > 0.0, "{found}");
+    assert!(found["answers_per_session_and_second"].as_f64().unwrap() > 0.5, "{found}");
+    assert_eq!(found["unreadable"], 0, "{found}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -41,7 +39,7 @@ async fn leaks_looks_before_and_after() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn freshness_finds_ages_of_a_turn_and_a_little_more() {
-    let found = measure("freshness --ratios 1,2 --latency 300 --interval 0.3 --seconds 2").await;
+    let found = measure("freshness --ratios 1,2 --latency 200 --interval 0.2 --seconds 1").await;
     let runs = found["runs"].as_array().unwrap();
     assert_eq!(runs.len(), 2);
     for run in runs {
@@ -53,7 +51,7 @@ async fn freshness_finds_ages_of_a_turn_and_a_little_more() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn age_finds_every_sessions_answers() {
-    let found = measure("age --sessions 2 --slots 2 --latency 100 --seconds 3").await;
+    let found = measure("age --sessions 2 --slots 2 --latency 100 --seconds 2").await;
     let answers = found["answers_per_session"].as_array().unwrap();
     assert!(answers.len() == 2 && answers.iter().all(|n| n.as_u64().unwrap() > 0), "{found}");
 }
@@ -76,14 +74,14 @@ async fn fairness_tells_users_apart_and_says_how_fair_it_was() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn scale_finds_that_all_are_answered_on_time() {
-    let found = measure("scale --sessions 2 --interval 1 --latency 50 --seconds 4").await;
+    let found = measure("scale --sessions 2 --interval 1 --latency 50 --seconds 3").await;
     assert!(found["fewest_answers"].as_u64().unwrap() >= 2, "{found}");
     assert_eq!((&found["frozen_sessions"], &found["errors"]), (&0.into(), &0.into()), "{found}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn churn_finds_what_is_left_and_counts_every_end() {
-    let found = measure("churn --rate 4 --stay 0.5 --seconds 3 --every 1 --quiet 0").await;
+    let found = measure("churn --rate 5 --stay 0.5 --seconds 2 --every 0.5 --quiet 0").await;
     let ends = ["hung_up", "vanished", "failed"].map(|end| found[end].as_u64().unwrap());
     assert!(ends[0] + ends[1] > 2 && ends[2] == 0, "{found}");
     assert!(found["samples"].as_array().unwrap().len() >= 3, "{found}");
@@ -97,8 +95,8 @@ async fn webui_compares_a_server_that_it_starts() {
     let (vlm, server) = (free(), free());
     let json = tempfile::NamedTempFile::new().unwrap();
     let line = format!(
-        "live-vlm-load webui --sessions 1 --latency 100 --seconds 3 --vlm-port {vlm} \
-         --url http://127.0.0.1:{server} --pages {ROOT}/tests/browser/load/pages.mjs --json {} \
+        "live-vlm-load webui --sessions 1 --latency 100 --seconds 2 --vlm-port {vlm} \
+         --video {ROOT}/tests/browser/media/big-buck-bunny.webm --url http://127.0.0.1:{server} --pages {ROOT}/tests/browser/load/pages.mjs --json {} \
          -- {PROGRAM} --host 127.0.0.1 --port {server} --no-ssl --slots 1 \
          --api-base http://127.0.0.1:{vlm}/v1",
         json.path().display()

@@ -53,8 +53,7 @@ struct Sample {
 }
 
 pub(crate) async fn measure(tool: &Tool, plan: &Plan) -> Result<Report, Failure> {
-    // One slot: the connection that the server keeps to the VLM is then there before, too.
-    let vlm = Vlm::start(1, Duration::from_millis(20)).await?;
+    let vlm = Vlm::start_closing(4, Duration::from_millis(50)).await?;
     let server = tool.serve(&vlm).await?;
     let empty = tool.look_without_sessions(&server, &Wish::default()).await?;
     let mut dice = fastrand::Rng::with_seed(plan.seed);

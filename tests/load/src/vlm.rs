@@ -13,6 +13,8 @@ use std::{
 use axum::{
     Json, Router,
     extract::{DefaultBodyLimit, State},
+    http::{HeaderValue, header},
+    middleware::map_response,
     response::{
         IntoResponse, Response,
         sse::{Event, Sse},
@@ -97,10 +99,30 @@ impl Vlm {
         Self::start_at(0, slots, latency).await
     }
 
+    /// On a port that can be told beforehand.
     pub(crate) async fn start_at(
         port: u16,
         slots: usize,
         latency: Duration,
+    ) -> Result<Self, Failure> {
+        Self::serve(port, slots, latency, |router| router).await
+    }
+
+    /// Closes each connection after one answer: those that a server keeps for later would be
+    /// taken for something that it left behind.
+    pub(crate) async fn start_closing(slots: usize, latency: Duration) -> Result<Self, Failure> {
+        let close = async |mut response: Response| {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            response
+        };
+        Self::serve(0, slots, latency, |router| router.layer(map_response(close))).await
+    }
+
+    async fn serve(
+        port: u16,
+        slots: usize,
+        latency: Duration,
+        change: impl FnOnce(Router) -> Router,
     ) -> Result<Self, Failure> {
         let listener = TcpListener::bind(("127.0.0.1", port))
             .await
@@ -121,6 +143,7 @@ impl Vlm {
             .route("/v1/chat/completions", post(answer))
             .layer(DefaultBodyLimit::max(16 << 20))
             .with_state(Arc::clone(&shared));
+        let router = change(router);
         tokio::spawn(async move { axum::serve(listener, router).await });
         Ok(Self { base, slots, shared })
     }
