@@ -35,7 +35,11 @@ impl Asker {
         let settings = self.shared.settings();
         let endpoint = match settings.endpoint() {
             Ok(endpoint) => endpoint,
-            Err(error) => return Outcome::Failed(failure("settings", error.to_string(), false)),
+            Err(error) => {
+                // It may wait already for a turn that nobody would take.
+                *member = None;
+                return Outcome::Failed(failure("settings", error.to_string(), false));
+            }
         };
         let member = match self.join(member, &endpoint, &settings.model) {
             Ok(member) => member,

@@ -6,11 +6,10 @@ use crate::support::{Bench, Slots, Vlm, init};
 
 const FAR: u64 = 60_000_000_000;
 
-#[test]
-fn analyze_now_asks_about_the_next_frame_whatever_the_interval() {
+fn asks_at_once(on_demand: bool) {
     init();
     let vlm = Vlm::start();
-    let mut bench = Bench::new(&vlm, &[("interval", &FAR)]);
+    let mut bench = Bench::new(&vlm, &[("interval", &FAR), ("on-demand", &on_demand)]);
     bench.push(0);
     vlm.asked().answer("first");
     bench.done();
@@ -21,17 +20,13 @@ fn analyze_now_asks_about_the_next_frame_whatever_the_interval() {
 }
 
 #[test]
+fn analyze_now_asks_about_the_next_frame_whatever_the_interval() {
+    asks_at_once(false);
+}
+
+#[test]
 fn analyze_now_asks_for_a_frame_where_they_come_on_demand() {
-    init();
-    let vlm = Vlm::start();
-    let mut bench = Bench::new(&vlm, &[("interval", &FAR), ("on-demand", &true)]);
-    bench.push(0);
-    vlm.asked().answer("first");
-    bench.done();
-    bench.element.emit_by_name::<()>("analyze-now", &[]);
-    bench.push_until_asked(20);
-    vlm.asked().answer("second");
-    assert_eq!(bench.done().text, "second");
+    asks_at_once(true);
 }
 
 #[test]

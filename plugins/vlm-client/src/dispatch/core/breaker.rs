@@ -120,10 +120,12 @@ mod tests {
 
     const BAD: Verdict = Verdict::Bad { retry_after: None };
 
-    fn fail_three_times(breaker: &mut Breaker, now: Instant) {
+    fn opened(now: Instant) -> Breaker {
+        let mut breaker = Breaker::new();
         for _ in 0..3 {
             breaker.end(BAD, false, now);
         }
+        breaker
     }
 
     #[test]
@@ -141,8 +143,7 @@ mod tests {
     #[test]
     fn after_a_while_one_question_is_on_trial() {
         let now = Instant::now();
-        let mut breaker = Breaker::new();
-        fail_three_times(&mut breaker, now);
+        let mut breaker = opened(now);
         let later = now + FIRST;
         assert_eq!(breaker.admits(4, later), 1);
         assert!(breaker.begin());
@@ -157,8 +158,7 @@ mod tests {
     #[test]
     fn a_trial_that_was_given_up_makes_room_for_another() {
         let now = Instant::now();
-        let mut breaker = Breaker::new();
-        fail_three_times(&mut breaker, now);
+        let mut breaker = opened(now);
         let later = now + FIRST;
         assert!(breaker.begin());
         breaker.end(Verdict::Unknown, true, later);
@@ -176,8 +176,7 @@ mod tests {
     #[test]
     fn questions_that_began_before_it_opened_do_not_prolong_it() {
         let now = Instant::now();
-        let mut breaker = Breaker::new();
-        fail_three_times(&mut breaker, now);
+        let mut breaker = opened(now);
         assert_eq!(breaker.end(BAD, false, now + FIRST / 2), None);
         assert_eq!(breaker.closed_until(now), Some(now + FIRST));
     }
