@@ -139,6 +139,33 @@ fn a_user_alone_gets_every_slot_and_owes_nothing_for_it() {
 }
 
 #[test]
+fn a_user_who_was_away_has_saved_up_no_turns() {
+    let mut core = Core::new(CoreConfig::default());
+    let backend = core.add_backend(Slots::Fixed(1));
+    let route = core.add_route(&[backend]);
+    let [stayed, was_away] = [(); 2].map(|()| {
+        let user = core.add_user();
+        core.join(user, 1, route).unwrap()
+    });
+    let mut time = Instant::now();
+    let mut turns = HashMap::from([(stayed, 0), (was_away, 0)]);
+    core.want(stayed, false, None, time);
+    for turn in 0..300 {
+        if turn == 200 {
+            turns = HashMap::from([(stayed, 0), (was_away, 0)]);
+            core.want(was_away, false, None, time);
+        }
+        for event in drain(&mut core, time) {
+            let Event::Grant(member, _) = event else { continue };
+            *turns.get_mut(&member).unwrap() += 1;
+            time += ms(1000);
+            core.rest_and_want(member, Verdict::Good, None, time);
+        }
+    }
+    assert!((45..=55).contains(&turns[&was_away]), "{turns:?}");
+}
+
+#[test]
 fn a_weight_of_three_gets_three_times_the_share() {
     let heavy = Kind { weight: 3, sessions: 4, rest: Duration::ZERO, ..ORDINARY };
     let light = Kind { weight: 1, ..heavy };
