@@ -91,8 +91,12 @@ export class Viewer {
 
   /** Opens the server's page and waits until it is ready. */
   async visit(server: Server): Promise<this> {
+    const greetings = () => this.messages("server_config").length;
+    const before = greetings();
     await this.page.goto(server.url);
     await expect(this.connection).toHaveText("Ready");
+    // The page is ready when the connection is; what it begins with comes a moment later.
+    await expect.poll(greetings).toBeGreaterThan(before);
     return this;
   }
 
