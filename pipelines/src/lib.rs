@@ -45,7 +45,10 @@ pub use error::OfferError;
 pub use event::{LostReason, SessionEvent};
 pub use gate::DecodeMode;
 pub use requirements::{Missing, init};
-pub use sender::{Sender, SenderDirection, SenderError, SenderOptions, SenderStats, VideoSource};
+pub use sender::{
+    Clip, ClipOptions, Sender, SenderDirection, SenderError, SenderOptions, SenderStats,
+    SentFrames, VideoSource,
+};
 pub use session::BrowserSession;
 pub use settings::{NetworkOptions, Patience, SessionOptions, SessionSettings};
 pub use warm_up::warm_up;

@@ -3,11 +3,21 @@
 mod common;
 
 use common::{Meeting, Wanted, settings};
-use live_vlm_pipelines::{Codec, SenderOptions};
+use live_vlm_pipelines::{Clip, ClipOptions, Codec, SenderOptions, VideoSource};
 use std::time::Duration;
 
 async fn decodes_on_demand(codec: Codec) {
-    let options = SenderOptions { codec, ..SenderOptions::default() };
+    questions_decode(SenderOptions { codec, ..SenderOptions::default() }).await;
+}
+
+fn clip() -> SenderOptions {
+    let (width, height) = (160, 120);
+    let clip = ClipOptions { width, height, frames: 150, ..ClipOptions::default() };
+    let source = VideoSource::Clip(Clip::encode(&clip, |_, _| ()).unwrap());
+    SenderOptions { source, ..SenderOptions::default() }
+}
+
+async fn questions_decode(options: SenderOptions) {
     let mut meeting = Meeting::start(options, Wanted::slow()).await;
     meeting.first_frame().await;
     // If the sender's first key frame was lost, the session has asked for another.
@@ -41,6 +51,22 @@ async fn h264_is_decoded_only_when_asked_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn vp9_is_decoded_only_when_asked_for() {
     decodes_on_demand(Codec::Vp9).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clip_is_decoded_only_when_asked_for() {
+    questions_decode(clip()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_questions_decode_every_frame_of_a_clip() {
+    let mut meeting = Meeting::start(clip(), Wanted::fast()).await;
+    meeting.first_frame().await;
+    let decoded = meeting.decoded_so_far();
+    meeting.frames(decoded + 30).await;
+    let sent = meeting.sender.sent_frames();
+    assert!((0..150).filter(|number| sent.at(*number).is_some()).count() >= 30);
+    meeting.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! What crosses crates: load generator, contract and isolation tests.
+//! What crosses crates: contract and isolation tests, and the load tool in small.
 //!
 //! This library is what the tests have in common:
 //! - [`server`]: the server inside the test; [`process`]: the program as a child

@@ -8,7 +8,7 @@ use std::sync::{
 use gst::prelude::*;
 use gst_webrtc::{WebRTCRTPTransceiver, WebRTCRTPTransceiverDirection as TransceiverDirection};
 
-use super::{Counters, SenderDirection, SenderOptions, VideoSource};
+use super::{Counters, SenderDirection, SenderOptions, SentFrames, VideoSource, player};
 use crate::{
     Codec,
     offer::TRANSPORT_CC,
@@ -28,29 +28,24 @@ pub(super) fn add_video(
     webrtc: &gst::Element,
     options: &SenderOptions,
     counters: &Arc<Counters>,
+    sent: &SentFrames,
 ) -> Result<(), String> {
-    let source = match &options.source {
-        VideoSource::Element(element) => element.clone(),
-        VideoSource::Description(text) => gst::parse::bin_from_description(text, true)
-            .map_err(|error| format!("the video source cannot be made: {error}"))?
-            .upcast(),
+    let mut chain = match &options.source {
+        VideoSource::Element(element) => encoded(element.clone(), options)?,
+        VideoSource::Description(text) => {
+            let source = gst::parse::bin_from_description(text, true)
+                .map_err(|error| format!("the video source cannot be made: {error}"))?;
+            encoded(source.upcast(), options)?
+        }
+        VideoSource::Clip(_) if options.codec != Codec::Vp8 => {
+            return Err(format!("a clip is VP8 and not {}", options.codec));
+        }
+        VideoSource::Clip(clip) => vec![player::source(clip, sent)?],
     };
-    let queue = make("queue")?;
-    // A camera drops frames too when its encoder is late.
-    queue.set_property_from_str("leaky", "downstream");
-    queue.set_property("max-size-buffers", 2u32);
-    let encoder = encoder(options.codec, options.bitrate)?;
+    let last = chain.last().ok_or("there is no source")?.clone();
     let payloader = options.codec.payloader(payload(options.codec))?;
     let packets = make("capsfilter")?;
     packets.set_property("caps", packet_caps(options.codec));
-
-    let mut chain = vec![source, make("videoconvert")?, queue, encoder.clone()];
-    if options.codec == Codec::H264 {
-        let profile = make("capsfilter")?;
-        let caps = gst::Caps::builder("video/x-h264").field("profile", "constrained-baseline");
-        profile.set_property("caps", caps.build());
-        chain.push(profile);
-    }
     chain.extend([payloader, packets.clone()]);
     pipeline.add_many(&chain).map_err(|error| error.to_string())?;
     gst::Element::link_many(&chain).map_err(|error| error.to_string())?;
@@ -60,7 +55,24 @@ pub(super) fn add_video(
     };
     lose_first(&packets, options.lost_packets)?;
     link(webrtc, &packets, &preferences(options.codec), direction)?;
-    count(&encoder, counters)
+    count(&last, counters)
+}
+
+/// Raw video and what encodes it for this sender alone.
+fn encoded(source: gst::Element, options: &SenderOptions) -> Result<Vec<gst::Element>, String> {
+    let queue = make("queue")?;
+    // A camera drops frames too when its encoder is late.
+    queue.set_property_from_str("leaky", "downstream");
+    queue.set_property("max-size-buffers", 2u32);
+    let encoder = encoder(options.codec, options.bitrate)?;
+    let mut chain = vec![source, make("videoconvert")?, queue, encoder];
+    if options.codec == Codec::H264 {
+        let profile = make("capsfilter")?;
+        let caps = gst::Caps::builder("video/x-h264").field("profile", "constrained-baseline");
+        profile.set_property("caps", caps.build());
+        chain.push(profile);
+    }
+    Ok(chain)
 }
 
 /// Offers audio. Nothing streams: an audio thread that starts while webrtcbin makes the offer can
@@ -94,7 +106,7 @@ fn link(
 }
 
 /// The cheapest settings of each encoder: many senders share a machine with what they test.
-fn encoder(codec: Codec, bitrate: u32) -> Result<gst::Element, String> {
+pub(super) fn encoder(codec: Codec, bitrate: u32) -> Result<gst::Element, String> {
     match codec {
         Codec::Vp8 | Codec::Vp9 => {
             let encoder = make(if codec == Codec::Vp8 { "vp8enc" } else { "vp9enc" })?;
@@ -135,8 +147,9 @@ fn lose_first(packets: &gst::Element, lost: u32) -> Result<(), String> {
     Ok(())
 }
 
-fn count(encoder: &gst::Element, counters: &Arc<Counters>) -> Result<(), String> {
-    let pad = encoder.static_pad("src").ok_or("the encoder has no source pad")?;
+/// Counts what goes out of the element that gives encoded frames, and is asked of it.
+fn count(encoded: &gst::Element, counters: &Arc<Counters>) -> Result<(), String> {
+    let pad = encoded.static_pad("src").ok_or("encoded video has no source pad")?;
     let frames = counters.clone();
     pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
         let Some(buffer) = info.buffer() else { return gst::PadProbeReturn::Ok };

@@ -1,7 +1,12 @@
-//! A browser's stand-in: sends a test pattern or given raw video over webrtcbin, for tests and
-//! load tests.
+//! A browser's stand-in: sends a test pattern, given raw video or an encoded clip over webrtcbin,
+//! for tests and load tests.
 
+mod clip;
 mod media;
+mod player;
+
+pub use clip::{Clip, ClipOptions};
+pub use player::SentFrames;
 
 use std::{
     future::Future,
@@ -60,13 +65,15 @@ pub enum SenderDirection {
     SendRecv,
 }
 
-/// Where a [`Sender`]'s raw video comes from. It should be live, or it is sent too fast.
+/// Where a [`Sender`]'s video comes from. Raw video should be live, or it is sent too fast.
 #[derive(Debug, Clone)]
 pub enum VideoSource {
     /// A bin description, as for gst-launch, whose last pad gives raw video.
     Description(String),
     /// An element with one source pad, which belongs to no bin.
     Element(gst::Element),
+    /// Video that is encoded already, VP8 only, over and over; `bitrate` does not count.
+    Clip(Arc<Clip>),
 }
 
 impl Default for VideoSource {
@@ -142,6 +149,7 @@ pub struct Sender {
     running: Running,
     webrtc: gst::Element,
     counters: Arc<Counters>,
+    sent: SentFrames,
     state: watch::Receiver<ConnectionState>,
     /// Whether the data channel is open.
     open: watch::Receiver<bool>,
@@ -193,7 +201,8 @@ impl Sender {
         let webrtc = peer::webrtcbin(&options.network)?;
         pipeline.add(&webrtc).map_err(|error| error.to_string())?;
         let counters = Arc::new(Counters::default());
-        media::add_video(&pipeline, &webrtc, options, &counters)?;
+        let sent = SentFrames::default();
+        media::add_video(&pipeline, &webrtc, options, &counters, &sent)?;
         if options.audio {
             media::offer_audio(&webrtc);
         }
@@ -219,7 +228,7 @@ impl Sender {
                 tell.send_replace(true);
             });
         }
-        Ok(Self { running, webrtc, counters, state, open, channel })
+        Ok(Self { running, webrtc, counters, sent, state, open, channel })
     }
 
     async fn offer(&self, codec: Codec) -> Result<String, String> {
@@ -255,6 +264,11 @@ impl Sender {
             key_frame_requests: read(&self.counters.key_frame_requests),
             returned_packets: read(&self.counters.returned_packets),
         }
+    }
+
+    /// When each frame of a [`VideoSource::Clip`] was sent, for as long as wanted.
+    pub fn sent_frames(&self) -> SentFrames {
+        self.sent.clone()
     }
 
     /// Hangs up, as `RTCPeerConnection.close()` does: the peer hears of it if there is a data

@@ -1,6 +1,10 @@
 //! A server process of our own.
 
-use std::{path::Path, process::Stdio, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -11,9 +15,13 @@ use tokio::{
 use crate::{
     Failure,
     process::{self, Look},
+    vlm::Vlm,
 };
 
 const START: Duration = Duration::from_secs(20);
+/// Limits that stand in the way of a load test, for servers that have them; 0 = off.
+const LIMITS: [&str; 3] =
+    ["--sessions-per-user", "--connections-per-address", "--questions-per-minute"];
 
 /// A running server. It is killed when this is dropped.
 pub(crate) struct Server {
@@ -23,19 +31,21 @@ pub(crate) struct Server {
 
 impl Server {
     /// Starts the server at `path` with `vlm` as its VLM, and waits until it listens.
-    pub(crate) async fn start(path: &Path, vlm: &str, options: &[&str]) -> Result<Self, Failure> {
-        let mut child = Command::new(path)
-            .args(["--host", "127.0.0.1", "--port", "0", "--no-ssl", "--api-base", vlm])
-            .args(options)
+    pub(crate) async fn start(path: &Path, vlm: &Vlm) -> Result<Self, Failure> {
+        let help =
+            command(path).arg("--help").output().await.map_err(|error| absent(path, &error))?;
+        let help = String::from_utf8_lossy(&help.stdout);
+        let limits = LIMITS.iter().filter(|limit| help.contains(**limit));
+        let mut child = command(path)
+            .args(["--host", "127.0.0.1", "--port", "0", "--no-ssl", "--max-sessions", "10000"])
+            .args(["--api-base", &vlm.base, "--slots", &vlm.slots.to_string()])
+            .args(limits.flat_map(|limit| [*limit, "0"]))
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .env("LIVE_VLM_LOG", "warn")
             .kill_on_drop(true)
             .spawn()
-            .map_err(|error| {
-                let path = path.display();
-                format!("{path}: {error}; build it with cargo build --release --locked")
-            })?;
+            .map_err(|error| absent(path, &error))?;
         let stdout = child.stdout.take().ok_or("the server has no output")?;
         let mut lines = BufReader::new(stdout).lines();
         let address = async {
@@ -55,4 +65,20 @@ impl Server {
     pub(crate) fn look(&self) -> Result<Look, Failure> {
         process::look(self.child.id().ok_or("the server has ended")?)
     }
+}
+
+/// What the environment says to a server of the user's does not count.
+fn command(path: &Path) -> Command {
+    let mut command = Command::new(path);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("LIVE_VLM_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+fn absent(path: &Path, error: &std::io::Error) -> Failure {
+    let path: PathBuf = path.to_owned();
+    format!("{}: {error}; build it with cargo build --release --locked", path.display()).into()
 }

@@ -1,0 +1,69 @@
+//! Measures a `live-vlm` server from outside: synthetic viewers (WebRTC senders in this process)
+//! watch through a server of its own process, whose CPU seconds, memory, threads and files are
+//! read from `/proc`. The VLM is in this process too. Everything stays on 127.0.0.1 and ends by
+//! itself.
+//!
+//! docs/performance.md says what each command measures, and how.
+
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "figures are rounded for reading"
+)]
+
+mod age;
+mod churn;
+mod cli;
+mod cost;
+mod fairness;
+mod leaks;
+mod process;
+mod queue;
+mod report;
+mod scale;
+mod server;
+mod spec;
+mod stats;
+mod timecode;
+mod video;
+mod viewer;
+mod vlm;
+mod webui;
+
+use std::path::PathBuf;
+
+pub use cli::{Cli, run};
+pub use report::Report;
+
+/// What went wrong, for whoever runs the tool.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// What all measurements need.
+#[derive(Debug, Clone)]
+struct Tool {
+    server: PathBuf,
+    video: video::Video,
+    http: reqwest::Client,
+}
+
+impl Tool {
+    async fn serve(&self, vlm: &vlm::Vlm) -> Result<server::Server, Failure> {
+        server::Server::start(&self.server, vlm).await
+    }
+
+    /// What the process takes once it has had a session: what the first one loads belongs to the
+    /// process, not to the session.
+    async fn look_without_sessions(
+        &self,
+        server: &server::Server,
+        wish: &viewer::Wish,
+    ) -> Result<process::Look, Failure> {
+        let browser = viewer::Browser::visit(&self.http, &server.address).await?;
+        let mut first = viewer::Viewer::connect(&browser, &self.video, wish).await?;
+        first.answer().await?;
+        first.hang_up().await;
+        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+        server.look()
+    }
+}

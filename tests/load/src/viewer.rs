@@ -1,0 +1,222 @@
+//! A synthetic viewer: a WebRTC sender and a WebSocket, as a page has them.
+
+use std::{
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use futures_util::{SinkExt, StreamExt};
+use live_vlm_pipelines::{Codec, Sender, SenderDirection, SenderOptions, SentFrames};
+use reqwest::header;
+use serde_json::{Value, json};
+use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
+use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
+use uuid::Uuid;
+
+use crate::{Failure, video::Video, vlm};
+
+const STEP: Duration = Duration::from_secs(20);
+/// Answers wait here until they are read.
+const ANSWERS: usize = 4096;
+
+/// Somebody who has opened the page. The server knows them by the cookie that it set: all sessions
+/// with it are one user's.
+#[derive(Debug, Clone)]
+pub(crate) struct Browser {
+    http: reqwest::Client,
+    server: String,
+    cookie: Option<String>,
+}
+
+impl Browser {
+    pub(crate) async fn visit(http: &reqwest::Client, server: &str) -> Result<Self, Failure> {
+        let page = http.get(format!("http://{server}/")).send().await?.error_for_status()?;
+        let cookie = page.headers().get(header::SET_COOKIE).and_then(|value| value.to_str().ok());
+        let cookie = cookie.and_then(|cookie| cookie.split(';').next()).map(str::to_owned);
+        Ok(Self { http: http.clone(), server: server.to_owned(), cookie })
+    }
+
+    async fn offer(&self, id: Uuid, sdp: String) -> Result<String, Failure> {
+        let body = json!({"type": "offer", "sdp": sdp, "session_id": id.to_string()});
+        let mut request = self.http.post(format!("http://{}/offer", self.server)).json(&body);
+        if let Some(cookie) = &self.cookie {
+            request = request.header(header::COOKIE, cookie);
+        }
+        let response = request.send().await?;
+        let status = response.status();
+        let answer: Value = response.json().await.unwrap_or_default();
+        if !status.is_success() {
+            let said = answer["message"].as_str().unwrap_or_default();
+            return Err(format!("the server refuses with {status}: {said}").into());
+        }
+        Ok(answer["sdp"].as_str().unwrap_or_default().to_owned())
+    }
+}
+
+/// A complete answer as the viewer got it.
+#[derive(Debug, Clone)]
+pub(crate) struct Heard {
+    pub(crate) at: Instant,
+    /// From the capture of the picture to the arrival of the whole answer; `None` if the VLM could
+    /// not read the picture.
+    pub(crate) age: Option<Duration>,
+}
+
+/// What a viewer does.
+#[derive(Debug, Clone)]
+pub(crate) struct Wish {
+    pub(crate) codec: Codec,
+    pub(crate) sendrecv: bool,
+    /// Seconds between two questions.
+    pub(crate) interval: f64,
+    pub(crate) max_tokens: u32,
+    /// Whose the questions are, for the VLM's account.
+    pub(crate) user: Option<String>,
+}
+
+impl Default for Wish {
+    fn default() -> Self {
+        let (codec, sendrecv) = (Codec::Vp8, false);
+        Self { codec, sendrecv, interval: 1.0, max_tokens: 512, user: None }
+    }
+}
+
+impl Wish {
+    fn messages(&self) -> Vec<Value> {
+        let mut messages = vec![json!({"type": "update_processing", "interval": self.interval})];
+        if let Some(user) = &self.user {
+            let prompt = format!("{}{user}", vlm::USER);
+            let max_tokens = self.max_tokens;
+            messages
+                .push(json!({"type": "update_prompt", "prompt": prompt, "max_tokens": max_tokens}));
+        }
+        messages
+    }
+}
+
+/// Hangs up when dropped, as a page does whose computer is switched off.
+pub(crate) struct Viewer {
+    sender: Sender,
+    reader: Reader,
+    answers: mpsc::Receiver<Heard>,
+    trouble: Arc<Trouble>,
+}
+
+/// What went wrong while watching.
+#[derive(Debug, Default)]
+pub(crate) struct Trouble {
+    count: AtomicUsize,
+    last: Mutex<Option<String>>,
+}
+
+impl Trouble {
+    fn note(&self, text: String) {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+    }
+
+    /// How often, and what it was the last time.
+    pub(crate) fn get(&self) -> (usize, Option<String>) {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        (self.count.load(Ordering::Relaxed), last)
+    }
+}
+
+/// Ends with its viewer.
+struct Reader(JoinHandle<()>);
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Viewer {
+    /// Connects and begins to send.
+    pub(crate) async fn connect(
+        browser: &Browser,
+        video: &Video,
+        wish: &Wish,
+    ) -> Result<Self, Failure> {
+        let id = Uuid::new_v4();
+        let mut request =
+            format!("ws://{}/ws?session_id={id}", browser.server).into_client_request()?;
+        if let Some(cookie) = &browser.cookie {
+            request.headers_mut().insert(header::COOKIE, cookie.parse()?);
+        }
+        let (mut socket, _) = tokio_tungstenite::connect_async(request).await?;
+        for message in wish.messages() {
+            socket.send(Message::text(message.to_string())).await?;
+        }
+        let (heard, answers) = mpsc::channel(ANSWERS);
+        let trouble = Arc::new(Trouble::default());
+        let (sent, said) = (Arc::new(OnceLock::new()), Arc::clone(&trouble));
+        let (sent_frames, pictures) = (Arc::clone(&sent), video.clone());
+        let reader = Reader(tokio::spawn(async move {
+            while let Some(Ok(message)) = socket.next().await {
+                let Ok(text) = message.to_text() else { continue };
+                let Ok(message) = serde_json::from_str::<Value>(text) else { continue };
+                match message["type"].as_str() {
+                    Some("vlm_response") => {
+                        let _ = heard.try_send(hear(&message, &pictures, &sent));
+                    }
+                    Some("vlm_error" | "error") => {
+                        said.note(message["message"].as_str().unwrap_or_default().to_owned());
+                    }
+                    _ => {}
+                }
+            }
+        }));
+        let options = SenderOptions {
+            codec: wish.codec,
+            direction: match wish.sendrecv {
+                true => SenderDirection::SendRecv,
+                false => SenderDirection::SendOnly,
+            },
+            source: video.source()?,
+            ..SenderOptions::default()
+        };
+        let sender = Sender::connect(options, |sdp| browser.offer(id, sdp)).await?;
+        let _ = sent_frames.set(sender.sent_frames());
+        sender.connected().await?;
+        Ok(Self { sender, reader, answers, trouble })
+    }
+
+    /// The next answer.
+    pub(crate) async fn answer(&mut self) -> Result<Heard, Failure> {
+        match timeout(STEP, self.answers.recv()).await {
+            Ok(Some(heard)) => Ok(heard),
+            Ok(None) => Err("the server hung up".into()),
+            Err(_) => {
+                let (_, last) = self.trouble.get();
+                let last = last.unwrap_or_else(|| "it reports no error".to_owned());
+                Err(format!("no answer within {} s: {last}", STEP.as_secs()).into())
+            }
+        }
+    }
+
+    /// The answers that came meanwhile.
+    pub(crate) fn take_answers(&mut self) -> Vec<Heard> {
+        std::iter::from_fn(|| self.answers.try_recv().ok()).collect()
+    }
+
+    pub(crate) fn trouble(&self) -> (usize, Option<String>) {
+        self.trouble.get()
+    }
+
+    /// Leaves as a page does that is closed.
+    pub(crate) async fn hang_up(self) {
+        drop(self.reader);
+        self.sender.hang_up().await;
+    }
+}
+
+fn hear(message: &Value, video: &Video, sent: &OnceLock<SentFrames>) -> Heard {
+    let at = Instant::now();
+    let number = || message["text"].as_str()?.strip_prefix(vlm::ANSWER)?.parse::<u64>().ok();
+    let age = || video.age(number()?, sent.get()?, at);
+    Heard { at, age: age() }
+}

@@ -1,0 +1,320 @@
+//! A VLM that reads the number off the picture and answers with it, and keeps account of whom it
+//! has worked for.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use axum::{
+    Json, Router,
+    extract::{DefaultBodyLimit, State},
+    http::{HeaderValue, header},
+    middleware::map_response,
+    response::{
+        IntoResponse, Response,
+        sse::{Event, Sse},
+    },
+    routing::{get, post},
+};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use futures_util::{StreamExt, stream};
+use serde_json::{Value, json};
+use tokio::{net::TcpListener, sync::Semaphore, time::sleep};
+
+use crate::{Failure, timecode};
+
+/// The model's name.
+pub(crate) const MODEL: &str = "load-vlm";
+/// How an answer begins; the number follows.
+pub(crate) const ANSWER: &str = "number ";
+/// How a prompt begins that says who asks; the name follows.
+pub(crate) const USER: &str = "user=";
+/// An answer of at most so many tokens takes the VLM's latency; a longer one longer in proportion.
+const ORDINARY_TOKENS: f64 = 512.0;
+/// Turns kept in the account: hours of any plan.
+const MOST_TURNS: usize = 1_000_000;
+
+/// Ends with the process.
+pub(crate) struct Vlm {
+    pub(crate) base: String,
+    pub(crate) slots: usize,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    slots: Semaphore,
+    latency: Duration,
+    questions: AtomicUsize,
+    at_once: AtomicUsize,
+    most_at_once: AtomicUsize,
+    unreadable: AtomicUsize,
+    account: Mutex<Account>,
+}
+
+/// Whom the VLM has worked for, and when.
+#[derive(Debug, Default)]
+struct Account {
+    turns: Vec<Turn>,
+}
+
+#[derive(Debug)]
+struct Turn {
+    user: String,
+    began: Instant,
+    /// `None` while it lasts.
+    ended: Option<Instant>,
+}
+
+impl Account {
+    /// Slot-seconds per user within a span of time, turns that reach beyond it in part.
+    fn between(&self, from: Instant, to: Instant) -> BTreeMap<String, f64> {
+        let mut users = BTreeMap::new();
+        for turn in &self.turns {
+            let ended = turn.ended.unwrap_or(to).min(to);
+            let within = ended.saturating_duration_since(turn.began.max(from));
+            *users.entry(turn.user.clone()).or_default() += within.as_secs_f64();
+        }
+        users
+    }
+}
+
+/// What the VLM has seen.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seen {
+    pub(crate) questions: usize,
+    /// The most questions that were here at once, waiting ones among them.
+    pub(crate) most_at_once: usize,
+    /// Pictures whose number could not be read.
+    pub(crate) unreadable: usize,
+}
+
+impl Vlm {
+    /// On any free port.
+    pub(crate) async fn start(slots: usize, latency: Duration) -> Result<Self, Failure> {
+        Self::start_at(0, slots, latency).await
+    }
+
+    /// On a port that can be told beforehand.
+    pub(crate) async fn start_at(
+        port: u16,
+        slots: usize,
+        latency: Duration,
+    ) -> Result<Self, Failure> {
+        Self::serve(port, slots, latency, |router| router).await
+    }
+
+    /// Closes each connection after one answer: those that a server keeps for later would be
+    /// taken for something that it left behind.
+    pub(crate) async fn start_closing(slots: usize, latency: Duration) -> Result<Self, Failure> {
+        let close = async |mut response: Response| {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            response
+        };
+        Self::serve(0, slots, latency, |router| router.layer(map_response(close))).await
+    }
+
+    async fn serve(
+        port: u16,
+        slots: usize,
+        latency: Duration,
+        change: impl FnOnce(Router) -> Router,
+    ) -> Result<Self, Failure> {
+        let listener = TcpListener::bind(("127.0.0.1", port))
+            .await
+            .map_err(|error| format!("the VLM cannot listen on port {port}: {error}"))?;
+        let base = format!("http://{}/v1", listener.local_addr()?);
+        let shared = Arc::new(Shared {
+            slots: Semaphore::new(slots),
+            latency,
+            questions: AtomicUsize::new(0),
+            at_once: AtomicUsize::new(0),
+            most_at_once: AtomicUsize::new(0),
+            unreadable: AtomicUsize::new(0),
+            account: Mutex::default(),
+        });
+        let models = json!({"object": "list", "data": [{"id": MODEL, "object": "model"}]});
+        let router = Router::new()
+            .route("/v1/models", get(|| async { Json(models) }))
+            .route("/v1/chat/completions", post(answer))
+            .layer(DefaultBodyLimit::max(16 << 20))
+            .with_state(Arc::clone(&shared));
+        let router = change(router);
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Ok(Self { base, slots, shared })
+    }
+
+    pub(crate) fn seen(&self) -> Seen {
+        let read = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
+        Seen {
+            questions: read(&self.shared.questions),
+            most_at_once: read(&self.shared.most_at_once),
+            unreadable: read(&self.shared.unreadable),
+        }
+    }
+
+    /// Slot-seconds per user between then and now.
+    pub(crate) fn time_since(&self, from: Instant) -> BTreeMap<String, f64> {
+        self.shared.account().between(from, Instant::now())
+    }
+
+    /// How many slots nobody uses at this moment.
+    pub(crate) fn idle_slots(&self) -> usize {
+        self.shared.slots.available_permits()
+    }
+}
+
+impl Shared {
+    fn account(&self) -> MutexGuard<'_, Account> {
+        self.account.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a slot and uses it. A question that is given up frees it at once.
+    async fn work(self: &Arc<Self>, user: String, share: f64) {
+        let _here = Here::new(self);
+        let Ok(_slot) = self.slots.acquire().await else { return };
+        let _turn = Working::new(self, user);
+        sleep(self.latency.mul_f64(share)).await;
+    }
+}
+
+/// Counts a question for as long as it is here, however it ends.
+struct Here<'a>(&'a Shared);
+
+impl<'a> Here<'a> {
+    fn new(shared: &'a Shared) -> Self {
+        let at_once = shared.at_once.fetch_add(1, Ordering::Relaxed) + 1;
+        shared.most_at_once.fetch_max(at_once, Ordering::Relaxed);
+        shared.questions.fetch_add(1, Ordering::Relaxed);
+        Self(shared)
+    }
+}
+
+impl Drop for Here<'_> {
+    fn drop(&mut self) {
+        self.0.at_once.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A turn in the account, which ends with this.
+struct Working<'a> {
+    shared: &'a Shared,
+    turn: Option<usize>,
+}
+
+impl<'a> Working<'a> {
+    fn new(shared: &'a Shared, user: String) -> Self {
+        let mut account = shared.account();
+        let turn = (account.turns.len() < MOST_TURNS).then(|| {
+            account.turns.push(Turn { user, began: Instant::now(), ended: None });
+            account.turns.len() - 1
+        });
+        Self { shared, turn }
+    }
+}
+
+impl Drop for Working<'_> {
+    fn drop(&mut self) {
+        let mut account = self.shared.account();
+        if let Some(turn) = self.turn.and_then(|turn| account.turns.get_mut(turn)) {
+            turn.ended = Some(Instant::now());
+        }
+    }
+}
+
+async fn answer(State(shared): State<Arc<Shared>>, Json(question): Json<Value>) -> Response {
+    let user = user(&question);
+    let share = (question["max_tokens"].as_f64().unwrap_or(0.0) / ORDINARY_TOKENS).max(1.0);
+    let streams = question["stream"] == true;
+    let number = tokio::task::spawn_blocking(move || number(&question)).await;
+    let text = match number {
+        Ok(Some(number)) => format!("{ANSWER}{number}"),
+        _ => {
+            shared.unreadable.fetch_add(1, Ordering::Relaxed);
+            "no number in the picture".to_owned()
+        }
+    };
+    if !streams {
+        shared.work(user, share).await;
+        let choice = json!({
+            "index": 0,
+            "message": {"role": "assistant", "content": text},
+            "finish_reason": "stop",
+        });
+        return Json(json!({
+            "id": "1", "object": "chat.completion", "created": 0, "model": MODEL,
+            "choices": [choice],
+        }))
+        .into_response();
+    }
+    let worked = stream::once(async move {
+        shared.work(user, share).await;
+        text
+    });
+    let chunks = worked.flat_map(|text| {
+        let chunk = json!({"choices": [{"delta": {"content": text}, "finish_reason": "stop"}]});
+        stream::iter([
+            Ok::<_, axum::Error>(Event::default().data(chunk.to_string())),
+            Ok(Event::default().data("[DONE]")),
+        ])
+    });
+    Sse::new(chunks).into_response()
+}
+
+/// Whoever the prompt names, else whoever the request says it is for.
+fn user(question: &Value) -> String {
+    let named = parts(question).iter().find_map(|part| part["text"].as_str()?.strip_prefix(USER));
+    named.or_else(|| question["user"].as_str()).unwrap_or("nobody").to_owned()
+}
+
+fn parts(question: &Value) -> &[Value] {
+    let last = question["messages"].as_array().and_then(|messages| messages.last());
+    last.and_then(|message| message["content"].as_array()).map_or(&[], Vec::as_slice)
+}
+
+fn number(question: &Value) -> Option<u64> {
+    let url = parts(question).iter().find_map(|part| part["image_url"]["url"].as_str())?;
+    let jpeg = BASE64_STANDARD.decode(url.split_once("base64,")?.1).ok()?;
+    let picture = image::load_from_memory(&jpeg).ok()?.to_luma8();
+    let (width, height) = (picture.width() as usize, picture.height() as usize);
+    timecode::read(width, height, |x, y| picture.get_pixel(x as u32, y as u32).0[0])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slot_time_is_counted_per_user_and_only_within_the_span() {
+        let began = Instant::now();
+        let at = |seconds: u64| began + Duration::from_secs(seconds);
+        let turn = |user: &str, from: u64, to: Option<u64>| Turn {
+            user: user.to_owned(),
+            began: at(from),
+            ended: to.map(at),
+        };
+        let account = Account {
+            turns: vec![
+                turn("early", 0, Some(9)),
+                turn("both", 8, Some(12)),
+                turn("both", 13, Some(14)),
+                turn("still", 18, None),
+            ],
+        };
+        let expected = [("both", 3.0), ("early", 0.0), ("still", 2.0)];
+        let expected = expected.map(|(user, seconds)| (user.to_owned(), seconds));
+        assert_eq!(account.between(at(10), at(20)), BTreeMap::from(expected));
+    }
+
+    #[test]
+    fn a_user_is_told_by_the_prompt_or_by_the_field() {
+        let asking = |text: &str| json!([{"content": [{"type": "text", "text": text}]}]);
+        assert_eq!(user(&json!({"messages": asking("user=ann"), "user": "session-1"})), "ann");
+        assert_eq!(user(&json!({"messages": asking("What?"), "user": "bob"})), "bob");
+        assert_eq!(user(&json!({"messages": []})), "nobody");
+    }
+}

@@ -1,0 +1,120 @@
+//! The load tool's commands in small, so that it does not rot: each finds what it is for.
+
+use clap::Parser;
+use live_vlm_load::{Cli, Report, run};
+use serde_json::Value;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_live-vlm-under-test");
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+/// Measures with small pictures.
+async fn measure(command: &str) -> Value {
+    let Report { text, figures } = try_measure(command).await.unwrap();
+    assert!(text.lines().count() > 2, "{text}");
+    figures
+}
+
+async fn try_measure(command: &str) -> Result<Report, live_vlm_load::Failure> {
+    let video = format!("{ROOT}/tests/browser/media/big-buck-bunny.webm");
+    let common = ["--server", PROGRAM, "--video", &video, "--size", "160x120", "--clip", "5"];
+    let line = ["live-vlm-load"].into_iter().chain(command.split_whitespace()).chain(common);
+    run(Cli::try_parse_from(line).unwrap_or_else(|error| panic!("{error}"))).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cost_finds_cpu_memory_and_readable_pictures() {
+    // Which each viewer encodes for itself; the other tests send the clip.
+    let found = measure("cost --sessions 1 --seconds 2 --interval 0.5 --codec VP9").await;
+    assert!(found["per_session"]["cpu"].as_f64().unwrap() > 0.0, "{found}");
+    assert!(found["answers_per_session_and_second"].as_f64().unwrap() > 0.5, "{found}");
+    assert_eq!(found["unreadable"], 0, "{found}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn leaks_looks_before_and_after() {
+    let found = measure("leaks --cycles 1 --quiet 0").await;
+    let cycles: Vec<_> = found["looks"].as_array().unwrap().iter().map(|l| &l["cycles"]).collect();
+    assert_eq!(cycles, [0, 1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn freshness_finds_ages_of_a_turn_and_a_little_more() {
+    let found = measure("freshness --ratios 1,2 --latency 200 --interval 0.2 --seconds 1").await;
+    let runs = found["runs"].as_array().unwrap();
+    assert_eq!(runs.len(), 2);
+    for run in runs {
+        let age = run["age_p50_per_latency"].as_f64().unwrap();
+        assert!((1.0..4.0).contains(&age), "{run}");
+        assert_eq!(run["most_at_once"], 1, "{run}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn age_finds_every_sessions_answers() {
+    let found = measure("age --sessions 2 --slots 2 --latency 100 --seconds 2").await;
+    let answers = found["answers_per_session"].as_array().unwrap();
+    assert!(answers.len() == 2 && answers.iter().all(|n| n.as_u64().unwrap() > 0), "{found}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fairness_tells_users_apart_and_says_how_fair_it_was() {
+    let users = "--user ordinary:2,interval=0.2 --user many:1,sessions=2,interval=0.2";
+    let found = measure(&format!("fairness {users} --slots 1 --latency 100 --seconds 2")).await;
+    let users = found["users"].as_array().unwrap();
+    let names: Vec<_> = users.iter().map(|user| user["user"].as_str().unwrap()).collect();
+    assert_eq!(names, ["ordinary-1", "ordinary-2", "many"]);
+    for user in users {
+        assert!(user["vlm_s"].as_f64().unwrap() > 0.1, "{user}");
+        assert!(user["age_p50_ms"].as_f64().unwrap() >= 100.0, "{user}");
+    }
+    let jain = found["jain"].as_f64().unwrap();
+    assert!((1.0 / 3.0..=1.0).contains(&jain), "{found}");
+    assert!(found["slots_idle_while_waiting"].as_f64().unwrap() < 1.0, "{found}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn scale_finds_that_all_are_answered_on_time() {
+    let found = measure("scale --sessions 2 --interval 1 --latency 50 --seconds 3").await;
+    assert!(found["fewest_answers"].as_u64().unwrap() >= 2, "{found}");
+    assert_eq!((&found["frozen_sessions"], &found["errors"]), (&0.into(), &0.into()), "{found}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn churn_finds_what_is_left_and_counts_every_end() {
+    let found = measure("churn --rate 5 --stay 0.5 --seconds 2 --every 0.5 --quiet 0").await;
+    let ends = ["hung_up", "vanished", "failed"].map(|end| found[end].as_u64().unwrap());
+    assert!(ends[0] + ends[1] > 2 && ends[2] == 0, "{found}");
+    assert!(found["samples"].as_array().unwrap().len() >= 3, "{found}");
+    assert!(found["after"]["threads"].as_u64().unwrap() > 0, "{found}");
+}
+
+/// Real Chromium, as `./test.sh` installs it.
+#[tokio::test(flavor = "multi_thread")]
+async fn webui_compares_a_server_that_it_starts() {
+    let free = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (vlm, server) = (free(), free());
+    let json = tempfile::NamedTempFile::new().unwrap();
+    let line = format!(
+        "live-vlm-load webui --sessions 1 --latency 100 --seconds 2 --vlm-port {vlm} \
+         --video {ROOT}/tests/browser/media/big-buck-bunny.webm --url http://127.0.0.1:{server} --pages {ROOT}/tests/browser/load/pages.mjs --json {} \
+         -- {PROGRAM} --host 127.0.0.1 --port {server} --no-ssl --slots 1 \
+         --api-base http://127.0.0.1:{vlm}/v1",
+        json.path().display()
+    );
+    run(Cli::try_parse_from(line.split_whitespace()).unwrap()).await.unwrap();
+    let found: Value = serde_json::from_slice(&std::fs::read(json.path()).unwrap()).unwrap();
+    assert!(found["age_p50_ms"].as_f64().unwrap() >= 100.0, "{found}");
+    assert!(found["first_answer_p50_ms"].as_f64().unwrap() > 0.0, "{found}");
+    assert!(found["answers"].as_u64().unwrap() >= 1, "{found}");
+    assert_eq!(found["unreadable"], 0, "{found}");
+}
+
+#[tokio::test]
+async fn a_missing_server_or_video_is_named() {
+    let line = "live-vlm-load leaks --cycles 0 --live --server /no/such/server";
+    let error = run(Cli::try_parse_from(line.split_whitespace()).unwrap()).await.unwrap_err();
+    assert!(error.to_string().contains("/no/such/server"), "{error}");
+    let line = "live-vlm-load leaks --cycles 0 --video /no/such/video.webm";
+    let error = run(Cli::try_parse_from(line.split_whitespace()).unwrap()).await.unwrap_err();
+    assert!(error.to_string().contains("/no/such/video.webm"), "{error}");
+}
