@@ -7,6 +7,7 @@ source scripts/setup.sh
 setup_test
 step "Formatting and lints"
 cargo fmt --all --check
+cargo fmt --manifest-path fuzz/Cargo.toml --check
 cargo clippy --workspace --all-targets --locked -- -D warnings
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked --quiet
 (cd web/page && npm run --silent check && npm run --silent lint)
@@ -18,6 +19,9 @@ step "Page"
 step "Rust"
 G_DEBUG=fatal_warnings cargo nextest run --workspace --locked
 cargo test --workspace --doc --locked --quiet
+
+step "Fuzzing"
+scripts/fuzz.sh 20
 
 step "Browser"
 # The server as the tests before have built it.

@@ -24,7 +24,8 @@ pub(crate) fn usable(candidate: &str) -> Result<&str, Unusable> {
     if candidate.is_empty() {
         return Err(Unusable::EndOfCandidates);
     }
-    if candidate.len() > MAX_BYTES || candidate.bytes().any(|b| b.is_ascii_control()) {
+    let is_plain = |byte: u8| byte == b' ' || byte.is_ascii_graphic();
+    if candidate.len() > MAX_BYTES || !candidate.bytes().all(is_plain) {
         return Err(Unusable::Malformed);
     }
     let fields = candidate.strip_prefix("candidate:").ok_or(Unusable::Malformed)?;
@@ -92,6 +93,7 @@ mod tests {
             "candidate:1 1 udp 1 192.0.2.7 9 typ hose",
             "candidate:1 1 udp 1 192.0.2.7 9 typ host\r\na=x",
             "candidate:1 1 udp 1 192.0.2.7 9 typ host\0",
+            "candidate:1 1 udp 1 192.0.2.7 9 typ host \u{99}",
             "кандидат:1 1 udp 1 192.0.2.7 9 typ host",
         ] {
             assert_eq!(usable(bad), Err(Unusable::Malformed), "{bad:?}");

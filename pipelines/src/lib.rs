@@ -26,6 +26,8 @@ mod codec;
 mod error;
 mod event;
 mod fingerprint;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod gate;
 mod offer;
 mod peer;

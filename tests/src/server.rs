@@ -5,6 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use clap::Parser;
 use live_vlm::{
     config::{Cli, Options},
+    reach::OwnEndpoints,
     run::{Server as Prepared, StartError},
     session::Sessions,
 };
@@ -21,12 +22,16 @@ pub struct Server {
     task: JoinHandle<()>,
 }
 
-/// The options that a command line gives, for a server on any free port of this host only.
+/// The options that a command line gives, for a server on any free port, and of this host only
+/// unless they say otherwise.
 ///
 /// # Panics
 /// When the command line is wrong.
 pub fn options(arguments: &[&str]) -> Options {
-    let mut own = vec!["live-vlm", "--host", "127.0.0.1"];
+    let mut own = vec!["live-vlm"];
+    if !arguments.contains(&"--host") {
+        own.extend(["--host", "127.0.0.1"]);
+    }
     if !arguments.contains(&"--port") {
         own.extend(["--port", "0"]);
     }
@@ -59,13 +64,28 @@ impl Server {
         }
     }
 
+    /// As [`start`](Self::start), and with these rules for the VLM servers that people bring,
+    /// though the server is for this host only.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start_with_own_endpoints(arguments: &[&str], own: OwnEndpoints) -> Self {
+        match Self::prepare(arguments).await {
+            Ok(server) => Self::run(server.with_own_endpoints(own)),
+            Err(error) => panic!("the server does not start: {error}"),
+        }
+    }
+
     async fn prepare(arguments: &[&str]) -> Result<Prepared, StartError> {
         let arguments: Vec<&str> = arguments.iter().copied().chain(["--no-ssl"]).collect();
         Prepared::prepare(&options(&arguments)).await
     }
 
     fn run(server: Prepared) -> Self {
-        let address = server.local_addr();
+        let mut address = server.local_addr();
+        if address.ip().is_unspecified() {
+            address.set_ip([127, 0, 0, 1].into());
+        }
         let sessions = server.sessions().clone();
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(server.serve(async {

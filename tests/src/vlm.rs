@@ -44,6 +44,8 @@ pub enum Reply {
     Text(String),
     /// With an error of this HTTP status and message.
     Refuse(u16, String),
+    /// With this status, to this address.
+    Redirect(u16, String),
     /// Not, until [`Vlm::release`] is called; then with this text.
     Held(String),
 }
@@ -206,8 +208,11 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
     shared.grown.send_replace(());
     let text = match (shared.script)(&asked) {
         Reply::Refuse(status, message) => {
-            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            return (status, Json(json!({"error": {"message": message}}))).into_response();
+            let body = Json(json!({"error": {"message": message}}));
+            return (status_of(status), body).into_response();
+        }
+        Reply::Redirect(status, to) => {
+            return (status_of(status), [(header::LOCATION, to)]).into_response();
         }
         _ if !asked.is_question() => {
             let models: Vec<Value> = shared.models.iter().map(|id| json!({"id": id})).collect();
@@ -221,6 +226,10 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
     };
     let model = asked.model();
     if asked.body["stream"] == true { streamed(model, &text) } else { whole(model, &text) }
+}
+
+fn status_of(code: u16) -> StatusCode {
+    StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 fn whole(model: &str, text: &str) -> Response {

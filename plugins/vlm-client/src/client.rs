@@ -1,19 +1,20 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use futures_util::StreamExt;
 use reqwest::{Response, StatusCode, header};
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
     AnswerStream, ChatRequest, Endpoint, Error, Model,
     models::ModelList,
-    wire::{self},
+    names::{Guarded, LookedUp, system_lookup},
+    reach::Blocked,
+    wire,
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// An error page is not worth more; a model list of a large router is a few hundred kilobytes.
 const ERROR_BODY_LIMIT: usize = 16 << 10;
-const MODELS_BODY_LIMIT: usize = 4 << 20;
+const MODELS_BODY_LIMIT: usize = 2 << 20;
 const FAIRNESS_ID: &str = "x-llm-d-inference-fairness-id";
 const OBJECTIVE: &str = "x-llm-d-inference-objective";
 /// Of vLLM, NIM, llama.cpp and SGLang.
@@ -40,6 +41,8 @@ pub struct Client {
     http: reqwest::Client,
     /// For this host, which no proxy reaches.
     direct: reqwest::Client,
+    /// For endpoints that somebody else named.
+    guarded: Arc<Guarded>,
 }
 
 impl Client {
@@ -50,22 +53,28 @@ impl Client {
     pub fn new() -> Result<Self, Error> {
         // reqwest asks for the process' provider; whoever installed one before us keeps it.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let builder = || {
-            reqwest::Client::builder()
-                .user_agent(concat!("live-vlm/", env!("CARGO_PKG_VERSION")))
-                .connect_timeout(CONNECT_TIMEOUT)
-                // Following one would carry the key and the picture to where nobody sent them.
-                .redirect(reqwest::redirect::Policy::none())
-                .tcp_nodelay(true)
-        };
         let failed = |error| Error::Tls { base: "any server".into(), reason: reason(&error) };
         let http = builder().build().map_err(failed)?;
         let direct = builder().no_proxy().build().map_err(failed)?;
-        Ok(Self { http, direct })
+        Ok(Self { http, direct, guarded: Arc::new(Guarded::new(system_lookup)) })
     }
 
-    fn for_endpoint(&self, endpoint: &Endpoint) -> &reqwest::Client {
-        if endpoint.is_this_host() { &self.direct } else { &self.http }
+    /// The same client, with another way to look up the names of
+    /// [foreign](Endpoint::foreign) endpoints than the system's.
+    #[must_use]
+    pub fn with_lookup(self, lookup: impl Fn(&str) -> LookedUp + Send + Sync + 'static) -> Self {
+        Self { guarded: Arc::new(Guarded::new(lookup)), ..self }
+    }
+
+    fn for_endpoint(&self, endpoint: &Endpoint) -> Result<reqwest::Client, Error> {
+        match endpoint.gate()? {
+            Some(gate) => self.guarded.client(&gate, builder).map_err(|error| Error::Tls {
+                base: endpoint.base().into(),
+                reason: reason(&error),
+            }),
+            None if endpoint.is_this_host() => Ok(self.direct.clone()),
+            None => Ok(self.http.clone()),
+        }
     }
 
     /// Asks a question. Returns when the server has begun to answer; the answer's text comes from
@@ -84,7 +93,7 @@ impl Client {
     ) -> Result<AnswerStream, Error> {
         let deadline = Instant::now() + timeout;
         let mut post =
-            self.for_endpoint(endpoint).post(endpoint.url("chat/completions")).json(request);
+            self.for_endpoint(endpoint)?.post(endpoint.url("chat/completions")).json(request);
         for (name, value) in [(FAIRNESS_ID, &headers.fairness_id), (OBJECTIVE, &headers.objective)]
         {
             if let Some(value) = value {
@@ -106,13 +115,12 @@ impl Client {
         timeout: Duration,
     ) -> Result<Vec<Model>, Error> {
         let deadline = Instant::now() + timeout;
-        let get = self.for_endpoint(endpoint).get(endpoint.url("models"));
+        let get = self.for_endpoint(endpoint)?.get(endpoint.url("models"));
         let response = send(get, endpoint, deadline, timeout).await?;
         let response = accepted(response, endpoint, None, deadline).await?;
-        let body = timeout_at(deadline, body(response, MODELS_BODY_LIMIT))
+        let body = timeout_at(deadline, body(response, endpoint, MODELS_BODY_LIMIT))
             .await
-            .map_err(|_| Error::Timeout { base: endpoint.base().into(), after: timeout })?
-            .map_err(|reason| Error::Cut { base: endpoint.base().into(), reason })?;
+            .map_err(|_| Error::Timeout { base: endpoint.base().into(), after: timeout })??;
         let list: ModelList = serde_json::from_slice(&body).map_err(|error| Error::Protocol {
             base: endpoint.base().into(),
             reason: endpoint.without_key(&format!("its list of models is unreadable ({error})")),
@@ -124,13 +132,14 @@ impl Client {
     /// llama.cpp and SGLang do. The key is not sent.
     pub async fn waiting_inside(&self, endpoint: &Endpoint, timeout: Duration) -> Option<u64> {
         let root = endpoint.base().strip_suffix("/v1").unwrap_or(endpoint.base());
-        let get = self.for_endpoint(endpoint).get(format!("{root}/metrics"));
+        let get = self.for_endpoint(endpoint).ok()?.get(format!("{root}/metrics"));
         let deadline = Instant::now() + timeout;
         let response = timeout_at(deadline, get.send()).await.ok()?.ok()?;
         if !response.status().is_success() {
             return None;
         }
-        let body = timeout_at(deadline, body(response, MODELS_BODY_LIMIT)).await.ok()?.ok()?;
+        let body =
+            timeout_at(deadline, body(response, endpoint, MODELS_BODY_LIMIT)).await.ok()?.ok()?;
         waiting_inside(&String::from_utf8_lossy(&body))
     }
 }
@@ -154,6 +163,15 @@ fn waiting_inside(metrics: &str) -> Option<u64> {
         reason = "finite and not negative; as many as that are many enough"
     )]
     (!values.is_empty()).then(|| values.iter().sum::<f64>() as u64)
+}
+
+fn builder() -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .user_agent(concat!("live-vlm/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT_TIMEOUT)
+        // Following one would carry the key and the picture to where nobody sent them.
+        .redirect(reqwest::redirect::Policy::none())
+        .tcp_nodelay(true)
 }
 
 async fn send(
@@ -183,7 +201,7 @@ async fn accepted(
         return Ok(response);
     }
     let retry_after = retry_after(&response);
-    let body = match timeout_at(deadline, body(response, ERROR_BODY_LIMIT)).await {
+    let body = match timeout_at(deadline, body(response, endpoint, ERROR_BODY_LIMIT)).await {
         Ok(Ok(body)) => body,
         Ok(Err(_)) | Err(_) => Vec::new(),
     };
@@ -234,23 +252,29 @@ fn retry_after(response: &Response) -> Option<Duration> {
     (seconds.is_finite() && seconds >= 0.0).then(|| Duration::from_secs_f64(seconds.min(3600.0)))
 }
 
-pub(crate) async fn body(response: Response, limit: usize) -> Result<Vec<u8>, String> {
-    let mut chunks = response.bytes_stream();
+async fn body(mut response: Response, endpoint: &Endpoint, limit: usize) -> Result<Vec<u8>, Error> {
+    let base = || endpoint.base().to_owned();
     let mut body = Vec::new();
-    while let Some(chunk) = chunks.next().await {
-        let chunk = chunk.map_err(|error| reason(&error))?;
-        if body.len() + chunk.len() > limit {
-            return Err(format!("its body is larger than {limit} bytes"));
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() > limit => {
+                let reason = format!("its body is larger than {limit} bytes");
+                return Err(Error::Protocol { base: base(), reason });
+            }
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(None) => return Ok(body),
+            Err(error) => return Err(Error::Cut { base: base(), reason: reason(&error) }),
         }
-        body.extend_from_slice(&chunk);
     }
-    Ok(body)
 }
 
 fn unreachable_server(endpoint: &Endpoint, error: &reqwest::Error) -> Error {
     let base = endpoint.base().to_owned();
     let mut cause: Option<&dyn std::error::Error> = Some(error);
     while let Some(this) = cause {
+        if let Some(blocked) = this.downcast_ref::<Blocked>() {
+            return endpoint.forbidden(*blocked);
+        }
         let io = this.downcast_ref::<std::io::Error>();
         if io.is_some_and(|io| io.kind() == std::io::ErrorKind::ConnectionRefused) {
             return Error::Refused { base };

@@ -1,6 +1,11 @@
+use std::sync::Arc;
+
 use url::{Host, Url};
 
-use crate::ApiKey;
+use crate::{
+    ApiKey, Error,
+    reach::{Blocked, Gate, Reach},
+};
 
 /// Where a VLM server is reached, together with the key that belongs to it.
 ///
@@ -10,6 +15,8 @@ use crate::ApiKey;
 pub struct Endpoint {
     base: Url,
     key: Option<ApiKey>,
+    /// What it may reach, if somebody else named it.
+    reach: Option<Arc<Reach>>,
 }
 
 /// Why a text is not the address of a VLM server.
@@ -36,6 +43,9 @@ pub enum BadEndpoint {
          give the key separately"
     )]
     Decorated,
+    /// It is, or its name says that it is, where this one may not reach.
+    #[error("{0}")]
+    Forbidden(Box<Error>),
 }
 
 impl Endpoint {
@@ -61,7 +71,46 @@ impl Endpoint {
         }
         let path = base.path().trim_end_matches('/').to_owned();
         base.set_path(&path);
-        Ok(Self { base, key })
+        Ok(Self { base, key, reach: None })
+    }
+
+    /// An endpoint that somebody named who may not ask everything that this host can. Only what
+    /// `reach` allows is ever connected to, whatever the name leads to by then.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), and when the address itself is not allowed.
+    pub fn foreign(
+        base: &str,
+        key: Option<ApiKey>,
+        reach: Arc<Reach>,
+    ) -> Result<Self, BadEndpoint> {
+        let endpoint = Self { reach: Some(reach), ..Self::new(base, key)? };
+        match endpoint.gate() {
+            Ok(_) => Ok(endpoint),
+            Err(error) => Err(BadEndpoint::Forbidden(Box::new(error))),
+        }
+    }
+
+    /// What it may reach, if somebody else named it.
+    pub fn reach(&self) -> Option<&Arc<Reach>> {
+        self.reach.as_ref()
+    }
+
+    /// What to check the addresses of its name with before connecting; `None` = nothing. An
+    /// error if the host may not be asked at all.
+    pub(crate) fn gate(&self) -> Result<Option<Gate>, Error> {
+        let port = self.base.port_or_known_default().unwrap_or_default();
+        let Some(gate) = self.reach.as_ref().and_then(|reach| reach.at_port(port)) else {
+            return Ok(None);
+        };
+        match self.base.host().map_or(Ok(()), |host| gate.check_host(&host)) {
+            Ok(()) => Ok(Some(gate)),
+            Err(blocked) => Err(self.forbidden(blocked)),
+        }
+    }
+
+    pub(crate) fn forbidden(&self, blocked: Blocked) -> Error {
+        Error::Forbidden { base: self.base().to_owned(), reason: blocked.to_string() }
     }
 
     /// The base address, without a slash at its end. Two endpoints with the same base are the
@@ -140,6 +189,34 @@ mod tests {
             Endpoint::new("http://host/v1?key=1", None).unwrap_err(),
             BadEndpoint::Decorated
         );
+    }
+
+    #[test]
+    fn every_way_to_write_an_address_is_seen_through() {
+        let reach = Arc::new(Reach::Public(Vec::new()));
+        for bad in [
+            "http://127.0.0.1:11434/v1",
+            "http://2130706433/v1",
+            "http://0x7f000001/v1",
+            "http://0177.0.0.1/v1",
+            "http://127.1/v1",
+            "http://①②⑦.0.0.1/v1",
+            "http://[::ffff:127.0.0.1]/v1",
+            "http://[::ffff:7f00:1]/v1",
+            "http://LOCALHOST/v1",
+            "http://localhost./v1",
+            "http://169.254.169.254/latest/meta-data",
+            "https://2852039166/",
+            "http://0/v1",
+        ] {
+            let error = Endpoint::foreign(bad, None, Arc::clone(&reach)).unwrap_err();
+            assert!(matches!(error, BadEndpoint::Forbidden(_)), "{bad}: {error:?}");
+        }
+        for good in ["https://api.example/v1", "http://93.184.216.34/v1"] {
+            assert!(Endpoint::foreign(good, None, Arc::clone(&reach)).is_ok(), "{good}");
+        }
+        let anything = Arc::new(Reach::Anything);
+        assert!(Endpoint::foreign("http://localhost:11434/v1", None, anything).is_ok());
     }
 
     #[test]

@@ -10,6 +10,17 @@ pub enum Error {
         /// The base address of the server.
         base: String,
     },
+    /// Whoever named the server may not reach it.
+    #[error(
+        "{base} may not be asked from here: {reason}; if it should be, have this server's operator \
+         add it to allowed_api_bases"
+    )]
+    Forbidden {
+        /// The base address of the server.
+        base: String,
+        /// What is there, without its address.
+        reason: String,
+    },
     /// The network failed before an answer came.
     #[error("cannot reach the VLM server at {base}: {reason}")]
     Network {
@@ -153,6 +164,7 @@ impl Error {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Refused { .. } => "refused",
+            Self::Forbidden { .. } => "not-allowed",
             Self::Network { .. } => "network",
             Self::Tls { .. } => "tls",
             Self::Unauthorized { .. } => "unauthorized",
@@ -183,14 +195,21 @@ impl Error {
     /// Whether another server that has the same model may do better: this one, not the question,
     /// is at fault.
     pub fn is_servers_fault(&self) -> bool {
-        !matches!(self, Self::ModelUnknown { .. } | Self::TooLarge { .. } | Self::BadRequest { .. })
+        !matches!(
+            self,
+            Self::Forbidden { .. }
+                | Self::ModelUnknown { .. }
+                | Self::TooLarge { .. }
+                | Self::BadRequest { .. }
+        )
     }
 
     /// Whether asking again later may help although no setting changed.
     pub fn is_passing(&self) -> bool {
         !matches!(
             self,
-            Self::Unauthorized { .. }
+            Self::Forbidden { .. }
+                | Self::Unauthorized { .. }
                 | Self::ModelUnknown { .. }
                 | Self::NoApi { .. }
                 | Self::TooLarge { .. }

@@ -12,9 +12,15 @@ mod client;
 mod dispatch;
 mod endpoint;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod key;
 mod models;
+mod names;
+mod reach;
+mod reader;
 mod report;
+mod sse;
 mod wire;
 
 pub use account::{Account, Denied};
@@ -31,5 +37,7 @@ pub use endpoint::{BadEndpoint, Endpoint};
 pub use error::Error;
 pub use key::ApiKey;
 pub use models::{Model, choose_model, looks_like_vision};
+pub use names::LookedUp;
+pub use reach::{Allowed, BadAllowed, Reach};
 pub use report::{QuestionOutcome, QuestionReport};
 pub use wire::{ChatRequest, Picture, Usage};

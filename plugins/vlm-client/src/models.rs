@@ -1,4 +1,12 @@
 use serde::Deserialize;
+use serde_json::{Value, value::RawValue};
+
+/// What a server may say of one model's capabilities, in bytes. As values, JSON takes up to 16
+/// times its length.
+const MAX_CAPABILITIES: usize = 4 << 10;
+/// The longest id, in bytes, and the most models that are looked at.
+const MAX_ID: usize = 256;
+const MAX_MODELS: usize = 4096;
 
 /// A model that a server lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +28,7 @@ struct ListedModel {
     #[serde(alias = "name")]
     id: String,
     #[serde(default)]
-    capabilities: Option<serde_json::Value>,
+    capabilities: Option<Box<RawValue>>,
     #[serde(default)]
     architecture: Option<Architecture>,
 }
@@ -33,26 +41,29 @@ struct Architecture {
 
 impl ModelList {
     pub(crate) fn into_models(self) -> Vec<Model> {
-        self.data.unwrap_or_default().into_iter().map(ListedModel::into_model).collect()
+        let is_usable = |model: &ListedModel| {
+            (1..=MAX_ID).contains(&model.id.len()) && !model.id.contains(char::is_control)
+        };
+        let listed = self.data.unwrap_or_default().into_iter().filter(is_usable);
+        listed.take(MAX_MODELS).map(ListedModel::into_model).collect()
     }
 }
 
 impl ListedModel {
     fn into_model(self) -> Model {
-        let says_so = self.capabilities.as_ref().is_some_and(names_vision)
+        let says_so = self.capabilities.as_deref().is_some_and(names_vision)
             || self.architecture.is_some_and(|a| a.input_modalities.iter().any(|m| m == "image"));
         Model { vision: says_so || looks_like_vision(&self.id), id: self.id }
     }
 }
 
 /// llama.cpp and Ollama list capabilities as words, others as an object of flags.
-fn names_vision(capabilities: &serde_json::Value) -> bool {
+fn names_vision(capabilities: &RawValue) -> bool {
     let is_vision = |word: &str| matches!(word, "vision" | "multimodal" | "image");
-    match capabilities {
-        serde_json::Value::Array(words) => {
-            words.iter().filter_map(|word| word.as_str()).any(is_vision)
-        }
-        serde_json::Value::Object(flags) => {
+    let text = Some(capabilities.get()).filter(|text| text.len() <= MAX_CAPABILITIES);
+    match text.and_then(|text| serde_json::from_str(text).ok()) {
+        Some(Value::Array(words)) => words.iter().filter_map(Value::as_str).any(is_vision),
+        Some(Value::Object(flags)) => {
             flags.iter().any(|(word, flag)| is_vision(word) && flag == true)
         }
         _ => false,
@@ -165,6 +176,17 @@ mod tests {
         let models = list(r#"{"data":[{"id":"b"},{"id":"a"}]}"#);
         assert_eq!(choose_model(&models).unwrap().id, "b");
         assert!(choose_model(&[]).is_none());
+    }
+
+    #[test]
+    fn models_that_nobody_can_name_are_left_out() {
+        let long = "x".repeat(257);
+        let models = list(&format!(
+            r#"{{"data":[{{"id":""}},{{"id":"{long}"}},{{"id":"a\u0000"}},{{"id":"b"}}]}}"#
+        ));
+        assert_eq!(models.iter().map(|m| m.id.as_str()).collect::<Vec<_>>(), ["b"]);
+        let many = vec![r#"{"id":"a"}"#; 5000].join(",");
+        assert_eq!(list(&format!(r#"{{"data":[{many}]}}"#)).len(), MAX_MODELS);
     }
 
     #[test]

@@ -182,7 +182,9 @@ pub(crate) fn error_text(body: &[u8]) -> String {
         .ok()
         .and_then(|value| error_message(&value))
         .unwrap_or_else(|| text.into_owned());
-    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    let is_space = |c: char| c.is_whitespace() || c.is_control();
+    let words: Vec<_> = said.split(is_space).filter(|word| !word.is_empty()).collect();
+    let said = words.join(" ");
     match said.char_indices().nth(300) {
         Some((end, _)) => format!("{}…", &said[..end]),
         None if said.is_empty() => "no reason given".to_owned(),
@@ -257,6 +259,7 @@ mod tests {
             r#"{"message":"no such model"}"#,
             r#"{"detail":"no such model"}"#,
             "no  such\nmodel",
+            "no such\0model",
         ] {
             assert_eq!(error_text(body.as_bytes()), "no such model", "{body}");
         }

@@ -9,6 +9,8 @@ use serde_json::Value;
 use tokio_tungstenite::tungstenite::Message;
 
 const ROUNDS: usize = 500;
+/// Fewer than a connection may send at once.
+const PER_CONNECTION: usize = 100;
 const SEED: u64 = 0x5eed;
 
 const OFFER: &str = r#"{"sdp":"v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\na=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuvwx\r\na=fingerprint:sha-256 AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB\r\na=setup:actpass\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\na=sendonly\r\na=rtcp-mux\r\na=rtpmap:96 VP8/90000\r\n","type":"offer","session_id":null}"#;
@@ -67,6 +69,9 @@ async fn random_messages_never_end_a_session_or_the_server() {
     let mut random = fastrand::Rng::with_seed(SEED);
     let messages = messages();
     for round in 0..ROUNDS {
+        if round % PER_CONNECTION == 0 {
+            (socket, _) = page.open(&id).await;
+        }
         let bytes = match round % 4 {
             0 => noise(&mut random),
             _ => {

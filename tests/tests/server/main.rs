@@ -2,9 +2,11 @@
 
 mod bad_input;
 mod fuzz;
+mod hostile;
 mod isolation;
 mod keys;
 mod origin;
+mod own_endpoints;
 mod session_life;
 mod signals;
 mod slow_reader;

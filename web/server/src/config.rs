@@ -4,7 +4,7 @@ use std::{convert::Infallible, net::IpAddr, path::PathBuf, str::FromStr, time::D
 
 use clap::{Parser, Subcommand, ValueEnum};
 use live_vlm_pipelines::NetworkOptions;
-use vlm_client::{ApiKey, BadEndpoint, Endpoint};
+use vlm_client::{Allowed, ApiKey, BadEndpoint, Endpoint};
 
 use crate::protocol::NOMINAL_FRAME_RATE;
 
@@ -55,6 +55,11 @@ pub struct Options {
     /// command lines can be seen by others
     #[arg(long, env = "LIVE_VLM_API_KEY", value_name = "KEY", hide_env_values = true)]
     pub api_key: Option<GivenKey>,
+    /// VLM servers that people may bring themselves beside those at public addresses: a network,
+    /// an address, a host name or a wildcard, and a port if only that one: 10.0.0.0/8,
+    /// 192.168.1.7:8000, vlm.example, *.example. Can be given several times
+    #[arg(long, env = "LIVE_VLM_ALLOW_API_BASE", value_name = "PATTERN", value_delimiter = ',')]
+    pub allow_api_base: Vec<Allowed>,
     /// What is asked until somebody changes it for their own session
     #[arg(long, default_value = "Describe what you see in this image in one sentence.")]
     pub prompt: String,

@@ -15,9 +15,12 @@
 pub mod addresses;
 pub mod config;
 pub mod discover;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod listen;
 pub mod memory;
 pub mod protocol;
+pub mod reach;
 pub mod refusal;
 pub mod routes;
 pub mod run;

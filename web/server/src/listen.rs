@@ -16,17 +16,24 @@ use hyper_util::{
 };
 use rustls::ServerConfig;
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncBufReadExt, AsyncRead, AsyncWrite, BufReader},
     net::{TcpListener, TcpStream},
     sync::Semaphore,
     time::{sleep, timeout},
 };
+use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 
 /// More connections than sessions may have, by far; a bound, no limit that anybody meets.
 const CONNECTIONS: usize = 2048;
 const HANDSHAKE: Duration = Duration::from_secs(10);
+/// Bytes, fewer than hyper reads at once: it then reads past this buffer.
+const AHEAD: usize = 1024;
 const HEADERS: Duration = Duration::from_secs(15);
+/// The longest head of a request, in bytes, and what is read ahead of a connection.
+const HEAD: usize = 64 << 10;
+/// For a client to take some of what it asked for.
+const STALL: Duration = Duration::from_secs(20);
 /// The first byte of a TLS handshake (RFC 8446, section 5.1).
 const TLS_HANDSHAKE: u8 = 0x16;
 /// After a failure to accept, which is mostly too many open files.
@@ -133,11 +140,17 @@ async fn http(
     router: Router,
     watcher: hyper_util::server::graceful::Watcher,
 ) -> io::Result<()> {
-    // HTTP/1.1 alone: the time for headers then begins with the connection.
+    // HTTP/1.1 alone: the time for headers then begins with the first byte, which is waited for
+    // here.
+    let mut stream = BufReader::with_capacity(AHEAD, stream);
+    timeout(HANDSHAKE, stream.fill_buf()).await??;
     let mut builder = Builder::new(TokioExecutor::new()).http1_only();
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS).max_buf_size(HEAD);
     let service = TowerToHyperService::new(router);
-    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(STALL));
+    let stream = TokioIo::new(Box::pin(stream));
+    let connection = builder.serve_connection_with_upgrades(stream, service);
     watcher.watch(connection.into_owned()).await.map_err(io::Error::other)
 }
 

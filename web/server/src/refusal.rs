@@ -34,6 +34,10 @@ pub enum Code {
     UnsupportedCodec,
     /// The offer is unusable.
     BadOffer,
+    /// The server is one that this client may not ask.
+    NotAllowed,
+    /// More messages came than may.
+    LimitReached,
     /// As many sessions run as may.
     TooManySessions,
     /// Not built yet.
@@ -100,6 +104,12 @@ impl Refusal {
         Self::new(Code::NotImplemented, message)
     }
 
+    /// The `api_base` is, or leads to, where this client may not reach.
+    pub fn not_allowed(error: &vlm_client::Error) -> Self {
+        let allowed = "a public address, or one in allowed_api_bases";
+        Self::new(Code::NotAllowed, error.to_string()).about("api_base").allowing(allowed)
+    }
+
     /// Our fault. `why` goes to the log only.
     pub fn internal(why: &dyn std::fmt::Display) -> Self {
         tracing::error!(%why, "a request failed");
@@ -117,7 +127,8 @@ impl Refusal {
             | Code::BadOffer => StatusCode::BAD_REQUEST,
             Code::UnsupportedCodec => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Code::SessionTaken | Code::ForeignOrigin => StatusCode::FORBIDDEN,
+            Code::LimitReached => StatusCode::TOO_MANY_REQUESTS,
+            Code::SessionTaken | Code::ForeignOrigin | Code::NotAllowed => StatusCode::FORBIDDEN,
             Code::TooManySessions => StatusCode::SERVICE_UNAVAILABLE,
             Code::NotImplemented => StatusCode::NOT_IMPLEMENTED,
             Code::NotFound => StatusCode::NOT_FOUND,
@@ -149,6 +160,9 @@ impl From<OfferError> for Refusal {
 
 impl From<BadEndpoint> for Refusal {
     fn from(error: BadEndpoint) -> Self {
+        if let BadEndpoint::Forbidden(error) = &error {
+            return Self::not_allowed(error);
+        }
         let allowed = "an http or https URL such as http://host:8000/v1";
         Self { message: format!("api_base: {error}"), ..Self::field("api_base", allowed) }
     }

@@ -12,6 +12,7 @@ use crate::{
     config::{BadOptions, Options},
     discover,
     listen::{self, Security},
+    reach::{Askers, OwnEndpoints},
     routes::{self, App},
     session::{Defaults, Sessions, SessionsConfig},
     tls::{self, TlsError},
@@ -115,7 +116,11 @@ impl Server {
             addresses::invitation(address, tls, &hosts),
             vlm.summary,
         );
+        let own_endpoints =
+            OwnEndpoints::new(Askers::of(options.host, false, false), &options.allow_api_base)
+                .knowing(vlm.endpoint.base());
         let sessions = Sessions::new(SessionsConfig {
+            own_endpoints,
             defaults: Defaults {
                 endpoint: vlm.endpoint,
                 model: vlm.model,
@@ -150,8 +155,20 @@ impl Server {
 
     /// The same server with another time that sessions wait for their page.
     #[must_use]
-    pub fn with_grace(mut self, grace: Duration) -> Self {
-        let config = SessionsConfig { grace, ..self.app.sessions.config().clone() };
+    pub fn with_grace(self, grace: Duration) -> Self {
+        self.with(|config| config.grace = grace)
+    }
+
+    /// The same server with other rules for the VLM servers that people bring. Its own is known
+    /// to them.
+    #[must_use]
+    pub fn with_own_endpoints(self, own: OwnEndpoints) -> Self {
+        self.with(|config| config.own_endpoints = own.knowing(config.defaults.endpoint.base()))
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut SessionsConfig)) -> Self {
+        let mut config = self.app.sessions.config().clone();
+        change(&mut config);
         self.app.sessions = Sessions::new(config);
         self
     }

@@ -1,7 +1,7 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use gst::glib;
-use vlm_client::{ApiKey, BadEndpoint, Endpoint};
+use vlm_client::{ApiKey, BadEndpoint, Endpoint, Reach};
 
 use super::sampler::Rule;
 use crate::jpeg::JpegOptions;
@@ -38,6 +38,8 @@ pub(crate) struct Settings {
     pub(crate) api_key: Option<ApiKey>,
     /// Whether the key is the user's own, not the environment's.
     pub(crate) key_was_set: bool,
+    /// What the server's name may lead to, if somebody else named it.
+    pub(crate) reach: Option<Arc<Reach>>,
     pub(crate) model: String,
     pub(crate) prompt: String,
     pub(crate) system_prompt: String,
@@ -60,6 +62,7 @@ impl Default for Settings {
             api_base: env("VLM_API_BASE").unwrap_or_else(|| DEFAULT_API_BASE.into()),
             api_key: env("VLM_API_KEY").as_deref().and_then(ApiKey::new),
             key_was_set: false,
+            reach: None,
             model: env("VLM_MODEL").unwrap_or_default(),
             prompt: DEFAULT_PROMPT.into(),
             system_prompt: String::new(),
@@ -79,7 +82,11 @@ impl Default for Settings {
 
 impl Settings {
     pub(crate) fn endpoint(&self) -> Result<Endpoint, BadEndpoint> {
-        Endpoint::new(&self.api_base, self.api_key.clone())
+        let key = self.api_key.clone();
+        match &self.reach {
+            Some(reach) => Endpoint::foreign(&self.api_base, key, Arc::clone(reach)),
+            None => Endpoint::new(&self.api_base, key),
+        }
     }
 
     /// Changes the server and its key; false if both are as they were.
@@ -90,6 +97,7 @@ impl Settings {
         self.api_base = endpoint.base().to_owned();
         self.api_key = endpoint.key().cloned();
         self.key_was_set = self.api_key.is_some();
+        self.reach = endpoint.reach().cloned();
         true
     }
 
@@ -101,6 +109,7 @@ impl Settings {
         self.api_base = api_base;
         if goes {
             self.api_key = None;
+            self.reach = None;
         }
         goes && std::mem::take(&mut self.key_was_set)
     }
@@ -134,6 +143,19 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_endpoint_that_somebody_else_named_stays_that() {
+        let reach = Arc::new(Reach::Public(Vec::new()));
+        let foreign = Endpoint::foreign("https://vlm.example/v1", None, reach).unwrap();
+        let mut settings = Settings::default();
+        assert!(settings.set_endpoint(&foreign));
+        assert_eq!(settings.endpoint().unwrap(), foreign);
+        assert!(!settings.set_endpoint(&foreign));
+        // Whoever sets the property is the application itself.
+        settings.set_api_base("http://localhost:8000/v1".into());
+        assert!(settings.endpoint().unwrap().reach().is_none());
+    }
 
     #[test]
     fn a_key_does_not_follow_to_another_server() {

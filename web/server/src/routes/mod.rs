@@ -3,6 +3,7 @@
 
 mod models;
 mod offer;
+mod pace;
 mod page;
 mod requester;
 mod websocket;

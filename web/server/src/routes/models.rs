@@ -6,12 +6,15 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use vlm_client::{ApiKey, Endpoint};
+use tokio::{sync::Semaphore, time::timeout};
+use vlm_client::{ApiKey, Error};
 
 use super::App;
 use crate::{discover, refusal::Refusal};
 
 const TIMEOUT: Duration = Duration::from_secs(8);
+/// Lists that are read at once, as each may be megabytes long; the others wait.
+static LISTINGS: Semaphore = Semaphore::const_new(16);
 
 /// Of `GET /models`. Has no `Debug`: it may carry a key.
 #[derive(Deserialize)]
@@ -36,15 +39,21 @@ pub(super) async fn models(
     which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Json<Value>, Refusal> {
     let Query(which) = which?;
-    let defaults = &app.sessions.config().defaults;
+    let config = app.sessions.config();
+    let defaults = &config.defaults;
     let endpoint = if which.api_base.trim().is_empty() {
         defaults.endpoint.clone()
     } else {
-        Endpoint::new(&which.api_base, ApiKey::new(&which.api_key))?
+        config.own_endpoints.endpoint(&which.api_base, ApiKey::new(&which.api_key), true)?
     };
     let own = endpoint.base() == defaults.endpoint.base();
+    let Ok(_place) = timeout(TIMEOUT, LISTINGS.acquire()).await else {
+        let error = "too many lists of models are being read; try again";
+        return Ok(Json(json!({"models": [], "error": error})));
+    };
     let listed = match app.client.models(&endpoint, TIMEOUT).await {
         Ok(models) => models,
+        Err(error @ Error::Forbidden { .. }) => return Err(Refusal::not_allowed(&error)),
         Err(error) => return Ok(Json(json!({"models": [], "error": error.to_string()}))),
     };
     let models: Vec<Listed> = listed
@@ -61,8 +70,9 @@ pub(super) async fn models(
 
 /// `GET /detect-services`: the VLM servers on this host, or where one can be had.
 pub(super) async fn detect_services(State(app): State<App>) -> Json<Value> {
-    let mut detected: Vec<Value> =
-        discover::detect(&app.client).await.into_iter().map(|found| json!(found.service)).collect();
+    let found = discover::detect(&app.client).await;
+    app.sessions.config().own_endpoints.found(&found);
+    let mut detected: Vec<Value> = found.iter().map(|found| json!(found.service)).collect();
     if detected.is_empty() {
         detected.push(json!({
             "name": "NVIDIA API Catalog",

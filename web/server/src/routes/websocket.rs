@@ -11,13 +11,19 @@ use axum::{
     },
     response::Response,
 };
-use futures_util::{SinkExt, StreamExt, stream::SplitSink};
+use futures_util::{
+    SinkExt, StreamExt,
+    stream::{SplitSink, SplitStream},
+};
 use serde::Deserialize;
 use tokio::time::{Instant, interval_at, timeout};
 
-use super::App;
+use super::{
+    App,
+    pace::{PER_SECOND, Pace},
+};
 use crate::{
-    protocol::{ClientMessage, MAX_MESSAGE},
+    protocol::{ClientMessage, MAX_MESSAGE, ServerMessage},
     refusal::{Code, Refusal},
     session::{Handle, Inbound, Outbox, Requester},
 };
@@ -29,6 +35,8 @@ const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 const PING: Duration = Duration::from_secs(15);
 /// A peer that has not answered two pings is gone.
 const SILENCE: Duration = Duration::from_secs(40);
+/// For a last word to somebody who sends too much.
+const LINGER: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Which {
@@ -74,6 +82,7 @@ async fn run(socket: WebSocket, session: &Handle, mut inbound: Inbound) {
     let (mut to_page, mut from_page) = socket.split();
     let mut ping = interval_at(Instant::now() + PING, PING);
     let mut heard = Instant::now();
+    let mut pace = Pace::new(heard);
     loop {
         let sent = tokio::select! {
             message = inbound.next() => match message {
@@ -86,6 +95,11 @@ async fn run(socket: WebSocket, session: &Handle, mut inbound: Inbound) {
             message = from_page.next() => {
                 heard = Instant::now();
                 match message {
+                    Some(Ok(_)) if !pace.admits(heard) => {
+                        tracing::info!(session = session.id().short(), "too many messages; cut off");
+                        let _ = timeout(LINGER, turn_away(&mut to_page, &mut from_page)).await;
+                        false
+                    }
                     Some(Ok(Message::Text(text))) => {
                         session.message(ClientMessage::parse(&text)).await
                     }
@@ -111,6 +125,22 @@ async fn run(socket: WebSocket, session: &Handle, mut inbound: Inbound) {
             return;
         }
     }
+}
+
+/// Says why, and reads on until the page has heard it: unread messages would reset the connection.
+async fn turn_away(
+    to_page: &mut SplitSink<WebSocket, Message>,
+    from_page: &mut SplitStream<WebSocket>,
+) {
+    let message =
+        format!("a page may send {PER_SECOND} messages a second; connect again, and send fewer");
+    let refusal = Refusal {
+        retry_after_s: Some(1.0),
+        ..Refusal::new(Code::LimitReached, message).allowing(format!("{PER_SECOND} a second"))
+    };
+    send(to_page, Message::Text(ServerMessage::Error(refusal).to_json().into())).await;
+    close(to_page, close_code::POLICY, "too many messages").await;
+    while let Some(Ok(_)) = from_page.next().await {}
 }
 
 /// What to say to a page that sent what cannot be read; one that is gone does not hear it.

@@ -12,7 +12,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 use tokio_util::task::AbortOnDropHandle;
-use vlm_client::{ApiKey, Endpoint};
+use vlm_client::{ApiKey, Endpoint, Error};
 
 use super::{
     answers::{self, Answers},
@@ -46,7 +46,7 @@ pub(super) enum Command {
     ModelChecked {
         number: u64,
         change: ModelChange,
-        listed: Option<Vec<String>>,
+        listed: Result<Option<Vec<String>>, Refusal>,
     },
     Close,
 }
@@ -250,7 +250,7 @@ impl Session {
         if api_base.is_empty() {
             return Ok(own.clone());
         }
-        let given = Endpoint::new(api_base, api_key)?;
+        let given = self.sessions.config().own_endpoints.endpoint(api_base, api_key, true)?;
         // Nobody types a key again to choose another model of the same server.
         let known = [&self.settings.endpoint, own];
         let same = known.into_iter().find(|e| !given.has_key() && e.base() == given.base());
@@ -264,16 +264,23 @@ impl Session {
         let client = self.sessions.config().dispatcher.client().clone();
         let commands = self.handle.sender();
         let check = tokio::spawn(async move {
-            // A server that does not list its models is asked all the same.
-            let listed = client.models(&change.endpoint, MODELS_TIMEOUT).await.ok();
-            let listed = listed.map(|models| models.into_iter().map(|model| model.id).collect());
+            let listed = match client.models(&change.endpoint, MODELS_TIMEOUT).await {
+                Ok(models) => Ok(Some(models.into_iter().map(|model| model.id).collect())),
+                Err(error @ Error::Forbidden { .. }) => Err(Refusal::not_allowed(&error)),
+                // A server that does not list its models is asked all the same.
+                Err(_) => Ok(None),
+            };
             let _ = commands.send(Command::ModelChecked { number, change, listed }).await;
         });
         self.model_check = Some(AbortOnDropHandle::new(check));
     }
 
-    fn change_model(&mut self, change: ModelChange, listed: Option<Vec<String>>) {
+    fn change_model(&mut self, change: ModelChange, listed: Result<Option<Vec<String>>, Refusal>) {
         let ModelChange { endpoint, model } = change;
+        let listed = match listed {
+            Ok(listed) => listed,
+            Err(refusal) => return self.tell(&ServerMessage::Error(refusal)),
+        };
         if let Some(listed) = listed.filter(|listed| !listed.is_empty())
             && !listed.contains(&model)
         {

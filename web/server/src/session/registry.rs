@@ -23,6 +23,7 @@ use super::{
 };
 use crate::{
     protocol::ClientMessage,
+    reach::OwnEndpoints,
     refusal::{Code, Refusal},
 };
 
@@ -33,6 +34,8 @@ pub struct SessionsConfig {
     pub defaults: Defaults,
     /// Shares the VLM among them.
     pub dispatcher: Dispatcher,
+    /// Decides about the VLM servers that people bring themselves.
+    pub own_endpoints: OwnEndpoints,
     /// How peers reach us.
     pub network: NetworkOptions,
     /// How many there may be.

@@ -1,0 +1,48 @@
+//! The server's messages by themselves: with the whole server, this would take minutes to build.
+
+#![no_main]
+#![allow(dead_code, missing_docs)]
+
+#[path = "../../web/server/src/fuzzing.rs"]
+mod fuzzing;
+#[path = "../../web/server/src/protocol.rs"]
+mod protocol;
+
+/// As much of the server's `refusal` as its messages need.
+mod refusal {
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+    pub enum Code {
+        BadField,
+        BadJson,
+        TooLarge,
+        UnknownType,
+    }
+
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    pub struct Refusal {
+        pub code: Code,
+        pub message: String,
+    }
+
+    impl Refusal {
+        pub fn new(code: Code, message: impl Into<String>) -> Self {
+            Self { code, message: message.into() }
+        }
+
+        pub fn field(field: &str, allowed: impl Into<String>) -> Self {
+            Self::new(Code::BadField, format!("{field} must be {}", allowed.into()))
+        }
+
+        pub fn about(self, _: &str) -> Self {
+            self
+        }
+
+        pub fn allowing(self, _: impl Into<String>) -> Self {
+            self
+        }
+    }
+}
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzzing::message(data));

@@ -1,0 +1,281 @@
+//! VLM servers that do harm: each is cut off after a bounded number of bytes and a bounded time,
+//! with an error that says why. What is counted is what the server could send, not what we keep.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+    task::JoinHandle,
+};
+use vlm_client::{AnswerEvent, AskHeaders, ChatRequest, Client, Endpoint, Error, Picture};
+
+const LONG: Duration = Duration::from_secs(60);
+/// What sockets of both sides hold at the most.
+const IN_FLIGHT: usize = 8 << 20;
+const GIGABYTE: usize = 1 << 30;
+
+/// A server that sends `head` and then `piece` over and over until it is cut off or has sent a
+/// gigabyte.
+struct Flood {
+    endpoint: Endpoint,
+    sent: Arc<AtomicUsize>,
+    task: JoinHandle<()>,
+}
+
+impl Flood {
+    async fn of(head: &str, piece: impl Into<Vec<u8>>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}/v1", listener.local_addr().unwrap());
+        let (head, piece) = (head.as_bytes().to_vec(), piece.into());
+        let sent = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&sent);
+        let task = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 4096];
+            assert!(stream.read(&mut request).await.unwrap() > 0);
+            stream.write_all(&head).await.unwrap();
+            // Fewer and larger writes make it no less of a flood.
+            let block = piece.repeat((64 << 10) / piece.len().max(1) + 1);
+            while count.load(Ordering::Relaxed) < GIGABYTE {
+                let at = count.load(Ordering::Relaxed) % block.len();
+                match stream.write(&block[at..]).await {
+                    Ok(written) if written > 0 => count.fetch_add(written, Ordering::Relaxed),
+                    _ => break,
+                };
+            }
+        });
+        Self { endpoint: Endpoint::new(&base, None).unwrap(), sent, task }
+    }
+
+    /// The error with which a question ends, and that the server was cut off after `most` bytes.
+    async fn cut_off_after(self, most: usize) -> Error {
+        let error = ask(&self.endpoint, LONG).await.unwrap_err();
+        tokio::time::timeout(LONG, self.task).await.expect("an end of the flood").unwrap();
+        let sent = self.sent.load(Ordering::Relaxed);
+        assert!(sent <= most + IN_FLIGHT, "{sent} bytes went through: {error}");
+        error
+    }
+}
+
+fn question() -> ChatRequest {
+    ChatRequest {
+        model: "some-model".into(),
+        prompt: "What is it?".into(),
+        system_prompt: String::new(),
+        pictures: vec![Picture::jpeg(b"jpeg")],
+        max_tokens: 10,
+        temperature: None,
+        stream: true,
+        user: String::new(),
+    }
+}
+
+async fn ask(endpoint: &Endpoint, timeout: Duration) -> Result<Vec<AnswerEvent>, Error> {
+    let mut answer =
+        Client::new().unwrap().ask(endpoint, &question(), &AskHeaders::default(), timeout).await?;
+    let mut events = Vec::new();
+    while let Some(event) = answer.next().await {
+        events.push(event?);
+    }
+    Ok(events)
+}
+
+const WHOLE: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n";
+const STREAM: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
+
+#[tokio::test]
+async fn a_gigabyte_is_not_read() {
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {GIGABYTE}\r\n\r\n");
+    for head in [WHOLE, &head] {
+        let error = Flood::of(head, [b'x'; 1024]).await.cut_off_after(2 << 20).await;
+        assert_eq!(error.kind(), "protocol", "{error}");
+        assert!(error.to_string().contains("larger than 2097152 bytes"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_gigabyte_of_error_or_of_models_is_not_read() {
+    let refusal = "HTTP/1.1 500 Internal Server Error\r\n\r\n";
+    let error = Flood::of(refusal, [b'x'; 1024]).await.cut_off_after(16 << 10).await;
+    assert_eq!(error.kind(), "server");
+
+    let flood = Flood::of(WHOLE, [b'['; 1024]).await;
+    let error = Client::new().unwrap().models(&flood.endpoint, LONG).await.unwrap_err();
+    assert_eq!(error.kind(), "protocol", "{error}");
+    tokio::time::timeout(LONG, flood.task).await.unwrap().unwrap();
+    assert!(flood.sent.load(Ordering::Relaxed) <= (2 << 20) + IN_FLIGHT);
+}
+
+#[tokio::test]
+async fn a_line_without_an_end_is_not_read_on() {
+    for piece in ["x", "data: x", ":"] {
+        let error = Flood::of(STREAM, piece).await.cut_off_after(1 << 20).await;
+        assert_eq!(error.kind(), "protocol", "{error}");
+        assert!(error.to_string().contains("larger than 1048576 bytes"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn an_event_without_an_end_is_not_read_on() {
+    let error = Flood::of(STREAM, "data: 0123456789abcdef\n").await.cut_off_after(2 << 20).await;
+    assert_eq!(error.kind(), "protocol", "{error}");
+}
+
+#[tokio::test]
+async fn a_stream_that_says_nothing_for_ever_is_ended() {
+    for piece in [": ping\n\n", "\r\n", "data: {}\n\n", "data: {\"choices\":[{}]}\n\n"] {
+        let error = Flood::of(STREAM, piece).await.cut_off_after(16 << 20).await;
+        assert_eq!(error.kind(), "protocol", "{piece:?}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_head_without_an_end_is_not_read_on() {
+    let head = "HTTP/1.1 200 OK\r\n";
+    for piece in ["x-header: 0123456789abcdef\r\n".to_owned(), "x".repeat(1024)] {
+        let error = Flood::of(head, piece).await.cut_off_after(1 << 20).await;
+        assert_eq!(error.kind(), "network", "{error}");
+    }
+    // The body's pieces have heads, too.
+    let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1;";
+    let error = Flood::of(chunked, [b'x'; 1024]).await.cut_off_after(1 << 20).await;
+    assert_eq!(error.kind(), "cut", "{error}");
+}
+
+#[tokio::test]
+async fn interim_answers_without_an_end_run_out_of_time() {
+    let flood = Flood::of("", "HTTP/1.1 102 Processing\r\n\r\n").await;
+    let short = Duration::from_millis(300);
+    let error = ask(&flood.endpoint, short).await.unwrap_err();
+    assert!(matches!(error.kind(), "timeout" | "network"), "{error}");
+    tokio::time::timeout(LONG, flood.task).await.expect("an end of the flood").unwrap();
+}
+
+/// Answers one connection with `reply`, its body a byte at a time if there is a pause, and holds it.
+async fn holding(reply: Vec<u8>, pause: Duration) -> (Endpoint, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}/v1", listener.local_addr().unwrap());
+    let task = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = [0; 4096];
+        assert!(stream.read(&mut request).await.unwrap() > 0);
+        let body = reply.windows(4).position(|end| end == b"\r\n\r\n").unwrap() + 4;
+        let at_once = if pause.is_zero() { reply.len() } else { body };
+        stream.write_all(&reply[..at_once]).await.unwrap();
+        for byte in reply[at_once..].chunks(1) {
+            tokio::time::sleep(pause).await;
+            if stream.write_all(byte).await.is_err() {
+                return;
+            }
+        }
+        // Until we hang up.
+        while stream.read(&mut request).await.is_ok_and(|read| read > 0) {}
+    });
+    (Endpoint::new(&base, None).unwrap(), task)
+}
+
+#[tokio::test]
+async fn a_byte_now_and_then_does_not_prolong_a_question() {
+    let short = Duration::from_millis(500);
+    let event = "data: {\"choices\":[{\"delta\":{\"content\":\"A\"}}]}\n\n";
+    for reply in [STREAM.to_owned() + &event.repeat(100), WHOLE.to_owned() + &" ".repeat(10_000)] {
+        let (endpoint, server) = holding(reply.into_bytes(), Duration::from_millis(20)).await;
+        let error = ask(&endpoint, short).await.unwrap_err();
+        assert_eq!(error.kind(), "timeout", "{error}");
+        tokio::time::timeout(LONG, server).await.expect("a hang-up").unwrap();
+    }
+}
+
+#[tokio::test]
+async fn json_that_lies_is_a_protocol_error() {
+    let nested = "[".repeat(500_000);
+    let objects = "{\"a\":".repeat(150_000);
+    let many = format!("{{\"choices\":[{}{{}}]}}", "{},".repeat(100_000));
+    let common =
+        [nested.as_str(), &objects, "{\"choices\":7}", "null", "\u{0}", "{\"choices\":[7]}"];
+    let whole = [
+        many.as_str(),
+        "{}",
+        "{\"choices\":[{\"message\":{\"content\":{\"a\":1}}}]}",
+        "{\"choices\":[{\"message\":{\"content\":\"\\ud800\"}}]}",
+    ];
+    let streamed = ["{\"choices\":[{\"delta\":{\"content\":{\"a\":1}}}]}", "{\"usage\":7}"];
+    let bodies = common
+        .iter()
+        .chain(&whole)
+        .map(|body| (body, WHOLE.replace("\r\n\r\n", &length(body.len())) + body));
+    let events =
+        common.iter().chain(&streamed).map(|body| (body, format!("{STREAM}data: {body}\n\n")));
+    for (body, reply) in bodies.chain(events) {
+        let (endpoint, _) = holding(reply.into_bytes(), Duration::ZERO).await;
+        let error = ask(&endpoint, LONG).await.unwrap_err();
+        assert_eq!(error.kind(), "protocol", "{body:.60}: {error}");
+        assert!(error.to_string().len() < 1000, "{error}");
+    }
+}
+
+fn length(bytes: usize) -> String {
+    format!("\r\ncontent-length: {bytes}\r\n\r\n")
+}
+
+#[tokio::test]
+async fn what_a_server_says_of_its_answer_is_cut_to_what_can_be_true() {
+    let long = "x".repeat(100_000);
+    let all = u64::MAX;
+    let event = format!(
+        "{{\"model\":\"{long}\",\"choices\":[{{\"delta\":{{\"content\":\"a\\u0000b\"}},\
+         \"finish_reason\":\"{long}\"}}],\
+         \"usage\":{{\"prompt_tokens\":{all},\"completion_tokens\":{all}}}}}"
+    );
+    let reply = format!("{STREAM}data: {event}\n\ndata: [DONE]\n\n");
+    let (endpoint, _) = holding(reply.into_bytes(), Duration::ZERO).await;
+    let events = ask(&endpoint, LONG).await.unwrap();
+    assert_eq!(events[0], AnswerEvent::Text("a\u{FFFD}b".into()));
+    let AnswerEvent::Done(summary) = &events[1] else { panic!("{events:?}") };
+    assert_eq!((summary.finish_reason.len(), summary.model.as_ref().unwrap().len()), (256, 256));
+    // A session's sums must not overflow.
+    assert!(summary.usage.unwrap().completion_tokens < u64::MAX / 1_000_000);
+}
+
+#[tokio::test]
+async fn text_that_is_not_utf8_is_a_protocol_error() {
+    let stream = [STREAM.as_bytes(), b"data: {\"choices\":\xff\xfe}\n\n"].concat();
+    let (endpoint, _) = holding(stream, Duration::ZERO).await;
+    assert_eq!(ask(&endpoint, LONG).await.unwrap_err().kind(), "protocol");
+    let whole = WHOLE.replace("\r\n\r\n", &length(2));
+    let (endpoint, _) = holding([whole.as_bytes(), b"\xff\xfe"].concat(), Duration::ZERO).await;
+    assert_eq!(ask(&endpoint, LONG).await.unwrap_err().kind(), "protocol");
+}
+
+#[tokio::test]
+async fn a_compressed_answer_is_never_unpacked() {
+    // A gzip head; whoever unpacked it would find the body malformed, not unreadable JSON.
+    let body = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03";
+    let head =
+        WHOLE.replace("\r\n\r\n", &format!("\r\ncontent-encoding: gzip{}", length(body.len())));
+    let (endpoint, _) = holding([head.as_bytes(), body].concat(), Duration::ZERO).await;
+    let error = ask(&endpoint, LONG).await.unwrap_err();
+    assert_eq!(error.kind(), "protocol", "{error}");
+    assert!(error.to_string().contains("expected a chat completion"), "{error}");
+}
+
+#[tokio::test]
+async fn a_length_that_lies_is_an_error() {
+    let body = "{\"choices\":[{\"message\":{\"content\":\"A\"}}]}";
+    for (claimed, kind) in [(body.len() + 10, "timeout"), (body.len() - 10, "protocol")] {
+        let whole = WHOLE.replace("\r\n\r\n", &length(claimed)) + body;
+        let (endpoint, _) = holding(whole.into_bytes(), Duration::ZERO).await;
+        let error = ask(&endpoint, Duration::from_millis(500)).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+    }
+    let huge = WHOLE.replace("\r\n\r\n", "\r\ncontent-length: 99999999999999999999\r\n\r\n");
+    let (endpoint, _) = holding(huge.into_bytes(), Duration::ZERO).await;
+    assert_eq!(ask(&endpoint, LONG).await.unwrap_err().kind(), "network");
+}

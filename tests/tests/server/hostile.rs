@@ -1,0 +1,307 @@
+//! Clients that want to do harm: each is refused or cut off, logged once, and nobody else notices.
+
+use std::{net::SocketAddr, time::Duration};
+
+use futures_util::future::join_all;
+use live_vlm_pipelines::Sender;
+use live_vlm_tests::{
+    client::{about, new_id},
+    process::Process,
+    server::Server,
+    socket::Socket,
+    until,
+    vlm::Vlm,
+    within,
+};
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+use tokio_tungstenite::tungstenite::{Message, protocol::frame::coding::CloseCode};
+
+use super::{PROGRAM, asking};
+
+const MEGABYTE: usize = 1 << 20;
+/// What sockets of both sides hold at the most.
+const IN_FLIGHT: usize = 8 * MEGABYTE;
+
+/// A server, and somebody whose answers go on coming whatever is done to it.
+struct Scene {
+    server: Server,
+    _vlm: Vlm,
+    bystander: Socket,
+    sender: Sender,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let vlm = Vlm::saying(&["llava:7b"], "Yes.").await;
+        let server = Server::start(&asking(&vlm)).await;
+        let (page, id) = (server.browser().await, new_id());
+        let (mut bystander, _) = page.open(&id).await;
+        let sender = page.send_video(&id).await.unwrap();
+        bystander.next_of(&["vlm_response"]).await;
+        Self { server, _vlm: vlm, bystander, sender }
+    }
+
+    /// A connection that has sent `head`.
+    async fn connection(&self, head: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(self.server.address()).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream
+    }
+
+    /// A WebSocket that has been opened, to be written to byte by byte.
+    async fn raw_socket(&self) -> TcpStream {
+        open_raw(self.server.address()).await
+    }
+
+    /// Answers go on coming, and the server takes new sessions.
+    async fn nobody_noticed(mut self) {
+        self.bystander.so_far().await;
+        for _ in 0..3 {
+            let next =
+                self.bystander.next_of(&["vlm_response", "vlm_error", "error", "status"]).await;
+            assert_eq!(next["type"], "vlm_response", "{next}");
+        }
+        let (mut socket, _) = self.server.browser().await.open(&new_id()).await;
+        let prompt = json!({"type": "update_prompt", "prompt": "Still there?"});
+        assert_eq!(socket.ask(&prompt).await["type"], "prompt_updated");
+        self.sender.vanish().await;
+        self.server.stop().await;
+    }
+}
+
+async fn open_raw(address: SocketAddr) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let head = format!(
+        "GET /ws HTTP/1.1\r\nhost: {address}\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+         sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 101");
+    stream
+}
+
+/// A frame as a client sends it, masked with zeros (RFC 6455, section 5.2).
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(payload.len()).unwrap().to_be_bytes();
+    [&[first, 0x80 | 126], &length[..], &[0; 4], payload].concat()
+}
+
+/// Sends `piece` over and over. How many bytes went through before the server hung up, and what
+/// it said last.
+async fn flood(stream: TcpStream, piece: &[u8]) -> (usize, Vec<u8>) {
+    let (mut from, mut to) = stream.into_split();
+    let heard = tokio::spawn(async move {
+        let mut heard = Vec::new();
+        let _ = from.read_to_end(&mut heard).await;
+        heard
+    });
+    let block = piece.repeat((64 << 10) / piece.len() + 1);
+    let mut sent = 0;
+    within("the end of a flood", async {
+        while !heard.is_finished() && sent < 1024 * MEGABYTE {
+            // Where the last write left off: it is the flood that is to be refused, not its form.
+            match to.write(&block[sent % block.len()..]).await {
+                Ok(written) => sent += written,
+                Err(_) => break,
+            }
+        }
+    })
+    .await;
+    (sent, within("the server's hanging up", heard).await.unwrap())
+}
+
+fn contains(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+#[tokio::test]
+async fn a_hundred_thousand_messages_end_in_one_error_and_a_closed_socket() {
+    let scene = Scene::new().await;
+    let (mut socket, _) = scene.server.browser().await.open(&new_id()).await;
+    let candidate = json!({"type": "ice_candidate", "candidate": "x", "sdp_m_line_index": 0});
+    let message = Message::text(candidate.to_string());
+    for _ in 0..100_000 {
+        if socket.try_send(message.clone()).await.is_err() {
+            break;
+        }
+    }
+    let error = socket.next_of(&["error"]).await;
+    assert_eq!(error["code"], "limit_reached", "{error}");
+    assert_eq!(error["allowed"], "50 a second", "{error}");
+    let close = socket.closed().await.expect("a close frame");
+    assert_eq!(close.code, CloseCode::Policy, "{close:?}");
+    until("the end of its session", || scene.server.sessions().count() == 1).await;
+    scene.nobody_noticed().await;
+}
+
+#[tokio::test]
+async fn a_flood_of_pings_is_cut_off() {
+    let scene = Scene::new().await;
+    let (sent, heard) = flood(scene.raw_socket().await, &frame(0x89, b"ping")).await;
+    assert!(sent < 64 * MEGABYTE, "{sent} bytes went through");
+    assert!(contains(&heard, "limit_reached") && contains(&heard, "too many messages"));
+    scene.nobody_noticed().await;
+}
+
+#[tokio::test]
+async fn a_message_of_64_megabytes_is_cut_off_at_its_beginning() {
+    let scene = Scene::new().await;
+    let mut stream = scene.raw_socket().await;
+    let length = (64 * MEGABYTE as u64).to_be_bytes();
+    stream.write_all(&[&[0x81, 0x80 | 127], &length[..], &[0; 4]].concat()).await.unwrap();
+    let (sent, heard) = flood(stream, &[b'x'; 4096]).await;
+    assert!(sent <= IN_FLIGHT, "{sent} bytes went through");
+    assert!(contains(&heard, "at most 65536 bytes"));
+    scene.nobody_noticed().await;
+}
+
+#[tokio::test]
+async fn fragments_without_an_end_are_cut_off() {
+    let scene = Scene::new().await;
+    let mut stream = scene.raw_socket().await;
+    stream.write_all(&frame(0x01, b"x")).await.unwrap();
+    let (sent, heard) = flood(stream, &frame(0x00, &[b'x'; 1000])).await;
+    assert!(sent <= MEGABYTE + IN_FLIGHT, "{sent} bytes went through");
+    assert!(contains(&heard, "at most 65536 bytes"));
+    scene.nobody_noticed().await;
+}
+
+#[tokio::test]
+async fn frames_that_break_the_protocol_are_cut_off() {
+    let scene = Scene::new().await;
+    let unmasked = b"\x81\x02hi".to_vec();
+    for bad in [unmasked, frame(0xC1, b"x"), frame(0x83, b"x"), frame(0x80, b"x"), vec![b'x'; 4096]]
+    {
+        let (sent, heard) = flood(scene.raw_socket().await, &bad).await;
+        assert!(sent <= IN_FLIGHT, "{sent} bytes went through");
+        assert!(contains(&heard, "no WebSocket message"), "{bad:.8?}");
+    }
+    scene.nobody_noticed().await;
+}
+
+#[tokio::test]
+async fn whoever_sends_slowly_is_not_waited_for() {
+    let scene = Scene::new().await;
+    let offer = "POST /offer HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n";
+    let heads = [
+        // A connection that says nothing, and heads without an end.
+        String::new(),
+        "GET / HTTP/1.1\r\nx-a: ".to_owned(),
+        "GET /ws HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\n".to_owned(),
+        // Bodies without an end.
+        format!("{offer}content-length: 1000\r\n\r\n{{"),
+        format!("{offer}transfer-encoding: chunked\r\n\r\n1\r\n{{\r\n"),
+    ];
+    let slow = heads.iter().map(async |head| {
+        let (mut from, mut to) = scene.connection(head).await.into_split();
+        let drip = async {
+            let mut tick = tokio::time::interval(Duration::from_secs(1));
+            loop {
+                tick.tick().await;
+                if head.is_empty() || to.write_all(b"1").await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            }
+        };
+        let mut heard = Vec::new();
+        let ended = within("the server's hanging up", async {
+            tokio::select! {
+                _ = from.read_to_end(&mut heard) => {}
+                () = drip => {}
+            }
+        });
+        ended.await;
+        String::from_utf8_lossy(&heard).into_owned()
+    });
+    let heard = join_all(slow).await;
+    for heard in &heard[3..] {
+        assert!(
+            heard.starts_with("HTTP/1.1 4") && heard.contains("did not arrive in time"),
+            "{heard}"
+        );
+    }
+    scene.nobody_noticed().await;
+}
+
+#[tokio::test]
+async fn whoever_does_not_take_what_it_asked_for_is_cut_off() {
+    let scene = Scene::new().await;
+    let mut stream = scene.connection("").await;
+    let request = "GET / HTTP/1.1\r\nhost: x\r\n\r\n".repeat(1000);
+    // More is asked for than fits between the two; nothing of it is read.
+    let cut_off = async { while stream.write_all(request.as_bytes()).await.is_ok() {} };
+    tokio::time::timeout(Duration::from_secs(60), cut_off).await.expect("the server's hanging up");
+    scene.nobody_noticed().await;
+}
+
+#[tokio::test]
+async fn a_head_without_an_end_is_cut_off() {
+    let scene = Scene::new().await;
+    for piece in ["x-header: 0123456789abcdef\r\n".to_owned(), "x".repeat(1024)] {
+        let stream = scene.connection("GET / HTTP/1.1\r\n").await;
+        let (sent, heard) = flood(stream, piece.as_bytes()).await;
+        assert!(sent <= MEGABYTE + IN_FLIGHT, "{sent} bytes went through");
+        assert!(heard.starts_with(b"HTTP/1.1 431"), "{}", String::from_utf8_lossy(&heard));
+    }
+    let stream = scene.connection("GET /").await;
+    let (sent, _) = flood(stream, b"xxxxxxxxxxxxxxxxxxxxxxxx").await;
+    assert!(sent <= MEGABYTE + IN_FLIGHT, "{sent} bytes went through");
+    scene.nobody_noticed().await;
+}
+
+#[tokio::test]
+async fn an_offer_without_an_end_is_cut_off() {
+    let scene = Scene::new().await;
+    let head = "POST /offer HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n";
+    let chunk = format!("400\r\n{}\r\n", "x".repeat(1024));
+    let (sent, heard) = flood(scene.connection(head).await, chunk.as_bytes()).await;
+    assert!(sent <= MEGABYTE + IN_FLIGHT, "{sent} bytes went through");
+    assert!(heard.starts_with(b"HTTP/1.1 413"), "{}", String::from_utf8_lossy(&heard));
+    scene.nobody_noticed().await;
+}
+
+#[tokio::test]
+async fn connections_that_come_and_go_leave_nothing_behind() {
+    let scene = Scene::new().await;
+    for _ in 0..10 {
+        let streams = join_all((0..100).map(|_| scene.connection("GET /"))).await;
+        drop(streams);
+    }
+    assert_eq!(scene.server.sessions().count(), 1);
+    scene.nobody_noticed().await;
+}
+
+#[tokio::test]
+async fn a_flood_is_logged_once() {
+    let vlm = Vlm::saying(&["llava:7b"], "Yes.").await;
+    let arguments = ["--host", "127.0.0.1", "--port", "0", "--no-ssl", "--api-base", vlm.base()];
+    let process = Process::start(PROGRAM, &arguments);
+    let address = process.address("http").await.replace("http://", "");
+    let stream = open_raw(address.replace("localhost", "127.0.0.1").parse().unwrap()).await;
+    let (_, heard) = flood(stream, &frame(0x81, b"{\"type\":\"reboot\"}")).await;
+    assert!(contains(&heard, "limit_reached"));
+    process.logged("session ended").await;
+    process.signal("TERM").await;
+    let ended = process.ended().await;
+    assert_eq!(ended.stderr.matches("too many messages").count(), 1, "{}", ended.stderr);
+    assert!(ended.stderr.lines().count() < 20, "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn messages_within_the_limit_are_all_obeyed() {
+    let scene = Scene::new().await;
+    let (mut socket, _) = scene.server.browser().await.open(&new_id()).await;
+    for _ in 0..150 {
+        socket.send(&json!({"type": "set_debug", "debug": "yes"})).await;
+    }
+    for _ in 0..150 {
+        assert_eq!(about(&socket.next().await), ("bad_field", "debug"));
+    }
+    scene.nobody_noticed().await;
+}

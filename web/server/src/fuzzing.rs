@@ -1,0 +1,45 @@
+//! What `cargo fuzz` calls; see `docs/security.md`. The tests replay its corpus.
+
+use crate::protocol::{ClientMessage, MAX_PROMPT, ServerMessage};
+
+/// A message from a page.
+///
+/// # Panics
+/// When one is taken that is out of its range.
+pub fn message(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let message = match ClientMessage::parse(text) {
+        Ok(message) => message,
+        Err(refusal) => {
+            assert!(!refusal.message.is_empty());
+            ServerMessage::Error(refusal).to_json();
+            return;
+        }
+    };
+    match message {
+        ClientMessage::UpdatePrompt { prompt, max_tokens, .. } => {
+            assert!((1..=MAX_PROMPT).contains(&prompt.chars().count()));
+            assert!(max_tokens.is_none_or(|tokens| (1..=32768).contains(&tokens)));
+        }
+        ClientMessage::UpdateProcessing { interval } => assert!((0.1..=3600.0).contains(&interval)),
+        ClientMessage::UpdateMaxLatency { max_latency } => {
+            assert!((0.0..=10.0).contains(&max_latency));
+        }
+        ClientMessage::IceCandidate { m_line, .. } => assert!(m_line <= 255),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    #[test]
+    fn the_corpus_is_read_as_it_should_be() {
+        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/message");
+        let files: Vec<_> =
+            fs::read_dir(corpus).unwrap().map(|file| file.unwrap().path()).collect();
+        assert!(!files.is_empty());
+        files.iter().for_each(|file| super::message(&fs::read(file).unwrap()));
+    }
+}

@@ -1,0 +1,155 @@
+//! Which VLM servers people may bring themselves.
+
+use std::{
+    collections::BTreeSet,
+    net::IpAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use vlm_client::{Allowed, ApiKey, Endpoint, Reach};
+
+use crate::{
+    discover,
+    refusal::{Code, Refusal},
+};
+
+/// Decides about every `api_base` that a client names. Cheap to clone.
+///
+/// What the operator configured, and what was found on this host, is asked as it is. For anything
+/// else there is a [`Reach`].
+#[derive(Debug, Clone)]
+pub struct OwnEndpoints {
+    reach: Arc<Reach>,
+    /// The base addresses that the server itself asks. A leaf lock, held for a look-up.
+    known: Arc<Mutex<BTreeSet<String>>>,
+}
+
+/// Who can name an `api_base` at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Askers {
+    /// Only people at this machine, who can ask everything without us.
+    ThisMachine,
+    /// Others too.
+    Anybody,
+}
+
+impl Askers {
+    /// For a server that listens on `host`. Listening on loopback tells nothing of people who
+    /// sign in, or who come through a proxy.
+    pub fn of(host: IpAddr, sign_in: bool, behind_proxy: bool) -> Self {
+        if host.to_canonical().is_loopback() && !sign_in && !behind_proxy {
+            Self::ThisMachine
+        } else {
+            Self::Anybody
+        }
+    }
+}
+
+impl OwnEndpoints {
+    /// For these people, with what the operator allows beside public addresses.
+    pub fn new(askers: Askers, allowed: &[Allowed]) -> Self {
+        let reach = match askers {
+            Askers::ThisMachine => Reach::Anything,
+            Askers::Anybody => Reach::Public(allowed.to_vec()),
+        };
+        Self { reach: Arc::new(reach), known: Arc::default() }
+    }
+
+    /// The server at `base` is one that the operator named or that runs on this host.
+    #[must_use]
+    pub fn knowing(self, base: &str) -> Self {
+        self.lock().insert(base.to_owned());
+        self
+    }
+
+    /// These services were found on this host, and are offered to everybody.
+    pub fn found(&self, found: &[discover::Found]) {
+        let bases = found.iter().filter_map(|found| Endpoint::new(found.service.url, None).ok());
+        // At most as many as there are kinds of service.
+        self.lock().extend(bases.map(|endpoint| endpoint.base().to_owned()));
+    }
+
+    /// The endpoint that a client names, which may have a key of its own. `may_bring_own` is
+    /// whether this user may name any that the server does not ask itself.
+    ///
+    /// # Errors
+    /// Names `api_base` when it is no address, or one that may not be asked.
+    pub fn endpoint(
+        &self,
+        base: &str,
+        key: Option<ApiKey>,
+        may_bring_own: bool,
+    ) -> Result<Endpoint, Refusal> {
+        let endpoint = Endpoint::new(base, key)?;
+        if self.lock().contains(endpoint.base()) {
+            return Ok(endpoint);
+        }
+        if !may_bring_own {
+            let message = "you may use this server's own VLM only; leave api_base empty";
+            return Err(Refusal::new(Code::NotAllowed, message).about("api_base"));
+        }
+        let key = endpoint.key().cloned();
+        Ok(Endpoint::foreign(endpoint.base(), key, Arc::clone(&self.reach))?)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INSIDE: &str = "http://10.0.0.7:8000/v1";
+
+    fn anybody(allowed: &[&str]) -> OwnEndpoints {
+        let allowed: Vec<_> = allowed.iter().map(|text| text.parse().unwrap()).collect();
+        OwnEndpoints::new(Askers::Anybody, &allowed)
+    }
+
+    fn code(own: &OwnEndpoints, base: &str) -> Option<Code> {
+        own.endpoint(base, None, true).err().map(|refusal| {
+            assert_eq!(refusal.field.as_deref(), Some("api_base"));
+            refusal.code
+        })
+    }
+
+    #[test]
+    fn only_people_at_the_machine_may_ask_everything() {
+        let of = |host: &str, sign_in, proxy| Askers::of(host.parse().unwrap(), sign_in, proxy);
+        assert_eq!(of("127.0.0.1", false, false), Askers::ThisMachine);
+        assert_eq!(of("::1", false, false), Askers::ThisMachine);
+        for (host, sign_in, proxy) in [
+            ("127.0.0.1", true, false),
+            ("127.0.0.1", false, true),
+            ("0.0.0.0", false, false),
+            ("192.168.0.1", false, false),
+        ] {
+            assert_eq!(of(host, sign_in, proxy), Askers::Anybody, "{host}");
+        }
+        assert_eq!(code(&OwnEndpoints::new(Askers::ThisMachine, &[]), INSIDE), None);
+        assert_eq!(code(&anybody(&[]), INSIDE), Some(Code::NotAllowed));
+    }
+
+    #[test]
+    fn what_is_allowed_or_known_is_asked() {
+        assert_eq!(code(&anybody(&["10.0.0.0/8"]), INSIDE), None);
+        let known = anybody(&[]).knowing(INSIDE);
+        assert_eq!(code(&known, &format!("{INSIDE}/")), None);
+        for other in
+            ["http://10.0.0.7:8001/v1", "http://10.0.0.7:8000/admin", "https://10.0.0.7:8000/v1"]
+        {
+            assert_eq!(code(&known, other), Some(Code::NotAllowed), "{other}");
+        }
+        assert_eq!(code(&known, "file:///etc/passwd"), Some(Code::BadField));
+    }
+
+    #[test]
+    fn who_may_bring_none_has_the_servers_own() {
+        let known = OwnEndpoints::new(Askers::ThisMachine, &[]).knowing(INSIDE);
+        assert!(known.endpoint(INSIDE, None, false).is_ok());
+        let refusal = known.endpoint("https://api.example/v1", None, false).unwrap_err();
+        assert_eq!((refusal.code, refusal.field.as_deref()), (Code::NotAllowed, Some("api_base")));
+    }
+}

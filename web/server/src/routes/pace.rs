@@ -1,0 +1,54 @@
+use tokio::time::Instant;
+
+/// Messages at once: a page's settings and a browser's candidates are a few dozen.
+const BURST: f64 = 200.0;
+/// Messages a second from then on.
+pub(super) const PER_SECOND: f64 = 50.0;
+
+/// How many messages one connection may send: a token bucket.
+#[derive(Debug)]
+pub(super) struct Pace {
+    left: f64,
+    at: Instant,
+}
+
+impl Pace {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { left: BURST, at: now }
+    }
+
+    /// Whether one more message may come now; counts it.
+    pub(super) fn admits(&mut self, now: Instant) -> bool {
+        let gained = now.saturating_duration_since(self.at).as_secs_f64() * PER_SECOND;
+        self.left = (self.left + gained).min(BURST) - 1.0;
+        self.at = now;
+        self.left >= 0.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_burst_and_a_steady_rate_are_admitted_and_no_more() {
+        let start = Instant::now();
+        let mut pace = Pace::new(start);
+        assert_eq!((0..1000).take_while(|_| pace.admits(start)).count(), 200);
+
+        let mut pace = Pace::new(start);
+        let at =
+            |n: u32, per_second: f64| start + Duration::from_secs_f64(f64::from(n) / per_second);
+        assert!((0..10_000).all(|n| pace.admits(at(n, 50.0))));
+        let mut pace = Pace::new(start);
+        let admitted = (0..10_000).take_while(|n| pace.admits(at(*n, 60.0))).count();
+        assert!((1190..1210).contains(&admitted), "{admitted}");
+
+        // What was saved up is a burst, and no more than that.
+        let mut pace = Pace::new(start);
+        let later = start + Duration::from_secs(3600);
+        assert_eq!((0..1000).take_while(|_| pace.admits(later)).count(), 200);
+    }
+}
