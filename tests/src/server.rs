@@ -4,7 +4,8 @@ use std::{net::SocketAddr, time::Duration};
 
 use clap::Parser;
 use live_vlm::{
-    config::{Cli, Options},
+    config::{BadConfig, Cli, Config},
+    limits::Limits,
     reach::OwnEndpoints,
     run::{Server as Prepared, StartError},
     session::Sessions,
@@ -22,21 +23,24 @@ pub struct Server {
     task: JoinHandle<()>,
 }
 
-/// The options that a command line gives, for a server on any free port, and of this host only
-/// unless they say otherwise.
+/// Arguments without which a host with many clients, as a test is, meets limits.
+pub const UNLIMITED: &[&str] = &["--connections-per-address", "0", "--sessions-per-user", "0"];
+
+/// The configuration that a command line gives, for a server on any free port, and of this host
+/// only unless it says otherwise. Limits of sessions and connections are off unless they are among
+/// the arguments.
 ///
 /// # Panics
 /// When the command line is wrong.
-pub fn options(arguments: &[&str]) -> Options {
-    let mut own = vec!["live-vlm"];
-    if !arguments.contains(&"--host") {
-        own.extend(["--host", "127.0.0.1"]);
-    }
-    if !arguments.contains(&"--port") {
-        own.extend(["--port", "0"]);
-    }
-    match Cli::try_parse_from(own.iter().chain(arguments)) {
-        Ok(cli) => cli.serve,
+pub fn config(arguments: &[&str]) -> Config {
+    let given = |flag: &[&str]| arguments.contains(&flag[0]);
+    let defaults = [["--host", "127.0.0.1"], ["--port", "0"]];
+    let defaults = defaults.iter().map(|pair| &pair[..]);
+    let defaults = defaults.chain(UNLIMITED.chunks(2)).filter(|pair| !given(pair)).flatten();
+    match Cli::try_parse_from(["live-vlm"].iter().chain(defaults).chain(arguments)) {
+        Ok(cli) => {
+            Config::without_file(&cli.serve).unwrap_or_else(|error: BadConfig| panic!("{error}"))
+        }
         Err(error) => panic!("{error}"),
     }
 }
@@ -78,7 +82,7 @@ impl Server {
 
     async fn prepare(arguments: &[&str]) -> Result<Prepared, StartError> {
         let arguments: Vec<&str> = arguments.iter().copied().chain(["--no-ssl"]).collect();
-        Prepared::prepare(&options(&arguments)).await
+        Prepared::prepare(&config(&arguments)).await
     }
 
     fn run(server: Prepared) -> Self {
@@ -103,6 +107,11 @@ impl Server {
     /// Its sessions.
     pub fn sessions(&self) -> &Sessions {
         &self.sessions
+    }
+
+    /// What its users have open.
+    pub fn limits(&self) -> &Limits {
+        &self.sessions.config().limits
     }
 
     /// A browser that has opened the page.

@@ -6,11 +6,13 @@
 //! the addresses of names here before a connection is made to one of them.
 
 use std::{
+    fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     str::FromStr,
 };
 
 use ipnet::IpNet;
+use serde::{Serialize, Serializer};
 use url::Host;
 
 /// Which servers an endpoint that somebody else named may reach.
@@ -211,6 +213,31 @@ fn kind_v6(address: Ipv6Addr) -> Kind {
         [0x2001, 0..=0x1ff | 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => Kind::Reserved,
         [0x2000..=0x3fff, ..] => Kind::Public,
         _ => Kind::Reserved,
+    }
+}
+
+/// As it is read.
+impl fmt::Display for Allowed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let target = match &self.target {
+            Target::Network(network) if network.prefix_len() == network.max_prefix_len() => {
+                network.addr().to_string()
+            }
+            Target::Network(network) => network.to_string(),
+            Target::Name(name) => name.clone(),
+            Target::Below(suffix) => format!("*{suffix}"),
+        };
+        match self.port {
+            Some(port) if target.contains(':') => write!(f, "[{target}]:{port}"),
+            Some(port) => write!(f, "{target}:{port}"),
+            None => f.write_str(&target),
+        }
+    }
+}
+
+impl Serialize for Allowed {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
     }
 }
 

@@ -8,6 +8,13 @@ const BINARY = resolve(
   process.env.LIVE_VLM_BINARY ?? join(import.meta.dirname, "../../../target/release/live-vlm"),
 );
 
+/** Here one host is many people. */
+const UNLIMITED = [
+  "--connections-per-address=0",
+  "--sessions-per-user=0",
+  "--questions-per-minute=0",
+];
+
 export interface ServerOptions {
   /** The VLM's address; without it the built-in demo-vlm answers. */
   apiBase?: string;
@@ -33,7 +40,7 @@ export class Server {
     const vlm = apiBase === undefined ? [] : ["--api-base", apiBase];
     const { program, address } = await Program.start(
       BINARY,
-      ["--host", "127.0.0.1", "--port", String(port), ...vlm, ...args],
+      ["--host", "127.0.0.1", "--port", String(port), ...vlm, ...UNLIMITED, ...args],
       cleanEnvironment(home),
       /Open:\s+(http:\/\/127\.0\.0\.1:\d+)/,
     );

@@ -133,7 +133,7 @@ async fn a_hundred_thousand_messages_end_in_one_error_and_a_closed_socket() {
     }
     let error = socket.next_of(&["error"]).await;
     assert_eq!(error["code"], "limit_reached", "{error}");
-    assert_eq!(error["allowed"], "50 a second", "{error}");
+    assert_eq!((&error["limit"], &error["value"]), (&json!("messages_per_second"), &json!(50)));
     let close = socket.closed().await.expect("a close frame");
     assert_eq!(close.code, CloseCode::Policy, "{close:?}");
     until("the end of its session", || scene.server.sessions().count() == 1).await;

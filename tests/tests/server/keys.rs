@@ -4,7 +4,7 @@ use live_vlm::protocol::ClientMessage;
 use live_vlm_tests::{
     client::{Client, new_id},
     process::Process,
-    server::{Server, options},
+    server::{Server, config},
     socket::Socket,
     vlm::{Asked, Reply, Vlm},
 };
@@ -212,7 +212,7 @@ async fn help_and_debug_output_show_no_key() {
     assert!(homeless.stderr.contains("--api-key needs --api-base"), "{}", homeless.stderr);
     assert!(!homeless.stderr.contains(SERVERS), "{}", homeless.stderr);
 
-    let given = options(&["--api-base", "http://host/v1", "--api-key", SERVERS]);
+    let given = config(&["--api-base", "http://host/v1", "--api-key", SERVERS]);
     assert!(!format!("{given:?}").contains(SERVERS));
     let message =
         json!({"type": "update_model", "model": "m", "api_base": "http://h", "api_key": SESSIONS});

@@ -1,12 +1,15 @@
 //! The server's contract (docs/protocol.md), from outside: HTTP, WebSocket, WebRTC, signals.
 
 mod bad_input;
+mod config;
 mod fuzz;
 mod hostile;
 mod isolation;
 mod keys;
+mod limits;
 mod origin;
 mod own_endpoints;
+mod proxies;
 mod session_life;
 mod signals;
 mod slow_reader;

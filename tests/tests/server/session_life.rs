@@ -107,11 +107,15 @@ async fn more_sessions_than_may_be_are_refused_until_one_ends() {
     let (mut first, _) = page.open(&first_id).await;
     let (second, _) = page.open(&new_id()).await;
     let refused = page.try_open(None).await.unwrap_err();
-    assert_eq!((refused.status, refused.about().0), (503, "too_many_sessions"));
+    assert_eq!((refused.status, refused.about().0), (429, "limit_reached"));
+    assert_eq!(
+        (&refused.body["limit"], &refused.body["value"]),
+        (&json!("max_sessions"), &json!(2))
+    );
     assert!(refused.body["retry_after_s"].as_f64().unwrap() > 0.0, "{refused:?}");
     assert!(refused.retry_after.unwrap().parse::<u32>().unwrap() > 0);
     let refused = page.offer(&json!({"sdp": "v=0", "type": "offer"})).await.unwrap_err();
-    assert_eq!((refused.status, refused.about().0), (503, "too_many_sessions"));
+    assert_eq!((refused.status, refused.about().0), (429, "limit_reached"));
     // Those that there are go on, and can be reached.
     assert_eq!(first.so_far().await, [] as [Value; 0]);
     page.open(&first_id).await;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use live_vlm_tests::{client::new_id, process::Process, vlm::Vlm};
+use live_vlm_tests::{client::new_id, process::Process, server::UNLIMITED, vlm::Vlm};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::{PROGRAM, asking};
@@ -76,7 +76,7 @@ async fn a_question_in_flight_does_not_hold_up_the_end() {
 async fn pages_without_video_are_told_of_the_end_too() {
     let vlm = Vlm::saying(&["llava:7b"], "Yes.").await;
     let arguments = ["--host", "127.0.0.1", "--port", "0", "--api-base", vlm.base()];
-    let process = Process::start(PROGRAM, &arguments);
+    let process = Process::start(PROGRAM, &[&arguments, UNLIMITED].concat());
     let page = process.browser().await;
     let mut sockets = Vec::new();
     for _ in 0..50 {

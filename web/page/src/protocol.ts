@@ -87,6 +87,8 @@ const fromServer = {
     message: text,
     allowed: orNull(text),
     retry_after_s: orNull(number),
+    limit: orNull(text),
+    value: orNull(number),
   },
 } satisfies Record<string, Shape>;
 

@@ -227,7 +227,8 @@ function isNotOurs(code: string): boolean {
 }
 
 function withRetry(message: string, retryMs: number | null): string {
-  return retryMs === null ? message : `${message} Trying again in ${Math.ceil(retryMs / 1000)} s.`;
+  const sentence = /[.!?…]$/.test(message) ? message : `${message}.`;
+  return retryMs === null ? message : `${sentence} Trying again in ${Math.ceil(retryMs / 1000)} s.`;
 }
 
 export function socketUrl(page: string, sessionId: string): string {

@@ -22,6 +22,8 @@ export class Socket {
   #attempt = new Scope();
   #socket: WebSocket | null = null;
   #failures = 0;
+  /** How long the server asked to be left alone, when it refused this page with words. */
+  #pauseMs = 0;
 
   constructor(scope: Scope, events: SocketEvents) {
     this.#scope = scope;
@@ -63,6 +65,7 @@ export class Socket {
     const socket = new WebSocket(this.#events.url());
     this.#socket = socket;
     let opened = false;
+    let greeted = false;
     attempt.own(() => {
       this.#socket = null;
       socket.close();
@@ -72,9 +75,16 @@ export class Socket {
       this.#events.state({ is: "open" });
     });
     attempt.listen(socket, "message", (event) => {
-      // Not at "open": a server that takes connections only to drop them must be left alone too.
-      this.#failures = 0;
-      this.#read((event as MessageEvent).data);
+      const message = read((event as MessageEvent).data);
+      if (message === null) return;
+      if (!greeted && message.type === "error") {
+        this.#pauseMs = (message.retry_after_s ?? 0) * 1000;
+      } else {
+        // Not at "open": a server that takes connections only to drop them must be left alone too.
+        this.#failures = 0;
+        greeted = true;
+      }
+      this.#events.message(message);
     });
     attempt.listen(socket, "close", () => {
       this.#socket = null;
@@ -82,17 +92,10 @@ export class Socket {
     });
   }
 
-  #read(data: unknown): void {
-    try {
-      this.#events.message(parseServerMessage(JSON.parse(String(data))));
-    } catch (error) {
-      console.warn("a message from the server was not understood:", error);
-    }
-  }
-
   async #lost(attempt: Scope, opened: boolean): Promise<void> {
     const failures = this.#failures++;
-    const wait = backoffMs(failures);
+    const wait = Math.max(backoffMs(failures), this.#pauseMs);
+    this.#pauseMs = 0;
     const retryAt = Date.now() + wait;
     attempt.after(wait, () => this.#connect());
     const tell = (refused: boolean) =>
@@ -100,6 +103,15 @@ export class Socket {
     tell(false);
     // A browser does not say why a WebSocket failed, so ask in another way.
     if (!opened && (await serverAnswers()) && !attempt.ended) tell(true);
+  }
+}
+
+function read(data: unknown): ServerMessage | null {
+  try {
+    return parseServerMessage(JSON.parse(String(data)));
+  } catch (error) {
+    console.warn("a message from the server was not understood:", error);
+    return null;
   }
 }
 

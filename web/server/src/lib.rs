@@ -15,14 +15,19 @@
 pub mod addresses;
 pub mod config;
 pub mod discover;
+pub mod forwarded;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+pub mod limits;
 pub mod listen;
 pub mod memory;
+pub mod policy;
 pub mod protocol;
 pub mod reach;
 pub mod refusal;
+pub mod reload;
 pub mod routes;
 pub mod run;
 pub mod session;
 pub mod tls;
+pub mod vlm;

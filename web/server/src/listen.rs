@@ -1,7 +1,14 @@
 //! Accepting connections: TLS and plain HTTP on one port, told apart by their first byte. Plain
 //! HTTP is for this host only, where browsers trust it; from elsewhere it is sent to https.
 
-use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    io,
+    net::{IpAddr, SocketAddr},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{
     Extension, Router,
@@ -24,6 +31,12 @@ use tokio::{
 use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 
+use crate::{
+    forwarded::TrustedProxies,
+    limits::{AddressKey, Counts, Place as Connection},
+    reload::Live,
+};
+
 /// More connections than sessions may have, by far; a bound, no limit that anybody meets.
 const CONNECTIONS: usize = 2048;
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -34,6 +47,9 @@ const HEADERS: Duration = Duration::from_secs(15);
 const HEAD: usize = 64 << 10;
 /// For a client to take some of what it asked for.
 const STALL: Duration = Duration::from_secs(20);
+/// Connections of an address for each WebSocket that it may have, and at least.
+const PER_WEBSOCKET: u32 = 4;
+const FEWEST_PER_ADDRESS: u32 = 128;
 /// The first byte of a TLS handshake (RFC 8446, section 5.1).
 const TLS_HANDSHAKE: u8 = 0x16;
 /// After a failure to accept, which is mostly too many open files.
@@ -46,6 +62,43 @@ pub struct Peer {
     pub address: SocketAddr,
     /// Whether it is encrypted.
     pub tls: bool,
+}
+
+/// How many connections one address may have, of all kinds: a bound against floods, far above what
+/// a page needs.
+#[derive(Debug, Clone)]
+pub struct PerAddress {
+    /// Decides how many WebSockets an address may have.
+    pub live: Live,
+    /// Bring many clients' connections.
+    pub trusted_proxies: TrustedProxies,
+    open: Counts<AddressKey>,
+}
+
+impl PerAddress {
+    /// None open yet.
+    pub fn new(live: Live, trusted_proxies: TrustedProxies) -> Self {
+        Self { live, trusted_proxies, open: Counts::default() }
+    }
+
+    /// One more from this address; `None` when it has as many as it may.
+    fn take(&self, address: IpAddr) -> Option<Connection<AddressKey>> {
+        let most = match self.live.now().limits.connections_per_address {
+            _ if self.trusted_proxies.contains(address) => 0,
+            0 => 0,
+            sockets => sockets.saturating_mul(PER_WEBSOCKET).max(FEWEST_PER_ADDRESS),
+        };
+        match self.open.take(address.into(), most) {
+            Ok(place) => Some(place),
+            Err(full) => {
+                // Once, not for every connection of a flood.
+                if full.first {
+                    tracing::warn!(%address, most, "connections refused: too many of this address");
+                }
+                None
+            }
+        }
+    }
 }
 
 /// How connections are secured.
@@ -62,6 +115,7 @@ pub async fn serve(
     listener: TcpListener,
     security: Security,
     router: Router,
+    per_address: PerAddress,
     shutdown: impl Future<Output = ()>,
     grace: Duration,
 ) {
@@ -74,13 +128,14 @@ pub async fn serve(
             () = &mut shutdown => break,
         };
         let Some((stream, address, place)) = accepted else { continue };
+        let Some(of_address) = per_address.take(address.ip()) else { continue };
         let watcher = connections.watcher();
         let (security, router) = (security.clone(), router.clone());
         tokio::spawn(async move {
             if let Err(error) = connection(stream, address, security, router, watcher).await {
                 tracing::debug!(%address, %error, "connection ended");
             }
-            drop(place);
+            drop((place, of_address));
         });
     }
     drop(listener);

@@ -8,14 +8,16 @@ use std::{
 
 use clap::Parser;
 use live_vlm::{
-    config::{Cli, Command, LogFormat},
+    config::{Cli, Command, Config, ConfigCommand, LogConfig, LogFilter, LogFormat, Options},
+    reload::Reloader,
     run::Server,
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::{
-    EnvFilter,
+    Layer,
     filter::{LevelFilter, filter_fn},
     layer::SubscriberExt,
+    reload,
     util::SubscriberInitExt,
 };
 
@@ -34,24 +36,57 @@ fn main() -> ExitCode {
 
 async fn run() -> ExitCode {
     let cli = Cli::parse();
-    if let Err(error) = start_logging(&cli.serve.log, cli.serve.log_format) {
-        return fail(&format!("--log {:?}: {error}", cli.serve.log));
-    }
-    let signals = match StopSignals::new() {
-        Ok(signals) => signals,
-        Err(error) => return fail(&format!("cannot listen for signals: {error}")),
-    };
     match cli.command {
-        Some(Command::DemoVlm(options)) => demo_vlm(options, signals).await,
-        None => match Server::prepare(&cli.serve).await {
-            Ok(server) => {
-                // Whoever pipes it away does not need to read it.
-                let _ = stdout().write_all(server.summary().as_bytes());
-                server.serve(signals.stop()).await;
-                ExitCode::SUCCESS
+        Some(Command::DemoVlm(options)) => {
+            let log = Config::log_without_file(&cli.serve);
+            match begin(&log) {
+                Ok((signals, _)) => demo_vlm(options, signals).await,
+                Err(error) => fail(&error),
             }
-            Err(error) => fail(&error.to_string()),
+        }
+        Some(Command::Config(ConfigCommand::Check(options))) => check(&options),
+        None => match serve(cli.serve).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&error),
         },
+    }
+}
+
+fn begin(log: &LogConfig) -> Result<(StopSignals, SetLog), String> {
+    let set_log = start_logging(log)?;
+    let signals =
+        StopSignals::new().map_err(|error| format!("cannot listen for signals: {error}"))?;
+    Ok((signals, set_log))
+}
+
+async fn serve(options: Options) -> Result<(), String> {
+    let config = Config::load(&options).map_err(|error| error.to_string())?;
+    let (signals, set_log) = begin(&config.log)?;
+    let hang_up = signal(SignalKind::hangup())
+        .map_err(|error| format!("cannot listen for signals: {error}"))?;
+    let server = Server::prepare(&config).await.map_err(|error| error.to_string())?;
+    // Whoever pipes it away does not need to read it.
+    let _ = stdout().write_all(server.summary().as_bytes());
+    let reloader = Reloader::new(options, config, server.live().clone());
+    let reloading = tokio::spawn(reloader.run(hang_up, set_log));
+    server.serve(signals.stop()).await;
+    reloading.abort();
+    Ok(())
+}
+
+/// Says what is in force, or everything that is wrong.
+fn check(options: &Options) -> ExitCode {
+    match Config::load(options) {
+        Ok(config) => {
+            let file = config.file.as_ref().map(|file| format!(" {}", file.display()));
+            let file = file.unwrap_or_else(|| " (no file)".to_owned());
+            let _ = write!(stdout(), "ok:{file}\n\n{}", config.in_force());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            let _ = writeln!(stderr(), "{error}");
+            ExitCode::FAILURE
+        }
     }
 }
 
@@ -80,23 +115,23 @@ async fn demo_vlm(options: demo_vlm::Options, signals: StopSignals) -> ExitCode 
     }
 }
 
-fn start_logging(filter: &str, format: LogFormat) -> Result<(), String> {
-    let filter = EnvFilter::builder()
-        .with_default_directive(LevelFilter::INFO.into())
-        .parse(filter)
-        .map_err(|error| error.to_string())?;
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
+/// Changes what is logged.
+type SetLog = Box<dyn Fn(&LogFilter) -> Result<(), String> + Send>;
+
+fn start_logging(log: &LogConfig) -> Result<SetLog, String> {
+    let read = |filter: &LogFilter| filter.to_env_filter().map_err(|error| error.to_string());
+    let (filter, handle) = reload::Layer::new(read(&log.level)?);
+    let logs = tracing_subscriber::fmt::layer().with_writer(stderr);
     // At its lower levels tungstenite writes out whole messages, and with them people's keys.
     let no_messages = filter_fn(|record| {
         *record.level() <= LevelFilter::WARN || !record.target().starts_with("tungstenite")
     });
-    match format {
-        LogFormat::Text => {
-            logs.with_ansi(stderr().is_terminal()).finish().with(no_messages).init();
-        }
-        LogFormat::Json => logs.json().finish().with(no_messages).init(),
-    }
-    Ok(())
+    let logs = match log.format {
+        LogFormat::Text => logs.with_ansi(stderr().is_terminal()).boxed(),
+        LogFormat::Json => logs.json().boxed(),
+    };
+    tracing_subscriber::registry().with(filter).with(no_messages).with(logs).init();
+    Ok(Box::new(move |filter| handle.reload(read(filter)?).map_err(|error| error.to_string())))
 }
 
 /// SIGTERM and Ctrl-C, heard from the moment this is made.

@@ -10,7 +10,10 @@ use live_vlm_pipelines::OfferError;
 use serde::{Deserialize, Serialize};
 use vlm_client::BadEndpoint;
 
-use crate::protocol::ServerMessage;
+use crate::{
+    limits::{Limit, LimitReached},
+    protocol::ServerMessage,
+};
 
 /// Why a request was not carried out: one word for machines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,10 +39,10 @@ pub enum Code {
     BadOffer,
     /// The server is one that this client may not ask.
     NotAllowed,
-    /// More messages came than may.
-    LimitReached,
-    /// As many sessions run as may.
+    /// As many sessions run as may, or the server ends.
     TooManySessions,
+    /// A limit allows no more; `limit` says which.
+    LimitReached,
     /// Not built yet.
     NotImplemented,
     /// The request comes from another site's page.
@@ -64,24 +67,32 @@ pub struct Refusal {
     pub allowed: Option<String>,
     /// When to try again, in seconds.
     pub retry_after_s: Option<f64>,
+    /// The limit that allows no more.
+    pub limit: Option<Limit>,
+    /// How much it allows.
+    pub value: Option<u64>,
 }
 
 impl Refusal {
     /// A refusal that concerns no field.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, field: None, message: message.into(), allowed: None, retry_after_s: None }
+        Self {
+            code,
+            field: None,
+            message: message.into(),
+            allowed: None,
+            retry_after_s: None,
+            limit: None,
+            value: None,
+        }
     }
 
     /// A field that is not as it should be.
     pub fn field(field: &str, allowed: impl Into<String>) -> Self {
         let allowed = allowed.into();
-        Self {
-            code: Code::BadField,
-            field: Some(field.to_owned()),
-            message: format!("{field} must be {allowed}"),
-            allowed: Some(allowed),
-            retry_after_s: None,
-        }
+        Self::new(Code::BadField, format!("{field} must be {allowed}"))
+            .about(field)
+            .allowing(allowed)
     }
 
     /// Names the field at fault.
@@ -165,6 +176,18 @@ impl From<BadEndpoint> for Refusal {
         }
         let allowed = "an http or https URL such as http://host:8000/v1";
         Self { message: format!("api_base: {error}"), ..Self::field("api_base", allowed) }
+    }
+}
+
+impl From<LimitReached> for Refusal {
+    fn from(reached: LimitReached) -> Self {
+        Self {
+            // To the millisecond, which is how long anybody waits.
+            retry_after_s: Some((reached.retry_after.as_secs_f64() * 1000.0).ceil() / 1000.0),
+            limit: Some(reached.limit),
+            value: Some(reached.value),
+            ..Self::new(Code::LimitReached, reached.to_string())
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::{collections::HashMap, time::Instant};
 
+use wildmatch::WildMatch;
+
 use super::core::{BackendId, BackendState, Core, RouteId, Slots, Verdict};
 use crate::{Endpoint, Error, Model, choose_model};
 
@@ -10,7 +12,8 @@ use crate::{Endpoint, Error, Model, choose_model};
 pub struct Backend {
     /// Where it is, and its key.
     pub endpoint: Endpoint,
-    /// The models to ask it for; `None` = whatever it lists.
+    /// The models to ask it for, with `*` and `?` for those among what it lists; `None` = whatever
+    /// it lists.
     pub models: Option<Vec<String>>,
     /// How many questions it takes at once.
     pub slots: Slots,
@@ -24,6 +27,17 @@ impl Backend {
     /// A server that is asked for whatever it lists.
     pub fn new(endpoint: Endpoint, slots: Slots) -> Self {
         Self { endpoint, models: None, slots, fairness_header: false, objective: None }
+    }
+
+    /// Whether this model, if the server has it, is one to ask for.
+    pub fn offers(&self, model: &str) -> bool {
+        let matches = |pattern: &String| WildMatch::new(pattern).matches(model);
+        self.models.as_ref().is_none_or(|patterns| patterns.iter().any(matches))
+    }
+
+    /// Models that are named in full, whether they are listed or not: some servers list none.
+    fn named(&self) -> impl Iterator<Item = &String> {
+        self.models.iter().flatten().filter(|name| !name.contains(['*', '?']))
     }
 }
 
@@ -268,25 +282,34 @@ impl Pool {
 }
 
 impl Server {
+    fn offered(&self) -> impl Iterator<Item = &Model> {
+        self.listed.iter().filter(|model| self.backend.offers(&model.id))
+    }
+
     fn models(&self) -> Vec<String> {
-        match &self.backend.models {
-            Some(named) => named.clone(),
-            None => self.listed.iter().map(|model| model.id.clone()).collect(),
+        let named = self.backend.named().cloned();
+        let listed = self.offered().map(|model| model.id.clone());
+        let mut models: Vec<String> = Vec::new();
+        for model in named.chain(listed) {
+            if !models.contains(&model) {
+                models.push(model);
+            }
         }
+        models
     }
 
     fn has(&self, model: &str) -> bool {
-        match &self.backend.models {
-            Some(named) => model.is_empty() || named.iter().any(|name| name == model),
-            None => model.is_empty() || self.listed.iter().any(|listed| listed.id == model),
-        }
+        model.is_empty()
+            || self.backend.named().any(|name| name == model)
+            || self.offered().any(|listed| listed.id == model)
     }
 
     /// The model for those who name none; empty while none is known.
     fn first_model(&self) -> String {
-        match &self.backend.models {
-            Some(named) => named.first().cloned().unwrap_or_default(),
-            None => choose_model(&self.listed).map(|model| model.id.clone()).unwrap_or_default(),
-        }
+        let named = self.backend.named().next().cloned();
+        named.unwrap_or_else(|| {
+            let offered: Vec<Model> = self.offered().cloned().collect();
+            choose_model(&offered).map(|model| model.id.clone()).unwrap_or_default()
+        })
     }
 }

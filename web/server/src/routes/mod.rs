@@ -16,7 +16,7 @@ use axum::{
 };
 use vlm_client::Client;
 
-use crate::{listen, refusal::Refusal, session::Sessions};
+use crate::{forwarded::TrustedProxies, listen, refusal::Refusal, session::Sessions};
 
 /// What handlers need.
 #[derive(Debug, Clone)]
@@ -25,10 +25,13 @@ pub struct App {
     pub sessions: Sessions,
     /// Asks VLM servers.
     pub client: Client,
+    /// Proxies that are believed about whom they speak for.
+    pub trusted_proxies: TrustedProxies,
 }
 
 /// All routes. With `tls`, plain HTTP is answered on this host only.
 pub fn router(app: App, tls: bool) -> Router {
+    let proxies = app.trusted_proxies.clone();
     let rtsp = || async { Refusal::no_rtsp() };
     let router = Router::new()
         .route("/offer", post(offer::offer))
@@ -43,7 +46,9 @@ pub fn router(app: App, tls: bool) -> Router {
         .fallback(page::page)
         .layer(middleware::from_fn(requester::same_origin))
         .with_state(app);
-    if tls { router.layer(middleware::from_fn(listen::require_tls)) } else { router }
+    let router = if tls { router.layer(middleware::from_fn(listen::require_tls)) } else { router };
+    // The outermost: whatever follows sees the client, not the proxy.
+    router.layer(middleware::from_fn_with_state(proxies, requester::seen_through_proxies))
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &axum::http::HeaderName) -> Option<&'a str> {

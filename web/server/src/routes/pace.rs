@@ -3,7 +3,7 @@ use tokio::time::Instant;
 /// Messages at once: a page's settings and a browser's candidates are a few dozen.
 const BURST: f64 = 200.0;
 /// Messages a second from then on.
-pub(super) const PER_SECOND: f64 = 50.0;
+pub(super) const PER_SECOND: u32 = 50;
 
 /// How many messages one connection may send: a token bucket.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ impl Pace {
 
     /// Whether one more message may come now; counts it.
     pub(super) fn admits(&mut self, now: Instant) -> bool {
-        let gained = now.saturating_duration_since(self.at).as_secs_f64() * PER_SECOND;
+        let gained = now.saturating_duration_since(self.at).as_secs_f64() * f64::from(PER_SECOND);
         self.left = (self.left + gained).min(BURST) - 1.0;
         self.at = now;
         self.left >= 0.0

@@ -1,7 +1,9 @@
 //! Who makes a request, and from which page.
 
+use std::net::SocketAddr;
+
 use axum::{
-    extract::{FromRequestParts, Request},
+    extract::{FromRequestParts, Request, State},
     http::{HeaderMap, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
@@ -9,6 +11,7 @@ use axum::{
 
 use super::header;
 use crate::{
+    forwarded::{Origin, TrustedProxies},
     listen::Peer,
     refusal::{Code, Refusal},
     session::Requester,
@@ -47,6 +50,23 @@ pub(super) fn cookie(headers: &HeaderMap) -> Option<&str> {
         .filter(|value| {
             value.len() == COOKIE_LENGTH && value.bytes().all(|byte| byte.is_ascii_hexdigit())
         })
+}
+
+/// Puts the client in the place of the proxy that brings its request.
+pub(super) async fn seen_through_proxies(
+    State(proxies): State<TrustedProxies>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    if let Some(peer) = request.extensions().get::<Peer>().copied() {
+        let nearest = Origin { address: peer.address.ip(), tls: peer.tls };
+        let origin = proxies.origin(nearest, request.headers());
+        // Of a client behind a proxy nobody knows the port.
+        let port = if origin == nearest { peer.address.port() } else { 0 };
+        let address = SocketAddr::new(origin.address, port);
+        request.extensions_mut().insert(Peer { address, tls: origin.tls });
+    }
+    next.run(request).await
 }
 
 /// Refuses what pages of other sites ask in their visitors' name: a WebSocket is not bound by the

@@ -9,6 +9,7 @@ use axum::{
             rejection::WebSocketUpgradeRejection,
         },
     },
+    http::{HeaderMap, header},
     response::Response,
 };
 use futures_util::{
@@ -23,14 +24,16 @@ use super::{
     pace::{PER_SECOND, Pace},
 };
 use crate::{
+    limits::{AddressKey, Limit, LimitReached, Place},
     protocol::{ClientMessage, MAX_MESSAGE, ServerMessage},
     refusal::{Code, Refusal},
-    session::{Handle, Inbound, Outbox, Requester},
+    session::{Handle, Inbound, Outbox, Requester, SessionsConfig},
 };
 
 /// Larger messages are read to be refused with words; from here on the connection is cut.
 const READ_LIMIT: usize = 4 * MAX_MESSAGE;
 const OVER: &str = "the session ended, or was opened elsewhere";
+const FULL: &str = "a limit is reached";
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 const PING: Duration = Duration::from_secs(15);
 /// A peer that has not answered two pings is gone.
@@ -48,21 +51,53 @@ pub(super) async fn websocket(
     State(app): State<App>,
     which: Result<Query<Which>, QueryRejection>,
     requester: Requester,
+    headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Refusal> {
     let Query(which) = which?;
     let upgrade = upgrade.map_err(|error| {
         Refusal::new(Code::BadField, format!("only WebSockets are opened here: {error}"))
     })?;
+    let upgrade = upgrade.max_message_size(READ_LIMIT).max_frame_size(READ_LIMIT);
     let id = which.session_id.as_deref().filter(|id| !id.is_empty());
-    let session = app.sessions.open(id, &requester)?;
+    let (place, session) = match admit(&app, id, &requester) {
+        Ok(admitted) => admitted,
+        Err(refusal) if refusal.retry_after_s.is_some() && is_page(&headers) => {
+            return Ok(upgrade.on_upgrade(async move |socket| refuse(socket, refusal).await));
+        }
+        Err(refusal) => return Err(refusal),
+    };
     let connection = app.sessions.connection();
-    Ok(upgrade.max_message_size(READ_LIMIT).max_frame_size(READ_LIMIT).on_upgrade(
-        async move |socket| {
-            serve(socket, session).await;
-            drop(connection);
-        },
-    ))
+    Ok(upgrade.on_upgrade(async move |socket| {
+        serve(socket, session).await;
+        drop((connection, place));
+    }))
+}
+
+fn admit(
+    app: &App,
+    id: Option<&str>,
+    requester: &Requester,
+) -> Result<(Place<AddressKey>, Handle), Refusal> {
+    let SessionsConfig { limits, live, .. } = app.sessions.config();
+    let most = live.now().limits.connections_per_address;
+    let place = limits.connection(requester.address, most)?;
+    Ok((place, app.sessions.open(id, requester)?))
+}
+
+/// A browser does not tell its pages why a WebSocket was refused; programs, which send no
+/// `Origin`, see the HTTP status.
+fn is_page(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::ORIGIN)
+}
+
+/// Says why in a message, and closes.
+async fn refuse(socket: WebSocket, refusal: Refusal) {
+    let (mut to_page, _) = socket.split();
+    let message = ServerMessage::Error(refusal).to_json();
+    if send(&mut to_page, Message::Text(message.into())).await {
+        close(&mut to_page, close_code::AGAIN, FULL).await;
+    }
 }
 
 async fn serve(socket: WebSocket, session: Handle) {
@@ -132,13 +167,12 @@ async fn turn_away(
     to_page: &mut SplitSink<WebSocket, Message>,
     from_page: &mut SplitStream<WebSocket>,
 ) {
-    let message =
-        format!("a page may send {PER_SECOND} messages a second; connect again, and send fewer");
-    let refusal = Refusal {
-        retry_after_s: Some(1.0),
-        ..Refusal::new(Code::LimitReached, message).allowing(format!("{PER_SECOND} a second"))
+    let reached = LimitReached {
+        limit: Limit::MessagesPerSecond,
+        value: PER_SECOND.into(),
+        retry_after: Duration::from_secs(1),
     };
-    send(to_page, Message::Text(ServerMessage::Error(refusal).to_json().into())).await;
+    send(to_page, Message::Text(ServerMessage::Error(reached.into()).to_json().into())).await;
     close(to_page, close_code::POLICY, "too many messages").await;
     while let Some(Ok(_)) = from_page.next().await {}
 }

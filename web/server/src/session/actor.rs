@@ -21,6 +21,7 @@ use super::{
     settings::Settings,
 };
 use crate::{
+    limits::Place,
     protocol::{ClientMessage, ServerMessage, Status},
     refusal::Refusal,
 };
@@ -75,6 +76,8 @@ struct Session {
 struct Listed {
     sessions: Sessions,
     handle: SessionHandle,
+    /// Free for the user's next session after this one is out of the list.
+    _place: Place<String>,
 }
 
 impl Drop for Listed {
@@ -87,8 +90,10 @@ impl Drop for Listed {
 pub(super) async fn run(
     sessions: Sessions,
     handle: SessionHandle,
+    place: Place<String>,
     commands: mpsc::Receiver<Command>,
 ) {
+    let listed = Listed { sessions: sessions.clone(), handle: handle.clone(), _place: place };
     let settings = Settings::new(&sessions.config().defaults);
     let session = Session {
         ends_at: Some(Instant::now() + sessions.config().grace),
@@ -103,12 +108,11 @@ pub(super) async fn run(
         answers: Answers::default(),
         status: (Status::Ready, "Ready".into()),
     };
-    session.run(commands).await;
+    session.run(listed, commands).await;
 }
 
 impl Session {
-    async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
-        let listed = Listed { sessions: self.sessions.clone(), handle: self.handle.clone() };
+    async fn run(mut self, listed: Listed, mut commands: mpsc::Receiver<Command>) {
         loop {
             let grace = self.ends_at;
             let ends = async {

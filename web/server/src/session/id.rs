@@ -1,6 +1,9 @@
 //! Who a session belongs to.
 
-use std::net::IpAddr;
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    net::IpAddr,
+};
 
 use uuid::{Uuid, Variant};
 
@@ -81,6 +84,18 @@ impl Owner {
         match &requester.cookie {
             Some(cookie) => Self::Browser(cookie.clone()),
             None => Self::Address(requester.address),
+        }
+    }
+
+    /// The user that limits count for. Of a cookie it has a hash, as it is a secret.
+    pub fn user(&self) -> String {
+        match self {
+            Self::Browser(cookie) => {
+                let mut hasher = DefaultHasher::new();
+                cookie.hash(&mut hasher);
+                format!("browser:{:016x}", hasher.finish())
+            }
+            Self::Address(address) => format!("address:{address}"),
         }
     }
 

@@ -1,5 +1,6 @@
 //! All sessions, by id. The map is the only thing that sessions share; it is locked to look up,
-//! add or remove one, and never while anything is sent or awaited.
+//! add or remove one, and never while anything is sent or awaited. Locking order: this map, then
+//! the counts of `limits`.
 
 use std::{
     collections::HashMap,
@@ -22,10 +23,15 @@ use super::{
     settings::Defaults,
 };
 use crate::{
+    limits::{Limit, LimitReached, Limits},
     protocol::ClientMessage,
     reach::OwnEndpoints,
     refusal::{Code, Refusal},
+    reload::Live,
 };
+
+/// When to try again for a session that somebody else must end first.
+const RETRY: Duration = Duration::from_secs(10);
 
 /// What sessions are made with.
 #[derive(Debug, Clone)]
@@ -38,8 +44,10 @@ pub struct SessionsConfig {
     pub own_endpoints: OwnEndpoints,
     /// How peers reach us.
     pub network: NetworkOptions,
-    /// How many there may be.
-    pub max_sessions: usize,
+    /// How many there may be, and what each user may do.
+    pub live: Live,
+    /// What everybody has open.
+    pub limits: Limits,
     /// How long a session waits for its page to come back.
     pub grace: Duration,
 }
@@ -91,7 +99,8 @@ impl Sessions {
     /// The session that this id names, a new one if there is none yet.
     ///
     /// # Errors
-    /// When the id is bad or somebody else's, or there are too many sessions.
+    /// When the id is bad or somebody else's, or there are too many sessions, of this user or at
+    /// all.
     pub fn open(&self, id: Option<&str>, requester: &Requester) -> Result<Handle, Refusal> {
         let id = match id {
             Some(id) => SessionId::parse(id)?,
@@ -110,22 +119,27 @@ impl Sessions {
             )
             .about("session_id"));
         }
-        let limit = self.shared.config.max_sessions;
-        if state.closing || state.sessions.len() >= limit {
-            let mut refusal = Refusal::new(
-                Code::TooManySessions,
-                format!("all {limit} sessions of this server are taken; try again later"),
-            );
-            refusal.retry_after_s = Some(10.0);
-            return Err(refusal);
+        if state.closing {
+            let message = "this server ends; try again later";
+            let refusal = Refusal::new(Code::TooManySessions, message);
+            return Err(Refusal { retry_after_s: Some(RETRY.as_secs_f64()), ..refusal });
         }
+        let SessionsConfig { live, limits, .. } = &self.shared.config;
+        let live = live.now();
+        let most = live.limits.max_sessions;
+        if most > 0 && state.sessions.len() >= most as usize {
+            let (limit, value) = (Limit::MaxSessions, most.into());
+            return Err(LimitReached { limit, value, retry_after: RETRY }.into());
+        }
+        let owner = Owner::of(requester);
+        let user = owner.user();
+        let place = limits.session(&user, &live.policy.rules_for(&user, &[]))?;
         let (commands, inbox) = mpsc::channel(actor::COMMANDS);
         let handle = Handle { id, commands };
-        let owner = Owner::of(requester);
         tracing::info!(session = id.short(), ?owner, "session begins");
         state.sessions.insert(id, (owner, handle.clone()));
         drop(state);
-        self.shared.tasks.spawn(actor::run(self.clone(), handle.clone(), inbox));
+        self.shared.tasks.spawn(actor::run(self.clone(), handle.clone(), place, inbox));
         Ok(handle)
     }
 

@@ -1,0 +1,83 @@
+//! Behind a proxy: the client's address and encryption are what a trusted proxy says, and nobody
+//! else.
+
+use live_vlm_tests::{client::Client, server::Server, vlm::Vlm};
+use reqwest::{Method, StatusCode, header};
+use serde_json::json;
+
+/// An address by which a client is known.
+const CLIENT: &str = "203.0.113.7";
+const OTHER: &str = "203.0.113.8";
+
+/// Asks for one's session by an offer that is refused, but for no other reason than the offer.
+async fn offer(script: &Client, id: &str, header: (&str, &str)) -> (u16, String) {
+    let body = json!({"type": "offer", "sdp": "hello", "session_id": id}).to_string();
+    let request = script.request(Method::POST, "/offer").header(header.0, header.1).body(body);
+    let response = request.send().await.unwrap();
+    let status = response.status().as_u16();
+    let body: serde_json::Value = response.json().await.unwrap();
+    (status, body["code"].as_str().unwrap_or_default().to_owned())
+}
+
+async fn owner_is_known_by(
+    arguments: &[&str],
+    header: &str,
+    with: impl Fn(&str) -> String,
+) -> bool {
+    let vlm = Vlm::saying(&["llava:7b"], "Yes.").await;
+    let server = Server::start(&[&["--api-base", vlm.base()], arguments].concat()).await;
+    let script = server.script();
+    let id = live_vlm_tests::client::new_id();
+    // The session is this test's own, by its socket from 127.0.0.1.
+    let (_socket, _) = script.open(&id).await;
+    let refused = offer(&script, &id, (header, &with(CLIENT))).await;
+    let told = refused == (403, "session_taken".to_owned());
+    assert!(told || refused == (400, "bad_offer".to_owned()), "{refused:?}");
+    assert_eq!(offer(&script, &id, (header, &with(OTHER))).await.0, refused.0);
+    told
+}
+
+#[tokio::test]
+async fn clients_of_a_trusted_proxy_are_told_apart_by_their_addresses() {
+    let trusted = ["--trusted-proxy", "127.0.0.0/8"];
+    assert!(owner_is_known_by(&trusted, "x-forwarded-for", str::to_owned).await);
+    let standard = |address: &str| format!("for={address};proto=https");
+    assert!(owner_is_known_by(&trusted, "forwarded", standard).await);
+}
+
+#[tokio::test]
+async fn what_anybody_else_writes_is_ignored() {
+    for arguments in [&[][..], &["--trusted-proxy", "192.0.2.1"]] {
+        assert!(!owner_is_known_by(arguments, "x-forwarded-for", str::to_owned).await);
+        assert!(!owner_is_known_by(arguments, "forwarded", |at| format!("for={at}")).await);
+    }
+}
+
+#[tokio::test]
+async fn limits_are_of_the_client_and_not_of_the_proxy() {
+    let vlm = Vlm::saying(&["llava:7b"], "Yes.").await;
+    let arguments = ["--sessions-per-user", "1", "--trusted-proxy", "127.0.0.1"];
+    let server = Server::start(&[&arguments, &["--api-base", vlm.base()][..]].concat()).await;
+    let script = server.script();
+    let (_socket, _) = script.open(&live_vlm_tests::client::new_id()).await;
+    let second = live_vlm_tests::client::new_id();
+    let own = offer(&script, &second, ("accept", "*/*")).await;
+    assert_eq!(own, (429, "limit_reached".to_owned()));
+    let clients = offer(&script, &second, ("x-forwarded-for", CLIENT)).await;
+    assert_eq!(clients, (400, "bad_offer".to_owned()));
+}
+
+#[tokio::test]
+async fn the_cookie_is_for_encrypted_connections_when_the_client_has_one() {
+    let vlm = Vlm::saying(&["llava:7b"], "Yes.").await;
+    let arguments = ["--api-base", vlm.base(), "--trusted-proxy", "127.0.0.1"];
+    for (arguments, secure) in [(&arguments[..], true), (&arguments[..2], false)] {
+        let server = Server::start(arguments).await;
+        let script = server.script();
+        let request = script.request(Method::GET, "/").header("x-forwarded-for", CLIENT);
+        let page = request.header("x-forwarded-proto", "https").send().await.unwrap();
+        assert_eq!(page.status(), StatusCode::OK);
+        let cookie = page.headers()[header::SET_COOKIE].to_str().unwrap();
+        assert_eq!(cookie.contains("; Secure"), secure, "{cookie}");
+    }
+}

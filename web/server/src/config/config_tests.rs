@@ -1,0 +1,375 @@
+use std::{fs, path::Path};
+
+use clap::Parser;
+
+use super::*;
+
+const FILE: &str = "/etc/live-vlm.toml";
+
+fn options(line: &str) -> Options {
+    Cli::try_parse_from(line.split_whitespace()).unwrap().serve
+}
+
+fn flags(line: &str) -> Config {
+    Config::without_file(&options(line)).unwrap()
+}
+
+fn load(line: &str, file: &str) -> Result<Config, BadConfig> {
+    Config::from_source(&options(line), &Source::new(Path::new(FILE), file.to_owned()))
+}
+
+/// The errors of a file, each with its line.
+fn errors(file: &str) -> Vec<String> {
+    let errors = load("live-vlm", file).unwrap_err();
+    errors.0.iter().map(ToString::to_string).collect()
+}
+
+fn error(file: &str) -> String {
+    let errors = errors(file);
+    assert_eq!(errors.len(), 1, "{errors:#?}");
+    errors[0].clone()
+}
+
+#[test]
+fn the_command_line_of_live_vlm_webui_is_understood() {
+    let config = flags(
+        "live-vlm --host 127.0.0.1 --port 9000 --auto-port --model m --api-base \
+         http://localhost:8000/v1 --api-key EMPTY --prompt hello --process-every 60 --no-ssl",
+    );
+    assert_eq!((config.server.port, config.server.auto_port), (9000, true));
+    assert!(!config.server.tls);
+    assert_eq!(config.interval(), Duration::from_secs(2));
+    let [backend] = &config.backends[..] else { panic!("{:?}", config.backends) };
+    assert_eq!(backend.endpoint.base(), "http://localhost:8000/v1");
+    assert!(!backend.endpoint.has_key());
+    let config = flags("live-vlm --ssl-cert c.pem --ssl-key k.pem");
+    assert_eq!(config.server.certificate.unwrap().key, Path::new("k.pem"));
+}
+
+#[test]
+fn without_anything_the_documented_defaults_are_in_force() {
+    let config = flags("live-vlm");
+    assert_eq!((config.server.host.to_string().as_str(), config.server.port), ("0.0.0.0", 8090));
+    assert!(config.server.tls && config.backends.is_empty());
+    assert_eq!((config.vlm.process_every, config.vlm.max_tokens), (30, 512));
+    let limits = ServerLimits { max_sessions: 200, connections_per_address: 10 };
+    assert_eq!(config.limits, limits);
+    assert_eq!(config.policy.rules_for("anybody", &[]), crate::policy::Rules::default());
+}
+
+#[test]
+fn a_flag_overrides_the_file_and_the_file_the_default() {
+    let file = "
+        [server]
+        host = '127.0.0.1'
+        port = 1000
+        auto_port = true
+        tls = false
+        trusted_proxies = ['10.0.0.1']
+        [vlm]
+        process_every = 60
+        [limits]
+        max_sessions = 5
+        [rules]
+        questions_per_minute = 7
+        sessions = 0
+    ";
+    let config = load("live-vlm", file).unwrap();
+    assert_eq!((config.server.port, config.server.auto_port), (1000, true));
+    assert!(!config.server.tls && config.server.trusted_proxies.contains([10, 0, 0, 1].into()));
+    assert_eq!((config.vlm.process_every, config.limits.max_sessions), (60, 5));
+    let rules = config.policy.rules_for("alice", &[]);
+    assert_eq!((rules.questions_per_minute, rules.sessions), (7, 0));
+
+    let line = "live-vlm --port 2000 --auto-port=false --no-ssl=false --process-every 3 \
+                --trusted-proxy 10.0.0.2 --trusted-proxy 192.0.2.0/24 --max-sessions 0 \
+                --questions-per-minute 8 --sessions-per-user 9";
+    let config = load(line, file).unwrap();
+    assert_eq!((config.server.port, config.server.auto_port), (2000, false));
+    assert_eq!(config.server.host.to_string(), "127.0.0.1");
+    assert!(config.server.tls && !config.server.trusted_proxies.contains([10, 0, 0, 1].into()));
+    assert!(config.server.trusted_proxies.contains([192, 0, 2, 9].into()));
+    assert_eq!((config.vlm.process_every, config.limits.max_sessions), (3, 0));
+    let rules = config.policy.rules_for("alice", &[]);
+    assert_eq!((rules.questions_per_minute, rules.sessions), (8, 9));
+}
+
+#[test]
+fn every_error_is_told_with_its_line_and_what_is_allowed() {
+    let file = "\
+[server]
+port = 70000
+host = 'here'
+prot = 8090
+trusted_proxies = ['10.0.0.0/33']
+
+[vlm]
+api_base = 'ftp://host'
+process_every = 0
+max_tokens = 'many'
+slots = 'some'
+
+[[backends]]
+api_base = 'http://gpu:8000/v1'
+
+[[backends]]
+objective = 'two words'
+fairness_header = 1
+
+[users.alice]
+weight = 1001
+interval = 0.01
+
+[log]
+level = 'live_vlm=loud'
+format = 'xml'
+
+[serve]
+";
+    let errors = errors(file);
+    let expected = [
+        (2, "server.port: must be a whole number, 0 to 65535"),
+        (3, "server.host: must be an IP address such as 0.0.0.0 or 127.0.0.1"),
+        (4, "server.prot: unknown field `prot`, expected one of `host`, `port`"),
+        (5, "server.trusted_proxies: must be an address or a network such as 10.0.0.0/8"),
+        (8, "vlm.api_base: the scheme \"ftp\" cannot be asked; use http:// or https://"),
+        (9, "vlm.process_every: must be a whole number, 1 to 3600"),
+        (10, "vlm.max_tokens: must be a whole number, 1 to 32768"),
+        (11, "vlm.slots: must be \"auto\" or a whole number, 1 to 65535"),
+        (17, "backends[1].objective: must be 1 to 256 visible ASCII characters"),
+        (18, "backends[1].fairness_header: invalid type: integer `1`, expected a boolean"),
+        (21, "users.alice.weight: must be a whole number, 1 to 1000"),
+        (22, "users.alice.interval: must be seconds, 0.1 to 3600"),
+        (25, "log.level: must be error, warn, info, debug or trace"),
+        (26, "log.format: unknown variant `xml`, expected `text` or `json`"),
+        (28, "serve: unknown field `serve`, expected one of `server`, `vlm`"),
+    ];
+    assert_eq!(errors.len(), expected.len(), "{errors:#?}");
+    for (error, (line, message)) in errors.iter().zip(expected) {
+        let expected = format!("{FILE}:{line}: {message}");
+        assert!(error.starts_with(&expected), "{error}\n{expected}");
+    }
+}
+
+#[test]
+fn what_is_no_toml_is_told_with_its_line() {
+    let error = error("[server]\nport = \n");
+    assert!(error.starts_with(&format!("{FILE}:2: ")), "{error}");
+    assert!(errors("[server]\nport = 1\nport = 2\n")[0].starts_with(&format!("{FILE}:3: ")));
+}
+
+#[test]
+fn a_contradiction_is_told_with_its_line() {
+    for (file, expected) in [
+        ("[server]\nssl_cert = 'c'", "2: server.ssl_cert: needs ssl_key beside it"),
+        ("[server]\nssl_key = 'c'", "2: server.ssl_key: needs ssl_cert beside it"),
+        (
+            "[server]\ntls = false\nssl_key = 'k'\nssl_cert = 'c'",
+            "4: server.ssl_cert: contradicts tls = false",
+        ),
+        (
+            "[video]\nmin_rtp_port = 9\nmax_rtp_port = 8",
+            "3: video.max_rtp_port: must be at least min_rtp_port",
+        ),
+        ("[rules]\ngroups = ['a']", "2: rules.groups: only [users.NAME] has groups"),
+        ("[groups.a]\ngroups = ['a']", "2: groups.a.groups: only [users.NAME] has groups"),
+        (
+            "[users.bob]\ngroups = ['staff']",
+            "2: users.bob.groups[0]: there is no group \"staff\", as there is no [groups.NAME]",
+        ),
+        (
+            "[groups.a]\n[groups.b]\n[users.'bob@x.org']\ngroups = [\n 'a',\n 'c',\n]",
+            "6: users.bob@x.org.groups[1]: there is no group \"c\", only a, b",
+        ),
+        (
+            "[vlm]\napi_base = 'http://a'\n[[backends]]\napi_base = 'http://b'",
+            "2: vlm.api_base: give either this or [[backends]]",
+        ),
+        ("[vlm]\napi_key = 'k'", "2: vlm.api_key: needs api_base: say which server the key is for"),
+        ("[[backends]]\nslots = 1", "1: backends[0].api_base: a backend needs one"),
+        (
+            "[[backends]]\napi_base = 'http://a/'\n[[backends]]\napi_base = 'http://a'",
+            "4: backends[1].api_base: is in the pool already",
+        ),
+        (
+            "[[backends]]\napi_base = 'http://a'\napi_key = 'k'\napi_key_env = 'K'",
+            "4: backends[0].api_key_env: give one of api_key, api_key_env and api_key_file",
+        ),
+        (
+            "[vlm]\napi_base = 'http://a'\napi_key_env = 'LIVE_VLM_TEST_UNSET'",
+            "3: vlm.api_key_env: the environment variable LIVE_VLM_TEST_UNSET must be set",
+        ),
+        (
+            "[vlm]\napi_base = 'http://a'\napi_key_file = '/nowhere/key'",
+            "3: vlm.api_key_file: /nowhere/key cannot be read",
+        ),
+    ] {
+        let error = error(file);
+        assert!(error.starts_with(&format!("{FILE}:{expected}")), "{error}\n{file}");
+    }
+}
+
+#[test]
+fn bad_flags_are_refused() {
+    for line in [
+        "live-vlm --ssl-cert c.pem",
+        "live-vlm --process-every 0",
+        "live-vlm --ssl-cert c --ssl-key k --no-ssl",
+        "live-vlm --min-rtp-port 1000",
+        "live-vlm --trusted-proxy proxy",
+        "live-vlm --log live_vlm=loud",
+    ] {
+        assert!(Cli::try_parse_from(line.split_whitespace()).is_err(), "{line}");
+    }
+    let ports = options("live-vlm --min-rtp-port 9 --max-rtp-port 8");
+    assert!(Config::without_file(&ports).is_err());
+    let base = options("live-vlm --api-base nowhere");
+    let error = Config::without_file(&base).unwrap_err().to_string();
+    assert!(error.starts_with("--api-base: \"nowhere\" is not a URL"), "{error}");
+}
+
+#[test]
+fn a_key_for_no_server_is_refused() {
+    let error = Config::without_file(&options("live-vlm --api-key sk-1")).unwrap_err();
+    assert_eq!(error.0.len(), 1);
+    assert!(error.to_string().starts_with("--api-key needs --api-base"), "{error}");
+}
+
+#[test]
+fn the_files_key_goes_to_the_files_server_alone() {
+    let file = "[vlm]\napi_base = 'http://a/v1'\napi_key = 'sk-file'";
+    let backend = |line: &str| load(line, file).unwrap().backends.remove(0).endpoint;
+    assert!(backend("live-vlm").has_key());
+    assert!(backend("live-vlm --api-base http://a/v1").has_key());
+    // However it is written.
+    assert!(backend("live-vlm --api-base http://A:80/v1/").has_key());
+    assert!(!backend("live-vlm --api-base http://b/v1").has_key());
+    assert!(backend("live-vlm --api-base http://b/v1 --api-key sk-flag").has_key());
+    // A key of the environment's for the file's server is the usual way.
+    let own = load("live-vlm --api-key sk-flag", "[vlm]\napi_base = 'http://a/v1'").unwrap();
+    assert!(own.backends[0].endpoint.has_key());
+}
+
+#[test]
+fn a_key_may_stand_in_a_file_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key");
+    fs::write(&path, "sk-1\n").unwrap();
+    let path = path.to_str().unwrap();
+    let file = format!("[[backends]]\napi_base = 'http://a'\napi_key_file = '{path}'");
+    assert!(load("live-vlm", &file).unwrap().backends[0].endpoint.has_key());
+    let line = format!("live-vlm --api-base http://a --api-key-file {path}");
+    assert!(flags(&line).backends[0].endpoint.has_key());
+    let error = Config::without_file(&options("live-vlm --api-base http://a --api-key-file /no"));
+    assert!(error.unwrap_err().to_string().starts_with("--api-key-file: /no cannot be read"));
+}
+
+#[test]
+fn several_backends_are_a_pool_unless_a_flag_names_one() {
+    let file = "
+        [vlm]
+        slots = 2
+        [[backends]]
+        api_base = 'http://a/v1'
+        api_key = 'sk-a'
+        models = ['qwen*', 'llava:7b']
+        slots = 'auto'
+        fairness_header = true
+        objective = 'interactive'
+        [[backends]]
+        api_base = 'http://b/v1'
+    ";
+    let pool = load("live-vlm", file).unwrap().backends;
+    assert_eq!(pool.len(), 2);
+    assert_eq!(pool[0].models, ["qwen*", "llava:7b"]);
+    assert_eq!((pool[0].slots, pool[0].fairness_header), (Some(Slots::Auto), true));
+    assert_eq!(pool[0].objective.as_deref(), Some("interactive"));
+    assert!(pool[0].endpoint.has_key() && !pool[1].endpoint.has_key());
+    assert_eq!(pool[1].slots, Some("2".parse().unwrap()));
+    let pool = load("live-vlm --api-base http://c/v1", file).unwrap().backends;
+    assert_eq!((pool.len(), pool[0].endpoint.base()), (1, "http://c/v1"));
+}
+
+#[test]
+fn no_error_and_no_summary_shows_a_key() {
+    for file in [
+        "[vlm]\napi_key = 4711\napi_base = 'http://a'",
+        "[vlm]\napi_key = ['sk-4711']\napi_base = 'http://a'",
+        "[vlm]\napi_key = 'sk-4711\napi_base = 'http://a'",
+        "[vlm]\napi_kye = 'sk-4711'",
+        "[vlm]\napi_base = 'http://user:sk-4711@host/v1'",
+        "[[backends]]\napi_base = 'http://a'\napi_key = 4711",
+        "[[backends]]\napi_key = 'sk-4711'",
+    ] {
+        let errors = errors(file);
+        assert!(!errors.is_empty() && !format!("{errors:?}").contains("4711"), "{errors:?}");
+    }
+    let error = Config::without_file(&options("live-vlm --api-base http://u:sk-4711@host"));
+    assert!(!error.unwrap_err().to_string().contains("4711"));
+    let config = load("live-vlm", "[vlm]\napi_base = 'http://a/v1'\napi_key = 'sk-4711'").unwrap();
+    let shown = config.in_force();
+    assert!(!shown.contains("4711") && !format!("{config:?}").contains("4711"), "{shown}");
+    assert!(shown.contains("api_key = \"(set)\""), "{shown}");
+    assert!(flags("live-vlm --api-base http://a").in_force().contains("\"(unset)\""));
+}
+
+#[test]
+fn what_is_in_force_is_shown_as_a_file_would_say_it() {
+    let file = "
+        [rules]
+        questions_per_day = 100
+        interval = 2.5
+        [groups.staff]
+        weight = 3
+        [users.alice]
+        groups = ['staff']
+        models = ['qwen*']
+    ";
+    let line = "live-vlm --port 7 --trusted-proxy 10.0.0.0/8 --ssl-cert c --ssl-key k";
+    let config = load(line, file).unwrap();
+    let again = load("live-vlm", &config.in_force()).unwrap();
+    assert_eq!(again.in_force(), config.in_force());
+    assert_eq!(config.differences(&again), [] as [&str; 0]);
+    assert_eq!(again.server.port, 7);
+    let names = flags("live-vlm --port 8").differences(&flags("live-vlm --port 7 --log debug"));
+    assert_eq!(names, ["log.level", "server.port"]);
+}
+
+#[test]
+fn only_a_server_for_this_host_alone_keeps_video_on_it() {
+    assert_eq!(flags("live-vlm").network().bind, None);
+    let local = flags("live-vlm --host 127.0.0.1").network();
+    assert_eq!(local.bind, Some([127, 0, 0, 1].into()));
+}
+
+#[test]
+fn the_example_file_is_a_configuration() {
+    let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/live-vlm.example.toml"));
+    let text = fs::read_to_string(path).unwrap();
+    let source = Source::new(path, text.clone());
+    let config = Config::from_source(&options("live-vlm"), &source);
+    let config = config.unwrap_or_else(|error| panic!("{error}"));
+    // As it stands it changes nothing.
+    assert_eq!(config.differences(&flags("live-vlm")), [] as [&str; 0]);
+
+    // And what it has in comments is right, too.
+    let is_key = |line: &str| {
+        let key = line.split('=').next().unwrap_or_default().trim();
+        let word = key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        (line.starts_with('[') && line.ends_with(']'))
+            || (line.contains(" = ") && word && !key.is_empty())
+    };
+    let all: Vec<&str> = text
+        .lines()
+        .map(|line| line.strip_prefix("# ").filter(|rest| is_key(rest)).unwrap_or(line))
+        // The pool stands beside the single server, and files are not there.
+        .filter(|line| {
+            !line.starts_with("api_key") && *line != "api_base = \"http://localhost:8000/v1\""
+        })
+        .collect();
+    let source = Source::new(path, all.join("\n"));
+    let full = Config::from_source(&options("live-vlm"), &source);
+    let full = full.unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(full.backends.len(), 2);
+    assert_eq!(full.policy.rules_for("alice@example.org", &[]).weight, 10);
+}
