@@ -1,7 +1,10 @@
 //! A browser, or a script without cookies, that talks to the server.
 
 use live_vlm_pipelines::{Sender, SenderError, SenderOptions, VideoSource};
-use reqwest::{RequestBuilder, Response, StatusCode, header};
+use reqwest::{
+    RequestBuilder, Response, StatusCode,
+    header::{self, HeaderMap},
+};
 use serde_json::{Value, json};
 
 use crate::{socket::Socket, within};
@@ -12,6 +15,7 @@ pub struct Client {
     http: reqwest::Client,
     base: String,
     cookie: Option<String>,
+    bearer: Option<String>,
 }
 
 /// A refused request.
@@ -56,7 +60,7 @@ impl Client {
             .no_proxy()
             .build();
         match http {
-            Ok(http) => Self { http, base: base.to_owned(), cookie: None },
+            Ok(http) => Self { http, base: base.to_owned(), cookie: None, bearer: None },
             Err(error) => panic!("{error}"),
         }
     }
@@ -67,6 +71,30 @@ impl Client {
         Self { cookie: Some(cookie.to_owned()), ..self }
     }
 
+    /// The same that shows this key or token with every request.
+    #[must_use]
+    pub fn with_bearer(self, secret: &str) -> Self {
+        Self { bearer: Some(secret.to_owned()), ..self }
+    }
+
+    /// The same, signed in by this key or token.
+    ///
+    /// # Errors
+    /// When it is refused.
+    ///
+    /// # Panics
+    /// When there is no answer, or no cookie with it.
+    pub async fn sign_in(&self, secret: &str) -> Result<Self, Refused> {
+        let response = self.post("/sign-in", json!({"key": secret}).to_string()).await;
+        if response.status() != StatusCode::OK {
+            return Err(Refused::of(response).await);
+        }
+        let cookie = response.headers()[header::SET_COOKIE].to_str().unwrap_or_default();
+        let cookie = cookie.split(';').next().unwrap_or_default();
+        let all = self.cookie.iter().map(String::as_str).chain([cookie]).collect::<Vec<_>>();
+        Ok(self.clone().with_cookie(&all.join("; ")))
+    }
+
     /// Where the server is.
     pub fn base(&self) -> &str {
         &self.base
@@ -75,10 +103,13 @@ impl Client {
     /// A request, ready to be changed and sent.
     pub fn request(&self, method: reqwest::Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.base));
-        match &self.cookie {
-            Some(cookie) => request.header(header::COOKIE, cookie),
-            None => request,
-        }
+        request.headers(self.headers())
+    }
+
+    fn headers(&self) -> HeaderMap {
+        let bearer = self.bearer.as_ref().map(|secret| format!("Bearer {secret}"));
+        let own = [(header::COOKIE, self.cookie.clone()), (header::AUTHORIZATION, bearer)];
+        own.into_iter().filter_map(|(name, value)| Some((name, value?.parse().ok()?))).collect()
     }
 
     /// The answer to a GET.
@@ -158,7 +189,7 @@ impl Client {
     pub async fn try_open(&self, session_id: Option<&str>) -> Result<Socket, Refused> {
         let query = session_id.map(|id| format!("?session_id={id}")).unwrap_or_default();
         let base = self.base.replacen("http", "ws", 1);
-        Socket::open(&format!("{base}/ws{query}"), self.cookie.as_deref(), None).await
+        Socket::open_with(&format!("{base}/ws{query}"), self.headers()).await
     }
 
     /// As [`try_open`](Self::try_open), past the two greetings: the socket and the settings.

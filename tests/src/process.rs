@@ -104,7 +104,18 @@ impl Process {
         // "Open:" or "Here:", whichever is said.
         let line = self.stdout.line_with(":    http").await;
         let address = line.split("://").nth(1).unwrap_or_else(|| panic!("no address: {line}"));
-        format!("{scheme}://{}", address.trim())
+        // A key may follow.
+        let address = address.trim().split('/').next().unwrap_or_default();
+        format!("{scheme}://{address}")
+    }
+
+    /// The key in the address that the program says it is open at, if there is one.
+    ///
+    /// # Panics
+    /// When it says no address.
+    pub async fn key(&self) -> Option<String> {
+        let line = self.stdout.line_with(":    http").await;
+        line.split_once("/#key=").map(|(_, key)| key.trim().to_owned())
     }
 
     /// A browser that has opened the page by plain HTTP.

@@ -2,10 +2,10 @@
 
 use std::net::SocketAddr;
 
-use axum::http::header;
+use axum::http::header::{self, HeaderMap};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio_tungstenite::{
     WebSocketStream, client_async,
     tungstenite::{self, Message, client::IntoClientRequest, protocol::CloseFrame},
@@ -32,16 +32,24 @@ impl Socket {
         cookie: Option<&str>,
         origin: Option<&str>,
     ) -> Result<Self, Refused> {
+        let headers = [(header::COOKIE, cookie), (header::ORIGIN, origin)].into_iter();
+        let headers = headers.filter_map(|(name, value)| Some((name, value?.parse().ok()?)));
+        Self::open_with(url, headers.collect()).await
+    }
+
+    /// Connects to a `ws://` address with these headers.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    ///
+    /// # Panics
+    /// When there is no server.
+    pub async fn open_with(url: &str, headers: HeaderMap) -> Result<Self, Refused> {
         let mut request = match url.into_client_request() {
             Ok(request) => request,
             Err(error) => panic!("{url}: {error}"),
         };
-        let headers = [(header::COOKIE, cookie), (header::ORIGIN, origin)];
-        for (name, value) in headers {
-            if let Some(value) = value.and_then(|value| value.parse().ok()) {
-                request.headers_mut().insert(name, value);
-            }
-        }
+        request.headers_mut().extend(headers);
         let stream = match connect(request.uri().authority().map_or("", |at| at.as_str())).await {
             Ok(stream) => stream,
             Err(error) => panic!("{url}: {error}"),
@@ -184,23 +192,29 @@ impl Socket {
     }
 
     async fn next_or_close(&mut self) -> Result<Value, Option<CloseFrame>> {
-        loop {
-            match within("a message", self.stream.next()).await {
-                Some(Ok(Message::Text(text))) => match serde_json::from_str(&text) {
-                    Ok(message) => return Ok(message),
-                    Err(error) => panic!("{text} is no JSON: {error}"),
-                },
-                Some(Ok(Message::Close(frame))) => return Err(frame),
-                Some(Err(_)) | None => return Err(None),
-                Some(Ok(_)) => {}
+        // Around the loop: pings are no reason to wait longer.
+        within("a message", async {
+            loop {
+                match self.stream.next().await {
+                    Some(Ok(Message::Text(text))) => match serde_json::from_str(&text) {
+                        Ok(message) => return Ok(message),
+                        Err(error) => panic!("{text} is no JSON: {error}"),
+                    },
+                    Some(Ok(Message::Close(frame))) => return Err(frame),
+                    Some(Err(_)) | None => return Err(None),
+                    Some(Ok(_)) => {}
+                }
             }
-        }
+        })
+        .await
     }
 }
 
 /// Room for few messages only, so that a client that does not read is soon noticed.
 async fn connect(address: &str) -> std::io::Result<TcpStream> {
-    let address: SocketAddr = address.parse().map_err(std::io::Error::other)?;
+    // The server's tests listen by IPv4.
+    let address = lookup_host(address).await?.find(SocketAddr::is_ipv4);
+    let address = address.ok_or(std::io::ErrorKind::AddrNotAvailable)?;
     let socket = TcpSocket::new_v4()?;
     socket.set_recv_buffer_size(64 * 1024)?;
     socket.connect(address).await

@@ -1,6 +1,8 @@
+import { execFile } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { promisify } from "node:util";
 import { Program } from "./processes.ts";
 import { type Held, held } from "./proc.ts";
 
@@ -26,11 +28,14 @@ export interface ServerOptions {
 /** A running `live-vlm` with settings of its own. */
 export class Server {
   readonly url: string;
+  /** What follows its address where it says one that signs in; empty if nobody needs to. */
+  readonly invitation: string;
   readonly #program: Program;
   readonly #home: string;
 
-  private constructor(url: string, program: Program, home: string) {
+  private constructor(url: string, invitation: string, program: Program, home: string) {
     this.url = url;
+    this.invitation = invitation === "" ? "" : `/${invitation}`;
     this.#program = program;
     this.#home = home;
   }
@@ -42,9 +47,10 @@ export class Server {
       BINARY,
       ["--host", "127.0.0.1", "--port", String(port), ...vlm, ...UNLIMITED, ...args],
       cleanEnvironment(home),
-      /Open:\s+(http:\/\/127\.0\.0\.1:\d+)/,
+      /Open:\s+(http:\/\/127\.0\.0\.1:\d+\S*)/,
     );
-    return new Server(address, program, home);
+    const { origin, hash } = new URL(address);
+    return new Server(origin, hash, program, home);
   }
 
   get port(): number {
@@ -53,6 +59,24 @@ export class Server {
 
   get log(): string {
     return this.#program.log;
+  }
+
+  /** A key for this user, as its operator makes one; gives the key and its id. */
+  async addKey(user: string): Promise<{ key: string; id: string }> {
+    const shown = await this.#keys("add", "--user", user);
+    const key = /^lvk_\S+/.exec(shown)?.[0];
+    const id = /its ID is (\w+)/.exec(shown)?.[1];
+    if (key === undefined || id === undefined) throw new Error(`no key: ${shown}`);
+    return { key, id };
+  }
+
+  async revokeKey(id: string): Promise<void> {
+    await this.#keys("revoke", id);
+  }
+
+  async #keys(...args: string[]): Promise<string> {
+    const env = cleanEnvironment(this.#home);
+    return (await promisify(execFile)(BINARY, ["keys", ...args], { env })).stdout;
   }
 
   /** What its process holds just now. */

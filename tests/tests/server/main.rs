@@ -11,10 +11,12 @@ mod origin;
 mod own_endpoints;
 mod proxies;
 mod session_life;
+mod sign_in;
 mod signals;
 mod slow_reader;
 mod start;
 mod tls;
+mod tokens;
 mod webui;
 
 /// The program under test.

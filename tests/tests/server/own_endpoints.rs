@@ -35,8 +35,9 @@ const INSIDE: [&str; 16] = [
 
 /// A server that other hosts can reach, and a VLM of its own.
 async fn open_server(vlm: &Vlm, arguments: &[&str]) -> Server {
-    let own = ["--host", "0.0.0.0", "--api-base", vlm.base(), "--api-key", SERVERS];
-    Server::start(&[OFTEN, &own, arguments].concat()).await
+    let listen = ["--host", "0.0.0.0", "--sign-in", "off"];
+    let own = ["--api-base", vlm.base(), "--api-key", SERVERS];
+    Server::start(&[OFTEN, &listen, &own, arguments].concat()).await
 }
 
 async fn choose(page: &Client, base: &str) -> Value {

@@ -1,5 +1,5 @@
 // The server's plain HTTP requests.
-import { ProtocolError, parseServerMessage } from "./protocol.ts";
+import { isRecord, ProtocolError, parseServerMessage } from "./protocol.ts";
 
 export interface Model {
   id: string;
@@ -104,7 +104,7 @@ export async function detectServices(): Promise<Service[]> {
   });
 }
 
-function refusal(status: number, body: unknown): Refused {
+export function refusal(status: number, body: unknown): Refused {
   try {
     const error = parseServerMessage(body);
     if (error.type === "error") {
@@ -130,7 +130,5 @@ async function jsonOf(reply: Response): Promise<unknown> {
 }
 
 function field(value: unknown, name: string): unknown {
-  return typeof value === "object" && value !== null
-    ? (value as Record<string, unknown>)[name]
-    : undefined;
+  return isRecord(value) ? value[name] : undefined;
 }

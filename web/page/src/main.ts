@@ -1,7 +1,7 @@
 import { Problems } from "./problems.ts";
 import { Scope } from "./scope.ts";
 import { Session } from "./session.ts";
-import { loadPreferences, savePreferences } from "./stored.ts";
+import { forgetPreferences, loadPreferences, savePreferences } from "./stored.ts";
 import { answerView } from "./views/answer.ts";
 import { camerasView } from "./views/cameras.ts";
 import { connectView } from "./views/connect.ts";
@@ -12,6 +12,7 @@ import { metricsView } from "./views/metrics.ts";
 import { modelsView } from "./views/models.ts";
 import { problemsView } from "./views/problems.ts";
 import { promptView } from "./views/prompt.ts";
+import { signInView } from "./views/sign-in.ts";
 import { stageView } from "./views/stage.ts";
 import { standInView } from "./views/stand-in.ts";
 
@@ -23,17 +24,40 @@ const preferences = loadPreferences(storage);
 const save = () => savePreferences(storage, preferences);
 const problems = new Problems();
 problemsView(page, problems);
-const session = new Session(page, preferences, problems);
-const { settings } = session;
-settings.changed.on(page, save);
 
-connectionView(page, session);
-stageView(page, session, preferences, save);
-camerasView(page, session, preferences, problems, save);
-promptView(page, settings, () => session.askNow());
-limitsView(page, settings);
-answerView(page, session);
-historyView(page, session);
-metricsView(page, session);
-const models = modelsView(page, settings);
-standInView(page, settings, connectView(page, settings), models);
+/** Everything behind the sign-in. */
+function open(): Session {
+  const session = new Session(page, preferences, problems);
+  const { settings } = session;
+  settings.changed.on(page, save);
+  session.signedOut.on(page, () => signIn.ask());
+
+  connectionView(page, session);
+  stageView(page, session, preferences, save);
+  camerasView(page, session, preferences, problems, save);
+  promptView(page, settings, () => session.askNow());
+  limitsView(page, settings);
+  answerView(page, session);
+  historyView(page, session);
+  metricsView(page, session);
+  const models = modelsView(page, settings);
+  standInView(page, settings, connectView(page, settings), models);
+  return session;
+}
+
+let opened: { session: Session; user: string | null } | null = null;
+const signIn = signInView(page, {
+  entered(user) {
+    if (opened === null) opened = { session: open(), user };
+    else if (opened.user === user) opened.session.resume();
+    // Nothing of one person is left to the next.
+    else location.reload();
+  },
+  left() {
+    forgetPreferences(storage);
+    location.reload();
+  },
+  stayed(message) {
+    problems.set("page", message);
+  },
+});

@@ -128,7 +128,7 @@ export function parseServerMessage(json: unknown): ServerMessage {
   return json as ServerMessage;
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
+export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 

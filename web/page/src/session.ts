@@ -27,6 +27,8 @@ export class Session {
   readonly partial = new Signal<{ text: string; model: string }>();
   readonly answer = new Signal<Answer>();
   readonly history = new History();
+  /** The server wants a sign-in; `resume` goes on after it. */
+  readonly signedOut = new Signal<void>();
   readonly settings: SettingsKeeper;
 
   readonly #problems: Problems;
@@ -91,6 +93,12 @@ export class Session {
     void this.#player.switchCamera(camera);
   }
 
+  /** After signing in again: a new session. */
+  resume(): void {
+    this.#id = newSessionId();
+    this.#socket.restart();
+  }
+
   #send(message: ClientMessage): void {
     this.#socket.send(message);
   }
@@ -100,6 +108,7 @@ export class Session {
     try {
       return await postOffer(sdp, this.#id, signal);
     } catch (error) {
+      if (error instanceof Refused && wantsSignIn(error.code)) this.#socket.pause();
       if (!(error instanceof Refused && isNotOurs(error.code))) throw error;
       this.#newId();
       throw new Refused(error.message, error.code, null, 1);
@@ -118,6 +127,12 @@ export class Session {
   #socketChanged(state: SocketState): void {
     this.#socketState = state;
     this.#greeted = false;
+    if (state.is === "signed out") {
+      // No camera runs behind a form.
+      this.stop();
+      this.#problems.set("server", null);
+      this.signedOut.emit();
+    }
     if (state.is === "gone") {
       this.#problems.set("vlm", null);
       if (state.refused && state.failures % REFUSALS === 0) this.#id = newSessionId();
@@ -215,6 +230,10 @@ export class Session {
       this.#newId();
       return;
     }
+    if (wantsSignIn(error.code)) {
+      this.#socket.pause();
+      return;
+    }
     if (this.settings.refused(error)) return;
     const retry = error.retry_after_s === null ? null : error.retry_after_s * 1000;
     this.#problems.set("server", withRetry(error.message, retry));
@@ -224,6 +243,10 @@ export class Session {
 /** Somebody else has this id, or the server does not take it. */
 function isNotOurs(code: string): boolean {
   return code === "session_taken" || code === "bad_session_id";
+}
+
+function wantsSignIn(code: string): boolean {
+  return code === "sign_in_required" || code === "sign_in_failed";
 }
 
 function withRetry(message: string, retryMs: number | null): string {

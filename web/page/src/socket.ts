@@ -1,3 +1,4 @@
+import { whoAmI } from "./account.ts";
 import { backoffMs } from "./backoff.ts";
 import type { ClientMessage, ServerMessage } from "./protocol.ts";
 import { parseServerMessage } from "./protocol.ts";
@@ -7,7 +8,9 @@ export type SocketState =
   | { is: "connecting" }
   | { is: "open" }
   /** `refused`: there is a server, but it did not take the connection. */
-  | { is: "gone"; retryAt: number; refused: boolean; failures: number };
+  | { is: "gone"; retryAt: number; refused: boolean; failures: number }
+  /** The server wants a sign-in first; only `restart` tries again. */
+  | { is: "signed out" };
 
 export interface SocketEvents {
   url(): string;
@@ -24,6 +27,7 @@ export class Socket {
   #failures = 0;
   /** How long the server asked to be left alone, when it refused this page with words. */
   #pauseMs = 0;
+  #paused = false;
 
   constructor(scope: Scope, events: SocketEvents) {
     this.#scope = scope;
@@ -48,11 +52,19 @@ export class Socket {
 
   /** Leaves this connection and makes a new one at once. */
   restart(): void {
+    this.#paused = false;
     this.#connect();
   }
 
+  /** Leaves this connection, until `restart`. */
+  pause(): void {
+    this.#paused = true;
+    this.#attempt.end();
+    this.#events.state({ is: "signed out" });
+  }
+
   #waiting(): boolean {
-    return this.#socket === null;
+    return this.#socket === null && !this.#paused;
   }
 
   #connect(): void {
@@ -102,7 +114,11 @@ export class Socket {
       this.#events.state({ is: "gone", retryAt, refused, failures: this.#failures });
     tell(false);
     // A browser does not say why a WebSocket failed, so ask in another way.
-    if (!opened && (await serverAnswers()) && !attempt.ended) tell(true);
+    if (opened) return;
+    const who = await whoAmI();
+    if (attempt.ended) return;
+    if (who.is === "signed out") this.pause();
+    else if (who.is === "signed in") tell(true);
   }
 }
 
@@ -112,14 +128,5 @@ function read(data: unknown): ServerMessage | null {
   } catch (error) {
     console.warn("a message from the server was not understood:", error);
     return null;
-  }
-}
-
-async function serverAnswers(): Promise<boolean> {
-  try {
-    const reply = await fetch("healthz", { cache: "no-store", signal: AbortSignal.timeout(2000) });
-    return reply.ok;
-  } catch {
-    return false;
   }
 }

@@ -26,6 +26,14 @@ export function savePreferences(storage: () => Storage, preferences: Preferences
   }
 }
 
+export function forgetPreferences(storage: () => Storage): void {
+  try {
+    storage().removeItem(NAME);
+  } catch {
+    // Storage is switched off: there is nothing in it.
+  }
+}
+
 export function parsePreferences(json: unknown): Preferences {
   const kept = record(json);
   const stored = record(kept.own);

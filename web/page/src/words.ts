@@ -30,6 +30,7 @@ export function connectionWords(socket: SocketState, video: VideoState): Words {
     const what = socket.refused ? "The server refused this page" : "The server is gone";
     return { words: `${what}. Trying again`, tone: "gone", retryAt: socket.retryAt };
   }
+  if (socket.is === "signed out") return { words: "Signed out", tone: "gone", retryAt: null };
   const wait = (words: string): Words => ({ words, tone: "wait", retryAt: null });
   if (socket.is === "connecting") return wait("Connecting…");
   switch (video) {

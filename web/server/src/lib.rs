@@ -3,7 +3,8 @@
 //!
 //! A request comes in through [`listen`] and [`routes`], reaches its [`session`], and the session
 //! owns one pipeline of `live-vlm-pipelines`. What page and server say to each other is in
-//! [`protocol`]; everything else stands in the way of nothing: [`config`], [`tls`], [`discover`].
+//! [`protocol`], and who may say it in [`sign_in`]; everything else stands in the way of nothing:
+//! [`config`], [`tls`], [`discover`].
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -29,5 +30,7 @@ pub mod reload;
 pub mod routes;
 pub mod run;
 pub mod session;
+pub mod sign_in;
 pub mod tls;
+pub mod user;
 pub mod vlm;

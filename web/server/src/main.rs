@@ -3,7 +3,7 @@
 use std::{
     io::{IsTerminal, Write, stderr, stdout},
     process::ExitCode,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use clap::Parser;
@@ -11,6 +11,7 @@ use live_vlm::{
     config::{Cli, Command, Config, ConfigCommand, LogConfig, LogFilter, LogFormat, Options},
     reload::Reloader,
     run::Server,
+    sign_in::KeysCommand,
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::{
@@ -45,6 +46,13 @@ async fn run() -> ExitCode {
             }
         }
         Some(Command::Config(ConfigCommand::Check(options))) => check(&options),
+        Some(Command::Keys(command)) => match keys(&command) {
+            Ok(text) => {
+                let _ = stdout().write_all(text.as_bytes());
+                ExitCode::SUCCESS
+            }
+            Err(error) => fail(&error),
+        },
         None => match serve(cli.serve).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&error),
@@ -88,6 +96,17 @@ fn check(options: &Options) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn keys(command: &KeysCommand) -> Result<String, String> {
+    let configured = match &command.keys_file {
+        Some(_) => None,
+        None => {
+            let file = Config::file(command.config.as_deref());
+            file.map_err(|error| error.to_string())?.sign_in.keys_file
+        }
+    };
+    command.run(configured, SystemTime::now()).map_err(|error| error.to_string())
 }
 
 async fn demo_vlm(options: demo_vlm::Options, signals: StopSignals) -> ExitCode {

@@ -3,7 +3,7 @@
 use axum::{
     Json,
     extract::rejection::QueryRejection,
-    http::{StatusCode, header},
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use live_vlm_pipelines::OfferError;
@@ -47,6 +47,10 @@ pub enum Code {
     NotImplemented,
     /// The request comes from another site's page.
     ForeignOrigin,
+    /// Nobody is signed in.
+    SignInRequired,
+    /// The key or token that was shown signs nobody in.
+    SignInFailed,
     /// There is nothing at this address.
     NotFound,
     /// Our fault; the log has more.
@@ -109,6 +113,27 @@ impl Refusal {
         self
     }
 
+    /// Who asks must sign in first.
+    pub fn sign_in_required() -> Self {
+        let message = "sign in first: open the server's page, or send a key or a token as \
+                       Authorization: Bearer";
+        Self::new(Code::SignInRequired, message)
+    }
+
+    /// Whoever opened the session is not signed in any more.
+    pub fn signed_out() -> Self {
+        let message = "the session has ended, as what you signed in with has expired or was \
+                       revoked; sign in again";
+        Self::new(Code::SignInRequired, message)
+    }
+
+    /// What was shown signs nobody in. Does not say why: that helps only those who guess.
+    pub fn sign_in_failed() -> Self {
+        let message = "this key does not sign anybody in: it may be mistyped, expired or revoked. \
+                       Whoever runs this server can give you another";
+        Self::new(Code::SignInFailed, message)
+    }
+
     /// RTSP sources are not built yet.
     pub fn no_rtsp() -> Self {
         let message = "RTSP sources are not built yet; send the camera from a browser";
@@ -138,8 +163,9 @@ impl Refusal {
             | Code::BadOffer => StatusCode::BAD_REQUEST,
             Code::UnsupportedCodec => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Code::LimitReached => StatusCode::TOO_MANY_REQUESTS,
             Code::SessionTaken | Code::ForeignOrigin | Code::NotAllowed => StatusCode::FORBIDDEN,
+            Code::SignInRequired | Code::SignInFailed => StatusCode::UNAUTHORIZED,
+            Code::LimitReached => StatusCode::TOO_MANY_REQUESTS,
             Code::TooManySessions => StatusCode::SERVICE_UNAVAILABLE,
             Code::NotImplemented => StatusCode::NOT_IMPLEMENTED,
             Code::NotFound => StatusCode::NOT_FOUND,
@@ -201,7 +227,17 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status = self.status();
         let retry_after = self.retry_after_s.map(|seconds| format!("{:.0}", seconds.ceil()));
+        // RFC 6750, section 3.
+        let challenge = match self.code {
+            Code::SignInRequired => Some("Bearer"),
+            Code::SignInFailed => Some("Bearer error=\"invalid_token\""),
+            _ => None,
+        };
         let mut response = (status, Json(ServerMessage::Error(self))).into_response();
+        if let Some(challenge) = challenge {
+            let challenge = HeaderValue::from_static(challenge);
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
         if let Some(value) = retry_after.and_then(|seconds| seconds.parse().ok()) {
             response.headers_mut().insert(header::RETRY_AFTER, value);
         }

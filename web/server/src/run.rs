@@ -2,7 +2,11 @@
 
 use std::{io, net::SocketAddr, time::Duration};
 
-use tokio::{net::TcpListener, time::timeout};
+use tokio::{
+    net::TcpListener,
+    time::{MissedTickBehavior, interval, timeout},
+};
+use tokio_util::task::AbortOnDropHandle;
 use vlm_client::{Client, CoreConfig, Dispatcher, DispatcherConfig};
 
 use crate::{
@@ -14,6 +18,7 @@ use crate::{
     reload::Live,
     routes::{self, App},
     session::{Defaults, Sessions, SessionsConfig},
+    sign_in::{SignIn, SignInError},
     tls::{self, TlsError},
     vlm::{StandIn, StandInError, Vlm},
 };
@@ -29,6 +34,11 @@ const WARM_UP_END: Duration = Duration::from_secs(3);
 const MOST_SESSIONS: usize = 100_000;
 /// How many ports `--auto-port` tries.
 const AUTO_PORTS: u16 = 20;
+
+/// How often keys and sessions are looked through for those whose time is over.
+const SIGN_IN_CHECK: Duration = Duration::from_secs(1);
+const RUN_KEY_NOTE: &str = "           (whoever has the key in these addresses may use the server \
+                            until it stops)\n";
 
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +58,9 @@ pub enum StartError {
     /// GStreamer or one of its plugins.
     #[error("GStreamer: {0}; run ./run.sh once, or install the packages that README.md names")]
     GStreamer(String),
+    /// Nobody could sign in.
+    #[error("sign-in: {0}")]
+    SignIn(#[from] SignInError),
     /// The HTTP client.
     #[error(transparent)]
     Client(#[from] vlm_client::Error),
@@ -84,6 +97,7 @@ impl Server {
         };
         let listener = bind(config).await?;
         let client = Client::new()?;
+        let (sign_in, run_key) = SignIn::prepare(&config.sign_in, config.server.host).await?;
         let vlm = Vlm::find(config, &client).await?;
 
         let live = Live::new(config);
@@ -101,13 +115,14 @@ impl Server {
         let tls = matches!(security, Security::Tls(_));
         let address = local_address(&listener, config);
         let summary = format!(
-            "\n  live-vlm {}\n\n{}\n  {}\n\n  Stop with Ctrl-C.\n\n",
+            "\n  live-vlm {}\n\n{}{}\n  {}\n\n  Stop with Ctrl-C.\n\n",
             env!("CARGO_PKG_VERSION"),
-            addresses::invitation(address, tls, &hosts),
+            addresses::invitation(address, tls, &hosts, run_key.as_ref()),
+            if run_key.is_some() { RUN_KEY_NOTE } else { "" },
             vlm.summary,
         );
         let behind_proxy = !config.server.trusted_proxies.is_empty();
-        let askers = Askers::of(config.server.host, false, behind_proxy);
+        let askers = Askers::of(config.server.host, sign_in.is_on(), behind_proxy);
         let own_endpoints = OwnEndpoints::new(askers, &config.vlm.allowed_api_bases);
         let own_endpoints = knowing_pool(own_endpoints, &dispatcher);
         let sessions = Sessions::new(SessionsConfig {
@@ -127,7 +142,7 @@ impl Server {
             grace: GRACE,
         });
         let trusted_proxies = config.server.trusted_proxies.clone();
-        let app = App { sessions, client, trusted_proxies };
+        let app = App { sessions, client, trusted_proxies, sign_in };
         Ok(Self { listener, address, security, app, stand_in: vlm.stand_in, summary })
     }
 
@@ -180,6 +195,10 @@ impl Server {
             }
         });
         let sessions = self.app.sessions.clone();
+        let _checks = self.app.sign_in.is_on().then(|| {
+            let (sign_in, sessions) = (self.app.sign_in.clone(), sessions.clone());
+            AbortOnDropHandle::new(tokio::spawn(check_sign_ins(sign_in, sessions)))
+        });
         let tls = matches!(self.security, Security::Tls(_));
         let per_address = PerAddress::new(self.live().clone(), self.app.trusted_proxies.clone());
         let router = routes::router(self.app, tls);
@@ -204,6 +223,17 @@ impl Server {
 
 fn knowing_pool(own: OwnEndpoints, dispatcher: &Dispatcher) -> OwnEndpoints {
     dispatcher.pool().iter().fold(own, |own, backend| own.knowing(&backend.base))
+}
+
+/// Ends sessions whose user is not signed in any more, until aborted.
+async fn check_sign_ins(sign_in: SignIn, sessions: Sessions) {
+    let mut due = interval(SIGN_IN_CHECK);
+    due.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        due.tick().await;
+        sign_in.refresh().await;
+        sessions.end_unless(|credential| sign_in.holds(credential));
+    }
 }
 
 fn local_address(listener: &TcpListener, config: &Config) -> SocketAddr {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::value::{
     Address, AllowedBase, Base, Cidr, GivenKey, Interval, LogFilter, Name, Prompt, Slots, Whole,
 };
+use crate::sign_in::{KeysCommand, SignInTable};
 
 /// Point cameras at a Vision Language Model and read what it sees, live, for many people at once.
 #[derive(Debug, Parser)]
@@ -38,6 +39,8 @@ pub enum Command {
     /// Look at the configuration without serving
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Make, list and revoke the keys by which people and programs sign in
+    Keys(KeysCommand),
 }
 
 /// What can be done with the configuration.
@@ -69,6 +72,9 @@ pub struct Options {
     /// What each user may do.
     #[command(flatten)]
     pub rules: RuleTable,
+    /// Who may use it.
+    #[command(flatten)]
+    pub sign_in: SignInTable,
     /// What it logs.
     #[command(flatten)]
     pub log: LogTable,

@@ -19,6 +19,8 @@ use super::{
     value::{Base, GivenKey, HeaderText, Name, Slots},
 };
 
+use crate::sign_in::SignInTable;
+
 /// Errors after this many are more of the same.
 const MAX_PROBLEMS: usize = 50;
 
@@ -42,6 +44,8 @@ pub struct FileConfig {
     pub groups: BTreeMap<String, RuleTable>,
     /// What one user may do.
     pub users: BTreeMap<String, RuleTable>,
+    /// Who may use it.
+    pub sign_in: SignInTable,
     /// What it logs.
     pub log: LogTable,
 }

@@ -33,7 +33,9 @@ pub use value::{
     Prompt, Slots, Whole,
 };
 
-use crate::{forwarded::TrustedProxies, policy::Policy, protocol::NOMINAL_FRAME_RATE};
+use crate::{
+    forwarded::TrustedProxies, policy::Policy, protocol::NOMINAL_FRAME_RATE, sign_in::SignInOptions,
+};
 
 /// What is in force.
 #[derive(Debug, Clone, Serialize)]
@@ -54,6 +56,8 @@ pub struct Config {
     /// What each user may do.
     #[serde(flatten)]
     pub policy: Policy,
+    /// Who may use it.
+    pub sign_in: SignInOptions,
     /// What it logs.
     pub log: LogConfig,
 }
@@ -139,17 +143,18 @@ impl Config {
     /// # Errors
     /// All that is wrong with it.
     pub fn load(options: &Options) -> Result<Self, BadConfig> {
-        let source = match &options.config {
-            Some(path) => Some(read(path)?),
-            None => match own_file() {
-                Some(path) if path.exists() => Some(read(&path)?),
-                _ => None,
-            },
-        };
-        match source {
+        match source(options.config.as_deref())? {
             Some(source) => Self::from_source(options, &source),
             None => Self::without_file(options),
         }
+    }
+
+    /// What the file says that is named, or else the user's own; nothing if there is none.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub fn file(named: Option<&Path>) -> Result<FileConfig, BadConfig> {
+        source(named)?.map_or_else(|| Ok(FileConfig::default()), |source| source.parse())
     }
 
     /// What is in force without a file.
@@ -183,6 +188,16 @@ impl Config {
             max_port: self.video.max_rtp_port,
             stun_server: self.video.stun_server.clone(),
         }
+    }
+}
+
+fn source(named: Option<&Path>) -> Result<Option<Source>, BadConfig> {
+    match named {
+        Some(path) => read(path).map(Some),
+        None => match own_file() {
+            Some(path) if path.exists() => read(&path).map(Some),
+            _ => Ok(None),
+        },
     }
 }
 

@@ -36,6 +36,10 @@ pub(super) fn resolve(
     let server = server(&options.server, &file.server, &at, &mut problems);
     let video = video(&options.video, &file.video, &at, &mut problems);
     check_groups(&file, &at, &mut problems);
+    if file.sign_in.jwt_keys.is_some() && file.sign_in.jwt_jwks_url.is_some() {
+        let message = "give either this or jwt_keys";
+        problems.push(at(&["sign_in".into(), "jwt_jwks_url".into()], message));
+    }
     if !problems.is_empty() {
         problems.sort_by_key(|problem| problem.line);
         return Err(BadConfig(problems));
@@ -48,6 +52,7 @@ pub(super) fn resolve(
         video,
         limits: limits(&options.limits, &file.limits),
         policy: Policy::new(&rules(&options.rules, file.rules), file.groups, file.users),
+        sign_in: options.sign_in.over(&file.sign_in),
         log: log(&options.log, &file.log),
     })
 }

@@ -16,6 +16,8 @@ pub enum Limit {
     Connections,
     /// Messages a second of one WebSocket.
     MessagesPerSecond,
+    /// Failures to sign in, a minute, from one address.
+    FailuresPerMinute,
     /// Questions a minute of one user.
     QuestionsPerMinute,
     /// Questions a day of one user.
@@ -26,11 +28,12 @@ pub enum Limit {
 
 impl Limit {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::MaxSessions,
         Self::Sessions,
         Self::Connections,
         Self::MessagesPerSecond,
+        Self::FailuresPerMinute,
         Self::QuestionsPerMinute,
         Self::QuestionsPerDay,
         Self::TokensPerDay,
@@ -43,6 +46,7 @@ impl Limit {
             Self::Sessions => "sessions_per_user",
             Self::Connections => "connections_per_address",
             Self::MessagesPerSecond => "messages_per_second",
+            Self::FailuresPerMinute => "failures_per_minute",
             Self::QuestionsPerMinute => "questions_per_minute",
             Self::QuestionsPerDay => "questions_per_day",
             Self::TokensPerDay => "tokens_per_day",
@@ -84,6 +88,10 @@ impl fmt::Display for LimitReached {
                     "a page may send {value} messages a second; connect again, and send fewer"
                 )
             }
+            Limit::FailuresPerMinute => write!(
+                f,
+                "signing in failed too often from this address: it may {value} times a minute"
+            ),
             Limit::QuestionsPerMinute => {
                 write!(f, "you may ask {value} questions a minute; the next one has to wait")
             }

@@ -6,6 +6,7 @@ mod offer;
 mod pace;
 mod page;
 mod requester;
+mod sign_in;
 mod websocket;
 
 use axum::{
@@ -16,7 +17,9 @@ use axum::{
 };
 use vlm_client::Client;
 
-use crate::{forwarded::TrustedProxies, listen, refusal::Refusal, session::Sessions};
+use crate::{
+    forwarded::TrustedProxies, listen, refusal::Refusal, session::Sessions, sign_in::SignIn,
+};
 
 /// What handlers need.
 #[derive(Debug, Clone)]
@@ -27,13 +30,16 @@ pub struct App {
     pub client: Client,
     /// Proxies that are believed about whom they speak for.
     pub trusted_proxies: TrustedProxies,
+    /// Who may come in.
+    pub sign_in: SignIn,
 }
 
 /// All routes. With `tls`, plain HTTP is answered on this host only.
 pub fn router(app: App, tls: bool) -> Router {
     let proxies = app.trusted_proxies.clone();
     let rtsp = || async { Refusal::no_rtsp() };
-    let router = Router::new()
+    // A route stands here unless everybody may see what it shows.
+    let for_users = Router::new()
         .route("/offer", post(offer::offer))
         .route("/ws", get(websocket::websocket))
         .route("/models", get(models::models))
@@ -41,8 +47,14 @@ pub fn router(app: App, tls: bool) -> Router {
         .route("/api/rtsp/start", post(rtsp))
         .route("/api/rtsp/stop", post(rtsp))
         .route("/api/rtsp/status", get(rtsp))
+        .route("/who-am-i", get(sign_in::who_am_i))
+        .route_layer(middleware::from_fn_with_state(app.clone(), requester::signed_in));
+    let router = Router::new()
+        .route("/sign-in", post(sign_in::sign_in))
+        .route("/sign-out", post(sign_in::sign_out))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(|| async { "ok\n" }))
+        .merge(for_users)
         .fallback(page::page)
         .layer(middleware::from_fn(requester::same_origin))
         .with_state(app);

@@ -4,21 +4,26 @@ use std::net::SocketAddr;
 
 use axum::{
     extract::{FromRequestParts, Request, State},
-    http::{HeaderMap, header, request::Parts},
+    http::{Extensions, HeaderMap, Method, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 
-use super::header;
+use super::{App, header};
 use crate::{
     forwarded::{Origin, TrustedProxies},
     listen::Peer,
     refusal::{Code, Refusal},
     session::Requester,
+    sign_in::SignIn,
+    user::User,
 };
 
 /// The cookie by which a browser is known again. It is random and stands for nothing else.
 pub(super) const COOKIE: &str = "live_vlm";
+/// The cookies of those who signed in: over TLS, which no page without it can overwrite (RFC
+/// 6265bis, section 4.1.3.2), and without.
+pub(super) const SIGN_IN_COOKIES: [&str; 2] = ["__Host-live_vlm_sign_in", "live_vlm_sign_in"];
 /// 32 hexadecimal digits.
 const COOKIE_LENGTH: usize = 32;
 
@@ -26,30 +31,78 @@ impl<S: Send + Sync> FromRequestParts<S> for Requester {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
-        let peer = parts
-            .extensions
-            .get::<Peer>()
-            .ok_or_else(|| Refusal::internal(&"a connection has no address"))?;
-        Ok(Self {
-            cookie: cookie(&parts.headers).map(str::to_owned),
-            address: peer.address.ip().to_canonical(),
-        })
+        let found = parts.extensions.get::<Self>().cloned();
+        found.ok_or_else(|| Refusal::internal(&"a route for users is open to everybody"))
     }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for User {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        Ok(Requester::from_request_parts(parts, state).await?.user)
+    }
+}
+
+/// Lets those pass who are signed in, or everybody where nobody needs to be. Handlers then find
+/// who it is as a [`Requester`] or a [`User`].
+pub(super) async fn signed_in(
+    State(app): State<App>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Refusal> {
+    let requester = identify(&app.sign_in, request.headers(), request.extensions()).await?;
+    request.extensions_mut().insert(requester);
+    Ok(next.run(request).await)
+}
+
+async fn identify(
+    sign_in: &SignIn,
+    headers: &HeaderMap,
+    extensions: &Extensions,
+) -> Result<Requester, Refusal> {
+    let peer = extensions.get::<Peer>();
+    let peer = peer.ok_or_else(|| Refusal::internal(&"a connection has no address"))?;
+    let address = peer.address.ip().to_canonical();
+    if !sign_in.is_on() {
+        let user = cookie(headers).map_or_else(|| User::address(address), User::browser);
+        return Ok(Requester { user, address, credential: None });
+    }
+    let pass = match bearer(headers) {
+        Some(secret) => sign_in.check(secret, address).await?,
+        None => sign_in_cookies(headers)
+            .find_map(|cookie| sign_in.by_cookie(cookie))
+            .ok_or_else(Refusal::sign_in_required)?,
+    };
+    Ok(Requester { user: pass.user, address, credential: Some(pass.credential) })
+}
+
+/// The key or token of an `Authorization: Bearer` header. Others are for a proxy before us.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, secret) = header(headers, &header::AUTHORIZATION)?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| secret.trim())
 }
 
 /// Our cookie, if the request has one that we could have set.
 pub(super) fn cookie(headers: &HeaderMap) -> Option<&str> {
+    cookies(headers).find(|(name, _)| *name == COOKIE).map(|(_, value)| value).filter(|value| {
+        value.len() == COOKIE_LENGTH && value.bytes().all(|byte| byte.is_ascii_hexdigit())
+    })
+}
+
+/// The cookies by which a browser may be signed in, over TLS and without.
+pub(super) fn sign_in_cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let ours = |(name, _): &(&str, &str)| SIGN_IN_COOKIES.contains(name);
+    cookies(headers).filter(ours).map(|(_, value)| value).take(SIGN_IN_COOKIES.len())
+}
+
+fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
     headers
         .get_all(header::COOKIE)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|cookies| cookies.split(';'))
         .filter_map(|cookie| cookie.trim().split_once('='))
-        .find(|(name, _)| *name == COOKIE)
-        .map(|(_, value)| value)
-        .filter(|value| {
-            value.len() == COOKIE_LENGTH && value.bytes().all(|byte| byte.is_ascii_hexdigit())
-        })
 }
 
 /// Puts the client in the place of the proxy that brings its request.
@@ -75,13 +128,20 @@ pub(super) async fn same_origin(request: Request, next: Next) -> Response {
     let headers = request.headers();
     let host =
         header(headers, &header::HOST).or_else(|| request.uri().authority().map(|a| a.as_str()));
-    match header(headers, &header::ORIGIN) {
-        Some(origin) if !is_same(origin, host) => Refusal::new(
+    let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    // Browsers that leave the origin out still say this; nobody but a browser can be misled.
+    let site = headers.get("sec-fetch-site").and_then(|site| site.to_str().ok());
+    let foreign = match header(headers, &header::ORIGIN) {
+        Some(origin) => (!is_same(origin, host)).then_some(origin),
+        None => site.filter(|site| changes && !matches!(*site, "same-origin" | "none")),
+    };
+    match foreign {
+        Some(whose) => Refusal::new(
             Code::ForeignOrigin,
-            format!("pages of {origin:.80} may not use this server; open its own page"),
+            format!("pages of {whose:.80} may not use this server; open its own page"),
         )
         .into_response(),
-        _ => next.run(request).await,
+        None => next.run(request).await,
     }
 }
 

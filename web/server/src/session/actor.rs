@@ -49,6 +49,8 @@ pub(super) enum Command {
         change: ModelChange,
         listed: Result<Option<Vec<String>>, Refusal>,
     },
+    /// What its owner signed in by holds no more.
+    SignedOut,
     Close,
 }
 
@@ -127,6 +129,10 @@ impl Session {
             };
             match command {
                 None | Some(Command::Close) => break,
+                Some(Command::SignedOut) => {
+                    self.tell(&ServerMessage::Error(Refusal::signed_out()));
+                    break;
+                }
                 Some(command) => self.carry_out(command).await,
             }
         }
@@ -161,7 +167,7 @@ impl Session {
             Command::ModelChecked { number, change, listed } if number == self.model_changes => {
                 self.change_model(change, listed);
             }
-            Command::ModelChecked { .. } | Command::Close => {}
+            Command::ModelChecked { .. } | Command::SignedOut | Command::Close => {}
         }
     }
 

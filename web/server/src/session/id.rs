@@ -1,13 +1,14 @@
 //! Who a session belongs to.
 
-use std::{
-    hash::{DefaultHasher, Hash, Hasher},
-    net::IpAddr,
-};
+use std::{net::IpAddr, sync::Arc};
 
 use uuid::{Uuid, Variant};
 
-use crate::refusal::{Code, Refusal};
+use crate::{
+    refusal::{Code, Refusal},
+    sign_in::Credential,
+    user::User,
+};
 
 /// A session's id: a UUID of version 4 (RFC 9562), 122 random bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -60,58 +61,35 @@ impl std::fmt::Display for SessionId {
     }
 }
 
-/// Who makes a request: the browser by its cookie, or else the address.
+/// Who makes a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Requester {
-    /// The cookie that `GET /` sets.
-    pub cookie: Option<String>,
+    /// Who.
+    pub user: User,
     /// Where the request came from.
     pub address: IpAddr,
+    /// What the user signed in by; `None` where nobody signs in.
+    pub credential: Option<Credential>,
 }
 
-/// Whoever brought a session's id first.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Owner {
-    /// The browser with this cookie.
-    Browser(String),
-    /// Any client without a cookie at this address.
-    Address(IpAddr),
-}
+/// The user who brought a session's id first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner(Arc<str>);
 
 impl Owner {
     /// The owner of a session that this requester opens.
     pub fn of(requester: &Requester) -> Self {
-        match &requester.cookie {
-            Some(cookie) => Self::Browser(cookie.clone()),
-            None => Self::Address(requester.address),
-        }
-    }
-
-    /// The user that limits count for. Of a cookie it has a hash, as it is a secret.
-    pub fn user(&self) -> String {
-        match self {
-            Self::Browser(cookie) => {
-                let mut hasher = DefaultHasher::new();
-                cookie.hash(&mut hasher);
-                format!("browser:{:016x}", hasher.finish())
-            }
-            Self::Address(address) => format!("address:{address}"),
-        }
+        Self(Arc::clone(&requester.user.id))
     }
 
     /// Whether this requester is the owner.
     pub fn is(&self, requester: &Requester) -> bool {
-        *self == Self::of(requester)
+        self.0 == requester.user.id
     }
-}
 
-/// Without the cookie, which is a secret.
-impl std::fmt::Debug for Owner {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Browser(_) => f.write_str("Browser(…)"),
-            Self::Address(address) => write!(f, "Address({address})"),
-        }
+    /// The owner's id.
+    pub fn id(&self) -> &str {
+        &self.0
     }
 }
 
@@ -143,12 +121,16 @@ mod tests {
         }
     }
 
+    fn requester(user: User, address: [u8; 4]) -> Requester {
+        Requester { user, address: address.into(), credential: None }
+    }
+
     #[test]
     fn a_session_belongs_to_the_browser_that_brought_it_wherever_it_goes() {
-        let home = Requester { cookie: Some("a".into()), address: [192, 0, 2, 1].into() };
-        let away = Requester { address: [192, 0, 2, 9].into(), ..home.clone() };
-        let other = Requester { cookie: Some("b".into()), ..home.clone() };
-        let script = Requester { cookie: None, ..home.clone() };
+        let home = requester(User::browser("a"), [192, 0, 2, 1]);
+        let away = requester(User::browser("a"), [192, 0, 2, 9]);
+        let other = requester(User::browser("b"), [192, 0, 2, 1]);
+        let script = requester(User::address(home.address), [192, 0, 2, 1]);
         let owner = Owner::of(&home);
         assert!(owner.is(&home) && owner.is(&away));
         assert!(!owner.is(&other) && !owner.is(&script));
@@ -156,10 +138,19 @@ mod tests {
 
     #[test]
     fn without_a_cookie_the_address_owns() {
-        let script = Requester { cookie: None, address: [192, 0, 2, 1].into() };
-        let elsewhere = Requester { cookie: None, address: [192, 0, 2, 2].into() };
+        let script = requester(User::address([192, 0, 2, 1].into()), [192, 0, 2, 1]);
+        let elsewhere = requester(User::address([192, 0, 2, 2].into()), [192, 0, 2, 2]);
         let owner = Owner::of(&script);
         assert!(owner.is(&script));
         assert!(!owner.is(&elsewhere));
+    }
+
+    #[test]
+    fn a_session_belongs_to_the_user_who_signed_in_on_whatever_device() {
+        let phone = requester(User::signed_in("ada", Vec::new()), [192, 0, 2, 1]);
+        let laptop = requester(User::signed_in("ada", vec!["staff".into()]), [192, 0, 2, 2]);
+        let other = requester(User::signed_in("bob", Vec::new()), [192, 0, 2, 1]);
+        let owner = Owner::of(&phone);
+        assert!(owner.is(&laptop) && !owner.is(&other));
     }
 }

@@ -28,6 +28,7 @@ use crate::{
     reach::OwnEndpoints,
     refusal::{Code, Refusal},
     reload::Live,
+    sign_in::Credential,
 };
 
 /// When to try again for a session that somebody else must end first.
@@ -67,8 +68,16 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct State {
-    sessions: HashMap<SessionId, (Owner, Handle)>,
+    sessions: HashMap<SessionId, Entry>,
     closing: bool,
+}
+
+#[derive(Debug)]
+struct Entry {
+    owner: Owner,
+    /// What its owner signed in by when they opened it last.
+    credential: Option<Credential>,
+    handle: Handle,
 }
 
 /// A way to reach a session. It may have ended meanwhile.
@@ -107,11 +116,12 @@ impl Sessions {
             None => SessionId::random(),
         };
         let mut state = self.shared.lock();
-        if let Some((owner, handle)) = state.sessions.get(&id)
-            && !handle.commands.is_closed()
+        if let Some(entry) = state.sessions.get_mut(&id)
+            && !entry.handle.commands.is_closed()
         {
-            if owner.is(requester) {
-                return Ok(handle.clone());
+            if entry.owner.is(requester) {
+                entry.credential.clone_from(&requester.credential);
+                return Ok(entry.handle.clone());
             }
             return Err(Refusal::new(
                 Code::SessionTaken,
@@ -132,12 +142,13 @@ impl Sessions {
             return Err(LimitReached { limit, value, retry_after: RETRY }.into());
         }
         let owner = Owner::of(requester);
-        let user = owner.user();
-        let place = limits.session(&user, &live.policy.rules_for(&user, &[]))?;
+        let user = &requester.user;
+        let place = limits.session(&user.id, &live.policy.rules_for(&user.id, &user.groups))?;
         let (commands, inbox) = mpsc::channel(actor::COMMANDS);
         let handle = Handle { id, commands };
-        tracing::info!(session = id.short(), ?owner, "session begins");
-        state.sessions.insert(id, (owner, handle.clone()));
+        tracing::info!(session = id.short(), user = owner.id(), "session begins");
+        let credential = requester.credential.clone();
+        state.sessions.insert(id, Entry { owner, credential, handle: handle.clone() });
         drop(state);
         self.shared.tasks.spawn(actor::run(self.clone(), handle.clone(), place, inbox));
         Ok(handle)
@@ -149,7 +160,7 @@ impl Sessions {
         let handles: Vec<Handle> = {
             let mut state = self.shared.lock();
             state.closing = true;
-            state.sessions.values().map(|(_, handle)| handle.clone()).collect()
+            state.sessions.values().map(|entry| entry.handle.clone()).collect()
         };
         let all = async {
             for handle in &handles {
@@ -163,6 +174,22 @@ impl Sessions {
         }
     }
 
+    /// Ends the sessions of those whose credential holds no more, and tells their pages why.
+    pub fn end_unless(&self, holds: impl Fn(&Credential) -> bool) {
+        let opened: Vec<_> = {
+            let state = self.shared.lock();
+            let sessions = state.sessions.values();
+            let signed_in = sessions.filter_map(|entry| Some((entry.credential.clone()?, entry)));
+            signed_in.map(|(credential, entry)| (credential, entry.handle.clone())).collect()
+        };
+        for (credential, handle) in opened {
+            if !holds(&credential) {
+                // One that is too busy to hear it is told the next time.
+                let _ = handle.commands.try_send(Command::SignedOut);
+            }
+        }
+    }
+
     /// Held by a page's connection: [`close`](Self::close) waits for it to say goodbye.
     pub fn connection(&self) -> TaskTrackerToken {
         self.shared.tasks.token()
@@ -171,7 +198,7 @@ impl Sessions {
     /// Forgets a session that has ended.
     pub(super) fn remove(&self, ended: &Handle) {
         let mut state = self.shared.lock();
-        let same = |(_, handle): &(Owner, Handle)| handle.commands.same_channel(&ended.commands);
+        let same = |entry: &Entry| entry.handle.commands.same_channel(&ended.commands);
         if state.sessions.get(&ended.id).is_some_and(same) {
             state.sessions.remove(&ended.id);
         }

@@ -1,0 +1,113 @@
+use std::time::Duration;
+
+use axum::{
+    Extension, Json,
+    body::{Body, to_bytes},
+    extract::State,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use secrecy::ExposeSecret;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use super::{
+    App, header as text_of,
+    requester::{self, SIGN_IN_COOKIES},
+};
+use crate::{
+    listen::Peer,
+    refusal::{Code, Refusal},
+    sign_in::NewCookie,
+    user::User,
+};
+
+/// The longest token, and JSON around it.
+const MAX_BODY: usize = 20 << 10;
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Has no `Debug`: it carries a key.
+#[derive(Deserialize)]
+struct Shown {
+    key: String,
+}
+
+/// `POST /sign-in`: a browser shows a key or a token, and gets a cookie for it.
+pub(super) async fn sign_in(
+    State(app): State<App>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
+    if !app.sign_in.is_on() {
+        return Ok(Json(json!({"sign_in": "off", "user": null, "groups": []})).into_response());
+    }
+    let late = |_| Refusal::new(Code::BadJson, "the key did not arrive in time; send it again");
+    let body = timeout(BODY_TIMEOUT, to_bytes(body, MAX_BODY)).await.map_err(late)?;
+    let body = body.map_err(|_| {
+        Refusal::new(Code::TooLarge, format!("a sign-in may have at most {MAX_BODY} bytes"))
+    })?;
+    // Not the error itself, which could show a piece of the key.
+    let shown: Shown = serde_json::from_slice(&body)
+        .map_err(|_| Refusal::field("key", "a key or a token, a text in a JSON object"))?;
+    let pass = app.sign_in.check(shown.key.trim(), peer.address.ip().to_canonical()).await?;
+    tracing::info!(user = &*pass.user.id, address = %peer.address.ip(), "signed in");
+    let cookie = app.sign_in.remember(pass.clone())?;
+    // Whoever was signed in before in this browser is not any more.
+    forget(&app, &headers);
+    let cookie = set_cookie(&cookie, is_secure(peer, &headers));
+    Ok(([(header::SET_COOKIE, cookie)], Json(about(&pass.user))).into_response())
+}
+
+/// `POST /sign-out`: the cookie is worth nothing any more, and the sessions opened by it end.
+pub(super) async fn sign_out(State(app): State<App>, headers: HeaderMap) -> Response {
+    forget(&app, &headers);
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    for name in SIGN_IN_COOKIES {
+        let secure = if name.starts_with("__Host-") { "; Secure" } else { "" };
+        let gone = format!("{name}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0{secure}");
+        if let Ok(gone) = HeaderValue::try_from(gone) {
+            response.headers_mut().append(header::SET_COOKIE, gone);
+        }
+    }
+    response
+}
+
+/// `GET /who-am-i`
+pub(super) async fn who_am_i(user: User) -> ([(header::HeaderName, &'static str); 1], Json<Value>) {
+    ([(header::CACHE_CONTROL, "no-store")], Json(about(&user)))
+}
+
+fn about(user: &User) -> Value {
+    let sign_in = if user.signed_in { "on" } else { "off" };
+    json!({"sign_in": sign_in, "user": &*user.id, "groups": user.groups})
+}
+
+fn forget(app: &App, headers: &HeaderMap) {
+    for cookie in requester::sign_in_cookies(headers) {
+        app.sign_in.forget(cookie);
+    }
+    app.sessions.end_unless(|credential| app.sign_in.holds(credential));
+}
+
+/// Whether the browser came by TLS: to us, or to a proxy before us, as its page's origin says.
+fn is_secure(peer: Peer, headers: &HeaderMap) -> bool {
+    let origin = text_of(headers, &header::ORIGIN);
+    peer.tls || origin.is_some_and(|origin| origin.starts_with("https://"))
+}
+
+fn set_cookie(cookie: &NewCookie, secure: bool) -> HeaderValue {
+    let (name, secure) = match (SIGN_IN_COOKIES, secure) {
+        ([name, _], true) => (name, "; Secure"),
+        ([_, name], false) => (name, ""),
+    };
+    let value = cookie.value.expose_secret();
+    let text = format!(
+        "{name}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={}{secure}",
+        cookie.lasts.whole_seconds().max(0)
+    );
+    let mut value = HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""));
+    value.set_sensitive(true);
+    value
+}
