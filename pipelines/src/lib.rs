@@ -26,6 +26,7 @@ mod codec;
 mod error;
 mod event;
 mod fingerprint;
+mod frames;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod gate;
@@ -45,6 +46,7 @@ pub use analyze::{Answer, AnswerError, dispatcher_context};
 pub use codec::Codec;
 pub use error::OfferError;
 pub use event::{LostReason, SessionEvent};
+pub use frames::{FrameCounter, FrameCounts};
 pub use gate::DecodeMode;
 pub use requirements::{Missing, init};
 pub use sender::{

@@ -14,7 +14,8 @@ use gst_webrtc::{
 use tokio::task::JoinHandle;
 
 use crate::{
-    Codec, LostReason, OfferError, SessionEvent, SessionOptions, SessionSettings, analyze,
+    Codec, FrameCounter, LostReason, OfferError, SessionEvent, SessionOptions, SessionSettings,
+    analyze,
     candidate::{self, Unusable},
     chain::{self, Chain},
     offer::{self, Direction, Offer},
@@ -142,6 +143,11 @@ impl BrowserSession {
     /// The codec that the peer sends.
     pub fn codec(&self) -> Codec {
         self.parts.shared.offer.codec
+    }
+
+    /// Counts this session's frames, for as long as anybody reads.
+    pub fn frames(&self) -> FrameCounter {
+        FrameCounter::new(self.parts.shared.frames.clone(), &self.parts.analyzer)
     }
 
     /// Hangs up. Done when threads, sockets and memory are freed.

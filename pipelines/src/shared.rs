@@ -1,6 +1,6 @@
 use std::{
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 
 use crate::{
     DecodeMode, LostReason, SessionEvent,
+    frames::Frames,
     gate::{Frame, Gate, Verdict},
     offer::Offer,
 };
@@ -23,6 +24,7 @@ pub(crate) struct Shared {
     events: Box<dyn Fn(SessionEvent) + Send + Sync>,
     pub(crate) offer: Offer,
     gate: Mutex<Gate>,
+    pub(crate) frames: Arc<Frames>,
     /// When a frame last passed the gate.
     passed: Moment,
     /// When a key frame was last asked for because none did.
@@ -70,6 +72,7 @@ impl Shared {
             events,
             offer,
             gate: Mutex::new(Gate::new(mode)),
+            frames: Arc::default(),
             passed: Moment::never(),
             asked: Moment::never(),
             over: AtomicBool::new(false),
@@ -152,6 +155,7 @@ impl Shared {
 
     pub(crate) fn judge(&self, frame: Frame) -> Verdict {
         let verdict = self.gate().judge(frame);
+        self.frames.came(verdict == Verdict::Pass);
         if verdict == Verdict::Pass {
             self.passed.set(self.started.elapsed());
         }

@@ -69,13 +69,15 @@ impl Process {
     ) -> Self {
         let mut command = Command::new(program);
         for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("LIVE_VLM_") {
+            let name_text = name.to_string_lossy();
+            if name_text.starts_with("LIVE_VLM_") || name_text.starts_with("OTEL_") {
                 command.env_remove(name);
             }
         }
         command
             .args(arguments)
             .env("XDG_CONFIG_HOME", home.path())
+            .env("XDG_STATE_HOME", home.path().join("state"))
             .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

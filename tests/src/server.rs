@@ -18,13 +18,21 @@ use crate::{client::Client, within};
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
+    metrics_address: Option<SocketAddr>,
     sessions: Sessions,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
 }
 
 /// Arguments without which a host with many clients, as a test is, meets limits.
-pub const UNLIMITED: &[&str] = &["--connections-per-address", "0", "--sessions-per-user", "0"];
+pub const UNLIMITED: &[&str] = &[
+    "--connections-per-address",
+    "0",
+    "--sessions-per-user",
+    "0",
+    "--questions-per-minute",
+    "0",
+];
 
 /// The configuration that a command line gives, for a server on any free port, and of this host
 /// only unless it says otherwise. Limits of sessions and connections are off unless they are among
@@ -34,12 +42,17 @@ pub const UNLIMITED: &[&str] = &["--connections-per-address", "0", "--sessions-p
 /// When the command line is wrong.
 pub fn config(arguments: &[&str]) -> Config {
     let given = |flag: &[&str]| arguments.contains(&flag[0]);
-    let defaults = [["--host", "127.0.0.1"], ["--port", "0"]];
+    let defaults = [["--host", "127.0.0.1"], ["--port", "0"], ["--usage-db", "off"]];
     let defaults = defaults.iter().map(|pair| &pair[..]);
     let defaults = defaults.chain(UNLIMITED.chunks(2)).filter(|pair| !given(pair)).flatten();
     match Cli::try_parse_from(["live-vlm"].iter().chain(defaults).chain(arguments)) {
         Ok(cli) => {
-            Config::without_file(&cli.serve).unwrap_or_else(|error: BadConfig| panic!("{error}"))
+            // A file of the developer's own does not count.
+            let config = match cli.serve.config {
+                Some(_) => Config::load(&cli.serve),
+                None => Config::without_file(&cli.serve),
+            };
+            config.unwrap_or_else(|error: BadConfig| panic!("{error}"))
         }
         Err(error) => panic!("{error}"),
     }
@@ -90,18 +103,24 @@ impl Server {
         if address.ip().is_unspecified() {
             address.set_ip([127, 0, 0, 1].into());
         }
+        let metrics_address = server.metrics_addr();
         let sessions = server.sessions().clone();
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(server.serve(async {
             // An error is a sender that was dropped, which means the same.
             let _ = stopped.await;
         }));
-        Self { address, sessions, stop: Some(stop), task }
+        Self { address, metrics_address, sessions, stop: Some(stop), task }
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where only its metrics are served, if anywhere.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_address
     }
 
     /// Its sessions.

@@ -106,7 +106,7 @@ export async function startDemoVlm(args: string[]): Promise<{ program: Program; 
 
 /** Nothing that whoever runs the tests has set for their own server. */
 function cleanEnvironment(home: string): NodeJS.ProcessEnv {
-  const own = /^(LIVE_VLM_|VLM_|XDG_CONFIG_HOME$|https?_proxy$|all_proxy$)/i;
+  const own = /^(LIVE_VLM_|OTEL_|VLM_|XDG_(CONFIG|STATE)_HOME$|https?_proxy$|all_proxy$)/i;
   const kept = Object.entries(process.env).filter(([name]) => !own.test(name));
-  return { ...Object.fromEntries(kept), XDG_CONFIG_HOME: home };
+  return { ...Object.fromEntries(kept), XDG_CONFIG_HOME: home, XDG_STATE_HOME: home };
 }

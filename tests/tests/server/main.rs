@@ -7,6 +7,7 @@ mod hostile;
 mod isolation;
 mod keys;
 mod limits;
+mod observe;
 mod origin;
 mod own_endpoints;
 mod proxies;

@@ -205,9 +205,8 @@ async fn the_page_is_served_and_rtsp_is_refused_until_it_is_built() {
     assert_eq!(page.status(), StatusCode::OK);
     assert!(page.headers()["content-type"].to_str().unwrap().starts_with("text/html"));
     assert!(page.text().await.unwrap().contains("<html"));
-    for path in ["/healthz", "/readyz"] {
-        assert_eq!(script.get(path).await.text().await.unwrap(), "ok\n");
-    }
+    assert_eq!(script.get("/healthz").await.text().await.unwrap(), "ok\n");
+    assert_eq!(script.get_json("/readyz").await, json!({"ready": true}));
 
     for path in ["/api/rtsp/start", "/api/rtsp/stop"] {
         let response = script.post(path, r#"{"rtsp_url":"rtsp://camera/1"}"#).await;

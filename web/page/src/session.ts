@@ -236,13 +236,19 @@ export class Session {
     }
     if (this.settings.refused(error)) return;
     const retry = error.retry_after_s === null ? null : error.retry_after_s * 1000;
-    this.#problems.set("server", withRetry(error.message, retry));
+    // What keeps questions from being asked is over with the next answer.
+    const kind = isOfQuestions(error.limit) ? "vlm" : "server";
+    this.#problems.set(kind, withRetry(error.message, retry));
   }
 }
 
 /** Somebody else has this id, or the server does not take it. */
 function isNotOurs(code: string): boolean {
   return code === "session_taken" || code === "bad_session_id";
+}
+
+function isOfQuestions(limit: string | null): boolean {
+  return limit !== null && /^(questions|tokens)_/.test(limit);
 }
 
 function wantsSignIn(code: string): boolean {

@@ -12,6 +12,7 @@ use live_vlm::{
     reload::Reloader,
     run::Server,
     sign_in::KeysCommand,
+    usage::{UsageCommand, UsageTable},
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::{
@@ -46,6 +47,13 @@ async fn run() -> ExitCode {
             }
         }
         Some(Command::Config(ConfigCommand::Check(options))) => check(&options),
+        Some(Command::Usage(command)) => match usage(&command) {
+            Ok(text) => {
+                let _ = stdout().write_all(text.as_bytes());
+                ExitCode::SUCCESS
+            }
+            Err(error) => fail(&error),
+        },
         Some(Command::Keys(command)) => match keys(&command) {
             Ok(text) => {
                 let _ = stdout().write_all(text.as_bytes());
@@ -96,6 +104,17 @@ fn check(options: &Options) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn usage(command: &UsageCommand) -> Result<String, String> {
+    let configured = match &command.usage_db {
+        Some(_) => UsageTable::default(),
+        None => {
+            let file = Config::file(command.config.as_deref());
+            file.map_err(|error| error.to_string())?.usage
+        }
+    };
+    command.run(&configured).map_err(|error| error.to_string())
 }
 
 fn keys(command: &KeysCommand) -> Result<String, String> {

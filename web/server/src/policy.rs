@@ -55,6 +55,16 @@ impl Default for Rules {
 }
 
 impl Rules {
+    /// Whether every model may be asked.
+    pub fn allows_all_models(&self) -> bool {
+        self.models.iter().any(|pattern| pattern == "*")
+    }
+
+    /// Whether anything is limited by the day.
+    pub fn has_day_limits(&self) -> bool {
+        self.questions_per_day > 0 || self.tokens_per_day > 0
+    }
+
     /// Whether this model may be asked.
     pub fn allows_model(&self, model: &str) -> bool {
         self.models.iter().any(|pattern| WildMatch::new(pattern).matches(model))

@@ -69,6 +69,11 @@ impl OwnEndpoints {
         self.lock().extend(bases.map(|endpoint| endpoint.base().to_owned()));
     }
 
+    /// Whether the server asks this address itself.
+    pub fn knows(&self, endpoint: &Endpoint) -> bool {
+        self.lock().contains(endpoint.base())
+    }
+
     /// The endpoint that a client names, which may have a key of its own. `may_bring_own` is
     /// whether this user may name any that the server does not ask itself.
     ///
@@ -81,7 +86,7 @@ impl OwnEndpoints {
         may_bring_own: bool,
     ) -> Result<Endpoint, Refusal> {
         let endpoint = Endpoint::new(base, key)?;
-        if self.lock().contains(endpoint.base()) {
+        if self.knows(&endpoint) {
             return Ok(endpoint);
         }
         if !may_bring_own {

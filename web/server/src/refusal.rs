@@ -41,6 +41,8 @@ pub enum Code {
     NotAllowed,
     /// As many sessions run as may, or the server ends.
     TooManySessions,
+    /// The server has no CPU time or memory for another session.
+    Overloaded,
     /// A limit allows no more; `limit` says which.
     LimitReached,
     /// Not built yet.
@@ -166,7 +168,7 @@ impl Refusal {
             Code::SessionTaken | Code::ForeignOrigin | Code::NotAllowed => StatusCode::FORBIDDEN,
             Code::SignInRequired | Code::SignInFailed => StatusCode::UNAUTHORIZED,
             Code::LimitReached => StatusCode::TOO_MANY_REQUESTS,
-            Code::TooManySessions => StatusCode::SERVICE_UNAVAILABLE,
+            Code::TooManySessions | Code::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
             Code::NotImplemented => StatusCode::NOT_IMPLEMENTED,
             Code::NotFound => StatusCode::NOT_FOUND,
             Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -225,7 +227,7 @@ impl From<QueryRejection> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let status = self.status();
+        let (status, limit) = (self.status(), self.limit);
         let retry_after = self.retry_after_s.map(|seconds| format!("{:.0}", seconds.ceil()));
         // RFC 6750, section 3.
         let challenge = match self.code {
@@ -234,6 +236,9 @@ impl IntoResponse for Refusal {
             _ => None,
         };
         let mut response = (status, Json(ServerMessage::Error(self))).into_response();
+        if let Some(limit) = limit {
+            response.extensions_mut().insert(limit);
+        }
         if let Some(challenge) = challenge {
             let challenge = HeaderValue::from_static(challenge);
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);

@@ -1,6 +1,6 @@
 //! The server's life: from its configuration to serving, and from a signal to the end of every session.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{future, io, net::SocketAddr, time::Duration};
 
 use tokio::{
     net::TcpListener,
@@ -14,6 +14,8 @@ use crate::{
     config::{Config, ServerConfig},
     limits::{Limits, Now},
     listen::{self, PerAddress, Security},
+    metrics::{self, Metrics},
+    observe::{MetricsDoor, ObserveError, Observer},
     reach::{Askers, OwnEndpoints},
     reload::Live,
     routes::{self, App},
@@ -64,6 +66,9 @@ pub enum StartError {
     /// The HTTP client.
     #[error(transparent)]
     Client(#[from] vlm_client::Error),
+    /// Metrics, traces or usage.
+    #[error(transparent)]
+    Observe(#[from] ObserveError),
     /// The stand-in.
     #[error(transparent)]
     StandIn(#[from] StandInError),
@@ -75,6 +80,7 @@ pub struct Server {
     address: SocketAddr,
     security: Security,
     app: App,
+    metrics: MetricsDoor,
     stand_in: Option<StandIn>,
     summary: String,
 }
@@ -96,6 +102,7 @@ impl Server {
             None => Security::Tls(tls::load_or_make(&tls::own_folder()?, tls::own_names(&hosts))?),
         };
         let listener = bind(config).await?;
+        let metrics = MetricsDoor::open(&config.observe.metrics).await?;
         let client = Client::new()?;
         let (sign_in, run_key) = SignIn::prepare(&config.sign_in, config.server.host).await?;
         let vlm = Vlm::find(config, &client).await?;
@@ -112,6 +119,9 @@ impl Server {
         for backend in &vlm.backends {
             dispatcher.add_backend(backend.clone());
         }
+        let observer = Observer::start(&config.observe, &runtime)?;
+        let pool = dispatcher.clone();
+        observer.metrics.watch_pool(move || pool.pool().into_iter().map(Into::into).collect());
         let tls = matches!(security, Security::Tls(_));
         let address = local_address(&listener, config);
         let summary = format!(
@@ -140,10 +150,16 @@ impl Server {
             live: live.clone(),
             limits: Limits::new(Now::read()),
             grace: GRACE,
+            observer,
         });
-        let trusted_proxies = config.server.trusted_proxies.clone();
-        let app = App { sessions, client, trusted_proxies, sign_in };
-        Ok(Self { listener, address, security, app, stand_in: vlm.stand_in, summary })
+        let app = App {
+            sessions,
+            client,
+            trusted_proxies: config.server.trusted_proxies.clone(),
+            sign_in,
+            metrics_token: metrics.token.clone(),
+        };
+        Ok(Self { listener, address, security, app, metrics, stand_in: vlm.stand_in, summary })
     }
 
     /// What to tell whoever started the server: where to open it, and which VLM answers.
@@ -154,6 +170,11 @@ impl Server {
     /// Where it listens.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where only `/metrics` is served, if anywhere.
+    pub fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.metrics.listener.as_ref().and_then(|listener| listener.local_addr().ok())
     }
 
     /// Its sessions; none yet.
@@ -199,8 +220,14 @@ impl Server {
             let (sign_in, sessions) = (self.app.sign_in.clone(), sessions.clone());
             AbortOnDropHandle::new(tokio::spawn(check_sign_ins(sign_in, sessions)))
         });
-        let tls = matches!(self.security, Security::Tls(_));
         let per_address = PerAddress::new(self.live().clone(), self.app.trusted_proxies.clone());
+        let observer = sessions.config().observer.clone();
+        let metrics = AbortOnDropHandle::new(tokio::spawn(serve_metrics(
+            self.metrics,
+            observer.metrics.clone(),
+            per_address.clone(),
+        )));
+        let tls = matches!(self.security, Security::Tls(_));
         let router = routes::router(self.app, tls);
         let ending = async {
             shutdown.await;
@@ -209,6 +236,9 @@ impl Server {
         };
         listen::serve(self.listener, self.security, router, per_address, ending, CONNECTIONS_END)
             .await;
+        // Looked at until now: the last figures are those of the end.
+        drop(metrics);
+        observer.close().await;
         // Libraries clean up when the process exits, which must not happen in the middle of loading
         // them. With a session there was time enough, so this does not add to a session's end.
         if timeout(WARM_UP_END, warm_up).await.is_err() {
@@ -223,6 +253,13 @@ impl Server {
 
 fn knowing_pool(own: OwnEndpoints, dispatcher: &Dispatcher) -> OwnEndpoints {
     dispatcher.pool().iter().fold(own, |own, backend| own.knowing(&backend.base))
+}
+
+async fn serve_metrics(door: MetricsDoor, metrics: Metrics, per_address: PerAddress) {
+    if let Some(listener) = door.listener {
+        let never = future::pending();
+        metrics::serve::on_own_address(listener, metrics, door.token, per_address, never).await;
+    }
 }
 
 /// Ends sessions whose user is not signed in any more, until aborted.

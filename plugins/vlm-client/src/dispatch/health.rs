@@ -11,6 +11,7 @@ use super::{
     core::{BackendId, Slots},
     pool::Backend,
 };
+use crate::Error;
 
 const EVERY: Duration = Duration::from_secs(5);
 const TIMEOUT: Duration = Duration::from_secs(4);
@@ -32,7 +33,7 @@ pub(super) async fn watch(shared: Arc<Shared>) {
                     look_inside(shared, id, &backend).await;
                 }
                 if with_models {
-                    check(shared, id, &backend).await;
+                    check(shared, id, &backend, TIMEOUT).await;
                 }
             }
         }))
@@ -40,12 +41,28 @@ pub(super) async fn watch(shared: Arc<Shared>) {
     }
 }
 
-async fn check(shared: &Shared, id: BackendId, backend: &Backend) {
-    let models = shared.client.models(&backend.endpoint, TIMEOUT).await;
-    if let Err(error) = &models {
+/// Asks every server of the pool for its models now. Why the first does not answer, if none does.
+pub(super) async fn check_all(shared: &Shared, timeout: Duration) -> Option<Error> {
+    let watched = shared.lock().pool.watched();
+    let checks = watched.iter().map(|(id, backend)| check(shared, *id, backend, timeout));
+    let checked = join_all(checks).await;
+    checked.into_iter().collect::<Option<Vec<Error>>>()?.into_iter().next()
+}
+
+/// Why the server is not well, if it is not.
+async fn check(
+    shared: &Shared,
+    id: BackendId,
+    backend: &Backend,
+    timeout: Duration,
+) -> Option<Error> {
+    let models = shared.client.models(&backend.endpoint, timeout).await;
+    let error = models.as_ref().err().cloned();
+    if let Some(error) = &error {
         tracing::debug!(%error, "a VLM server is not well");
     }
     shared.decide(|state, now| state.pool.checked(&mut state.core, id, models, now));
+    error
 }
 
 async fn look_inside(shared: &Shared, id: BackendId, backend: &Backend) {

@@ -13,7 +13,7 @@ mod turn;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use tokio::{runtime::Handle, sync::Notify, task::AbortHandle, time::sleep_until};
@@ -27,7 +27,7 @@ pub use self::{
     pool::{Backend, BackendSnapshot},
     turn::{Hurry, Member, NoTurn, Turn, Want},
 };
-use crate::{Account, Client, Endpoint};
+use crate::{Account, Client, Endpoint, Error, Model};
 
 /// How a [`Dispatcher`] is set up.
 #[derive(Debug, Clone, Copy)]
@@ -188,6 +188,24 @@ impl Dispatcher {
     pub fn pool(&self) -> Vec<BackendSnapshot> {
         let state = self.shared.lock();
         state.pool.snapshot(&state.core)
+    }
+
+    /// The server of the pool at this address, with its key.
+    pub fn pooled(&self, base: &str) -> Option<Endpoint> {
+        self.shared.lock().pool.pooled(base).cloned()
+    }
+
+    /// The models of the pool, of which each server is asked now.
+    ///
+    /// # Errors
+    /// When none of the servers lists its models within `timeout`: why the first does not.
+    pub async fn models(&self, timeout: Duration) -> Result<Vec<Model>, Error> {
+        let failed = health::check_all(&self.shared, timeout).await;
+        let models = self.shared.lock().pool.models();
+        match failed {
+            Some(error) if models.is_empty() => Err(error),
+            _ => Ok(models),
+        }
     }
 
     /// How many sessions have joined.

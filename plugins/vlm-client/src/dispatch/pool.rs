@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Instant};
 use wildmatch::WildMatch;
 
 use super::core::{BackendId, BackendState, Core, RouteId, Slots, Verdict};
-use crate::{Endpoint, Error, Model, choose_model};
+use crate::{Endpoint, Error, Model, choose_model, looks_like_vision};
 
 /// A server of the pool, as its operator describes it.
 #[derive(Debug, Clone)]
@@ -229,6 +229,24 @@ impl Pool {
         of.iter().find_map(|id| self.servers.get(id)?.last_error.clone())
     }
 
+    /// The added server at this address.
+    pub(super) fn pooled(&self, base: &str) -> Option<&Endpoint> {
+        let id = self.by_base.get(base).filter(|id| self.pooled.contains(id))?;
+        Some(&self.servers.get(id)?.backend.endpoint)
+    }
+
+    /// All models that the added servers can be asked for, each once.
+    pub(super) fn models(&self) -> Vec<Model> {
+        let mut models: Vec<Model> = Vec::new();
+        for model in self.pooled.iter().filter_map(|id| self.servers.get(id)).flat_map(Server::all)
+        {
+            if models.iter().all(|other| other.id != model.id) {
+                models.push(model);
+            }
+        }
+        models
+    }
+
     /// The servers whose health is watched.
     pub(super) fn watched(&self) -> Vec<(BackendId, Backend)> {
         let server = |id: &BackendId| Some((*id, self.servers.get(id)?.backend.clone()));
@@ -269,7 +287,7 @@ impl Pool {
             let (asking, waiting) = core.load(*id);
             Some(BackendSnapshot {
                 base: server.backend.endpoint.base().to_owned(),
-                models: server.models(),
+                models: server.all().map(|model| model.id).collect(),
                 slots: core.slots(*id),
                 asking,
                 waiting,
@@ -286,16 +304,12 @@ impl Server {
         self.listed.iter().filter(|model| self.backend.offers(&model.id))
     }
 
-    fn models(&self) -> Vec<String> {
-        let named = self.backend.named().cloned();
-        let listed = self.offered().map(|model| model.id.clone());
-        let mut models: Vec<String> = Vec::new();
-        for model in named.chain(listed) {
-            if !models.contains(&model) {
-                models.push(model);
-            }
-        }
-        models
+    /// Those that are named in full, and those of the list that there are to be.
+    fn all(&self) -> impl Iterator<Item = Model> {
+        let is_listed = |id: &&String| self.listed.iter().any(|model| model.id == **id);
+        let unlisted = self.backend.named().filter(move |id| !is_listed(id));
+        let unlisted = unlisted.map(|id| Model { id: id.clone(), vision: looks_like_vision(id) });
+        unlisted.chain(self.offered().cloned())
     }
 
     fn has(&self, model: &str) -> bool {

@@ -176,7 +176,8 @@ impl Member {
             }
             place.member.bell.notify.notified().await;
         };
-        if let Some(account) = place.member.dispatcher.account() {
+        // What goes to another server after a failure is the same question.
+        if let Some(account) = place.member.dispatcher.account().filter(|_| want.avoid.is_none()) {
             account.admit().map_err(NoTurn::Denied)?;
         }
         let Some((server, model)) = place.member.server(backend) else {

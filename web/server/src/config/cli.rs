@@ -10,7 +10,11 @@ use serde::{Deserialize, Serialize};
 use super::value::{
     Address, AllowedBase, Base, Cidr, GivenKey, Interval, LogFilter, Name, Prompt, Slots, Whole,
 };
-use crate::sign_in::{KeysCommand, SignInTable};
+use crate::{
+    observe::ObserveOptions,
+    sign_in::{KeysCommand, SignInTable},
+    usage::UsageCommand,
+};
 
 /// Point cameras at a Vision Language Model and read what it sees, live, for many people at once.
 #[derive(Debug, Parser)]
@@ -39,6 +43,8 @@ pub enum Command {
     /// Look at the configuration without serving
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Show what users have used, by day
+    Usage(UsageCommand),
     /// Make, list and revoke the keys by which people and programs sign in
     Keys(KeysCommand),
 }
@@ -75,6 +81,9 @@ pub struct Options {
     /// Who may use it.
     #[command(flatten)]
     pub sign_in: SignInTable,
+    /// What an operator sees of it.
+    #[command(flatten)]
+    pub observe: ObserveOptions,
     /// What it logs.
     #[command(flatten)]
     pub log: LogTable,

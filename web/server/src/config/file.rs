@@ -19,7 +19,10 @@ use super::{
     value::{Base, GivenKey, HeaderText, Name, Slots},
 };
 
-use crate::sign_in::SignInTable;
+use crate::{
+    metrics::MetricsTable, overload::OverloadTable, sign_in::SignInTable, traces::TracesTable,
+    usage::UsageTable,
+};
 
 /// Errors after this many are more of the same.
 const MAX_PROBLEMS: usize = 50;
@@ -46,6 +49,14 @@ pub struct FileConfig {
     pub users: BTreeMap<String, RuleTable>,
     /// Who may use it.
     pub sign_in: SignInTable,
+    /// Who may read its figures.
+    pub metrics: MetricsTable,
+    /// Where traces go.
+    pub traces: TracesTable,
+    /// Where usage is recorded.
+    pub usage: UsageTable,
+    /// When it takes no further sessions.
+    pub overload: OverloadTable,
     /// What it logs.
     pub log: LogTable,
 }

@@ -34,7 +34,8 @@ pub use value::{
 };
 
 use crate::{
-    forwarded::TrustedProxies, policy::Policy, protocol::NOMINAL_FRAME_RATE, sign_in::SignInOptions,
+    forwarded::TrustedProxies, observe::ObserveOptions, policy::Policy,
+    protocol::NOMINAL_FRAME_RATE, sign_in::SignInOptions,
 };
 
 /// What is in force.
@@ -58,6 +59,9 @@ pub struct Config {
     pub policy: Policy,
     /// Who may use it.
     pub sign_in: SignInOptions,
+    /// What an operator sees of it.
+    #[serde(flatten)]
+    pub observe: ObserveOptions,
     /// What it logs.
     pub log: LogConfig,
 }

@@ -9,7 +9,7 @@ use super::{
     file::Step,
     value::LogFilter,
 };
-use crate::{forwarded::TrustedProxies, policy::Policy};
+use crate::{forwarded::TrustedProxies, observe::ObserveOptions, policy::Policy};
 
 const HOST: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 const PORT: u16 = 8090;
@@ -53,6 +53,12 @@ pub(super) fn resolve(
         limits: limits(&options.limits, &file.limits),
         policy: Policy::new(&rules(&options.rules, file.rules), file.groups, file.users),
         sign_in: options.sign_in.over(&file.sign_in),
+        observe: ObserveOptions {
+            metrics: options.observe.metrics.clone().or(&file.metrics),
+            traces: options.observe.traces.clone().or(&file.traces),
+            usage: options.observe.usage.clone().or(&file.usage),
+            overload: options.observe.overload.clone().or(&file.overload),
+        },
         log: log(&options.log, &file.log),
     })
 }

@@ -17,7 +17,7 @@ use governor::{
 use lru::LruCache;
 
 use super::{Limit, LimitReached, Now};
-use crate::policy::Rules;
+use crate::{policy::Rules, usage};
 
 /// Users that are remembered. Of more, whoever has asked nothing for the longest time is forgotten.
 const MAX_USERS: usize = 16_384;
@@ -38,6 +38,15 @@ pub struct Used {
     pub questions: u64,
     /// Tokens, asked and answered.
     pub tokens: u64,
+}
+
+impl From<usage::Counts> for Used {
+    fn from(counts: usage::Counts) -> Self {
+        Self {
+            questions: counts.questions,
+            tokens: counts.tokens_in.saturating_add(counts.tokens_out),
+        }
+    }
 }
 
 /// What users have asked.
@@ -79,7 +88,9 @@ impl Asked {
 
     pub(super) fn seed(&mut self, user: &str, used: Used, now: Now) {
         let user = self.user(user, now);
-        user.used = used;
+        let (questions, tokens) = (user.used.questions, user.used.tokens);
+        user.used =
+            Used { questions: questions.max(used.questions), tokens: tokens.max(used.tokens) };
         // Whether there is a limit, the first question will tell.
         user.has_day_limit = true;
     }
@@ -93,7 +104,7 @@ impl Asked {
         self.forget_idle(now);
         let clock = self.clock.clone();
         let user = self.user(name, now);
-        user.has_day_limit = rules.questions_per_day > 0 || rules.tokens_per_day > 0;
+        user.has_day_limit = rules.has_day_limits();
         let day = [
             (Limit::QuestionsPerDay, rules.questions_per_day, user.used.questions),
             (Limit::TokensPerDay, rules.tokens_per_day, user.used.tokens),
@@ -113,7 +124,7 @@ impl Asked {
 
     pub(super) fn count_tokens(&mut self, user: &str, rules: &Rules, tokens: u64, now: Now) {
         let user = self.user(user, now);
-        user.has_day_limit = rules.questions_per_day > 0 || rules.tokens_per_day > 0;
+        user.has_day_limit = rules.has_day_limits();
         user.used.tokens = user.used.tokens.saturating_add(tokens);
     }
 

@@ -88,7 +88,7 @@ impl Limits {
         }
     }
 
-    /// What a user has used today before this process began.
+    /// What a user has used today at the least, before this process began.
     pub fn seed(&self, user: &str, used: Used, now: Now) {
         self.asked(|asked| asked.seed(user, used, now));
     }

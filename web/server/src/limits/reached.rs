@@ -8,6 +8,12 @@ use serde::{Deserialize, Serialize};
 pub enum Limit {
     /// Sessions at once on this server.
     MaxSessions,
+    /// Use of all cores, in percent, from which on there are no new sessions.
+    MaxCpu,
+    /// Use of memory, in MB, from which on there are no new sessions.
+    MaxMemory,
+    /// Memory that must be left on this host, in MB, for new sessions.
+    FreeMemory,
     /// Sessions at once of one user.
     #[serde(rename = "sessions_per_user")]
     Sessions,
@@ -28,8 +34,11 @@ pub enum Limit {
 
 impl Limit {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::MaxSessions,
+        Self::MaxCpu,
+        Self::MaxMemory,
+        Self::FreeMemory,
         Self::Sessions,
         Self::Connections,
         Self::MessagesPerSecond,
@@ -39,10 +48,18 @@ impl Limit {
         Self::TokensPerDay,
     ];
 
+    /// The limit of this [name](Self::name).
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|limit| limit.name() == name)
+    }
+
     /// Its name in messages and metrics: the flag's, with `_`.
     pub fn name(self) -> &'static str {
         match self {
             Self::MaxSessions => "max_sessions",
+            Self::MaxCpu => "max_cpu",
+            Self::MaxMemory => "max_memory",
+            Self::FreeMemory => "free_memory",
             Self::Sessions => "sessions_per_user",
             Self::Connections => "connections_per_address",
             Self::MessagesPerSecond => "messages_per_second",
@@ -73,6 +90,9 @@ impl fmt::Display for LimitReached {
         match self.limit {
             Limit::MaxSessions => {
                 write!(f, "all {value} sessions of this server are taken; try again later")
+            }
+            Limit::MaxCpu | Limit::MaxMemory | Limit::FreeMemory => {
+                write!(f, "this server has no room for another session; try again later")
             }
             Limit::Sessions => {
                 write!(f, "you have {value} sessions, as many as you may; close one first")

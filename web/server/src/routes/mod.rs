@@ -1,6 +1,7 @@
 //! What the server answers: one file per kind of request. Handlers are glue; what they do stands
 //! elsewhere.
 
+mod health;
 mod models;
 mod offer;
 mod pace;
@@ -11,14 +12,22 @@ mod websocket;
 
 use axum::{
     Router,
+    extract::{Request, State},
     http::HeaderMap,
-    middleware,
+    middleware::{self, Next},
+    response::Response,
     routing::{get, post},
 };
 use vlm_client::Client;
 
 use crate::{
-    forwarded::TrustedProxies, listen, refusal::Refusal, session::Sessions, sign_in::SignIn,
+    forwarded::TrustedProxies,
+    limits::Limit,
+    listen,
+    metrics::{self, MetricsToken},
+    refusal::Refusal,
+    session::Sessions,
+    sign_in::SignIn,
 };
 
 /// What handlers need.
@@ -32,11 +41,20 @@ pub struct App {
     pub trusted_proxies: TrustedProxies,
     /// Who may come in.
     pub sign_in: SignIn,
+    /// What readers of `/metrics` must bring; without it there is no `/metrics` here.
+    pub metrics_token: Option<MetricsToken>,
 }
 
 /// All routes. With `tls`, plain HTTP is answered on this host only.
 pub fn router(app: App, tls: bool) -> Router {
     let proxies = app.trusted_proxies.clone();
+    let metrics = match app.metrics_token.clone() {
+        Some(token) => {
+            let metrics = app.sessions.config().observer.metrics.clone();
+            metrics::serve::on_main_port(metrics, token)
+        }
+        None => Router::new(),
+    };
     let rtsp = || async { Refusal::no_rtsp() };
     // A route stands here unless everybody may see what it shows.
     let for_users = Router::new()
@@ -52,15 +70,26 @@ pub fn router(app: App, tls: bool) -> Router {
     let router = Router::new()
         .route("/sign-in", post(sign_in::sign_in))
         .route("/sign-out", post(sign_in::sign_out))
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(|| async { "ok\n" }))
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
         .merge(for_users)
         .fallback(page::page)
-        .layer(middleware::from_fn(requester::same_origin))
-        .with_state(app);
+        .layer(middleware::from_fn_with_state(app.clone(), count_limits))
+        .with_state(app)
+        .merge(metrics)
+        .layer(middleware::from_fn(requester::same_origin));
     let router = if tls { router.layer(middleware::from_fn(listen::require_tls)) } else { router };
     // The outermost: whatever follows sees the client, not the proxy.
     router.layer(middleware::from_fn_with_state(proxies, requester::seen_through_proxies))
+}
+
+/// Counts what limits have refused.
+async fn count_limits(State(app): State<App>, request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    if let Some(limit) = response.extensions().get::<Limit>() {
+        app.sessions.config().observer.metrics.limit_reached(limit.name());
+    }
+    response
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &axum::http::HeaderName) -> Option<&'a str> {

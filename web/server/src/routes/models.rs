@@ -10,7 +10,7 @@ use tokio::{sync::Semaphore, time::timeout};
 use vlm_client::{ApiKey, Error};
 
 use super::App;
-use crate::{discover, refusal::Refusal};
+use crate::{discover, refusal::Refusal, user::User};
 
 const TIMEOUT: Duration = Duration::from_secs(8);
 /// Lists that are read at once, as each may be megabytes long; the others wait.
@@ -36,31 +36,41 @@ struct Listed {
 /// `GET /models`: of the server's VLM, or of the one at `api_base`, which never gets our key.
 pub(super) async fn models(
     State(app): State<App>,
+    user: User,
     which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Json<Value>, Refusal> {
     let Query(which) = which?;
     let config = app.sessions.config();
-    let defaults = &config.defaults;
+    let rules = config.live.now().policy.rules_for(&user.id, &user.groups);
     let endpoint = if which.api_base.trim().is_empty() {
-        defaults.endpoint.clone()
+        config.defaults.endpoint.clone()
     } else {
-        config.own_endpoints.endpoint(&which.api_base, ApiKey::new(&which.api_key), true)?
+        let (own, key) = (&config.own_endpoints, ApiKey::new(&which.api_key));
+        own.endpoint(&which.api_base, key, rules.own_api_base)?
     };
-    let own = endpoint.base() == defaults.endpoint.base();
+    // With a key of one's own it is another account at the same server.
+    let own = !endpoint.has_key() || which.api_base.trim().is_empty();
+    let own = own && config.dispatcher.pooled(endpoint.base()).is_some();
     let Ok(_place) = timeout(TIMEOUT, LISTINGS.acquire()).await else {
         let error = "too many lists of models are being read; try again";
         return Ok(Json(json!({"models": [], "error": error})));
     };
-    let listed = match app.client.models(&endpoint, TIMEOUT).await {
+    let listed = if own {
+        config.dispatcher.models(TIMEOUT).await
+    } else {
+        app.client.models(&endpoint, TIMEOUT).await
+    };
+    let listed = match listed {
         Ok(models) => models,
         Err(error @ Error::Forbidden { .. }) => return Err(Refusal::not_allowed(&error)),
         Err(error) => return Ok(Json(json!({"models": [], "error": error.to_string()}))),
     };
     let models: Vec<Listed> = listed
         .into_iter()
+        .filter(|model| !own || rules.allows_model(&model.id))
         .map(|model| Listed {
             name: model.id.clone(),
-            current: own && model.id == defaults.model,
+            current: own && model.id == config.defaults.model,
             vision: model.vision,
             id: model.id,
         })

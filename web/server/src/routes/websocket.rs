@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{
     limits::{AddressKey, Limit, LimitReached, Place},
+    metrics::Metrics,
     protocol::{ClientMessage, MAX_MESSAGE, ServerMessage},
     refusal::{Code, Refusal},
     session::{Handle, Inbound, Outbox, Requester, SessionsConfig},
@@ -60,17 +61,22 @@ pub(super) async fn websocket(
     })?;
     let upgrade = upgrade.max_message_size(READ_LIMIT).max_frame_size(READ_LIMIT);
     let id = which.session_id.as_deref().filter(|id| !id.is_empty());
+    let metrics = app.sessions.config().observer.metrics.clone();
     let (place, session) = match admit(&app, id, &requester) {
         Ok(admitted) => admitted,
         Err(refusal) if refusal.retry_after_s.is_some() && is_page(&headers) => {
+            if let Some(limit) = refusal.limit {
+                metrics.limit_reached(limit.name());
+            }
             return Ok(upgrade.on_upgrade(async move |socket| refuse(socket, refusal).await));
         }
         Err(refusal) => return Err(refusal),
     };
     let connection = app.sessions.connection();
+    let figure = metrics.connection();
     Ok(upgrade.on_upgrade(async move |socket| {
-        serve(socket, session).await;
-        drop((connection, place));
+        serve(socket, session, &metrics).await;
+        drop((connection, place, figure));
     }))
 }
 
@@ -100,20 +106,20 @@ async fn refuse(socket: WebSocket, refusal: Refusal) {
     }
 }
 
-async fn serve(socket: WebSocket, session: Handle) {
+async fn serve(socket: WebSocket, session: Handle, metrics: &Metrics) {
     let (outbox, inbound) = Outbox::new();
     if session.attach(outbox.clone()).await {
         // Only the session holds the outbox from now on: when it lets go, the connection ends.
         let own = outbox.downgrade();
         drop(outbox);
-        run(socket, &session, inbound).await;
+        run(socket, &session, inbound, metrics).await;
         if let Some(outbox) = own.upgrade() {
             session.detach(outbox).await;
         }
     }
 }
 
-async fn run(socket: WebSocket, session: &Handle, mut inbound: Inbound) {
+async fn run(socket: WebSocket, session: &Handle, mut inbound: Inbound, metrics: &Metrics) {
     let (mut to_page, mut from_page) = socket.split();
     let mut ping = interval_at(Instant::now() + PING, PING);
     let mut heard = Instant::now();
@@ -132,6 +138,7 @@ async fn run(socket: WebSocket, session: &Handle, mut inbound: Inbound) {
                 match message {
                     Some(Ok(_)) if !pace.admits(heard) => {
                         tracing::info!(session = session.id().short(), "too many messages; cut off");
+                        metrics.limit_reached(Limit::MessagesPerSecond.name());
                         let _ = timeout(LINGER, turn_away(&mut to_page, &mut from_page)).await;
                         false
                     }

@@ -1,6 +1,8 @@
 //! The task that is a session.
 
-use std::{future, time::Duration};
+mod models;
+
+use std::{future, sync::Arc, time::Duration};
 
 use live_vlm_pipelines::{BrowserSession, LostReason, SessionEvent, SessionOptions};
 use tokio::{
@@ -12,23 +14,26 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 use tokio_util::task::AbortOnDropHandle;
-use vlm_client::{ApiKey, Endpoint, Error};
+use vlm_client::{Account, Dispatcher, Endpoint};
 
+use self::models::ModelChange;
 use super::{
+    account::UserAccount,
     answers::{self, Answers},
     outbox::Outbox,
-    registry::{Handle as SessionHandle, Sessions},
+    registry::{Handle as SessionHandle, Sessions, SessionsConfig},
     settings::Settings,
 };
 use crate::{
     limits::Place,
+    metrics::{EndReason, SessionFigures},
     protocol::{ClientMessage, ServerMessage, Status},
     refusal::Refusal,
+    user::User,
 };
 
 /// How many commands may wait. Pieces of answers are dropped when it is full; see [`Command::Video`].
 pub(super) const COMMANDS: usize = 128;
-const MODELS_TIMEOUT: Duration = Duration::from_secs(3);
 
 pub(super) enum Command {
     Attach(Outbox),
@@ -54,14 +59,12 @@ pub(super) enum Command {
     Close,
 }
 
-pub(super) struct ModelChange {
-    endpoint: Endpoint,
-    model: String,
-}
-
 struct Session {
     sessions: Sessions,
     handle: SessionHandle,
+    /// The user's, as their rules and limits say.
+    dispatcher: Dispatcher,
+    account: Arc<UserAccount>,
     settings: Settings,
     page: Option<Outbox>,
     video: Option<BrowserSession>,
@@ -72,6 +75,7 @@ struct Session {
     status: (Status, String),
     /// When the session ends unless its page comes back.
     ends_at: Option<Instant>,
+    figures: SessionFigures,
 }
 
 /// Takes a session out of the list, even if its task panics.
@@ -92,13 +96,22 @@ impl Drop for Listed {
 pub(super) async fn run(
     sessions: Sessions,
     handle: SessionHandle,
+    user: User,
     place: Place<String>,
     commands: mpsc::Receiver<Command>,
 ) {
     let listed = Listed { sessions: sessions.clone(), handle: handle.clone(), _place: place };
-    let settings = Settings::new(&sessions.config().defaults);
+    let SessionsConfig { dispatcher, defaults, live, limits, observer, .. } = sessions.config();
+    let account = UserAccount::new(user, live.clone(), limits.clone(), observer.clone());
+    let account = Arc::new(account);
+    let rules = account.rules();
+    let settings = Settings::new(defaults, &rules, models::first(defaults, &rules, dispatcher));
+    let figures = observer.metrics.session_started();
     let session = Session {
+        figures,
         ends_at: Some(Instant::now() + sessions.config().grace),
+        dispatcher: dispatcher.for_account(Arc::clone(&account) as Arc<dyn Account>),
+        account,
         sessions,
         handle,
         settings,
@@ -115,7 +128,7 @@ pub(super) async fn run(
 
 impl Session {
     async fn run(mut self, listed: Listed, mut commands: mpsc::Receiver<Command>) {
-        loop {
+        let reason = loop {
             let grace = self.ends_at;
             let ends = async {
                 match grace {
@@ -128,14 +141,15 @@ impl Session {
                 () = ends => None,
             };
             match command {
-                None | Some(Command::Close) => break,
+                None => break EndReason::Left,
+                Some(Command::Close) => break EndReason::Closed,
                 Some(Command::SignedOut) => {
                     self.tell(&ServerMessage::Error(Refusal::signed_out()));
-                    break;
+                    break EndReason::SignedOut;
                 }
                 Some(command) => self.carry_out(command).await,
             }
-        }
+        };
         // First of all, so that the id can be used again and nobody waits for a reply.
         drop(listed);
         commands.close();
@@ -143,6 +157,7 @@ impl Session {
         self.page = None;
         self.stop_video().await;
         tracing::info!(session = self.handle.id().short(), "session ended");
+        self.figures.end(reason);
     }
 
     async fn carry_out(&mut self, command: Command) {
@@ -213,10 +228,7 @@ impl Session {
                 });
             }
             ClientMessage::UpdateModel { model, api_base, api_key } => {
-                match self.endpoint(&api_base, api_key) {
-                    Ok(endpoint) => self.check_model(ModelChange { endpoint, model }),
-                    Err(refusal) => self.tell(&ServerMessage::Error(refusal)),
-                }
+                self.check_model(&api_base, api_key, model);
             }
             ClientMessage::UpdateProcessing { interval } => {
                 self.settings.interval = Duration::from_secs_f64(interval);
@@ -253,74 +265,17 @@ impl Session {
         }
     }
 
-    /// The server that a client means. A key goes with the address beside it only; the server's
-    /// own key goes with the server's own address, which an empty address means.
-    fn endpoint(&self, api_base: &str, api_key: Option<ApiKey>) -> Result<Endpoint, Refusal> {
-        let own = &self.sessions.config().defaults.endpoint;
-        if api_base.is_empty() {
-            return Ok(own.clone());
-        }
-        let given = self.sessions.config().own_endpoints.endpoint(api_base, api_key, true)?;
-        // Nobody types a key again to choose another model of the same server.
-        let known = [&self.settings.endpoint, own];
-        let same = known.into_iter().find(|e| !given.has_key() && e.base() == given.base());
-        Ok(same.cloned().unwrap_or(given))
-    }
-
-    /// Looks for the model in its server's list, beside everything else.
-    fn check_model(&mut self, change: ModelChange) {
-        self.model_changes += 1;
-        let number = self.model_changes;
-        let client = self.sessions.config().dispatcher.client().clone();
-        let commands = self.handle.sender();
-        let check = tokio::spawn(async move {
-            let listed = match client.models(&change.endpoint, MODELS_TIMEOUT).await {
-                Ok(models) => Ok(Some(models.into_iter().map(|model| model.id).collect())),
-                Err(error @ Error::Forbidden { .. }) => Err(Refusal::not_allowed(&error)),
-                // A server that does not list its models is asked all the same.
-                Err(_) => Ok(None),
-            };
-            let _ = commands.send(Command::ModelChecked { number, change, listed }).await;
-        });
-        self.model_check = Some(AbortOnDropHandle::new(check));
-    }
-
-    fn change_model(&mut self, change: ModelChange, listed: Result<Option<Vec<String>>, Refusal>) {
-        let ModelChange { endpoint, model } = change;
-        let listed = match listed {
-            Ok(listed) => listed,
-            Err(refusal) => return self.tell(&ServerMessage::Error(refusal)),
-        };
-        if let Some(listed) = listed.filter(|listed| !listed.is_empty())
-            && !listed.contains(&model)
-        {
-            let names = listed.iter().take(20).cloned().collect::<Vec<_>>().join(", ");
-            self.tell(&ServerMessage::Error(Refusal {
-                message: format!("{} does not have the model {model:?}", endpoint.base()),
-                ..Refusal::field("model", format!("one of {names}"))
-            }));
-            return;
-        }
-        self.settings.endpoint = endpoint;
-        self.settings.model = model;
-        self.apply();
-        self.tell(&ServerMessage::ModelUpdated {
-            model: self.settings.model.clone(),
-            api_base: self.settings.endpoint.base().to_owned(),
-            stand_in: self.is_stand_in(&self.settings.endpoint),
-        });
-    }
-
     fn is_stand_in(&self, endpoint: &Endpoint) -> bool {
         let defaults = &self.sessions.config().defaults;
         defaults.stand_in && endpoint.base() == defaults.endpoint.base()
     }
 
     async fn answer(&mut self, sdp: &str) -> Result<String, Refusal> {
+        self.may_ask()?;
         let config = self.sessions.config();
         let mut options = SessionOptions::new(self.settings.for_pipeline())?;
         options.network = config.network.clone();
-        options.context = Some(live_vlm_pipelines::dispatcher_context(&config.dispatcher));
+        options.context = Some(live_vlm_pipelines::dispatcher_context(&self.dispatcher));
         let number = self.video_number + 1;
         let commands = self.handle.sender();
         let session = self.handle.id().short();
@@ -352,6 +307,7 @@ impl Session {
         self.stop_video().await;
         self.video_number = number;
         tracing::info!(session = self.handle.id().short(), codec = ?video.codec(), "offer answered");
+        self.figures.video_began(video.frames());
         self.video = Some(video);
         if self.page.is_none() {
             // A client without a WebSocket: the video alone keeps the session.
@@ -394,6 +350,7 @@ impl Session {
             }
             SessionEvent::Lost(reason) => {
                 tracing::info!(session = self.handle.id().short(), %reason, "video lost");
+                self.figures.video_lost(&reason);
                 self.stop_video().await;
                 let status = match reason {
                     LostReason::HungUp => Status::Stopped,
@@ -415,6 +372,7 @@ impl Session {
     async fn stop_video(&mut self) {
         // Whatever it still says comes too late.
         self.video_number += 1;
+        self.figures.video_ends();
         if let Some(video) = self.video.take() {
             video.stop().await;
         }
@@ -423,6 +381,7 @@ impl Session {
     fn set_status(&mut self, status: Status, text: &str) {
         if self.status.0 != status || self.status.1 != text {
             self.status = (status, text.to_owned());
+            self.figures.set_state(status);
             self.tell(&ServerMessage::Status { text: text.to_owned(), status });
         }
     }

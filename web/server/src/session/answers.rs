@@ -7,7 +7,11 @@ use std::{
 
 use live_vlm_pipelines::{Answer, AnswerError};
 
-use crate::protocol::{Metrics, Response, ServerMessage};
+use crate::{
+    limits::Limit,
+    protocol::{Metrics, Response, ServerMessage},
+    refusal::{Code, Refusal},
+};
 
 /// How many answers a page that comes back is told.
 const HISTORY: usize = 20;
@@ -99,8 +103,18 @@ fn tokens_per_second(answer: &Answer) -> Option<f64> {
     (ms > 0 && tokens > 0).then(|| (tokens as f64 * 10_000.0 / ms as f64).round() / 10.0)
 }
 
-/// What to tell of a question that failed.
+/// What to tell of a question that failed, or that a limit has kept from being asked.
 pub(super) fn tell_error(error: AnswerError) -> ServerMessage {
+    if let Some((name, value)) = &error.limit
+        && let Some(limit) = Limit::named(name)
+    {
+        return ServerMessage::Error(Refusal {
+            retry_after_s: Some(error.retry_in_ms as f64 / 1000.0),
+            limit: Some(limit),
+            value: Some(*value),
+            ..Refusal::new(Code::LimitReached, error.message)
+        });
+    }
     ServerMessage::VlmError {
         seq: error.seq,
         kind: error.kind,
@@ -156,6 +170,22 @@ mod tests {
         assert_eq!(metrics.total_inferences, 2);
         assert!((metrics.avg_latency_ms - 1600.0).abs() < 0.01);
         assert_eq!(metrics.tokens_per_second, Some(20.0));
+    }
+
+    #[test]
+    fn a_limit_is_told_as_one() {
+        let error = AnswerError {
+            seq: 1,
+            kind: "limit".into(),
+            message: "later".into(),
+            retry_in_ms: 750,
+            limit: Some(("questions_per_minute".into(), 60)),
+        };
+        let ServerMessage::Error(refusal) = tell_error(error.clone()) else { panic!("no refusal") };
+        assert_eq!((refusal.code, refusal.retry_after_s), (Code::LimitReached, Some(0.75)));
+        assert_eq!((refusal.limit, refusal.value), (Some(Limit::QuestionsPerMinute), Some(60)));
+        let other = tell_error(AnswerError { limit: None, ..error });
+        assert!(matches!(other, ServerMessage::VlmError { retry_in_ms: Some(750), .. }));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A session is one viewer with one video. Each is a task that owns everything of it: settings,
 //! pipeline, WebSocket. Others reach it by messages only, so nothing of it is locked or shared.
 
+mod account;
 mod actor;
 mod answers;
 mod id;

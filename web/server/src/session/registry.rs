@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{
     limits::{Limit, LimitReached, Limits},
+    observe::Observer,
     protocol::ClientMessage,
     reach::OwnEndpoints,
     refusal::{Code, Refusal},
@@ -51,6 +52,8 @@ pub struct SessionsConfig {
     pub limits: Limits,
     /// How long a session waits for its page to come back.
     pub grace: Duration,
+    /// Who is told of them.
+    pub observer: Observer,
 }
 
 /// All sessions. Cheap to clone.
@@ -105,16 +108,28 @@ impl Sessions {
         self.shared.lock().sessions.len()
     }
 
+    /// Whether no new one is admitted any more.
+    pub fn is_closing(&self) -> bool {
+        self.shared.lock().closing
+    }
+
+    /// Whether there are as many as there may be.
+    pub fn is_full(&self) -> bool {
+        let most = self.shared.config.live.now().limits.max_sessions;
+        most > 0 && self.count() >= most as usize
+    }
+
     /// The session that this id names, a new one if there is none yet.
     ///
     /// # Errors
-    /// When the id is bad or somebody else's, or there are too many sessions, of this user or at
-    /// all.
+    /// When the id is bad or somebody else's, there are too many sessions, of this user or at all,
+    /// or there is too much to do for another.
     pub fn open(&self, id: Option<&str>, requester: &Requester) -> Result<Handle, Refusal> {
         let id = match id {
             Some(id) => SessionId::parse(id)?,
             None => SessionId::random(),
         };
+        let overloaded = self.shared.config.observer.overload.reached();
         let mut state = self.shared.lock();
         if let Some(entry) = state.sessions.get_mut(&id)
             && !entry.handle.commands.is_closed()
@@ -141,6 +156,9 @@ impl Sessions {
             let (limit, value) = (Limit::MaxSessions, most.into());
             return Err(LimitReached { limit, value, retry_after: RETRY }.into());
         }
+        if let Some(reached) = overloaded {
+            return Err(reached.into());
+        }
         let owner = Owner::of(requester);
         let user = &requester.user;
         let place = limits.session(&user.id, &live.policy.rules_for(&user.id, &user.groups))?;
@@ -150,7 +168,8 @@ impl Sessions {
         let credential = requester.credential.clone();
         state.sessions.insert(id, Entry { owner, credential, handle: handle.clone() });
         drop(state);
-        self.shared.tasks.spawn(actor::run(self.clone(), handle.clone(), place, inbox));
+        let user = requester.user.clone();
+        self.shared.tasks.spawn(actor::run(self.clone(), handle.clone(), user, place, inbox));
         Ok(handle)
     }
 
@@ -249,3 +268,7 @@ impl Handle {
         self.commands.clone()
     }
 }
+
+#[cfg(test)]
+#[path = "registry_tests.rs"]
+mod tests;

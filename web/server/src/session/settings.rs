@@ -3,7 +3,10 @@ use std::time::Duration;
 use live_vlm_pipelines::SessionSettings;
 use vlm_client::Endpoint;
 
-use crate::protocol::{NOMINAL_FRAME_RATE, ServerConfig};
+use crate::{
+    policy::Rules,
+    protocol::{NOMINAL_FRAME_RATE, ServerConfig},
+};
 
 /// What every session begins with.
 #[derive(Debug, Clone)]
@@ -44,15 +47,15 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// What a session begins with.
-    pub fn new(defaults: &Defaults) -> Self {
+    /// What a session begins with, by its user's rules or else by the server's defaults.
+    pub fn new(defaults: &Defaults, rules: &Rules, model: String) -> Self {
         Self {
             endpoint: defaults.endpoint.clone(),
-            model: defaults.model.clone(),
-            prompt: defaults.prompt.clone(),
+            model,
+            prompt: rules.prompt.as_ref().unwrap_or(&defaults.prompt).clone(),
             system_prompt: String::new(),
-            max_tokens: defaults.max_tokens,
-            interval: defaults.interval,
+            max_tokens: rules.max_tokens.unwrap_or(defaults.max_tokens),
+            interval: rules.interval.unwrap_or(defaults.interval),
             max_age: Duration::ZERO,
             debug: false,
         }

@@ -1,0 +1,103 @@
+//! How many frames of a session came, and what became of them.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use gst::{glib, prelude::*};
+
+use crate::properties::get_if_present;
+
+/// Frames of one session since its start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FrameCounts {
+    /// Encoded frames that came from the peer.
+    pub received: u64,
+    /// Those of them that went to the decoder.
+    pub decoded: u64,
+    /// Those that a VLM was asked about.
+    pub asked: u64,
+}
+
+/// Reads a session's [`FrameCounts`] from any thread, even when the session has ended: they then
+/// stay what they were when last read. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct FrameCounter {
+    frames: Arc<Frames>,
+    analyzer: glib::WeakRef<gst::Element>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Frames {
+    received: AtomicU64,
+    decoded: AtomicU64,
+    asked: AtomicU64,
+}
+
+impl Frames {
+    /// A frame came to the gate.
+    pub(crate) fn came(&self, passes: bool) {
+        self.received.fetch_add(1, Ordering::Relaxed);
+        if passes {
+            self.decoded.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl FrameCounter {
+    pub(crate) fn new(frames: Arc<Frames>, analyzer: &gst::Element) -> Self {
+        Self { frames, analyzer: analyzer.downgrade() }
+    }
+
+    /// The counts so far. They never fall.
+    pub fn read(&self) -> FrameCounts {
+        let stats = self.analyzer.upgrade().and_then(|analyzer| stats(&analyzer));
+        let asked = stats.and_then(|stats| stats.get::<u64>("questions").ok()).unwrap_or_default();
+        let before = self.frames.asked.fetch_max(asked, Ordering::Relaxed);
+        FrameCounts {
+            received: self.frames.received.load(Ordering::Relaxed),
+            decoded: self.frames.decoded.load(Ordering::Relaxed),
+            asked: before.max(asked),
+        }
+    }
+}
+
+/// The `vlm-stats` of an element that has any.
+fn stats(analyzer: &gst::Element) -> Option<gst::Structure> {
+    get_if_present::<gst::Structure>(analyzer, "stats")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_counted_as_they_come_and_as_they_pass() {
+        let frames = Arc::new(Frames::default());
+        let analyzer = crate::analyze::element().unwrap();
+        let counter = FrameCounter::new(Arc::clone(&frames), &analyzer);
+        for passes in [true, false, false] {
+            frames.came(passes);
+        }
+        assert_eq!(counter.read(), FrameCounts { received: 3, decoded: 1, asked: 0 });
+    }
+
+    #[test]
+    fn counts_stay_when_the_element_is_gone() {
+        let frames = Arc::new(Frames::default());
+        frames.asked.store(7, Ordering::Relaxed);
+        let analyzer = crate::analyze::element().unwrap();
+        let counter = FrameCounter::new(frames, &analyzer);
+        drop(analyzer);
+        assert_eq!(counter.read().asked, 7);
+    }
+
+    #[test]
+    fn questions_are_read_from_the_elements_statistics() {
+        let analyzer = crate::analyze::element().unwrap();
+        let stats = stats(&analyzer).unwrap();
+        assert_eq!(stats.name(), "vlm-stats");
+        assert_eq!(stats.get::<u64>("questions").unwrap(), 0);
+    }
+}

@@ -1,0 +1,107 @@
+//! `GET /metrics`, on an address of its own or on the main port.
+
+use std::{future::Future, time::Duration};
+
+use axum::{
+    Router,
+    extract::State,
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use tokio::net::TcpListener;
+
+use super::{Format, Metrics, MetricsToken};
+use crate::listen::{self, PerAddress, Security};
+
+/// A scrape takes milliseconds.
+const CONNECTIONS_END: Duration = Duration::from_millis(200);
+
+/// What is served, and to whom.
+#[derive(Debug, Clone)]
+struct Served {
+    metrics: Metrics,
+    token: Option<MetricsToken>,
+}
+
+/// The route for the main port, which needs a token.
+pub fn on_main_port(metrics: Metrics, token: MetricsToken) -> Router {
+    routes(metrics, Some(token))
+}
+
+/// Serves nothing but `/metrics`, by plain HTTP, until `shutdown`. Whoever has a token configured
+/// must be brought it here too.
+pub async fn on_own_address(
+    listener: TcpListener,
+    metrics: Metrics,
+    token: Option<MetricsToken>,
+    per_address: PerAddress,
+    shutdown: impl Future<Output = ()>,
+) {
+    let router = routes(metrics, token);
+    listen::serve(listener, Security::Plain, router, per_address, shutdown, CONNECTIONS_END).await;
+}
+
+fn routes(metrics: Metrics, token: Option<MetricsToken>) -> Router {
+    Router::new().route("/metrics", get(scrape)).with_state(Served { metrics, token })
+}
+
+async fn scrape(State(served): State<Served>, headers: HeaderMap) -> Response {
+    if let Some(token) = &served.token
+        && !bearer(&headers).is_some_and(|brought| token.is(brought))
+    {
+        let challenge = [(header::WWW_AUTHENTICATE, "Bearer realm=\"metrics\"")];
+        let help = "bring the token of --metrics-token as `Authorization: Bearer TOKEN`\n";
+        return (StatusCode::UNAUTHORIZED, challenge, help).into_response();
+    }
+    let format = wanted(&headers);
+    let kind = [(header::CONTENT_TYPE, format.content_type()), (header::CACHE_CONTROL, "no-store")];
+    (kind, served.metrics.exposition(format)).into_response()
+}
+
+/// The token that the request brings (RFC 6750, section 2.1).
+fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
+    let value = headers.get(header::AUTHORIZATION)?.as_bytes();
+    let (scheme, token) = value.split_at_checked(b"Bearer ".len())?;
+    scheme.eq_ignore_ascii_case(b"Bearer ").then_some(token)
+}
+
+/// Prometheus names OpenMetrics if it reads it; a person with curl reads the older format.
+fn wanted(headers: &HeaderMap) -> Format {
+    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let mut kinds = accepted.flat_map(|value| value.split(','));
+    if kinds.any(|kind| kind.trim().starts_with("application/openmetrics-text")) {
+        Format::OpenMetrics
+    } else {
+        Format::Prometheus
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(name: header::HeaderName, value: &str) -> HeaderMap {
+        HeaderMap::from_iter([(name, value.parse().unwrap())])
+    }
+
+    #[test]
+    fn a_token_is_read_whatever_the_case_of_its_scheme() {
+        for value in ["Bearer abc", "bearer abc"] {
+            let headers = headers(header::AUTHORIZATION, value);
+            assert_eq!(bearer(&headers), Some(b"abc".as_slice()));
+        }
+        for value in ["abc", "Basic abc", "Bearer", ""] {
+            assert_eq!(bearer(&headers(header::AUTHORIZATION, value)), None, "{value}");
+        }
+        assert_eq!(bearer(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn the_format_is_the_readers_choice() {
+        let accept = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.2";
+        assert_eq!(wanted(&headers(header::ACCEPT, accept)), Format::OpenMetrics);
+        assert_eq!(wanted(&headers(header::ACCEPT, "*/*")), Format::Prometheus);
+        assert_eq!(wanted(&HeaderMap::new()), Format::Prometheus);
+    }
+}

@@ -1,0 +1,112 @@
+//! For whoever decides whether this server lives, and whether it gets new visitors.
+
+use axum::{
+    Json,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+
+use super::App;
+use crate::metrics::{BackendFigures, BackendHealth};
+
+/// `GET /healthz`: whoever answers is alive.
+pub(super) async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// `GET /readyz`: whether a new session would be served.
+pub(super) async fn readyz(State(app): State<App>) -> Response {
+    let observer = &app.sessions.config().observer;
+    let reasons = Condition {
+        closing: app.sessions.is_closing(),
+        full: app.sessions.is_full(),
+        overloaded: observer.overload.reached().is_some(),
+        backends: observer.metrics.backends(),
+    }
+    .reasons();
+    let ready = reasons.is_empty();
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(Readiness { ready, reasons })).into_response()
+}
+
+/// The answer.
+#[derive(Debug, Serialize)]
+struct Readiness {
+    ready: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reasons: Vec<Reason>,
+}
+
+/// Why a new session would not be served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Reason {
+    /// The server stops.
+    Draining,
+    /// All sessions are taken.
+    Full,
+    /// There is no CPU time or memory for more.
+    Overloaded,
+    /// No VLM server is up.
+    NoBackend,
+}
+
+struct Condition {
+    closing: bool,
+    full: bool,
+    overloaded: bool,
+    /// `None` if nobody has said how to read them.
+    backends: Option<Vec<BackendFigures>>,
+}
+
+impl Condition {
+    fn reasons(&self) -> Vec<Reason> {
+        let is_up = |backend: &BackendFigures| backend.state == BackendHealth::Up;
+        let down = self.backends.as_ref().is_some_and(|backends| !backends.iter().any(is_up));
+        [
+            (self.closing, Reason::Draining),
+            (self.full, Reason::Full),
+            (self.overloaded, Reason::Overloaded),
+            (down, Reason::NoBackend),
+        ]
+        .into_iter()
+        .filter_map(|(holds, reason)| holds.then_some(reason))
+        .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn backend(state: BackendHealth) -> BackendFigures {
+        let name = "http://localhost:8000/v1".to_owned();
+        BackendFigures { name, models: Vec::new(), state, slots: 1, asking: 0, waiting: 0 }
+    }
+
+    fn with(backends: Option<Vec<BackendFigures>>) -> Vec<Reason> {
+        Condition { closing: false, full: false, overloaded: false, backends }.reasons()
+    }
+
+    #[test]
+    fn one_backend_that_is_up_is_enough_and_none_is_not() {
+        use BackendHealth::{HalfOpen, Open, Up};
+        assert_eq!(with(Some(vec![backend(Open), backend(Up)])), []);
+        assert_eq!(with(Some(vec![backend(Open), backend(HalfOpen)])), [Reason::NoBackend]);
+        assert_eq!(with(Some(Vec::new())), [Reason::NoBackend]);
+        assert_eq!(with(None), []);
+    }
+
+    #[test]
+    fn every_reason_is_told() {
+        let all =
+            Condition { closing: true, full: true, overloaded: true, backends: Some(Vec::new()) };
+        let told = serde_json::to_string(&Readiness { ready: false, reasons: all.reasons() });
+        assert_eq!(
+            told.unwrap(),
+            r#"{"ready":false,"reasons":["draining","full","overloaded","no_backend"]}"#
+        );
+    }
+}

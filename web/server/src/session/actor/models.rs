@@ -1,0 +1,163 @@
+//! Which model of which server a session asks, and whether its user may.
+
+use std::time::Duration;
+
+use tokio_util::task::AbortOnDropHandle;
+use vlm_client::{ApiKey, Dispatcher, Endpoint, Error};
+
+use super::{Command, Session};
+use crate::{
+    policy::Rules,
+    protocol::ServerMessage,
+    refusal::{Code, Refusal},
+    session::settings::Defaults,
+};
+
+const TIMEOUT: Duration = Duration::from_secs(3);
+/// Models that a refusal names.
+const NAMED: usize = 20;
+
+pub(in crate::session) struct ModelChange {
+    endpoint: Endpoint,
+    model: String,
+}
+
+/// The model that a session begins with: the one that the rules name, or the server's own, or
+/// else the first that the user may ask. Empty = the first of whichever server is asked.
+pub(super) fn first(defaults: &Defaults, rules: &Rules, dispatcher: &Dispatcher) -> String {
+    if let Some(model) = &rules.model {
+        return model.clone();
+    }
+    if may(rules, &defaults.model) {
+        return defaults.model.clone();
+    }
+    let pool = dispatcher.pool();
+    let listed = pool.iter().flat_map(|backend| &backend.models);
+    // Before a server has listed its models, those that the rules name in full may be there.
+    let named = rules.models.iter().filter(|name| !name.contains(['*', '?']));
+    let mut allowed = listed.chain(named).filter(|model| rules.allows_model(model));
+    allowed.next().unwrap_or(&defaults.model).clone()
+}
+
+/// Without a name it could be any.
+fn may(rules: &Rules, model: &str) -> bool {
+    if model.is_empty() { rules.allows_all_models() } else { rules.allows_model(model) }
+}
+
+impl Session {
+    /// The server that a client means. A key goes with the address beside it only; the pool's
+    /// own keys go with the pool's addresses, which an empty address means.
+    pub(super) fn endpoint(
+        &self,
+        api_base: &str,
+        api_key: Option<ApiKey>,
+    ) -> Result<Endpoint, Refusal> {
+        let config = self.sessions.config();
+        if api_base.is_empty() {
+            return Ok(config.defaults.endpoint.clone());
+        }
+        let may_bring_own = self.account.rules().own_api_base;
+        let given = config.own_endpoints.endpoint(api_base, api_key, may_bring_own)?;
+        if given.has_key() {
+            return Ok(given);
+        }
+        // Nobody types a key again to choose another model of the same server.
+        let chosen = &self.settings.endpoint;
+        if chosen.base() == given.base() {
+            return Ok(chosen.clone());
+        }
+        Ok(self.dispatcher.pooled(given.base()).unwrap_or(given))
+    }
+
+    /// Whether the user may still ask what the session asks.
+    pub(super) fn may_ask(&self) -> Result<(), Refusal> {
+        self.may_ask_for(&self.settings.endpoint, &self.settings.model)
+    }
+
+    /// Rules name models of the pool; what somebody's own server has is their own affair.
+    fn may_ask_for(&self, endpoint: &Endpoint, model: &str) -> Result<(), Refusal> {
+        let rules = self.account.rules();
+        if !self.is_pooled(endpoint) {
+            let own = "you may use this server's own VLM only; leave api_base empty";
+            let refusal = || Refusal::new(Code::NotAllowed, own).about("api_base");
+            let known = self.sessions.config().own_endpoints.knows(endpoint);
+            return if rules.own_api_base || known { Ok(()) } else { Err(refusal()) };
+        }
+        if may(&rules, model) {
+            return Ok(());
+        }
+        let allowed = rules.models.join(", ");
+        let message = if model.is_empty() {
+            format!("choose a model; you may ask {allowed}")
+        } else {
+            format!("you may not ask the model {model:?}, only {allowed}")
+        };
+        Err(Refusal::new(Code::NotAllowed, message).about("model").allowing(allowed))
+    }
+
+    fn is_pooled(&self, endpoint: &Endpoint) -> bool {
+        self.dispatcher.pooled(endpoint.base()).is_some_and(|pooled| pooled == *endpoint)
+    }
+
+    /// Looks for the model in its server's list, beside everything else.
+    pub(super) fn check_model(&mut self, api_base: &str, api_key: Option<ApiKey>, model: String) {
+        let allowed = self.endpoint(api_base, api_key).and_then(|endpoint| {
+            self.may_ask_for(&endpoint, &model)?;
+            Ok(ModelChange { endpoint, model })
+        });
+        let change = match allowed {
+            Ok(change) => change,
+            Err(refusal) => return self.tell(&ServerMessage::Error(refusal)),
+        };
+        self.model_changes += 1;
+        let number = self.model_changes;
+        let is_pooled = self.is_pooled(&change.endpoint);
+        let dispatcher = self.dispatcher.clone();
+        let commands = self.handle.sender();
+        let check = tokio::spawn(async move {
+            let listed = if is_pooled {
+                dispatcher.models(TIMEOUT).await
+            } else {
+                dispatcher.client().models(&change.endpoint, TIMEOUT).await
+            };
+            let listed = match listed {
+                Ok(models) => Ok(Some(models.into_iter().map(|model| model.id).collect())),
+                Err(error @ Error::Forbidden { .. }) => Err(Refusal::not_allowed(&error)),
+                // A server that does not list its models is asked all the same.
+                Err(_) => Ok(None),
+            };
+            let _ = commands.send(Command::ModelChecked { number, change, listed }).await;
+        });
+        self.model_check = Some(AbortOnDropHandle::new(check));
+    }
+
+    pub(super) fn change_model(
+        &mut self,
+        change: ModelChange,
+        listed: Result<Option<Vec<String>>, Refusal>,
+    ) {
+        let ModelChange { endpoint, model } = change;
+        let listed = match listed {
+            Ok(listed) => listed,
+            Err(refusal) => return self.tell(&ServerMessage::Error(refusal)),
+        };
+        if let Some(listed) = listed.filter(|listed| !listed.is_empty())
+            && !listed.contains(&model)
+        {
+            let names = listed.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+            self.tell(&ServerMessage::Error(Refusal {
+                message: format!("{} does not have the model {model:?}", endpoint.base()),
+                ..Refusal::field("model", format!("one of {names}"))
+            }));
+            return;
+        }
+        self.settings.endpoint = endpoint;
+        self.settings.model = model;
+        self.apply();
+        self.tell(&ServerMessage::ModelUpdated {
+            model: self.settings.model.clone(),
+            api_base: self.settings.endpoint.base().to_owned(),
+            stand_in: self.is_stand_in(&self.settings.endpoint),
+        });
+    }
+}
