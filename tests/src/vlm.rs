@@ -11,7 +11,7 @@ use axum::{
     Json, Router,
     body::Body,
     extract::{Request, State},
-    http::{StatusCode, header},
+    http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use futures_util::{StreamExt, stream};
@@ -31,6 +31,8 @@ pub struct Asked {
     pub path: String,
     /// The `Authorization` header.
     pub authorization: Option<String>,
+    /// All headers that are text.
+    pub headers: Vec<(String, String)>,
     /// The body; `null` if there is none.
     pub body: Value,
     /// When it came.
@@ -186,6 +188,11 @@ impl Asked {
         content.as_str().into_iter().chain(texts).collect()
     }
 
+    /// The header of this name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+    }
+
     /// The key, without the word before it.
     pub fn key(&self) -> Option<&str> {
         self.authorization.as_deref()?.strip_prefix("Bearer ")
@@ -199,6 +206,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
     let asked = Asked {
         path: head.uri.path().to_owned(),
         authorization: authorization.and_then(|value| value.to_str().ok()).map(str::to_owned),
+        headers: head.headers.iter().filter_map(text_of).collect(),
         body: serde_json::from_slice(&body).unwrap_or_default(),
         at: Instant::now(),
     };
@@ -226,6 +234,10 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
     };
     let model = asked.model();
     if asked.body["stream"] == true { streamed(model, &text) } else { whole(model, &text) }
+}
+
+fn text_of((name, value): (&HeaderName, &HeaderValue)) -> Option<(String, String)> {
+    Some((name.to_string(), value.to_str().ok()?.to_owned()))
 }
 
 fn status_of(code: u16) -> StatusCode {

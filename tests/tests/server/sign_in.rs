@@ -31,7 +31,7 @@ impl Keys {
         Self { home: home() }
     }
 
-    fn file(&self) -> String {
+    pub(super) fn file(&self) -> String {
         self.home.path().join("keys.toml").to_str().unwrap().to_owned()
     }
 

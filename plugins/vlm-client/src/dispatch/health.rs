@@ -15,7 +15,7 @@ use crate::Error;
 
 const EVERY: Duration = Duration::from_secs(5);
 const TIMEOUT: Duration = Duration::from_secs(4);
-/// Models change seldom, and large routers list hundreds.
+/// Models change seldom, and large routers list hundreds. What is not well is asked each time.
 const MODELS_EVERY: u64 = 3;
 
 /// Runs until it is aborted.
@@ -24,15 +24,15 @@ pub(super) async fn watch(shared: Arc<Shared>) {
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for round in 0_u64.. {
         tick.tick().await;
-        let watched = shared.lock().pool.watched();
-        let with_models = round.is_multiple_of(MODELS_EVERY);
-        join_all(watched.into_iter().map(|(id, backend)| {
+        let watched = shared.watched();
+        let regular = round.is_multiple_of(MODELS_EVERY);
+        join_all(watched.into_iter().map(|(id, backend, well)| {
             let shared = &shared;
             async move {
                 if matches!(backend.slots, Slots::Auto(_)) {
                     look_inside(shared, id, &backend).await;
                 }
-                if with_models {
+                if regular || !well {
                     check(shared, id, &backend, TIMEOUT).await;
                 }
             }
@@ -41,10 +41,17 @@ pub(super) async fn watch(shared: Arc<Shared>) {
     }
 }
 
+impl Shared {
+    fn watched(&self) -> Vec<(BackendId, Backend, bool)> {
+        let state = self.lock();
+        state.pool.watched(&state.core)
+    }
+}
+
 /// Asks every server of the pool for its models now. Why the first does not answer, if none does.
 pub(super) async fn check_all(shared: &Shared, timeout: Duration) -> Option<Error> {
-    let watched = shared.lock().pool.watched();
-    let checks = watched.iter().map(|(id, backend)| check(shared, *id, backend, timeout));
+    let watched = shared.watched();
+    let checks = watched.iter().map(|(id, backend, _)| check(shared, *id, backend, timeout));
     let checked = join_all(checks).await;
     checked.into_iter().collect::<Option<Vec<Error>>>()?.into_iter().next()
 }

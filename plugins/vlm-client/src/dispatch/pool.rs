@@ -247,9 +247,13 @@ impl Pool {
         models
     }
 
-    /// The servers whose health is watched.
-    pub(super) fn watched(&self) -> Vec<(BackendId, Backend)> {
-        let server = |id: &BackendId| Some((*id, self.servers.get(id)?.backend.clone()));
+    /// The servers whose health is watched, and whether each is well as far as is known.
+    pub(super) fn watched(&self, core: &Core) -> Vec<(BackendId, Backend, bool)> {
+        let server = |id: &BackendId| {
+            let server = self.servers.get(id)?;
+            let well = server.last_error.is_none() && core.state(*id) == Some(BackendState::Up);
+            Some((*id, server.backend.clone(), well))
+        };
         self.pooled.iter().filter_map(server).collect()
     }
 
@@ -265,6 +269,9 @@ impl Pool {
         match models {
             Ok(models) => {
                 core.observe(id, Verdict::Good, now);
+                if core.state(id) == Some(BackendState::Up) {
+                    server.last_error = None;
+                }
                 let changed = server.listed != models;
                 server.listed = models;
                 if changed {

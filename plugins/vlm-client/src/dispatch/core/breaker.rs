@@ -105,6 +105,15 @@ impl Breaker {
         }
     }
 
+    /// The backend answers, though nobody has asked it a question. Where the time to leave it alone
+    /// is over and no question came to try it, it is asked again; one failure opens it anew.
+    pub(super) fn is_there(&mut self, now: Instant) {
+        if matches!(self.state, BackendState::Open { until } if now > until) {
+            self.state = BackendState::Up;
+            self.failures = THRESHOLD - 1;
+        }
+    }
+
     fn open(&mut self, asked: Option<Duration>, now: Instant) -> Instant {
         let doubled = FIRST.saturating_mul(1 << self.opened.min(5)).min(LONGEST);
         self.opened += 1;
@@ -119,6 +128,22 @@ mod tests {
     use super::*;
 
     const BAD: Verdict = Verdict::Bad { retry_after: None };
+
+    #[test]
+    fn a_server_that_is_there_again_and_that_nobody_tries_is_up_until_it_fails_once() {
+        let now = Instant::now();
+        let mut breaker = opened(now);
+        breaker.is_there(now + FIRST);
+        assert_ne!(breaker.state(), BackendState::Up, "it is still to be left alone");
+        let later = now + FIRST + Duration::from_millis(1);
+        breaker.is_there(later);
+        assert_eq!(breaker.state(), BackendState::Up);
+        assert_eq!(breaker.end(BAD, false, later), Some(later + 2 * FIRST));
+        // One that is being tried waits for the question.
+        breaker.begin();
+        breaker.is_there(later + LONGEST);
+        assert_eq!(breaker.state(), BackendState::HalfOpen);
+    }
 
     fn opened(now: Instant) -> Breaker {
         let mut breaker = Breaker::new();

@@ -342,9 +342,9 @@ impl Core {
     /// A backend has answered, or failed to, outside of any turn.
     pub fn observe(&mut self, backend: BackendId, verdict: Verdict, now: Instant) {
         let Some(this) = self.backends.get_mut(&backend) else { return };
-        let was_up = this.breaker.state() == BackendState::Up;
-        // Being there is not yet answering: only a question closes the circuit.
-        if verdict == Verdict::Good && !was_up {
+        if verdict == Verdict::Good && this.breaker.state() != BackendState::Up {
+            // Being there is not yet answering: a question closes the circuit, if there is one.
+            this.breaker.is_there(now);
             return;
         }
         let open = this.breaker.end(verdict, false, now);

@@ -1,0 +1,158 @@
+//! Several VLM servers: who is asked, what happens when one fails, and what pages are told.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use live_vlm_tests::{
+    client::new_id,
+    server::Server,
+    until,
+    vlm::{Asked, Reply, Vlm},
+    within,
+};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::OFTEN;
+
+/// A configuration with these `[[backends]]`.
+fn pool(backends: &[(&Vlm, &str)]) -> (TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.toml");
+    let tables: Vec<String> = backends
+        .iter()
+        .map(|(vlm, more)| format!("[[backends]]\napi_base = '{}'\n{more}\n", vlm.base()))
+        .collect();
+    std::fs::write(&path, tables.concat()).unwrap();
+    let path = path.to_str().unwrap().to_owned();
+    (folder, path)
+}
+
+async fn start(config: &str) -> Server {
+    Server::start(&[OFTEN, &["--config", config]].concat()).await
+}
+
+/// A VLM that says this, or fails while `broken`.
+async fn breakable(models: &[&str], text: &'static str, broken: &Arc<AtomicBool>) -> Vlm {
+    let broken = Arc::clone(broken);
+    Vlm::start(models, move |_| match broken.load(Ordering::Relaxed) {
+        true => Reply::Refuse(500, "out of order".into()),
+        false => Reply::Text(text.into()),
+    })
+    .await
+}
+
+#[tokio::test]
+async fn when_one_server_fails_another_answers_and_the_page_is_told_which() {
+    let broken = Arc::new(AtomicBool::new(false));
+    let first = breakable(&["qwen-vl"], "First.", &broken).await;
+    let second = Vlm::saying(&["qwen-vl"], "Second.").await;
+    // The second has room for nobody until the first is out of order.
+    let (_folder, config) = pool(&[(&first, "slots = 1"), (&second, "slots = 1")]);
+    let server = start(&config).await;
+    let (page, id) = (server.browser().await, new_id());
+    let (mut socket, _) = page.open(&id).await;
+    let sender = page.send_video(&id).await.unwrap();
+    socket.next_of(&["vlm_response"]).await;
+    broken.store(true, Ordering::Relaxed);
+    let from_second = async {
+        loop {
+            let message = socket.next_of(&["vlm_response", "vlm_error", "error"]).await;
+            assert_eq!(message["type"], "vlm_response", "nobody notices the failure: {message}");
+            if message["text"] == "Second." {
+                return message;
+            }
+        }
+    };
+    let message = within("an answer of the second", from_second).await;
+    assert_eq!(message["api_base"], second.base());
+    let down = || {
+        let pool = server.sessions().config().dispatcher.pool();
+        pool.iter().any(|backend| {
+            backend.base == first.base() && backend.state != vlm_client::BackendState::Up
+        })
+    };
+    until("the first server to be left alone", down).await;
+    assert_eq!(page.get("/readyz").await.status(), StatusCode::OK);
+    sender.vanish().await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_model_is_asked_of_the_server_that_has_it_with_the_key_of_that_server() {
+    let first = Vlm::saying(&["llava:7b"], "First.").await;
+    let second = Vlm::saying(&["qwen-vl", "qwen-vl-large"], "Second.").await;
+    let second_has = "models = ['qwen-vl']\napi_key = 'sk-second'\nslots = 'auto'";
+    let (_folder, config) = pool(&[(&first, "api_key = 'sk-first'"), (&second, second_has)]);
+    let server = start(&config).await;
+    let (page, id) = (server.browser().await, new_id());
+    let listed = page.get_json("/models").await;
+    let ids: Vec<&str> =
+        listed["models"].as_array().unwrap().iter().filter_map(|m| m["id"].as_str()).collect();
+    assert_eq!(ids, ["llava:7b", "qwen-vl"]);
+    let (mut socket, before) = page.open(&id).await;
+    assert_eq!(before["model"], "llava:7b");
+    let hidden = socket.ask(&json!({"type": "update_model", "model": "qwen-vl-large"})).await;
+    assert_eq!(hidden["type"], "error", "{hidden}");
+    let chosen = socket.ask(&json!({"type": "update_model", "model": "qwen-vl"})).await;
+    assert_eq!((&chosen["type"], &chosen["model"]), (&json!("model_updated"), &json!("qwen-vl")));
+    let sender = page.send_video(&id).await.unwrap();
+    let answer = socket.next_of(&["vlm_response"]).await;
+    assert_eq!((&answer["text"], &answer["api_base"]), (&json!("Second."), &json!(second.base())));
+    assert!(second.questions().iter().all(|asked| asked.key() == Some("sk-second")));
+    assert_eq!(first.questions().len(), 0);
+    assert!(first.authorizations().iter().all(|key| key.as_deref() == Some("Bearer sk-first")));
+    sender.vanish().await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn headers_for_routers_are_ours_and_name_nobody() {
+    let vlm = Vlm::saying(&["qwen-vl"], "Yes.").await;
+    let (_folder, config) = pool(&[(&vlm, "fairness_header = true\nobjective = 'live'")]);
+    let server = start(&config).await;
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        let (page, id) = (server.browser().await, new_id());
+        let (mut socket, _) = page.open(&id).await;
+        let sender = page.send_video(&id).await.unwrap();
+        socket.next_of(&["vlm_response"]).await;
+        let asked = vlm.questions();
+        let asked: &Asked = asked.last().unwrap();
+        assert_eq!(asked.header("x-llm-d-inference-objective"), Some("live"));
+        let fairness = asked.header("x-llm-d-inference-fairness-id").unwrap().to_owned();
+        assert!(!fairness.contains("browser"), "{fairness}");
+        ids.push(fairness);
+        sender.vanish().await;
+        socket.close().await;
+        until("the session's end", || server.sessions().count() == 0).await;
+    }
+    assert_ne!(ids[0], ids[1], "each user has one of their own");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn without_a_server_that_answers_it_is_not_ready_and_recovers_by_itself() {
+    let broken = Arc::new(AtomicBool::new(true));
+    let vlm = breakable(&["qwen-vl"], "Back.", &broken).await;
+    let (_folder, config) = pool(&[(&vlm, "")]);
+    let server = start(&config).await;
+    let page = server.browser().await;
+    let not_ready = async {
+        loop {
+            let response = page.get("/readyz").await;
+            if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+                return response.json::<Value>().await.unwrap();
+            }
+        }
+    };
+    let told = within("the failure to be noticed", not_ready).await;
+    assert_eq!(told, json!({"ready": false, "reasons": ["no_backend"]}));
+    broken.store(false, Ordering::Relaxed);
+    let ready = async { while page.get("/readyz").await.status() != StatusCode::OK {} };
+    within("the recovery to be noticed", ready).await;
+    server.stop().await;
+}
