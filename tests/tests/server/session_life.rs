@@ -26,6 +26,11 @@ async fn a_page_that_comes_back_in_time_finds_its_settings_and_its_video() {
     let config = socket.next().await;
     assert_eq!((&config["prompt"], &config["max_tokens"]), (&json!("Mine?"), &json!(7)));
     assert_eq!(config["max_latency"], 3.0);
+    let history = socket.next().await;
+    assert_eq!(
+        (&history["type"], &history["answers"][0]["text"]),
+        (&json!("history"), &json!("Yes."))
+    );
     assert_eq!(socket.next_of(&["vlm_response"]).await["prompt"], "Mine?");
     assert_eq!(server.sessions().count(), 1);
     sender.vanish().await;

@@ -2,7 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use live_vlm_tests::{client::new_id, process::Process, server::UNLIMITED, vlm::Vlm};
+use live_vlm_tests::{
+    client::new_id,
+    process::Process,
+    server::UNLIMITED,
+    vlm::{Asked, Reply, Vlm},
+};
+use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::{PROGRAM, asking};
@@ -57,13 +63,40 @@ async fn ctrl_c_ends_live_sessions_and_the_program() {
 }
 
 #[tokio::test]
-async fn a_question_in_flight_does_not_hold_up_the_end() {
-    let vlm = Vlm::start(&["llava:7b"], |_| live_vlm_tests::vlm::Reply::Held(String::new())).await;
+async fn a_question_in_flight_is_answered_before_the_end_and_none_is_asked_after_it() {
+    let vlm = Vlm::start(&["llava:7b"], |_| Reply::Held("Just in time.".into())).await;
     let arguments = [&["--host", "127.0.0.1", "--port", "0"], &asking(&vlm)[..]].concat();
     let process = Process::start(PROGRAM, &arguments);
     let (page, id) = (process.browser().await, new_id());
+    let (mut socket, _) = page.open(&id).await;
     let sender = page.send_video(&id).await.unwrap();
-    vlm.asked(live_vlm_tests::vlm::Asked::is_question).await;
+    vlm.asked(Asked::is_question).await;
+    process.signal("TERM").await;
+    let closing = socket.next_of(&["closing"]).await;
+    assert_eq!(closing["within_s"], 5.0, "{closing}");
+    let ready = page.get("/readyz").await;
+    assert_eq!(ready.status(), 503);
+    assert_eq!(ready.json::<Value>().await.unwrap()["reasons"], json!(["draining"]));
+    let refused = page.try_open(Some(&new_id())).await.unwrap_err();
+    assert_eq!((refused.status, refused.about().0), (503, "too_many_sessions"));
+    vlm.release();
+    assert_eq!(socket.next_of(&["vlm_response"]).await["text"], "Just in time.");
+    assert_eq!(socket.closed().await.expect("a close frame").code, CloseCode::Away);
+    let ended = process.ended().await;
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
+    assert_eq!(vlm.questions().len(), 1);
+    sender.vanish().await;
+}
+
+#[tokio::test]
+async fn a_question_that_takes_too_long_does_not_hold_up_the_end() {
+    let vlm = Vlm::start(&["llava:7b"], |_| Reply::Held(String::new())).await;
+    let listen = ["--host", "127.0.0.1", "--port", "0", "--drain-timeout", "1"];
+    let arguments = [&listen, &asking(&vlm)[..]].concat();
+    let process = Process::start(PROGRAM, &arguments);
+    let (page, id) = (process.browser().await, new_id());
+    let sender = page.send_video(&id).await.unwrap();
+    vlm.asked(Asked::is_question).await;
     let at = Instant::now();
     process.signal("TERM").await;
     let ended = process.ended().await;

@@ -80,6 +80,7 @@ const fromServer = {
   vlm_response: response,
   history: { answers: listOf(object(response)) },
   vlm_error: { seq: number, kind: text, message: text, retry_in_ms: orNull(number) },
+  closing: { message: text, within_s: number },
   debug: { text },
   error: {
     code: text,

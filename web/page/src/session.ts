@@ -16,7 +16,7 @@ import { Socket } from "./socket.ts";
 import type { Preferences } from "./stored.ts";
 import { Video } from "./video.ts";
 import type { VideoState, Words } from "./words.ts";
-import { connectionWords, vlmErrorWords } from "./words.ts";
+import { connectionWords, sentence, vlmErrorWords } from "./words.ts";
 
 /** A server that is there and refuses this often does not want this session: ask for another. */
 const REFUSALS = 3;
@@ -173,6 +173,9 @@ export class Session {
       case "vlm_error":
         this.#problems.set("vlm", vlmErrorWords(message.message, message.retry_in_ms));
         break;
+      case "closing":
+        this.#problems.set("server", sentence(message.message));
+        break;
       case "error":
         this.#refused(message);
         break;
@@ -256,8 +259,8 @@ function wantsSignIn(code: string): boolean {
 }
 
 function withRetry(message: string, retryMs: number | null): string {
-  const sentence = /[.!?…]$/.test(message) ? message : `${message}.`;
-  return retryMs === null ? message : `${sentence} Trying again in ${Math.ceil(retryMs / 1000)} s.`;
+  const again = retryMs === null ? "" : ` Trying again in ${Math.ceil(retryMs / 1000)} s.`;
+  return `${sentence(message)}${again}`;
 }
 
 export function socketUrl(page: string, sessionId: string): string {

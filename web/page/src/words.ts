@@ -65,9 +65,17 @@ export function speed(tokensPerSecond: number | null): string {
   return tokensPerSecond < 9.95 ? tokensPerSecond.toFixed(1) : tokensPerSecond.toFixed(0);
 }
 
+/** What the server says, as a sentence of its own. */
+export function sentence(message: string): string {
+  const text = message.trim();
+  const [first = "", ...rest] = text;
+  // Addresses and names of models stay as they are.
+  const capital = /^[a-z]+[ ,]/.test(text) ? first.toUpperCase() : first;
+  return `${capital}${rest.join("")}${/[.!?…]$/.test(text) ? "" : "."}`;
+}
+
 export function vlmErrorWords(message: string, retryInMs: number | null): string {
-  const sentence = /[.!?…]$/.test(message.trim()) ? message.trim() : `${message.trim()}.`;
-  if (retryInMs === null) return `${sentence} It is asked again when something changes.`;
+  if (retryInMs === null) return `${sentence(message)} It is asked again when something changes.`;
   const seconds = Math.round(retryInMs / 1000);
-  return `${sentence} Trying again${seconds > 0 ? ` in ${seconds} s` : ""}.`;
+  return `${sentence(message)} Trying again${seconds > 0 ? ` in ${seconds} s` : ""}.`;
 }

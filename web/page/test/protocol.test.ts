@@ -6,6 +6,7 @@ import * as send from "../src/send.ts";
 
 const SERVER_TYPES = [
   "answer_delta",
+  "closing",
   "debug",
   "debug_updated",
   "error",

@@ -8,6 +8,7 @@ import {
   connectionWords,
   countdown,
   duration,
+  sentence,
   speed,
   vlmErrorWords,
 } from "../src/words.ts";
@@ -50,6 +51,8 @@ test("figures as people read them", () => {
 
 test("a failing VLM: its message, and when it is tried again", () => {
   assert.equal(vlmErrorWords("It is down", 4000), "It is down. Trying again in 4 s.");
+  assert.equal(sentence("you may ask 60 questions"), "You may ask 60 questions.");
+  assert.equal(sentence("http://host/v1 is down!"), "http://host/v1 is down!");
   assert.equal(vlmErrorWords("Down?", 100), "Down? Trying again.");
   assert.match(vlmErrorWords("No key.", null), /^No key\. It is asked again when/);
 });

@@ -1,6 +1,8 @@
 //! The messages between server and page: every one of them, and nothing else. `docs/protocol.md`
 //! describes them, `web/page/protocol.json` pins their JSON, and the tests of both sides read it.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use vlm_client::ApiKey;
@@ -281,6 +283,13 @@ pub enum ServerMessage {
         /// When it is tried again.
         retry_in_ms: Option<u64>,
     },
+    /// The server ends soon.
+    Closing {
+        /// What happens, for people.
+        message: String,
+        /// At the latest after so many seconds.
+        within_s: f64,
+    },
     /// More, for those who asked for it.
     Debug {
         /// In words.
@@ -377,6 +386,13 @@ pub struct Metrics {
 }
 
 impl ServerMessage {
+    /// The server ends after this time, at the latest.
+    pub fn closing(within: Duration) -> Self {
+        let message = "this server is being stopped or restarted; your page connects again by \
+                       itself when it is back";
+        Self::Closing { message: message.to_owned(), within_s: within.as_secs_f64() }
+    }
+
     /// The JSON that goes over the WebSocket.
     pub fn to_json(&self) -> String {
         // Plain data with text keys: there is nothing that could fail.

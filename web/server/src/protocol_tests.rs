@@ -31,6 +31,7 @@ fn every_kind_of_server_message_is_pinned() {
         "vlm_response",
         "history",
         "vlm_error",
+        "closing",
         "debug",
         "error",
     ] {

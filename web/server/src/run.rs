@@ -27,7 +27,7 @@ use crate::{
 
 /// How long a session waits for its page to come back.
 const GRACE: Duration = Duration::from_secs(15);
-/// SIGTERM to the end takes at most the sum of these.
+/// SIGTERM to the end takes at most the sum of these, after the questions in flight.
 const SESSIONS_END: Duration = Duration::from_secs(4);
 const CONNECTIONS_END: Duration = Duration::from_millis(500);
 /// How long the warm-up may go on after everything else has ended.
@@ -83,6 +83,7 @@ pub struct Server {
     metrics: MetricsDoor,
     stand_in: Option<StandIn>,
     summary: String,
+    drain_timeout: Duration,
 }
 
 impl Server {
@@ -159,7 +160,16 @@ impl Server {
             sign_in,
             metrics_token: metrics.token.clone(),
         };
-        Ok(Self { listener, address, security, app, metrics, stand_in: vlm.stand_in, summary })
+        Ok(Self {
+            listener,
+            address,
+            security,
+            app,
+            metrics,
+            stand_in: vlm.stand_in,
+            summary,
+            drain_timeout: config.server.drain_timeout,
+        })
     }
 
     /// What to tell whoever started the server: where to open it, and which VLM answers.
@@ -229,9 +239,11 @@ impl Server {
         )));
         let tls = matches!(self.security, Security::Tls(_));
         let router = routes::router(self.app, tls);
+        let drain_timeout = self.drain_timeout;
         let ending = async {
             shutdown.await;
             tracing::info!(sessions = sessions.count(), "ending every session");
+            sessions.drain(drain_timeout).await;
             sessions.close(SESSIONS_END).await;
         };
         listen::serve(self.listener, self.security, router, per_address, ending, CONNECTIONS_END)

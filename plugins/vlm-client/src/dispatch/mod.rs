@@ -16,7 +16,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{runtime::Handle, sync::Notify, task::AbortHandle, time::sleep_until};
+use tokio::{
+    runtime::Handle,
+    sync::Notify,
+    task::AbortHandle,
+    time::{sleep_until, timeout},
+};
 
 use self::{
     core::{Core, CoreConfig, Event, MemberId, UserId},
@@ -72,6 +77,8 @@ struct Shared {
     state: Mutex<State>,
     /// Woken when the core's next time-out may have changed.
     timer: Notify,
+    /// Woken when the last question has ended after [`Dispatcher::drain`].
+    drained: Notify,
     client: Client,
     runtime: Handle,
 }
@@ -119,6 +126,7 @@ impl Dispatcher {
                 most_users: config.core.max_members.saturating_mul(2),
             }),
             timer: Notify::new(),
+            drained: Notify::new(),
             client,
             runtime: runtime.clone(),
         });
@@ -208,6 +216,14 @@ impl Dispatcher {
         }
     }
 
+    /// Gives no more turns, and waits until the questions in flight have ended, at most `within`.
+    /// False if some have not.
+    pub async fn drain(&self, within: Duration) -> bool {
+        let drained = self.shared.drained.notified();
+        self.shared.decide(|state, _| state.core.pause());
+        self.shared.lock().core.is_drained() || timeout(within, drained).await.is_ok()
+    }
+
     /// How many sessions have joined.
     pub fn members(&self) -> usize {
         self.shared.lock().core.members()
@@ -250,7 +266,7 @@ impl Shared {
     fn decide<T>(&self, change: impl FnOnce(&mut State, Instant) -> T) -> T {
         let now = tokio::time::Instant::now().into_std();
         let mut rings = Vec::new();
-        let (result, timeout_changed) = {
+        let (result, timeout_changed, is_drained) = {
             let mut state = self.lock();
             let before = state.core.next_timeout();
             let result = change(&mut state, now);
@@ -266,11 +282,14 @@ impl Shared {
                     rings.push(Arc::clone(bell));
                 }
             }
-            (result, state.core.next_timeout() != before)
+            (result, state.core.next_timeout() != before, state.core.is_drained())
         };
         rings.iter().for_each(|bell| bell.ring());
         if timeout_changed {
             self.timer.notify_one();
+        }
+        if is_drained {
+            self.drained.notify_waiters();
         }
         result
     }

@@ -133,6 +133,10 @@ pub struct ServerTable {
         conflicts_with = "no_ssl"
     )]
     pub ssl_key: Option<PathBuf>,
+    /// How long questions in flight may take when the server is told to end, in seconds
+    /// [0-300; default: 5]
+    #[arg(long, env = "LIVE_VLM_DRAIN_TIMEOUT", value_name = "SECONDS")]
+    pub drain_timeout: Option<Whole<0, 300>>,
     /// Address or network of a proxy whose Forwarded and X-Forwarded-For are believed; may be
     /// given several times
     #[arg(

@@ -18,7 +18,7 @@ use std::{
 };
 
 use live_vlm_pipelines::NetworkOptions;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use vlm_client::Allowed;
 
 pub use backends::BackendConfig;
@@ -80,6 +80,9 @@ pub struct ServerConfig {
     /// The certificate and its key; without them one is made and kept.
     #[serde(flatten)]
     pub certificate: Option<Certificate>,
+    /// How long questions in flight may take when the server ends, 0 to 300 s (5).
+    #[serde(serialize_with = "seconds")]
+    pub drain_timeout: Duration,
     /// Proxies that are believed about whom they speak for.
     pub trusted_proxies: TrustedProxies,
 }
@@ -193,6 +196,10 @@ impl Config {
             stun_server: self.video.stun_server.clone(),
         }
     }
+}
+
+fn seconds<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_u64(time.as_secs())
 }
 
 fn source(named: Option<&Path>) -> Result<Option<Source>, BadConfig> {

@@ -1,6 +1,9 @@
 //! From what was said to what is in force: flags and environment over file over defaults.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    time::Duration,
+};
 
 use super::{
     BadConfig, Certificate, Config, FileConfig, LogConfig, LogFormat, Options, Problem,
@@ -13,6 +16,7 @@ use crate::{forwarded::TrustedProxies, observe::ObserveOptions, policy::Policy};
 
 const HOST: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 const PORT: u16 = 8090;
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 const PROMPT: &str = "Describe what you see in this image in one sentence.";
 const PROCESS_EVERY: u32 = 30;
 const MAX_TOKENS: u32 = 512;
@@ -89,6 +93,7 @@ fn server(
         (None, Some(_)) => true,
         (None, None) => file.tls.unwrap_or(true),
     };
+    let drain_timeout = flags.drain_timeout.or(file.drain_timeout);
     let proxies = flags.trusted_proxies.as_ref().or(file.trusted_proxies.as_ref());
     ServerConfig {
         host: flags.host.or(file.host).map_or(HOST, |host| host.0),
@@ -96,6 +101,7 @@ fn server(
         auto_port: flags.auto_port.or(file.auto_port).unwrap_or_default(),
         tls,
         certificate: given.or_else(|| pair(file)).filter(|_| tls),
+        drain_timeout: drain_timeout.map_or(DRAIN_TIMEOUT, |s| Duration::from_secs(s.get())),
         trusted_proxies: TrustedProxies::new(
             proxies.into_iter().flatten().map(|network| network.0).collect(),
         ),

@@ -56,6 +56,8 @@ pub(super) enum Command {
     },
     /// What its owner signed in by holds no more.
     SignedOut,
+    /// No more questions are asked; the server ends after this time.
+    Closing(Duration),
     Close,
 }
 
@@ -182,6 +184,7 @@ impl Session {
             Command::ModelChecked { number, change, listed } if number == self.model_changes => {
                 self.change_model(change, listed);
             }
+            Command::Closing(within) => self.tell(&ServerMessage::closing(within)),
             Command::ModelChecked { .. } | Command::SignedOut | Command::Close => {}
         }
     }

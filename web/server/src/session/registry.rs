@@ -173,14 +173,21 @@ impl Sessions {
         Ok(handle)
     }
 
+    /// Admits no new session, tells those that run, and lets the questions in flight end, at most
+    /// `within`.
+    pub async fn drain(&self, within: Duration) {
+        for handle in self.admit_no_more() {
+            let _ = handle.commands.send(Command::Closing(within)).await;
+        }
+        if !self.shared.config.dispatcher.drain(within).await {
+            tracing::info!("some questions have not ended in time, and are given up");
+        }
+    }
+
     /// Ends every session and its page's connection, and admits no new one. Done when all are
     /// freed, or `within` is over.
     pub async fn close(&self, within: Duration) {
-        let handles: Vec<Handle> = {
-            let mut state = self.shared.lock();
-            state.closing = true;
-            state.sessions.values().map(|entry| entry.handle.clone()).collect()
-        };
+        let handles = self.admit_no_more();
         let all = async {
             for handle in &handles {
                 let _ = handle.commands.send(Command::Close).await;
@@ -207,6 +214,13 @@ impl Sessions {
                 let _ = handle.commands.try_send(Command::SignedOut);
             }
         }
+    }
+
+    /// Those that there are.
+    fn admit_no_more(&self) -> Vec<Handle> {
+        let mut state = self.shared.lock();
+        state.closing = true;
+        state.sessions.values().map(|entry| entry.handle.clone()).collect()
     }
 
     /// Held by a page's connection: [`close`](Self::close) waits for it to say goodbye.

@@ -135,6 +135,7 @@ pub struct Core {
     trials: BTreeSet<(Instant, BackendId)>,
     events: VecDeque<Event>,
     next_id: u64,
+    paused: bool,
 }
 
 impl Core {
@@ -150,6 +151,7 @@ impl Core {
             trials: BTreeSet::new(),
             events: VecDeque::new(),
             next_id: 0,
+            paused: false,
         }
     }
 
@@ -416,6 +418,16 @@ impl Core {
     /// The backends of a route.
     pub fn backends_of(&self, route: RouteId) -> Vec<BackendId> {
         self.routes.get(&route).map(|route| route.backends.clone()).unwrap_or_default()
+    }
+
+    /// Gives no more turns. Those that members have go on.
+    pub fn pause(&mut self) {
+        self.paused = true;
+    }
+
+    /// Whether no more turns are given, and the last has ended.
+    pub fn is_drained(&self) -> bool {
+        self.paused && self.backends.values().all(|backend| backend.asking == 0)
     }
 
     /// How many members are joined.

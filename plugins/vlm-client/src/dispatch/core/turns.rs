@@ -40,7 +40,9 @@ impl Core {
 
     /// Gives a slot of this backend to whoever is next; false if nobody waits for it.
     pub(super) fn grant_next(&mut self, backend: BackendId, now: Instant) -> bool {
-        let Some(this) = self.backends.get(&backend) else { return false };
+        let Some(this) = self.backends.get(&backend).filter(|_| !self.paused) else {
+            return false;
+        };
         let best = this
             .routes
             .iter()
