@@ -8,7 +8,7 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use crate::{Failure, vlm::Vlm};
+use crate::{Failure, server::METRICS_TOKEN, vlm::Vlm};
 
 const EVERY: Duration = Duration::from_millis(25);
 /// How a gauge of the server's `/metrics` ends that says how many wait.
@@ -91,7 +91,8 @@ impl Watcher {
 
 /// The gauge's name and the sum over its labels.
 async fn waiting(http: &reqwest::Client, url: &str) -> Option<(String, f64)> {
-    let response = http.get(url).send().await.ok()?.error_for_status().ok()?;
+    let response =
+        http.get(url).bearer_auth(METRICS_TOKEN).send().await.ok()?.error_for_status().ok()?;
     gauge(&response.text().await.ok()?)
 }
 

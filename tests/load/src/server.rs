@@ -19,6 +19,8 @@ use crate::{
 };
 
 const START: Duration = Duration::from_secs(20);
+/// Nobody else reaches the server, which listens on loopback for as long as it is measured.
+pub(crate) const METRICS_TOKEN: &str = "live-vlm-load-reads-this";
 
 /// A running server. It is killed when this is dropped.
 pub(crate) struct Server {
@@ -37,7 +39,9 @@ impl Server {
             .arg("--questions-per-minute=0")
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
+            .args(["--usage-db", "off"])
             .env("LIVE_VLM_LOG", "warn")
+            .env("LIVE_VLM_METRICS_TOKEN", METRICS_TOKEN)
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| absent(path, &error))?;

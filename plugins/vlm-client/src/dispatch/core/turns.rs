@@ -26,6 +26,9 @@ impl Core {
         let mut in_vain = Vec::new();
         loop {
             let Some(this) = self.routes.get(&route) else { return };
+            if self.queues.get(&this.queue).is_none_or(|queue| queue.waiting(route) == 0) {
+                return;
+            }
             let with_room = this.backends.iter().filter(|id| !in_vain.contains(*id));
             let with_room = with_room.filter_map(|id| {
                 let this = self.backends.get(id)?;
