@@ -65,5 +65,23 @@ impl Drop for StopOnDrop {
         if !stopped && self.0.set_state(gst::State::Null).is_err() {
             tracing::error!("a pipeline could not be stopped");
         }
+        for element in self.0.iterate_recurse().into_iter().flatten() {
+            if element.type_().name() == "GstSctpEnc" {
+                end_late_task(&element);
+            }
+        }
+    }
+}
+
+/// A data channel's association that comes about while its `sctpenc` is being stopped starts the
+/// pad's task anew (seen in GStreamer 1.22), and whoever frees the element waits for it for ever.
+/// Deactivating the pad ends it.
+fn end_late_task(sctpenc: &gst::Element) {
+    for pad in sctpenc.src_pads() {
+        if pad.task_state() != gst::TaskState::Stopped {
+            tracing::debug!("ending the task of a data channel that came too late");
+            let _ = pad.set_active(true);
+            let _ = pad.set_active(false);
+        }
     }
 }

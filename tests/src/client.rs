@@ -3,7 +3,7 @@
 use live_vlm_pipelines::{Sender, SenderError, SenderOptions, VideoSource};
 use reqwest::{
     RequestBuilder, Response, StatusCode,
-    header::{self, HeaderMap},
+    header::{self, HeaderMap, HeaderName, HeaderValue},
 };
 use serde_json::{Value, json};
 
@@ -16,6 +16,7 @@ pub struct Client {
     base: String,
     cookie: Option<String>,
     bearer: Option<String>,
+    more: Vec<(&'static str, &'static str)>,
 }
 
 /// A refused request.
@@ -60,7 +61,9 @@ impl Client {
             .no_proxy()
             .build();
         match http {
-            Ok(http) => Self { http, base: base.to_owned(), cookie: None, bearer: None },
+            Ok(http) => {
+                Self { http, base: base.to_owned(), cookie: None, bearer: None, more: Vec::new() }
+            }
             Err(error) => panic!("{error}"),
         }
     }
@@ -75,6 +78,13 @@ impl Client {
     #[must_use]
     pub fn with_bearer(self, secret: &str) -> Self {
         Self { bearer: Some(secret.to_owned()), ..self }
+    }
+
+    /// The same with one more header in every request.
+    #[must_use]
+    pub fn with_header(mut self, name: &'static str, value: &'static str) -> Self {
+        self.more.push((name, value));
+        self
     }
 
     /// The same, signed in by this key or token.
@@ -109,7 +119,12 @@ impl Client {
     fn headers(&self) -> HeaderMap {
         let bearer = self.bearer.as_ref().map(|secret| format!("Bearer {secret}"));
         let own = [(header::COOKIE, self.cookie.clone()), (header::AUTHORIZATION, bearer)];
-        own.into_iter().filter_map(|(name, value)| Some((name, value?.parse().ok()?))).collect()
+        let own = own.into_iter().filter_map(|(name, value)| Some((name, value?.parse().ok()?)));
+        let more = self
+            .more
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+        own.chain(more).collect()
     }
 
     /// The answer to a GET.

@@ -4,12 +4,14 @@
 //! - [`server`]: the server inside the test; [`process`]: the program as a child
 //! - [`client`] and [`socket`]: a browser or a script that talks to it
 //! - [`vlm`]: a VLM server whose every answer the test decides
+//! - [`relay`]: a TURN server
 //!
 //! Every wait in here is bounded by [`LIMIT`] and panics when it is over, so that a test waits for
 //! what should happen and never for time to pass.
 
 pub mod client;
 pub mod process;
+pub mod relay;
 pub mod server;
 pub mod socket;
 pub mod vlm;

@@ -33,7 +33,9 @@ pub struct Asked {
     pub authorization: Option<String>,
     /// All headers that are text.
     pub headers: Vec<(String, String)>,
-    /// The body; `null` if there is none.
+    /// The body as it came.
+    pub bytes: Vec<u8>,
+    /// The body; `null` if it is no JSON.
     pub body: Value,
     /// When it came.
     pub at: Instant,
@@ -208,6 +210,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         authorization: authorization.and_then(|value| value.to_str().ok()).map(str::to_owned),
         headers: head.headers.iter().filter_map(text_of).collect(),
         body: serde_json::from_slice(&body).unwrap_or_default(),
+        bytes: body.into(),
         at: Instant::now(),
     };
     shared.asked.lock().unwrap_or_else(PoisonError::into_inner).push(asked.clone());

@@ -25,7 +25,7 @@ use tokio::sync::{oneshot, watch};
 use crate::{
     Codec, NetworkOptions,
     peer::{self, Gathering},
-    properties::get_if_present,
+    properties::{get_if_present, set_if_present, set_text_if_present},
     teardown::Running,
 };
 
@@ -54,6 +54,8 @@ pub struct SenderOptions {
     pub lost_packets: u32,
     /// Default: 127.0.0.1 only.
     pub network: NetworkOptions,
+    /// A relay that everything must go through, as `turn://user:password@host:port`. Default: none.
+    pub relay: Option<String>,
 }
 
 /// Whether the video is wanted back.
@@ -100,6 +102,7 @@ impl Default for SenderOptions {
                 bind: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
                 ..NetworkOptions::default()
             },
+            relay: None,
         }
     }
 }
@@ -199,6 +202,10 @@ impl Sender {
             gst::BusSyncReply::Drop
         });
         let webrtc = peer::webrtcbin(&options.network)?;
+        if let Some(relay) = &options.relay {
+            set_if_present(&webrtc, "turn-server", relay.clone());
+            set_text_if_present(&webrtc, "ice-transport-policy", "relay");
+        }
         pipeline.add(&webrtc).map_err(|error| error.to_string())?;
         let counters = Arc::new(Counters::default());
         let sent = SentFrames::default();

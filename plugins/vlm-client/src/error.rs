@@ -204,6 +204,15 @@ impl Error {
         )
     }
 
+    /// Whether it tells that the server is in trouble, whoever asks it for whatever model: it is not
+    /// there, or fails.
+    pub fn concerns_everybody(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused { .. } | Self::Network { .. } | Self::Tls { .. } | Self::Server { .. }
+        )
+    }
+
     /// Whether asking again later may help although no setting changed.
     pub fn is_passing(&self) -> bool {
         !matches!(

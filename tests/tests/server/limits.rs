@@ -92,6 +92,51 @@ async fn loop_until_open(page: &live_vlm_tests::client::Client) -> (Socket, Valu
 }
 
 #[tokio::test]
+async fn inventing_cookies_gives_no_more_sessions_than_an_address_may_have() {
+    let vlm = Vlm::saying(&["llava:7b"], "Yes.").await;
+    let arguments = ["--api-base", vlm.base(), "--connections-per-address", "3"];
+    let server = Server::start(&arguments).await;
+    let mut senders = Vec::new();
+    for n in 0..3_u8 {
+        let browser = server.script().with_cookie(&format!("live_vlm={:032x}", n));
+        senders.push(browser.send_video(&new_id()).await.unwrap());
+    }
+    let another = server.script().with_cookie("live_vlm=0123456789abcdef0123456789abcdef");
+    let refused = another.offer(&offer()).await.unwrap_err();
+    is_refusal(&refused, "connections_per_address", 3);
+    for sender in senders {
+        sender.hang_up().await;
+    }
+    until("the sessions' end", || server.sessions().count() == 0).await;
+    assert_eq!(another.offer(&offer()).await.unwrap_err().about(), ("no_video", "sdp"));
+    server.stop().await;
+}
+
+/// The same words whichever limit it is, over HTTP and to a page.
+#[tokio::test]
+async fn every_limit_on_sessions_and_sockets_is_told_in_both_ways() {
+    let vlm = Vlm::saying(&["llava:7b"], "Yes.").await;
+    for (flag, limit) in [
+        ("--max-sessions", "max_sessions"),
+        ("--sessions-per-user", "sessions_per_user"),
+        ("--connections-per-address", "connections_per_address"),
+    ] {
+        let server = Server::start(&["--api-base", vlm.base(), flag, "1"]).await;
+        let page = server.browser().await;
+        let (_first, _) = page.open(&new_id()).await;
+        is_refusal(&page.try_open(None).await.unwrap_err(), limit, 1);
+        let own = format!("http://{}", server.address());
+        let told = page.with_header("origin", own.leak()).try_open(None).await;
+        let mut told = told.expect("a page's socket is opened to tell it why");
+        let error = told.next().await;
+        assert_eq!((&error["limit"], &error["value"]), (&json!(limit), &json!(1)), "{error}");
+        assert!(error["retry_after_s"].as_f64().unwrap() > 0.0, "{error}");
+        assert_eq!(told.closed().await.expect("a close frame").code, CloseCode::Again);
+        server.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn a_page_is_told_in_a_message_as_browsers_hide_the_status() {
     let vlm = Vlm::saying(&["llava:7b"], "Yes.").await;
     let server = Server::start(&["--api-base", vlm.base(), "--max-sessions", "1"]).await;

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod config;
+mod crash;
 mod fuzz;
 mod hostile;
 mod isolation;
@@ -12,6 +13,7 @@ mod origin;
 mod own_endpoints;
 mod pool;
 mod proxies;
+mod relay;
 mod rules;
 mod session_life;
 mod sign_in;

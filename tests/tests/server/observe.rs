@@ -109,6 +109,26 @@ async fn a_session_is_in_the_figures_while_it_lives_and_its_secrets_never_are() 
     };
     let [received, decoded, asked] = frames(&during);
     assert!(received >= decoded && decoded >= asked && asked >= 1.0, "{during}");
+    assert_eq!(
+        value(
+            &during,
+            "live_vlm_backend_state{backend=\"BASE\",state=\"up\"}"
+                .replace("BASE", vlm.base())
+                .as_str()
+        ),
+        1.0,
+        "{during}"
+    );
+    for series in [
+        "live_vlm_questions_total{outcome=\"answered\",model=\"llava:7b\"}",
+        "live_vlm_answer_age_seconds_count{model=\"llava:7b\"}",
+        "live_vlm_first_token_seconds_count{model=\"llava:7b\"}",
+        "live_vlm_queue_wait_seconds_count",
+        "live_vlm_tokens_total{direction=\"out\",model=\"llava:7b\"}",
+    ] {
+        assert!(value(&during, series) >= 1.0, "{series}\n{during}");
+    }
+    assert!(during.contains("live_vlm_user_questions_total{user=\"browser:"), "{during}");
     for secret in [&*id, &id[..8], PROMPT, "kettle", "sk-key", TOKEN] {
         assert!(!during.contains(secret), "{secret} in {during}");
     }
@@ -188,4 +208,83 @@ async fn usage_is_kept_for_its_owner_and_shown_by_a_command() {
     assert_eq!((&read["users"], &read["total"]["questions"]), (&json!([]), &json!(0)));
     let ended = usage(&["--since", "yesterday"]).await;
     assert!(ended.stderr.contains("YYYY-MM-DD"), "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn a_question_is_traced_to_the_collector_that_is_configured() {
+    let vlm = Vlm::saying(&["llava:7b"], "Yes.").await;
+    let collector = Vlm::saying(&[], "").await;
+    let endpoint = collector.base().strip_suffix("/v1").unwrap().to_owned();
+    let arguments = [&asking(&vlm)[..], &["--otlp-endpoint", &endpoint]].concat();
+    let server = Server::start(&arguments).await;
+    let (page, id) = (server.browser().await, new_id());
+    let (mut socket, _) = page.open(&id).await;
+    let sender = page.send_video(&id).await.unwrap();
+    socket.next_of(&["vlm_response"]).await;
+    let sent = collector.asked(|asked| asked.path == "/v1/traces").await;
+    let contains =
+        |text: &str| sent.bytes.windows(text.len()).any(|window| window == text.as_bytes());
+    for span in ["question", "wait for turn", "encode", "first token", "answer"] {
+        assert!(contains(span), "{span}");
+    }
+    assert!(contains("llava:7b") && !contains(&id) && !contains("Yes."));
+    sender.vanish().await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn every_line_of_a_json_log_is_json_and_those_of_a_session_name_it() {
+    let vlm = Vlm::saying(&["llava:7b"], "Yes.").await;
+    let listen = ["--host", "127.0.0.1", "--port", "0"];
+    let log = ["--log", "live_vlm=debug", "--log-format", "json"];
+    let process = Process::start(PROGRAM, &[&asking(&vlm)[..], &listen, &log].concat());
+    let (page, id) = (process.browser().await, new_id());
+    let (mut socket, _) = page.open(&id).await;
+    let sender = page.send_video(&id).await.unwrap();
+    socket.next_of(&["vlm_response"]).await;
+    socket.send(&json!({"type": "no_such_thing"})).await;
+    socket.next_of(&["error"]).await;
+    socket.close().await;
+    sender.hang_up().await;
+    process.signal("TERM").await;
+    let ended = process.ended().await;
+    let lines: Vec<serde_json::Value> =
+        ended.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for said in ["session begins", "offer answered", "refused", "session ended"] {
+        let line = lines.iter().find(|line| line["fields"]["message"] == said);
+        let line = line.unwrap_or_else(|| panic!("{said}: {}", ended.stderr));
+        assert_eq!(line["fields"]["session"], id[..8], "{line}");
+    }
+    assert!(!ended.stderr.contains(&id), "a whole id is a secret");
+}
+
+#[tokio::test]
+async fn what_is_refused_over_and_over_is_logged_once() {
+    let vlm = Vlm::saying(&["llava:7b"], "Yes.").await;
+    let arguments = ["--host", "127.0.0.1", "--port", "0", "--api-base", vlm.base()];
+    let process =
+        Process::start(PROGRAM, &[&arguments[..], &["--sessions-per-user", "1"]].concat());
+    let (page, id) = (process.browser().await, new_id());
+    let (mut socket, _) = page.open(&id).await;
+    let foreign = page.clone().with_header("origin", "https://evil.example");
+    for _ in 0..3 {
+        assert_eq!(process.browser().await.try_open(Some(&id)).await.unwrap_err().status, 403);
+        assert_eq!(foreign.get("/models").await.status(), 403);
+        assert_eq!(page.try_open(None).await.unwrap_err().status, 429);
+        assert_eq!(page.offer(&json!({"type": "offer"})).await.unwrap_err().status, 400);
+        let bad = json!({"type": "update_model", "model": "x", "api_base": "file:///etc/passwd"});
+        assert_eq!(socket.ask(&bad).await["type"], "error");
+    }
+    process.signal("TERM").await;
+    let log = process.ended().await.stderr;
+    for (said, times) in [
+        ("code=SessionTaken", 1),
+        ("code=ForeignOrigin", 1),
+        ("limit=\"sessions_per_user\"", 1),
+        ("field=\"sdp\"", 1),
+        ("field=\"api_base\"", 1),
+        ("session begins", 1),
+    ] {
+        assert_eq!(log.matches(said).count(), times, "{said}\n{log}");
+    }
 }

@@ -64,3 +64,25 @@ async fn the_page_may_load_and_run_only_what_is_its_own() {
     let known = server.browser().await.get("/").await;
     assert!(!known.headers().contains_key("set-cookie"));
 }
+
+#[tokio::test]
+async fn a_page_whose_name_was_made_to_lead_to_this_machine_is_kept_out() {
+    let vlm = Vlm::saying(&["llava:7b"], "Yes.").await;
+    let server = Server::start(&["--api-base", vlm.base()]).await;
+    let script = server.script();
+    let evil = format!("evil.example:{}", server.address().port());
+    for (method, path) in [(Method::GET, "/"), (Method::GET, "/models"), (Method::POST, "/offer")] {
+        let request = script.request(method, path).header(header::HOST, &evil);
+        let request = request.header(header::ORIGIN, format!("http://{evil}"));
+        let refused = Refused::of(request.body("{}").send().await.unwrap()).await;
+        assert_eq!((refused.status, refused.about().0), (403, "foreign_origin"), "{path}");
+    }
+    let local = format!("localhost:{}", server.address().port());
+    let request = script.request(Method::GET, "/models").header(header::HOST, local);
+    assert_eq!(request.send().await.unwrap().status(), 200);
+    // A server for others is known by names that nobody told it.
+    let open = ["--api-base", vlm.base(), "--host", "0.0.0.0", "--sign-in", "off"];
+    let server = Server::start(&open).await;
+    let request = server.script().request(Method::GET, "/models").header(header::HOST, "box:8090");
+    assert_eq!(request.send().await.unwrap().status(), 200);
+}

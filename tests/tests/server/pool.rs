@@ -116,7 +116,9 @@ async fn headers_for_routers_are_ours_and_name_nobody() {
     let server = start(&config).await;
     let mut ids = Vec::new();
     for _ in 0..2 {
-        let (page, id) = (server.browser().await, new_id());
+        let page = server.browser().await.with_header("x-llm-d-inference-fairness-id", "evil");
+        let page = page.with_header("x-llm-d-inference-objective", "evil");
+        let id = new_id();
         let (mut socket, _) = page.open(&id).await;
         let sender = page.send_video(&id).await.unwrap();
         socket.next_of(&["vlm_response"]).await;
@@ -154,5 +156,55 @@ async fn without_a_server_that_answers_it_is_not_ready_and_recovers_by_itself() 
     broken.store(false, Ordering::Relaxed);
     let ready = async { while page.get("/readyz").await.status() != StatusCode::OK {} };
     within("the recovery to be noticed", ready).await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn without_being_configured_no_header_for_routers_is_sent() {
+    let vlm = Vlm::saying(&["qwen-vl"], "Yes.").await;
+    let (_folder, config) = pool(&[(&vlm, "")]);
+    let server = start(&config).await;
+    let page = server.browser().await.with_header("x-llm-d-inference-fairness-id", "evil");
+    let id = new_id();
+    let (mut socket, _) = page.open(&id).await;
+    let sender = page.send_video(&id).await.unwrap();
+    socket.next_of(&["vlm_response"]).await;
+    for asked in vlm.questions() {
+        assert!(asked.headers.iter().all(|(name, _)| !name.starts_with("x-llm-d")), "{asked:?}");
+    }
+    sender.vanish().await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_key_of_ones_own_at_the_pools_address_harms_nobody_elses_questions() {
+    let vlm = Vlm::start(&["qwen-vl"], |asked| match asked.key() {
+        Some("sk-pool") => Reply::Text("Yes.".into()),
+        _ => Reply::Refuse(429, "your account is used up".into()),
+    })
+    .await;
+    let (_folder, config) = pool(&[(&vlm, "api_key = 'sk-pool'")]);
+    let server = start(&config).await;
+    let (page, id) = (server.browser().await, new_id());
+    let (mut socket, _) = page.open(&id).await;
+    let sender = page.send_video(&id).await.unwrap();
+    socket.next_of(&["vlm_response"]).await;
+    let (other, other_id) = (server.browser().await, new_id());
+    let (mut theirs, _) = other.open(&other_id).await;
+    let own = json!({
+        "type": "update_model", "model": "qwen-vl", "api_base": vlm.base(), "api_key": "sk-mine"
+    });
+    assert_eq!(theirs.ask(&own).await["type"], "model_updated");
+    let their_sender = other.send_video(&other_id).await.unwrap();
+    for _ in 0..4 {
+        assert_eq!(theirs.next_of(&["vlm_error"]).await["kind"], "rate-limited");
+    }
+    socket.so_far().await;
+    for _ in 0..3 {
+        let next = socket.next_of(&["vlm_response", "vlm_error"]).await;
+        assert_eq!(next["type"], "vlm_response", "{next}");
+    }
+    sender.vanish().await;
+    their_sender.vanish().await;
     server.stop().await;
 }

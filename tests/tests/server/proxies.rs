@@ -1,7 +1,11 @@
 //! Behind a proxy: the client's address and encryption are what a trusted proxy says, and nobody
 //! else.
 
-use live_vlm_tests::{client::Client, server::Server, vlm::Vlm};
+use live_vlm_tests::{
+    client::{Client, new_id},
+    server::Server,
+    vlm::Vlm,
+};
 use reqwest::{Method, StatusCode, header};
 use serde_json::json;
 
@@ -25,9 +29,10 @@ async fn owner_is_known_by(
     with: impl Fn(&str) -> String,
 ) -> bool {
     let vlm = Vlm::saying(&["llava:7b"], "Yes.").await;
-    let server = Server::start(&[&["--api-base", vlm.base()], arguments].concat()).await;
+    let server =
+        Server::start(&[&["--sign-in", "off", "--api-base", vlm.base()], arguments].concat()).await;
     let script = server.script();
-    let id = live_vlm_tests::client::new_id();
+    let id = new_id();
     // The session is this test's own, by its socket from 127.0.0.1.
     let (_socket, _) = script.open(&id).await;
     let refused = offer(&script, &id, (header, &with(CLIENT))).await;
@@ -56,11 +61,12 @@ async fn what_anybody_else_writes_is_ignored() {
 #[tokio::test]
 async fn limits_are_of_the_client_and_not_of_the_proxy() {
     let vlm = Vlm::saying(&["llava:7b"], "Yes.").await;
-    let arguments = ["--sessions-per-user", "1", "--trusted-proxy", "127.0.0.1"];
+    let arguments =
+        ["--sessions-per-user", "1", "--trusted-proxy", "127.0.0.1", "--sign-in", "off"];
     let server = Server::start(&[&arguments, &["--api-base", vlm.base()][..]].concat()).await;
     let script = server.script();
-    let (_socket, _) = script.open(&live_vlm_tests::client::new_id()).await;
-    let second = live_vlm_tests::client::new_id();
+    let (_socket, _) = script.open(&new_id()).await;
+    let second = new_id();
     let own = offer(&script, &second, ("accept", "*/*")).await;
     assert_eq!(own, (429, "limit_reached".to_owned()));
     let clients = offer(&script, &second, ("x-forwarded-for", CLIENT)).await;
@@ -70,8 +76,8 @@ async fn limits_are_of_the_client_and_not_of_the_proxy() {
 #[tokio::test]
 async fn the_cookie_is_for_encrypted_connections_when_the_client_has_one() {
     let vlm = Vlm::saying(&["llava:7b"], "Yes.").await;
-    let arguments = ["--api-base", vlm.base(), "--trusted-proxy", "127.0.0.1"];
-    for (arguments, secure) in [(&arguments[..], true), (&arguments[..2], false)] {
+    let arguments = ["--api-base", vlm.base(), "--sign-in", "off", "--trusted-proxy", "127.0.0.1"];
+    for (arguments, secure) in [(&arguments[..], true), (&arguments[..4], false)] {
         let server = Server::start(arguments).await;
         let script = server.script();
         let request = script.request(Method::GET, "/").header("x-forwarded-for", CLIENT);
@@ -79,5 +85,37 @@ async fn the_cookie_is_for_encrypted_connections_when_the_client_has_one() {
         assert_eq!(page.status(), StatusCode::OK);
         let cookie = page.headers()[header::SET_COOKIE].to_str().unwrap();
         assert_eq!(cookie.contains("; Secure"), secure, "{cookie}");
+    }
+}
+
+#[tokio::test]
+async fn sockets_and_failures_are_counted_for_the_client_whom_a_trusted_proxy_names() {
+    let vlm = Vlm::saying(&["llava:7b"], "Yes.").await;
+    let keys = super::sign_in::Keys::new();
+    let ada = keys.add("ada", &[]).await;
+    let file = keys.file();
+    let arguments = ["--api-base", vlm.base(), "--keys-file", &file];
+    let arguments = [&arguments[..], &["--connections-per-address", "1"]].concat();
+    for (more, trusted) in [(&["--trusted-proxy", "127.0.0.1"][..], true), (&[], false)] {
+        let server = Server::start(&[&arguments[..], more].concat()).await;
+        let script = server.script();
+        let client = script.clone().with_header("x-forwarded-for", CLIENT);
+        let other = script.clone().with_header("x-forwarded-for", OTHER);
+        let (_first, _) = client.clone().with_bearer(&ada.key).open(&new_id()).await;
+        let second = other.clone().with_bearer(&ada.key).try_open(Some(&new_id())).await;
+        match second {
+            Ok(_) => assert!(trusted),
+            Err(refused) => {
+                assert!(!trusted, "{refused:?}");
+                assert_eq!(refused.body["limit"], "connections_per_address");
+            }
+        }
+        for n in 0..11 {
+            let refused = client.sign_in("lvk_wrong").await.unwrap_err();
+            assert_eq!(refused.status, if n < 10 { 401 } else { 429 }, "{n}");
+        }
+        let others = other.sign_in("lvk_wrong").await.unwrap_err();
+        assert_eq!(others.status, if trusted { 401 } else { 429 });
+        server.stop().await;
     }
 }

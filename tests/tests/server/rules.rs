@@ -120,15 +120,17 @@ async fn a_users_rules_decide_what_their_sessions_begin_with_and_may_ask() {
     );
     let file = keys.file();
     let arguments = ["--config", rules.path(), "--keys-file", &file, "--model", "big-vl"];
-    let server = Server::start(&[OFTEN, &["--api-base", vlm.base()], &arguments].concat()).await;
+    let own = ["--api-base", vlm.base(), "--allow-api-base", "127.0.0.0/8"];
+    let server = Server::start(&[OFTEN, &own, &arguments].concat()).await;
     let page = server.browser().await;
     let (ada, bob) = (page.sign_in(&ada.key).await.unwrap(), page.sign_in(&bob.key).await.unwrap());
 
     let (mut socket, config) = ada.open(&new_id()).await;
     assert_eq!((&config["prompt"], &config["max_tokens"]), (&json!("Ada?"), &json!(9)));
     assert_eq!((&config["interval"], &config["model"]), (&json!(0.25), &json!("big-vl")));
-    let own = json!({"type": "update_model", "model": "x", "api_base": "http://203.0.113.1/v1"});
-    assert_eq!(about(&socket.ask(&own).await), ("not_allowed", "api_base"));
+    let other = Vlm::saying(&["own-vl"], "Mine.").await;
+    let own = json!({"type": "update_model", "model": "own-vl", "api_base": other.base()});
+    assert_eq!(socket.ask(&own).await["type"], "model_updated");
 
     let id = new_id();
     let (mut socket, config) = bob.open(&id).await;
@@ -136,7 +138,14 @@ async fn a_users_rules_decide_what_their_sessions_begin_with_and_may_ask() {
     let big = socket.ask(&json!({"type": "update_model", "model": "big-vl"})).await;
     assert_eq!(about(&big), ("not_allowed", "model"), "{big}");
     assert_eq!(big["allowed"], "small*");
-    // The same by the server's own address, which anybody may type.
+    // By the server's own address, which anybody may type, and with a key, which it may not look at.
+    let keyed = json!({
+        "type": "update_model", "model": "big-vl", "api_base": vlm.base(), "api_key": "x"
+    });
+    assert_eq!(about(&socket.ask(&keyed).await), ("not_allowed", "api_base"));
+    let localhost = vlm.base().replacen("127.0.0.1", "localhost", 1);
+    let aliased = json!({"type": "update_model", "model": "big-vl", "api_base": localhost});
+    assert_eq!(about(&socket.ask(&aliased).await), ("not_allowed", "api_base"));
     let typed = json!({"type": "update_model", "model": "big-vl", "api_base": vlm.base()});
     assert_eq!(about(&socket.ask(&typed).await), ("not_allowed", "model"));
     let public =
@@ -148,7 +157,10 @@ async fn a_users_rules_decide_what_their_sessions_begin_with_and_may_ask() {
     let ids: Vec<&str> =
         listed["models"].as_array().unwrap().iter().filter_map(|m| m["id"].as_str()).collect();
     assert_eq!(ids, ["small-vl"]);
-    assert_eq!(bob.get("/models?api_base=https://vlm.example/v1").await.status(), 403);
+    for query in ["api_base=https://vlm.example/v1", &format!("api_base={}&api_key=x", vlm.base())]
+    {
+        assert_eq!(bob.get(&format!("/models?{query}")).await.status(), 403, "{query}");
+    }
 
     let sender = bob.send_video(&id).await.unwrap();
     assert_eq!(socket.next_of(&["vlm_response"]).await["model"], "small-vl");
@@ -169,5 +181,58 @@ async fn who_may_ask_no_model_that_is_there_is_told_so() {
     let refused = refused.unwrap_err();
     assert_eq!((refused.status, refused.about()), (403, ("not_allowed", "model")));
     assert_eq!(vlm.questions().len(), 0);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn rules_that_change_stop_what_they_do_not_allow_any_more() {
+    let vlm = Vlm::saying(&["big-vl"], "Yes.").await;
+    let text = |models: &str| {
+        format!(
+            "[server]\nhost = '127.0.0.1'\nport = 0\n[vlm]\napi_base = '{}'\nprocess_every = 3\n\
+             [rules]\nquestions_per_minute = 0\nmodels = ['{models}']\n",
+            vlm.base()
+        )
+    };
+    let home = home();
+    let path = home.path().join("config.toml");
+    fs::write(&path, text("*")).unwrap();
+    let process = Process::start_at(&home, PROGRAM, &["--config", path.to_str().unwrap()], &[]);
+    let (page, id) = (process.browser().await, new_id());
+    let (mut socket, _) = page.open(&id).await;
+    let sender = page.send_video(&id).await.unwrap();
+    socket.next_of(&["vlm_response"]).await;
+    fs::write(&path, text("small*")).unwrap();
+    process.signal("HUP").await;
+    let error = socket.next_of(&["error"]).await;
+    assert_eq!(about(&error), ("not_allowed", "model"), "{error}");
+    let status = socket.next_of(&["status"]).await;
+    assert_eq!(status["status"], "Stopped", "{status}");
+    assert!(page.send_video(&id).await.is_err());
+    sender.vanish().await;
+    process.signal("TERM").await;
+    assert!(process.ended().await.status.success());
+}
+
+#[tokio::test]
+async fn a_session_that_is_opened_with_another_key_has_the_rights_of_that_key() {
+    let vlm = Vlm::saying(&["big-vl", "small-vl"], "Yes.").await;
+    let keys = Keys::new();
+    let (staff, plain) = (keys.add("ada", &["--group", "staff"]).await, keys.add("ada", &[]).await);
+    let rules = Rules::new("[rules]\nmodels = ['small*']\n[groups.staff]\nmodels = ['*']\n");
+    let file = keys.file();
+    let arguments = ["--config", rules.path(), "--keys-file", &file, "--model", "big-vl"];
+    let server = Server::start(&[OFTEN, &["--api-base", vlm.base()], &arguments].concat()).await;
+    let (page, id) = (server.browser().await, new_id());
+    let as_staff = page.sign_in(&staff.key).await.unwrap();
+    let (mut socket, _) = as_staff.open(&id).await;
+    let sender = as_staff.send_video(&id).await.unwrap();
+    assert_eq!(socket.next_of(&["vlm_response"]).await["model"], "big-vl");
+    let as_plain = page.sign_in(&plain.key).await.unwrap();
+    let mut again = as_plain.try_open(Some(&id)).await.unwrap();
+    assert_eq!(about(&socket.next_of(&["error"]).await), ("not_allowed", "model"));
+    assert_eq!(again.next().await["status"], "Stopped");
+    assert!(as_plain.send_video(&id).await.is_err());
+    sender.vanish().await;
     server.stop().await;
 }

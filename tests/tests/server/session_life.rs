@@ -129,3 +129,20 @@ async fn more_sessions_than_may_be_are_refused_until_one_ends() {
     page.open(&new_id()).await;
     server.stop().await;
 }
+
+#[tokio::test]
+async fn a_question_can_be_asked_now_however_long_the_interval_is() {
+    let vlm = Vlm::saying(&["llava:7b"], "Yes.").await;
+    let server = Server::start(&["--api-base", vlm.base()]).await;
+    let (page, id) = (server.browser().await, new_id());
+    let (mut socket, _) = page.open(&id).await;
+    let hourly = json!({"type": "update_processing", "interval": 3600});
+    assert_eq!(socket.ask(&hourly).await["type"], "processing_updated");
+    let sender = page.send_video(&id).await.unwrap();
+    socket.next_of(&["vlm_response"]).await;
+    socket.send(&json!({"type": "ask_now"})).await;
+    socket.next_of(&["vlm_response"]).await;
+    assert_eq!(vlm.questions().len(), 2);
+    sender.vanish().await;
+    server.stop().await;
+}

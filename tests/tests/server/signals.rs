@@ -135,3 +135,19 @@ async fn a_signal_in_the_middle_of_starting_ends_it_cleanly_too() {
         assert_eq!(ended.status.code(), Some(0), "{}: {}", ended.status, ended.stderr);
     }
 }
+
+#[tokio::test]
+async fn a_second_signal_ends_it_at_once() {
+    let vlm = Vlm::start(&["llava:7b"], |_| Reply::Held(String::new())).await;
+    let listen = ["--host", "127.0.0.1", "--port", "0", "--drain-timeout", "300"];
+    let process = Process::start(PROGRAM, &[&listen, &asking(&vlm)[..]].concat());
+    let (page, id) = (process.browser().await, new_id());
+    let (mut socket, _) = page.open(&id).await;
+    let sender = page.send_video(&id).await.unwrap();
+    vlm.asked(Asked::is_question).await;
+    process.signal("TERM").await;
+    socket.next_of(&["closing"]).await;
+    process.signal("TERM").await;
+    assert_eq!(process.ended().await.status.code(), Some(130));
+    sender.vanish().await;
+}

@@ -14,14 +14,21 @@ export interface PeerEvents {
 /** One connection that sends one camera track. It closes with its scope. */
 export class Peer {
   readonly #scope: Scope;
-  readonly #pc = new RTCPeerConnection();
+  readonly #pc: RTCPeerConnection;
   readonly #events: PeerEvents;
   readonly #sender: RTCRtpSender;
   /** Candidates from before the answer: the server knows no session to put them in until then. */
   #early: RTCIceCandidate[] | null = [];
 
-  constructor(scope: Scope, stream: MediaStream, track: MediaStreamTrack, events: PeerEvents) {
+  constructor(
+    scope: Scope,
+    stream: MediaStream,
+    track: MediaStreamTrack,
+    iceServers: RTCIceServer[],
+    events: PeerEvents,
+  ) {
     this.#scope = scope;
+    this.#pc = new RTCPeerConnection({ iceServers });
     this.#events = events;
     scope.own(() => this.#pc.close());
     // Nothing is said on it, but when it closes, each side knows at once that the other left.

@@ -61,6 +61,9 @@ const fromServer = {
     interval: number,
     process_every: number,
     max_latency: number,
+    ice_servers: listOf(
+      object({ urls: listOf(text), username: orNull(text), credential: orNull(text) }),
+    ),
     stand_in: flag,
     version: text,
   },

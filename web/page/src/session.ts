@@ -40,6 +40,8 @@ export class Session {
   #videoState: VideoState = "off";
   /** The server's time of the newest answer. */
   #newestMs = 0;
+  /** As the server said last; what it says is good for hours. */
+  #iceServers: RTCIceServer[] = [];
   /** The first status of a connection tells whether our video is still there. */
   #greeted = false;
 
@@ -48,6 +50,7 @@ export class Session {
     this.#problems = problems;
     this.#player = new Video(scope, {
       online: () => this.#socket.open,
+      iceServers: () => this.#iceServers,
       offer: (sdp, signal) => this.#offer(sdp, signal),
       candidate: (candidate, mLine) => this.#send(iceCandidate(candidate, mLine)),
       hangUp: () => this.#send(hangUp()),
@@ -220,6 +223,7 @@ export class Session {
   #config(config: ServerMessageOf<"server_config">): void {
     this.#assembler.reset();
     this.#problems.set("server", null);
+    this.#iceServers = iceServers(config);
     this.settings.config(config);
   }
 
@@ -248,6 +252,14 @@ export class Session {
 /** Somebody else has this id, or the server does not take it. */
 function isNotOurs(code: string): boolean {
   return code === "session_taken" || code === "bad_session_id";
+}
+
+function iceServers(config: ServerMessageOf<"server_config">): RTCIceServer[] {
+  return config.ice_servers.map(({ urls, username, credential }) => ({
+    urls: [...urls],
+    ...(username === null ? {} : { username }),
+    ...(credential === null ? {} : { credential }),
+  }));
 }
 
 function isOfQuestions(limit: string | null): boolean {

@@ -16,6 +16,8 @@ const UNREACHED =
 
 export interface VideoHost {
   online(): boolean;
+  /** Relays, for when the server is not reached directly. */
+  iceServers(): RTCIceServer[];
   offer(sdp: string, signal: AbortSignal): Promise<string>;
   candidate(candidate: string, mLine: number): void;
   hangUp(): void;
@@ -162,7 +164,7 @@ export class Video {
     this.#reached = false;
     const link = this.#play.child();
     this.#link = link;
-    const peer = new Peer(link, stream, track, {
+    const peer = new Peer(link, stream, track, this.#host.iceServers(), {
       offer: (sdp, signal) => this.#host.offer(sdp, signal),
       candidate: (candidate, mLine) => this.#host.candidate(candidate, mLine),
       connected: () => this.#live(),

@@ -12,3 +12,14 @@ pub fn keep_flat() {
         unsafe { libc::mallopt(libc::M_ARENA_MAX, ARENAS) };
     }
 }
+
+/// Gives back to the system what sessions have freed: glibc keeps it, in pieces between what is
+/// still used, and takes more from the system all the same. Takes milliseconds, in which other
+/// threads may have to wait for a part of the heap.
+pub fn give_back() {
+    #[cfg(target_env = "gnu")]
+    {
+        // SAFETY: malloc_trim has no preconditions.
+        unsafe { libc::malloc_trim(0) };
+    }
+}

@@ -9,6 +9,7 @@ use vlm_client::QuestionReport;
 use crate::{
     metrics::{BadToken, Metrics, MetricsOptions, MetricsToken},
     overload::{Overload, OverloadOptions},
+    refusals::Refusals,
     traces::{BadTraces, Traces, TracesOptions},
     usage::{Usage, UsageError, UsageOptions},
 };
@@ -58,6 +59,8 @@ pub enum ObserveError {
 pub struct Observer {
     /// For Prometheus.
     pub metrics: Metrics,
+    /// What was refused.
+    pub refusals: Refusals,
     /// For a collector, if there is one.
     pub traces: Option<Traces>,
     /// By user and day.
@@ -86,6 +89,7 @@ impl Observer {
             traces: Traces::start(&options.traces, runtime)?,
             usage: usage(&options.usage)?,
             overload: Overload::start(&options.overload, &metrics, runtime),
+            refusals: Refusals::new(metrics.clone()),
             metrics,
         })
     }

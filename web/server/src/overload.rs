@@ -12,6 +12,7 @@ use tokio::{
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
+    config::Whole,
     limits::Limit,
     metrics::Metrics,
     process::{Memory, Process},
@@ -28,7 +29,7 @@ const RELEASE: f64 = 0.9;
 const LEAST_AVAILABLE: f64 = 0.05;
 /// Of all memory, unless the operator says how much.
 const MOST_RESIDENT: f64 = 0.8;
-const MAX_CPU: u8 = 90;
+const MAX_CPU: u64 = 90;
 const RETRY_AFTER: Duration = Duration::from_secs(10);
 
 /// When the server takes no further sessions.
@@ -36,15 +37,12 @@ const RETRY_AFTER: Duration = Duration::from_secs(10);
 pub struct OverloadOptions {
     /// No new sessions above this use of all cores by this process, in percent; 0 = no such
     /// limit. Without it 90
-    #[arg(
-        long, env = "LIVE_VLM_MAX_CPU", value_name = "PERCENT",
-        value_parser = clap::value_parser!(u8).range(0..=100)
-    )]
-    pub max_cpu: Option<u8>,
+    #[arg(long, env = "LIVE_VLM_MAX_CPU", value_name = "PERCENT")]
+    pub max_cpu: Option<Whole<0, 100>>,
     /// No new sessions above this use of memory by this process, in MB; 0 or without it 80% of
     /// what the process may use
     #[arg(long, env = "LIVE_VLM_MAX_MEMORY", value_name = "MB")]
-    pub max_memory: Option<u64>,
+    pub max_memory: Option<Whole<0, 1_000_000_000>>,
 }
 
 /// The table `[overload]`.
@@ -52,9 +50,9 @@ pub struct OverloadOptions {
 #[serde(deny_unknown_fields, default)]
 pub struct OverloadTable {
     /// As `--max-cpu`, 0 to 100.
-    pub max_cpu: Option<u8>,
+    pub max_cpu: Option<Whole<0, 100>>,
     /// As `--max-memory`.
-    pub max_memory: Option<u64>,
+    pub max_memory: Option<Whole<0, 1_000_000_000>>,
 }
 
 impl OverloadOptions {
@@ -70,10 +68,11 @@ impl OverloadOptions {
     /// The bounds on a host or in a control group with so much memory.
     pub fn bounds(&self, memory: Option<Memory>) -> Bounds {
         let of_all = |part: f64| memory.map(|memory| (memory.total as f64 * part) as u64);
-        let given = self.max_memory.filter(|mb| *mb > 0).map(|mb| mb.saturating_mul(1 << 20));
-        let percent = self.max_cpu.unwrap_or(MAX_CPU).min(100);
+        let given = self.max_memory.map(Whole::get).filter(|mb| *mb > 0);
+        let given = given.map(|mb| mb.saturating_mul(1 << 20));
+        let percent = self.max_cpu.map_or(MAX_CPU, Whole::get);
         Bounds {
-            cpu: (percent > 0).then(|| f64::from(percent) / 100.0),
+            cpu: (percent > 0).then(|| percent as f64 / 100.0),
             resident: given.or_else(|| of_all(MOST_RESIDENT)),
             available: of_all(LEAST_AVAILABLE),
         }

@@ -4,6 +4,10 @@ const BOUNDS: Bounds = Bounds { cpu: Some(0.9), resident: Some(1000), available:
 const CALM: Readings =
     Readings { cpu: 0.1, elapsed: SAMPLE, resident: 10, available: Some(10_000) };
 
+fn whole<const LOW: u64, const HIGH: u64>(text: &str) -> Option<Whole<LOW, HIGH>> {
+    text.parse().ok()
+}
+
 fn limit(guard: &mut Guard, readings: Readings) -> Option<&'static str> {
     guard.take(readings).map(|reached| reached.limit().0.name())
 }
@@ -71,10 +75,10 @@ fn bounds_come_from_the_options_or_from_the_memory_there_is() {
     assert_eq!(default.cpu, Some(0.9));
     assert_eq!(default.resident, Some(800 << 20));
     assert_eq!(default.available, Some(50 << 20));
-    let given = OverloadOptions { max_cpu: Some(0), max_memory: Some(300) };
+    let given = OverloadOptions { max_cpu: whole("0"), max_memory: whole("300") };
     assert_eq!(given.bounds(memory).cpu, None);
     assert_eq!(given.bounds(memory).resident, Some(300 << 20));
-    let zero = OverloadOptions { max_cpu: None, max_memory: Some(0) };
+    let zero = OverloadOptions { max_cpu: None, max_memory: whole("0") };
     assert_eq!(zero.bounds(memory).resident, Some(800 << 20));
     assert_eq!(zero.bounds(None), Bounds { cpu: Some(0.9), ..Bounds::default() });
 }
@@ -99,7 +103,7 @@ fn a_refusal_says_which_bound_its_value_and_how_much_is_used() {
 #[tokio::test(start_paused = true)]
 async fn this_process_is_watched_and_the_refusal_names_the_limit() {
     let metrics = Metrics::new(false);
-    let options = OverloadOptions { max_cpu: None, max_memory: Some(1) };
+    let options = OverloadOptions { max_cpu: None, max_memory: whole("1") };
     let overload = Overload::start(&options, &metrics, &Handle::current());
     assert_eq!(overload.reached(), None);
     overload.reached.clone().changed().await.unwrap();

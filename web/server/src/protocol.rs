@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use vlm_client::ApiKey;
 
-use crate::refusal::{Code, Refusal};
+use crate::{
+    refusal::{Code, Refusal},
+    turn::IceServer,
+};
 
 /// The longest prompt, in characters.
 pub const MAX_PROMPT: usize = 8000;
@@ -335,6 +338,8 @@ pub struct ServerConfig {
     pub process_every: u32,
     /// How old a sample may be, in seconds; 0 = any.
     pub max_latency: f64,
+    /// Relays for a browser that does not reach the server by UDP.
+    pub ice_servers: Vec<IceServer>,
     /// Whether the built-in demo-vlm answers.
     pub stand_in: bool,
     /// The server's version.

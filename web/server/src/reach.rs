@@ -8,10 +8,7 @@ use std::{
 
 use vlm_client::{Allowed, ApiKey, Endpoint, Reach};
 
-use crate::{
-    discover,
-    refusal::{Code, Refusal},
-};
+use crate::{discover, refusal::Refusal};
 
 /// Decides about every `api_base` that a client names. Cheap to clone.
 ///
@@ -21,7 +18,15 @@ use crate::{
 pub struct OwnEndpoints {
     reach: Arc<Reach>,
     /// The base addresses that the server itself asks. A leaf lock, held for a look-up.
-    known: Arc<Mutex<BTreeSet<String>>>,
+    known: Arc<Mutex<Known>>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    /// Of the servers that everybody may ask.
+    own: BTreeSet<String>,
+    /// Of those on this host, which are offered to whoever may bring one.
+    found: BTreeSet<String>,
 }
 
 /// Who can name an `api_base` at all.
@@ -58,7 +63,7 @@ impl OwnEndpoints {
     /// The server at `base` is one that the operator named or that runs on this host.
     #[must_use]
     pub fn knowing(self, base: &str) -> Self {
-        self.lock().insert(base.to_owned());
+        self.lock().own.insert(base.to_owned());
         self
     }
 
@@ -66,12 +71,13 @@ impl OwnEndpoints {
     pub fn found(&self, found: &[discover::Found]) {
         let bases = found.iter().filter_map(|found| Endpoint::new(found.service.url, None).ok());
         // At most as many as there are kinds of service.
-        self.lock().extend(bases.map(|endpoint| endpoint.base().to_owned()));
+        self.lock().found.extend(bases.map(|endpoint| endpoint.base().to_owned()));
     }
 
     /// Whether the server asks this address itself.
     pub fn knows(&self, endpoint: &Endpoint) -> bool {
-        self.lock().contains(endpoint.base())
+        let known = self.lock();
+        known.own.contains(endpoint.base()) || known.found.contains(endpoint.base())
     }
 
     /// The endpoint that a client names, which may have a key of its own. `may_bring_own` is
@@ -86,18 +92,19 @@ impl OwnEndpoints {
         may_bring_own: bool,
     ) -> Result<Endpoint, Refusal> {
         let endpoint = Endpoint::new(base, key)?;
+        if !may_bring_own {
+            // By another name, or with another key, it could be asked for more than is allowed.
+            let is_own = self.lock().own.contains(endpoint.base()) && !endpoint.has_key();
+            return if is_own { Ok(endpoint) } else { Err(Refusal::no_own_endpoint()) };
+        }
         if self.knows(&endpoint) {
             return Ok(endpoint);
-        }
-        if !may_bring_own {
-            let message = "you may use this server's own VLM only; leave api_base empty";
-            return Err(Refusal::new(Code::NotAllowed, message).about("api_base"));
         }
         let key = endpoint.key().cloned();
         Ok(Endpoint::foreign(endpoint.base(), key, Arc::clone(&self.reach))?)
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeSet<String>> {
+    fn lock(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -105,6 +112,7 @@ impl OwnEndpoints {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::refusal::Code;
 
     const INSIDE: &str = "http://10.0.0.7:8000/v1";
 

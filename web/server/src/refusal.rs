@@ -13,10 +13,11 @@ use vlm_client::BadEndpoint;
 use crate::{
     limits::{Limit, LimitReached},
     protocol::ServerMessage,
+    refusals::Refused,
 };
 
 /// Why a request was not carried out: one word for machines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Code {
     /// The text is no JSON object.
@@ -136,6 +137,12 @@ impl Refusal {
         Self::new(Code::SignInFailed, message)
     }
 
+    /// Who asks may not bring a VLM server, or a key for one, of their own.
+    pub fn no_own_endpoint() -> Self {
+        let message = "you may use this server's own VLM only; leave api_base and api_key empty";
+        Self::new(Code::NotAllowed, message).about("api_base")
+    }
+
     /// RTSP sources are not built yet.
     pub fn no_rtsp() -> Self {
         let message = "RTSP sources are not built yet; send the camera from a browser";
@@ -227,7 +234,7 @@ impl From<QueryRejection> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let (status, limit) = (self.status(), self.limit);
+        let (status, refused) = (self.status(), Refused::from(&self));
         let retry_after = self.retry_after_s.map(|seconds| format!("{:.0}", seconds.ceil()));
         // RFC 6750, section 3.
         let challenge = match self.code {
@@ -236,9 +243,7 @@ impl IntoResponse for Refusal {
             _ => None,
         };
         let mut response = (status, Json(ServerMessage::Error(self))).into_response();
-        if let Some(limit) = limit {
-            response.extensions_mut().insert(limit);
-        }
+        response.extensions_mut().insert(refused);
         if let Some(challenge) = challenge {
             let challenge = HeaderValue::from_static(challenge);
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
-use tokio::signal::unix::Signal;
+use tokio::{signal::unix::Signal, sync::watch};
 
 use crate::{
     config::{BadConfig, Config, LogFilter, Options, ServerLimits},
@@ -26,17 +26,34 @@ const RELOADABLE: [&str; 5] = ["rules", "groups", "users", "limits", "log.level"
 
 /// What is in force now. Cheap to clone; a clone sees the same.
 #[derive(Debug, Clone)]
-pub struct Live(Arc<ArcSwap<Reloadable>>);
+pub struct Live(Arc<InForce>);
+
+#[derive(Debug)]
+struct InForce {
+    now: ArcSwap<Reloadable>,
+    changed: watch::Sender<()>,
+}
 
 impl Live {
     /// What this configuration says.
     pub fn new(config: &Config) -> Self {
-        Self(Arc::new(ArcSwap::from_pointee(config.into())))
+        let now = ArcSwap::from_pointee(config.into());
+        Self(Arc::new(InForce { now, changed: watch::Sender::new(()) }))
     }
 
     /// What is in force at this moment. To be held shortly, or the old is kept for it.
     pub fn now(&self) -> Guard<Arc<Reloadable>> {
-        self.0.load()
+        self.0.now.load()
+    }
+
+    /// Told when something else is in force than there was.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.0.changed.subscribe()
+    }
+
+    fn put_in_force(&self, reloadable: Reloadable) {
+        self.0.now.store(Arc::new(reloadable));
+        self.0.changed.send_replace(());
     }
 }
 
@@ -113,7 +130,7 @@ impl Reloader {
         changed.retain(|name| is_reloadable(name));
         let mut needs_restart = config.differences(&self.began);
         needs_restart.retain(|name| !is_reloadable(name));
-        self.live.0.store(Arc::new((&config).into()));
+        self.live.put_in_force((&config).into());
         self.last = config;
         Ok(Reloaded { changed, needs_restart })
     }

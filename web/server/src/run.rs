@@ -4,7 +4,7 @@ use std::{future, io, net::SocketAddr, time::Duration};
 
 use tokio::{
     net::TcpListener,
-    time::{MissedTickBehavior, interval, timeout},
+    time::{Instant, MissedTickBehavior, interval, timeout},
 };
 use tokio_util::task::AbortOnDropHandle;
 use vlm_client::{Client, CoreConfig, Dispatcher, DispatcherConfig};
@@ -14,6 +14,7 @@ use crate::{
     config::{Config, ServerConfig},
     limits::{Limits, Now},
     listen::{self, PerAddress, Security},
+    memory,
     metrics::{self, Metrics},
     observe::{MetricsDoor, ObserveError, Observer},
     reach::{Askers, OwnEndpoints},
@@ -37,6 +38,8 @@ const MOST_SESSIONS: usize = 100_000;
 /// How many ports `--auto-port` tries.
 const AUTO_PORTS: u16 = 20;
 
+/// How often memory is given back.
+const GIVE_BACK: Duration = Duration::from_secs(5);
 /// How often keys and sessions are looked through for those whose time is over.
 const SIGN_IN_CHECK: Duration = Duration::from_secs(1);
 const RUN_KEY_NOTE: &str = "           (whoever has the key in these addresses may use the server \
@@ -105,7 +108,9 @@ impl Server {
         let listener = bind(config).await?;
         let metrics = MetricsDoor::open(&config.observe.metrics).await?;
         let client = Client::new()?;
-        let (sign_in, run_key) = SignIn::prepare(&config.sign_in, config.server.host).await?;
+        let host = config.server.host;
+        let behind_proxy = !config.server.trusted_proxies.is_empty();
+        let (sign_in, run_key) = SignIn::prepare(&config.sign_in, host, behind_proxy).await?;
         let vlm = Vlm::find(config, &client).await?;
 
         let live = Live::new(config);
@@ -132,8 +137,7 @@ impl Server {
             if run_key.is_some() { RUN_KEY_NOTE } else { "" },
             vlm.summary,
         );
-        let behind_proxy = !config.server.trusted_proxies.is_empty();
-        let askers = Askers::of(config.server.host, sign_in.is_on(), behind_proxy);
+        let askers = Askers::of(host, sign_in.is_on(), behind_proxy);
         let own_endpoints = OwnEndpoints::new(askers, &config.vlm.allowed_api_bases);
         let own_endpoints = knowing_pool(own_endpoints, &dispatcher);
         let sessions = Sessions::new(SessionsConfig {
@@ -148,6 +152,7 @@ impl Server {
             },
             dispatcher,
             network: config.network(),
+            turn: config.video.turn.clone(),
             live: live.clone(),
             limits: Limits::new(Now::read()),
             grace: GRACE,
@@ -158,6 +163,7 @@ impl Server {
             client,
             trusted_proxies: config.server.trusted_proxies.clone(),
             sign_in,
+            askers,
             metrics_token: metrics.token.clone(),
         };
         Ok(Self {
@@ -237,6 +243,7 @@ impl Server {
             observer.metrics.clone(),
             per_address.clone(),
         )));
+        let _memory = AbortOnDropHandle::new(tokio::spawn(give_memory_back(sessions.clone())));
         let tls = matches!(self.security, Security::Tls(_));
         let router = routes::router(self.app, tls);
         let drain_timeout = self.drain_timeout;
@@ -271,6 +278,23 @@ async fn serve_metrics(door: MetricsDoor, metrics: Metrics, per_address: PerAddr
     if let Some(listener) = door.listener {
         let never = future::pending();
         metrics::serve::on_own_address(listener, metrics, door.token, per_address, never).await;
+    }
+}
+
+/// After sessions have ended, until aborted.
+async fn give_memory_back(sessions: Sessions) {
+    let mut due = interval(GIVE_BACK);
+    due.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut before = 0;
+    loop {
+        due.tick().await;
+        let ended = sessions.ended();
+        if ended != before {
+            before = ended;
+            let began = Instant::now();
+            let _ = tokio::task::spawn_blocking(memory::give_back).await;
+            tracing::debug!(took = ?began.elapsed(), "memory given back");
+        }
     }
 }
 

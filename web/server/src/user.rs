@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use crate::sign_in::short_hash;
+use crate::{limits::AddressKey, sign_in::short_hash};
 
 /// Who asks: a person or a program that signed in, or, where nobody needs to, a browser or an
 /// address.
@@ -29,9 +29,9 @@ impl User {
         Self::nameless(&format!("browser:{}", short_hash(cookie)))
     }
 
-    /// A client without a cookie.
+    /// A client without a cookie; of IPv6, all clients of its network of 64 bits.
     pub fn address(address: IpAddr) -> Self {
-        Self::nameless(&format!("address:{}", address.to_canonical()))
+        Self::nameless(&format!("address:{}", AddressKey::from(address)))
     }
 
     fn nameless(id: &str) -> Self {
@@ -57,5 +57,8 @@ mod tests {
     fn an_address_is_the_same_in_both_its_forms() {
         let mapped = User::address("::ffff:192.0.2.1".parse().unwrap());
         assert_eq!(&*mapped.id, "address:192.0.2.1");
+        let [one, two] =
+            ["2001:db8::1", "2001:db8::2"].map(|text| User::address(text.parse().unwrap()));
+        assert_eq!((&*one.id, &one), ("address:2001:db8::/64", &two));
     }
 }

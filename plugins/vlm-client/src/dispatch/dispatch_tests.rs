@@ -1,10 +1,13 @@
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 use futures_util::FutureExt;
 use tokio::time::{advance, timeout};
 
 use super::{core::BackendState, *};
-use crate::{Denied, Error, QuestionOutcome, QuestionReport, Slots};
+use crate::{ApiKey, Denied, Error, QuestionOutcome, QuestionReport, Slots};
 
 fn endpoint(name: &str) -> Endpoint {
     Endpoint::new(&format!("http://{name}.invalid/v1"), None).unwrap()
@@ -98,8 +101,8 @@ async fn a_server_nobody_asks_is_forgotten_unless_it_was_added() {
     drop(dispatcher.join(&endpoint("kept"), "m").unwrap());
     drop(dispatcher.join(&endpoint("gone"), "m").unwrap());
     let state = dispatcher.shared.lock();
-    assert!(state.pool.backend_at(endpoint("kept").base()).is_some());
-    assert!(state.pool.backend_at(endpoint("gone").base()).is_none());
+    assert!(state.pool.backend_at(&endpoint("kept")).is_some());
+    assert!(state.pool.backend_at(&endpoint("gone")).is_none());
 }
 
 #[tokio::test(start_paused = true)]
@@ -118,18 +121,28 @@ async fn a_full_dispatcher_says_so() {
 struct Payer {
     name: &'static str,
     left: Mutex<u32>,
+    weight: AtomicU32,
     reports: Mutex<Vec<QuestionReport>>,
 }
 
 impl Payer {
     fn new(name: &'static str, questions: u32) -> Arc<Self> {
-        Arc::new(Self { name, left: Mutex::new(questions), reports: Mutex::default() })
+        Arc::new(Self {
+            name,
+            left: Mutex::new(questions),
+            weight: AtomicU32::new(1),
+            reports: Mutex::default(),
+        })
     }
 }
 
 impl Account for Payer {
     fn user(&self) -> &str {
         self.name
+    }
+
+    fn weight(&self) -> u32 {
+        self.weight.load(Ordering::Relaxed)
     }
 
     fn admit(&self) -> Result<(), Denied> {
@@ -275,4 +288,96 @@ async fn hurrying_makes_a_waiting_question_the_users_next() {
     drop(turn);
     all.await;
     assert_eq!(*order.lock().unwrap(), ["second", "first"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_users_weight_is_their_share_and_may_change_while_they_ask() {
+    let dispatcher = dispatcher(1);
+    let (heavy, light) = (Payer::new("heavy", 1000), Payer::new("light", 1000));
+    heavy.weight.store(3, Ordering::Relaxed);
+    for payer in [&heavy, &light] {
+        let dispatcher = dispatcher.for_account(Arc::<Payer>::clone(payer));
+        tokio::spawn(async move {
+            let mut member = dispatcher.join(&endpoint("a"), "m").unwrap();
+            loop {
+                let mut turn = member.turn(ANY, no_near).await.unwrap();
+                tokio::time::sleep(ms(100)).await;
+                turn.answered(None, None);
+                turn.again();
+            }
+        });
+    }
+    let turns = |payer: &Payer| payer.reports.lock().unwrap().len();
+    tokio::time::sleep(ms(4050)).await;
+    assert_eq!(turns(&heavy) + turns(&light), 40);
+    assert!((29..=31).contains(&turns(&heavy)), "{}", turns(&heavy));
+    heavy.weight.store(1, Ordering::Relaxed);
+    let before = turns(&heavy);
+    tokio::time::sleep(ms(4000)).await;
+    let since = turns(&heavy) - before;
+    assert!((18..=22).contains(&since), "{since}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_server_says_to_a_strangers_key_concerns_nobody_else() {
+    let dispatcher = dispatcher(1);
+    let of = |key: &str| Endpoint::new("http://a.invalid/v1", ApiKey::new(key)).unwrap();
+    let pooled =
+        Backend { models: Some(vec!["m".into()]), ..Backend::new(of("pool"), Slots::Fixed(1)) };
+    dispatcher.add_backend(pooled);
+    let mut stranger = dispatcher.join(&of("mine"), "m").unwrap();
+    let base = || "http://a.invalid/v1".to_owned();
+    let unauthorized = Error::Unauthorized { base: base(), status: 401, reason: "no".into() };
+    let used_up = Error::RateLimited {
+        base: base(),
+        reason: "no".into(),
+        retry_after: Some(Duration::from_secs(300)),
+    };
+    for error in [&unauthorized, &unauthorized, &unauthorized, &used_up] {
+        let mut turn = stranger.turn(ANY, no_near).await.unwrap();
+        turn.sent("m", Instant::now());
+        turn.failed(error);
+    }
+    assert_eq!(dispatcher.pool()[0].state, BackendState::Up);
+    assert_eq!(dispatcher.pool()[0].last_error, None);
+    // They share its one slot all the same.
+    let turn = stranger.turn(ANY, no_near).await.unwrap();
+    let mut member = dispatcher.join(&of("pool"), "m").unwrap();
+    assert!(member.turn(ANY, no_near).now_or_never().is_none());
+    drop(turn);
+    // With the pool's key it is another matter.
+    let mut turn = member.turn(ANY, no_near).await.unwrap();
+    turn.sent("m", Instant::now());
+    turn.failed(&used_up);
+    drop(turn);
+    assert_ne!(dispatcher.pool()[0].state, BackendState::Up);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_of_ones_own_is_another_for_each_key() {
+    let dispatcher = dispatcher(1);
+    let of = |key: &str| Endpoint::new("http://a.invalid/v1", ApiKey::new(key)).unwrap();
+    let mut mine = dispatcher.join(&of("mine"), "m").unwrap();
+    let mut yours = dispatcher.join(&of("yours"), "m").unwrap();
+    let turn = mine.turn(ANY, no_near).await.unwrap();
+    assert!(yours.turn(ANY, no_near).now_or_never().is_some());
+    drop(turn);
+}
+
+#[tokio::test(start_paused = true)]
+async fn draining_gives_no_more_turns_and_waits_for_those_in_flight() {
+    let dispatcher = dispatcher(1);
+    let mut asking = dispatcher.join(&endpoint("a"), "m").unwrap();
+    let mut waiting = dispatcher.join(&endpoint("a"), "m").unwrap();
+    let turn = asking.turn(ANY, no_near).await.unwrap();
+    assert!(!dispatcher.drain(ms(100)).await);
+    let drained = tokio::spawn({
+        let dispatcher = dispatcher.clone();
+        async move { dispatcher.drain(ms(10_000)).await }
+    });
+    tokio::task::yield_now().await;
+    drop(turn);
+    assert!(drained.await.unwrap());
+    assert!(timeout(ms(1000), waiting.turn(ANY, no_near)).await.is_err());
+    assert!(dispatcher.drain(ms(1)).await);
 }

@@ -1,7 +1,7 @@
 //! The thin asynchronous part around [`core`]: it owns the queue, tells members of their turns,
 //! and knows backends by address.
 //!
-//! Locking order: the state, then a member's bell. The state's mutex is held for the length of a
+//! Locking order: the lists of models, the state, then a member's bell. The state's mutex is held for the length of a
 //! decision only, never across an await or a call out; members are woken, and accounts called,
 //! after it is released.
 
@@ -61,8 +61,8 @@ pub struct Full {
 /// Shares the slots of VLM servers fairly among users and their sessions. Cheap to clone.
 ///
 /// Servers that were [added](Self::add_backend) are its *pool*: who asks one of them for a model
-/// gets any of them that has it. Other servers are told apart by [`Endpoint::base`], whatever key
-/// is used, and are forgotten when nobody asks them any more.
+/// gets any of them that has it. Other servers are told apart by their addresses and the keys that
+/// are used, and are forgotten when nobody asks them any more.
 #[derive(Clone, Debug)]
 pub struct Dispatcher {
     shared: Arc<Shared>,
@@ -81,6 +81,9 @@ struct Shared {
     drained: Notify,
     client: Client,
     runtime: Handle,
+    /// When the pool's models were last asked for, and why that failed if it did. Held while they
+    /// are asked for, and before the state.
+    listed: tokio::sync::Mutex<Option<(tokio::time::Instant, Option<Error>)>>,
 }
 
 #[derive(Debug)]
@@ -129,6 +132,7 @@ impl Dispatcher {
             drained: Notify::new(),
             client,
             runtime: runtime.clone(),
+            listed: tokio::sync::Mutex::default(),
         });
         let timer = runtime.spawn(run_timer(Arc::clone(&shared))).abort_handle();
         let tasks = Arc::new(Tasks { timer, health: Mutex::default() });
@@ -189,7 +193,7 @@ impl Dispatcher {
     /// How many questions are being asked of the server at `endpoint`, and how many sessions wait.
     pub fn load(&self, endpoint: &Endpoint) -> (usize, usize) {
         let state = self.shared.lock();
-        state.pool.backend_at(endpoint.base()).map_or((0, 0), |id| state.core.load(id))
+        state.pool.backend_at(endpoint).map_or((0, 0), |id| state.core.load(id))
     }
 
     /// How the servers of the pool are, in the order in which they were added.

@@ -1,6 +1,10 @@
 //! The servers that can be asked: by address, by model, and how each one is.
 
-use std::{collections::HashMap, time::Instant};
+use std::{
+    collections::HashMap,
+    hash::{DefaultHasher, Hash, Hasher},
+    time::Instant,
+};
 
 use wildmatch::WildMatch;
 
@@ -66,6 +70,7 @@ pub(super) struct Pool {
     servers: HashMap<BackendId, Server>,
     /// Those that were added, in that order.
     pooled: Vec<BackendId>,
+    /// Those that were added by their address, others by [`place`](Self::place).
     by_base: HashMap<String, BackendId>,
     routes: HashMap<RouteKey, RouteId>,
     keys: HashMap<RouteId, RouteKey>,
@@ -117,18 +122,18 @@ impl Pool {
 
     /// The route to whoever can answer for `endpoint` and `model`; made if there is none.
     pub(super) fn route(&mut self, core: &mut Core, endpoint: &Endpoint, model: &str) -> RouteId {
-        let base = endpoint.base().to_owned();
+        let place = self.place(endpoint);
         let key = if self.is_pooled(endpoint) {
-            RouteKey::Pool { model: model.to_owned(), base }
+            RouteKey::Pool { model: model.to_owned(), base: place.clone() }
         } else {
-            RouteKey::Base(base)
+            RouteKey::Base(place.clone())
         };
         if let Some(route) = self.routes.get(&key) {
             return *route;
         }
-        let own = match self.by_base.get(endpoint.base()) {
+        let own = match self.by_base.get(&place) {
             Some(id) => *id,
-            None => self.add_foreign(core, endpoint),
+            None => self.add_foreign(core, endpoint, place),
         };
         let backends = match &key {
             RouteKey::Pool { model, .. } => self.having(model, own),
@@ -140,7 +145,7 @@ impl Pool {
         route
     }
 
-    fn add_foreign(&mut self, core: &mut Core, endpoint: &Endpoint) -> BackendId {
+    fn add_foreign(&mut self, core: &mut Core, endpoint: &Endpoint, place: String) -> BackendId {
         let slots = Slots::Fixed(self.default_slots);
         let id = core.add_backend(slots);
         // Without its key: whoever asks it brings their own.
@@ -148,8 +153,28 @@ impl Pool {
             let backend = Backend::new(bare, slots);
             self.servers.insert(id, Server { backend, listed: Vec::new(), last_error: None });
         }
-        self.by_base.insert(endpoint.base().to_owned(), id);
+        self.by_base.insert(place, id);
         id
+    }
+
+    /// Under what a server is known. What is not the pool's is another one for another key: that is
+    /// another account there, with its own limits and failures.
+    fn place(&self, endpoint: &Endpoint) -> String {
+        let base = endpoint.base();
+        match endpoint.key() {
+            Some(key) if self.pooled(base).is_none() => {
+                let mut hasher = DefaultHasher::new();
+                key.expose().hash(&mut hasher);
+                format!("{base} {:016x}", hasher.finish())
+            }
+            _ => base.to_owned(),
+        }
+    }
+
+    /// Whether whoever means this endpoint asks a server of the pool with another key than the
+    /// pool's: it shares the server's slots, but what it is told concerns nobody else.
+    pub(super) fn is_stranger(&self, endpoint: &Endpoint) -> bool {
+        self.pooled(endpoint.base()).is_some_and(|own| own.key() != endpoint.key())
     }
 
     /// Whether whoever means this endpoint is content with any server of the pool: the address is
@@ -197,8 +222,8 @@ impl Pool {
         }
     }
 
-    pub(super) fn backend_at(&self, base: &str) -> Option<BackendId> {
-        self.by_base.get(base).copied()
+    pub(super) fn backend_at(&self, endpoint: &Endpoint) -> Option<BackendId> {
+        self.by_base.get(&self.place(endpoint)).copied()
     }
 
     /// Where a member that means `endpoint` asks when it has its turn at this backend, and what
@@ -257,7 +282,8 @@ impl Pool {
         self.pooled.iter().filter_map(server).collect()
     }
 
-    /// A watched server has listed its models, or failed to.
+    /// A watched server has listed its models, or failed to. Not to list them says little: some
+    /// servers have no list, and busy ones are late with it.
     pub(super) fn checked(
         &mut self,
         core: &mut Core,
@@ -280,7 +306,7 @@ impl Pool {
             }
             Err(error) => {
                 server.last_error = Some(error.to_string());
-                if error.is_servers_fault() {
+                if error.concerns_everybody() {
                     let retry_after = error.retry_after();
                     core.observe(id, Verdict::Bad { retry_after }, now);
                 }

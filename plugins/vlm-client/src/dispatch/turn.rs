@@ -16,7 +16,8 @@ use super::{
     pool::Backend,
 };
 use crate::{
-    AskHeaders, Denied, Endpoint, Error, QuestionOutcome, QuestionReport, account::pseudonym,
+    Account, AskHeaders, Denied, Endpoint, Error, QuestionOutcome, QuestionReport,
+    account::pseudonym,
 };
 
 /// What a member hears of its turn.
@@ -158,11 +159,15 @@ impl Member {
         let wanted = tokio::time::Instant::now().into_std();
         let place = Place { member: self };
         let id = place.member.joined.id;
-        if !waits_already || want.urgent {
-            place.member.dispatcher.shared.decide(|state, now| {
+        let weight = place.member.dispatcher.account().map(Account::weight);
+        place.member.dispatcher.shared.decide(|state, now| {
+            if let Some(weight) = weight {
+                state.core.set_weight(id, weight);
+            }
+            if !waits_already || want.urgent {
                 state.core.want(id, want.urgent, want.avoid, now);
-            });
-        }
+            }
+        });
         let backend = loop {
             let heard = place.member.bell.take();
             if let Some(backend) = heard.granted {
@@ -197,11 +202,16 @@ impl Member {
             tokens_in: 0,
             tokens_out: 0,
         };
-        Ok(Turn { place, backend, server, report, failure: None, again: false })
+        let is_stranger = place.member.is_stranger();
+        Ok(Turn { place, backend, server, report, failure: None, again: false, is_stranger })
     }
 
     fn server(&self, backend: BackendId) -> Option<(Backend, String)> {
         self.dispatcher.shared.lock().pool.asked(backend, &self.endpoint, &self.model)
+    }
+
+    fn is_stranger(&self) -> bool {
+        self.dispatcher.shared.lock().pool.is_stranger(&self.endpoint)
     }
 
     fn unavailable(&self, until: Instant) -> NoTurn {
@@ -260,6 +270,8 @@ pub struct Turn<'a> {
     report: QuestionReport,
     failure: Option<Error>,
     again: bool,
+    /// Whether a server of the pool is asked with another key than the pool's.
+    is_stranger: bool,
 }
 
 impl Turn<'_> {
@@ -337,6 +349,8 @@ impl Turn<'_> {
     fn verdict(&self) -> Verdict {
         match (&self.failure, self.report.outcome) {
             // A server that had begun may have been given too much to say.
+            // Said to another key than the pool's, most errors concern nobody but whoever brought it.
+            (Some(error), _) if self.is_stranger && !error.concerns_everybody() => Verdict::Unknown,
             (Some(error), _) if error.is_servers_fault() && self.report.first_token.is_none() => {
                 Verdict::Bad { retry_after: error.retry_after() }
             }

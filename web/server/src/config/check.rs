@@ -25,7 +25,14 @@ impl Config {
         if names.iter().all(|name| name != "backends") && self.backends != other.backends {
             names.push("backends".to_owned());
         }
+        if self.video.turn.secret != other.video.turn.secret {
+            names.push("video.turn_secret".to_owned());
+        }
+        if self.observe.metrics.metrics_token != other.observe.metrics.metrics_token {
+            names.push("metrics.token".to_owned());
+        }
         names.sort();
+        names.dedup();
         names
     }
 

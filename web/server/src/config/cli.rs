@@ -8,7 +8,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
 use super::value::{
-    Address, AllowedBase, Base, Cidr, GivenKey, Interval, LogFilter, Name, Prompt, Slots, Whole,
+    Address, AllowedBase, Base, Cidr, GivenKey, GivenTurnSecret, Interval, LogFilter, Name, Prompt,
+    Slots, TurnUrl, Whole,
 };
 use crate::{
     observe::ObserveOptions,
@@ -200,6 +201,32 @@ pub struct VideoTable {
     /// STUN server for a server behind NAT, such as stun://host:3478
     #[arg(long, env = "LIVE_VLM_STUN_SERVER", value_name = "URL")]
     pub stun_server: Option<String>,
+    /// Relay that browsers use which do not reach this server by UDP, such as
+    /// turns:turn.example:5349; may be given several times
+    #[arg(
+        long = "turn-server",
+        env = "LIVE_VLM_TURN_SERVERS",
+        value_name = "URL",
+        value_delimiter = ','
+    )]
+    pub turn_servers: Option<Vec<TurnUrl>>,
+    /// User at the relays; without it pages get names that end after 12 hours
+    #[arg(long, env = "LIVE_VLM_TURN_USERNAME", value_name = "NAME")]
+    pub turn_username: Option<String>,
+    /// The relays' shared secret (coturn: static-auth-secret), or with --turn-username that user's
+    /// password. Better given by the environment or a file
+    #[arg(
+        long,
+        env = "LIVE_VLM_TURN_SECRET",
+        value_name = "SECRET",
+        hide_env_values = true,
+        conflicts_with = "turn_secret_file"
+    )]
+    #[serde(skip)]
+    pub turn_secret: Option<GivenTurnSecret>,
+    /// File that has it
+    #[arg(long, env = "LIVE_VLM_TURN_SECRET_FILE", value_name = "FILE")]
+    pub turn_secret_file: Option<PathBuf>,
     /// Lowest UDP port for video; any without it
     #[arg(long, env = "LIVE_VLM_MIN_RTP_PORT", value_name = "PORT", requires = "max_rtp_port")]
     pub min_rtp_port: Option<Whole<1, 65535>>,

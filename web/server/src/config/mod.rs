@@ -35,7 +35,7 @@ pub use value::{
 
 use crate::{
     forwarded::TrustedProxies, observe::ObserveOptions, policy::Policy,
-    protocol::NOMINAL_FRAME_RATE, sign_in::SignInOptions,
+    protocol::NOMINAL_FRAME_RATE, sign_in::SignInOptions, turn::Turn,
 };
 
 /// What is in force.
@@ -120,6 +120,9 @@ pub struct VlmConfig {
 pub struct VideoConfig {
     /// Where it learns its address from.
     pub stun_server: Option<String>,
+    /// Relays for browsers that do not reach it.
+    #[serde(flatten)]
+    pub turn: Turn,
     /// Lowest UDP port.
     pub min_rtp_port: Option<u16>,
     /// Highest UDP port.

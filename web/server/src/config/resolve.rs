@@ -1,6 +1,7 @@
 //! From what was said to what is in force: flags and environment over file over defaults.
 
 use std::{
+    fs,
     net::{IpAddr, Ipv4Addr},
     time::Duration,
 };
@@ -12,7 +13,12 @@ use super::{
     file::Step,
     value::LogFilter,
 };
-use crate::{forwarded::TrustedProxies, observe::ObserveOptions, policy::Policy};
+use crate::{
+    forwarded::TrustedProxies,
+    observe::ObserveOptions,
+    policy::Policy,
+    turn::{Turn, TurnSecret},
+};
 
 const HOST: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 const PORT: u16 = 8090;
@@ -131,9 +137,47 @@ fn video(
     let from = if flags.min_rtp_port.is_some() { flags } else { file };
     VideoConfig {
         stun_server: flags.stun_server.clone().or_else(|| file.stun_server.clone()),
+        turn: turn(flags, file, &in_file, problems),
         min_rtp_port: from.min_rtp_port.map(|port| port.get() as u16),
         max_rtp_port: from.max_rtp_port.map(|port| port.get() as u16),
     }
+}
+
+fn turn(
+    flags: &VideoTable,
+    file: &VideoTable,
+    in_file: &dyn Fn(&'static str, &str) -> Problem,
+    problems: &mut Vec<Problem>,
+) -> Turn {
+    let urls = flags.turn_servers.as_ref().or(file.turn_servers.as_ref());
+    let urls: Vec<String> = urls.into_iter().flatten().map(|url| url.0.clone()).collect();
+    let given = flags.turn_secret.as_ref().and_then(|given| given.0.clone());
+    let (path, by_flag) = match (&given, &flags.turn_secret_file) {
+        (Some(_), _) => (None, true),
+        (None, Some(path)) => (Some(path), true),
+        (None, None) => (file.turn_secret_file.as_ref(), false),
+    };
+    let problem = |message: &str| match by_flag {
+        true => Problem::new(format!("--turn-secret-file: {message}")),
+        false => in_file("turn_secret_file", message),
+    };
+    let secret = match path.map(|path| (path, fs::read_to_string(path))) {
+        None => given,
+        Some((_, Ok(text))) => TurnSecret::new(&text),
+        Some((path, Err(error))) => {
+            problems.push(problem(&format!("{} cannot be read: {error}", path.display())));
+            return Turn::default();
+        }
+    };
+    if !urls.is_empty() && secret.is_none() {
+        let message = "relays need a secret: --turn-secret-file, or LIVE_VLM_TURN_SECRET";
+        problems.push(match flags.turn_servers {
+            Some(_) => Problem::new(format!("--turn-server: {message}")),
+            None => in_file("turn_servers", message),
+        });
+    }
+    let username = flags.turn_username.clone().or_else(|| file.turn_username.clone());
+    Turn { urls, username: username.filter(|name| !name.trim().is_empty()), secret }
 }
 
 fn vlm(flags: &VlmTable, file: &VlmTable) -> VlmConfig {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 use vlm_client::{Allowed, ApiKey, Endpoint};
 
-use crate::protocol::MAX_PROMPT;
+use crate::{protocol::MAX_PROMPT, turn::TurnSecret};
 
 /// A value that is not allowed, and what is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -222,6 +222,44 @@ impl Written for Cidr {
 }
 
 value!(Cidr, TEXT);
+
+/// The address of a relay (RFC 7065).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TurnUrl(pub(crate) String);
+
+impl Written for TurnUrl {
+    fn read(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let (scheme, rest) = text.split_once(':')?;
+        let host = rest.split('?').next().unwrap_or_default();
+        let plain = text.len() <= 256 && text.bytes().all(|byte| byte.is_ascii_graphic());
+        let fits = matches!(scheme, "turn" | "turns")
+            && plain
+            && !host.is_empty()
+            && !host.contains(['/', '@', '#']);
+        fits.then(|| Self(text.to_owned()))
+    }
+
+    fn allowed() -> String {
+        "a relay's address such as turn:turn.example:3478, turn:turn.example:3478?transport=tcp or \
+         turns:turn.example:5349, without a user or password"
+            .to_owned()
+    }
+}
+
+value!(TurnUrl, TEXT);
+
+/// The secret for relays as it was given.
+#[derive(Debug, Clone)]
+pub struct GivenTurnSecret(pub(crate) Option<TurnSecret>);
+
+impl FromStr for GivenTurnSecret {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(TurnSecret::new(text)))
+    }
+}
 
 /// VLM servers that people may bring themselves.
 #[derive(Debug, Clone, PartialEq, Eq)]

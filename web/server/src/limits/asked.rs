@@ -1,4 +1,5 @@
 use std::{
+    collections::VecDeque,
     num::NonZeroU32,
     sync::{
         Arc,
@@ -26,6 +27,8 @@ const MAX_USERS: usize = 16_384;
 const BURST: NonZeroU32 = NonZeroU32::new(5).unwrap();
 /// After this time every rate is as if nothing had been asked: a burst is at most a minute's worth.
 const FORGET: Duration = Duration::from_secs(60);
+/// Different rates of one user that are remembered.
+const RATES: usize = 4;
 /// How many are forgotten at once, so that nobody's question waits for many.
 const FORGET_AT_ONCE: usize = 8;
 
@@ -60,8 +63,9 @@ pub(super) struct Asked {
 
 #[derive(Debug)]
 struct User {
-    /// Questions a minute, and who watches them.
-    rate: Option<(u32, Rate)>,
+    /// Questions a minute, and who watches them; the last used first. Sessions of a user may have
+    /// different rules, as their groups differ.
+    rates: VecDeque<(u32, Rate)>,
     day: u64,
     used: Used,
     /// Whether what was used today must be remembered.
@@ -141,7 +145,7 @@ impl Asked {
             self.users.pop_lru();
         }
         let user = self.users.get_or_insert_mut_ref(name, || User {
-            rate: None,
+            rates: VecDeque::new(),
             day: now.day(),
             used: Used::default(),
             has_day_limit: false,
@@ -173,18 +177,16 @@ impl Asked {
 impl User {
     /// Counts a question, or says how long it must wait.
     fn rate(&mut self, per_minute: u32, clock: Given) -> Result<(), Duration> {
-        let Some(most) = NonZeroU32::new(per_minute) else {
-            self.rate = None;
-            return Ok(());
-        };
+        let Some(most) = NonZeroU32::new(per_minute) else { return Ok(()) };
         let at = clock.now();
-        let (_, rate) = match self.rate.take() {
-            Some((same, rate)) if same == per_minute => self.rate.insert((same, rate)),
-            _ => {
-                let quota = Quota::per_minute(most).allow_burst(BURST.min(most));
-                self.rate.insert((per_minute, RateLimiter::direct_with_clock(quota, clock)))
-            }
-        };
+        let known = self.rates.iter().position(|(same, _)| *same == per_minute);
+        let entry = known.and_then(|known| self.rates.remove(known)).unwrap_or_else(|| {
+            let quota = Quota::per_minute(most).allow_burst(BURST.min(most));
+            (per_minute, RateLimiter::direct_with_clock(quota, clock))
+        });
+        self.rates.truncate(RATES - 1);
+        self.rates.push_front(entry);
+        let (_, rate) = &self.rates[0];
         rate.check().map_err(|not_until| not_until.wait_time_from(at))
     }
 

@@ -8,6 +8,7 @@ mod counts;
 mod reached;
 
 use std::{
+    fmt,
     net::{IpAddr, Ipv6Addr},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -61,6 +62,15 @@ impl Now {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AddressKey(IpAddr);
 
+impl fmt::Display for AddressKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            IpAddr::V6(_) => write!(f, "{}/64", self.0),
+            IpAddr::V4(_) => self.0.fmt(f),
+        }
+    }
+}
+
 impl From<IpAddr> for AddressKey {
     fn from(address: IpAddr) -> Self {
         Self(match address.to_canonical() {
@@ -75,6 +85,7 @@ impl From<IpAddr> for AddressKey {
 pub struct Limits {
     sessions: Counts<String>,
     connections: Counts<AddressKey>,
+    unsigned_sessions: Counts<AddressKey>,
     asked: Arc<Mutex<Asked>>,
 }
 
@@ -84,6 +95,7 @@ impl Limits {
         Self {
             sessions: Counts::default(),
             connections: Counts::default(),
+            unsigned_sessions: Counts::default(),
             asked: Arc::new(Mutex::new(Asked::new(now.monotonic))),
         }
     }
@@ -122,9 +134,26 @@ impl Limits {
         })
     }
 
+    /// One more session of somebody at this address who has not signed in, until the place is
+    /// dropped. `most` = 0 is no limit.
+    ///
+    /// # Errors
+    /// When there are as many as may be.
+    pub fn unsigned_session(
+        &self,
+        address: IpAddr,
+        most: u32,
+    ) -> Result<Place<AddressKey>, LimitReached> {
+        self.unsigned_sessions.take(address.into(), most).map_err(|_| LimitReached {
+            limit: Limit::Connections,
+            value: most.into(),
+            retry_after: PLACE_RETRY,
+        })
+    }
+
     /// Whether nothing is open.
     pub fn is_unused(&self) -> bool {
-        self.sessions.is_empty() && self.connections.is_empty()
+        self.sessions.is_empty() && self.connections.is_empty() && self.unsigned_sessions.is_empty()
     }
 
     /// One more question of this user, which counts if it may be asked.

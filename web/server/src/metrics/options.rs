@@ -122,6 +122,12 @@ impl FromStr for MetricsToken {
     }
 }
 
+impl PartialEq for MetricsToken {
+    fn eq(&self, other: &Self) -> bool {
+        self.is(other.0.expose_secret().as_bytes())
+    }
+}
+
 /// That it is set, and no more.
 impl Serialize for MetricsToken {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {

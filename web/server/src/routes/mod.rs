@@ -22,10 +22,11 @@ use vlm_client::Client;
 
 use crate::{
     forwarded::TrustedProxies,
-    limits::Limit,
-    listen,
+    listen::{self, Peer},
     metrics::{self, MetricsToken},
+    reach::Askers,
     refusal::Refusal,
+    refusals::Refused,
     session::Sessions,
     sign_in::SignIn,
 };
@@ -41,6 +42,8 @@ pub struct App {
     pub trusted_proxies: TrustedProxies,
     /// Who may come in.
     pub sign_in: SignIn,
+    /// Who can ask anything at all.
+    pub askers: Askers,
     /// What readers of `/metrics` must bring; without it there is no `/metrics` here.
     pub metrics_token: Option<MetricsToken>,
 }
@@ -48,6 +51,7 @@ pub struct App {
 /// All routes. With `tls`, plain HTTP is answered on this host only.
 pub fn router(app: App, tls: bool) -> Router {
     let proxies = app.trusted_proxies.clone();
+    let askers = app.askers;
     let metrics = match app.metrics_token.clone() {
         Some(token) => {
             let metrics = app.sessions.config().observer.metrics.clone();
@@ -74,20 +78,22 @@ pub fn router(app: App, tls: bool) -> Router {
         .route("/readyz", get(health::readyz))
         .merge(for_users)
         .fallback(page::page)
-        .layer(middleware::from_fn_with_state(app.clone(), count_limits))
-        .with_state(app)
+        .with_state(app.clone())
         .merge(metrics)
-        .layer(middleware::from_fn(requester::same_origin));
+        .layer(middleware::from_fn_with_state(askers, requester::same_origin))
+        .layer(middleware::from_fn_with_state(app, note_refusals));
     let router = if tls { router.layer(middleware::from_fn(listen::require_tls)) } else { router };
     // The outermost: whatever follows sees the client, not the proxy.
     router.layer(middleware::from_fn_with_state(proxies, requester::seen_through_proxies))
 }
 
-/// Counts what limits have refused.
-async fn count_limits(State(app): State<App>, request: Request, next: Next) -> Response {
+/// Counts and logs what was refused.
+async fn note_refusals(State(app): State<App>, request: Request, next: Next) -> Response {
+    let peer = request.extensions().get::<Peer>().copied();
     let response = next.run(request).await;
-    if let Some(limit) = response.extensions().get::<Limit>() {
-        app.sessions.config().observer.metrics.limit_reached(limit.name());
+    if let (Some(refused), Some(peer)) = (response.extensions().get::<Refused>(), peer) {
+        let address = peer.address.ip().to_canonical();
+        app.sessions.config().observer.refusals.note(refused.clone(), address, None);
     }
     response
 }

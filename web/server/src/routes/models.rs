@@ -48,9 +48,9 @@ pub(super) async fn models(
         let (own, key) = (&config.own_endpoints, ApiKey::new(&which.api_key));
         own.endpoint(&which.api_base, key, rules.own_api_base)?
     };
+    let at_pool = config.dispatcher.pooled(endpoint.base()).is_some();
     // With a key of one's own it is another account at the same server.
-    let own = !endpoint.has_key() || which.api_base.trim().is_empty();
-    let own = own && config.dispatcher.pooled(endpoint.base()).is_some();
+    let own = at_pool && (!endpoint.has_key() || which.api_base.trim().is_empty());
     let Ok(_place) = timeout(TIMEOUT, LISTINGS.acquire()).await else {
         let error = "too many lists of models are being read; try again";
         return Ok(Json(json!({"models": [], "error": error})));
@@ -67,7 +67,7 @@ pub(super) async fn models(
     };
     let models: Vec<Listed> = listed
         .into_iter()
-        .filter(|model| !own || rules.allows_model(&model.id))
+        .filter(|model| !at_pool || rules.allows_model(&model.id))
         .map(|model| Listed {
             name: model.id.clone(),
             current: own && model.id == config.defaults.model,

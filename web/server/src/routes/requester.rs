@@ -4,15 +4,18 @@ use std::net::SocketAddr;
 
 use axum::{
     extract::{FromRequestParts, Request, State},
-    http::{Extensions, HeaderMap, Method, header, request::Parts},
+    http::{Extensions, HeaderMap, Method, header, request::Parts, uri::Authority},
     middleware::Next,
     response::{IntoResponse, Response},
 };
+
+use url::Host;
 
 use super::{App, header};
 use crate::{
     forwarded::{Origin, TrustedProxies},
     listen::Peer,
+    reach::Askers,
     refusal::{Code, Refusal},
     session::Requester,
     sign_in::SignIn,
@@ -124,10 +127,19 @@ pub(super) async fn seen_through_proxies(
 
 /// Refuses what pages of other sites ask in their visitors' name: a WebSocket is not bound by the
 /// browser's same-origin policy, and a server on localhost is reached by every page.
-pub(super) async fn same_origin(request: Request, next: Next) -> Response {
+pub(super) async fn same_origin(
+    State(askers): State<Askers>,
+    request: Request,
+    next: Next,
+) -> Response {
     let headers = request.headers();
     let host =
         header(headers, &header::HOST).or_else(|| request.uri().authority().map(|a| a.as_str()));
+    if askers == Askers::ThisMachine && host.is_some_and(|host| !is_this_machine(host)) {
+        let message = "this server is for its own host alone, and is not known by that name; open \
+                       it at localhost, or name the proxy before it with --trusted-proxy";
+        return Refusal::new(Code::ForeignOrigin, message).into_response();
+    }
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     // Browsers that leave the origin out still say this; nobody but a browser can be misled.
     let site = headers.get("sec-fetch-site").and_then(|site| site.to_str().ok());
@@ -142,6 +154,19 @@ pub(super) async fn same_origin(request: Request, next: Next) -> Response {
         )
         .into_response(),
         None => next.run(request).await,
+    }
+}
+
+/// Any name can be made to lead here; a page at such a name would be our own by its origin.
+fn is_this_machine(host: &str) -> bool {
+    let Ok(authority) = host.parse::<Authority>() else { return false };
+    match Host::parse(authority.host()) {
+        Ok(Host::Domain(name)) => {
+            let name = name.strip_suffix('.').unwrap_or(&name);
+            name == "localhost" || name.ends_with(".localhost")
+        }
+        Ok(Host::Ipv4(_) | Host::Ipv6(_)) => true,
+        Err(_) => false,
     }
 }
 
@@ -165,6 +190,24 @@ mod tests {
             assert!(!is_same(origin, Some("box:8090")), "{origin}");
         }
         assert!(!is_same("https://box", None));
+    }
+
+    #[test]
+    fn only_addresses_and_localhost_are_names_of_this_machine() {
+        for host in [
+            "localhost",
+            "localhost:8090",
+            "a.localhost:1",
+            "LOCALHOST.",
+            "127.0.0.1:8090",
+            "[::1]:8090",
+            "192.168.1.7",
+        ] {
+            assert!(is_this_machine(host), "{host}");
+        }
+        for host in ["evil.example:8090", "localhost.evil.example", "", "a b", "box:8090"] {
+            assert!(!is_this_machine(host), "{host}");
+        }
     }
 
     #[test]

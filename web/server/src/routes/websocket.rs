@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use axum::{
     extract::{
@@ -25,9 +25,10 @@ use super::{
 };
 use crate::{
     limits::{AddressKey, Limit, LimitReached, Place},
-    metrics::Metrics,
+    observe::Observer,
     protocol::{ClientMessage, MAX_MESSAGE, ServerMessage},
     refusal::{Code, Refusal},
+    refusals::Refusals,
     session::{Handle, Inbound, Outbox, Requester, SessionsConfig},
 };
 
@@ -61,13 +62,11 @@ pub(super) async fn websocket(
     })?;
     let upgrade = upgrade.max_message_size(READ_LIMIT).max_frame_size(READ_LIMIT);
     let id = which.session_id.as_deref().filter(|id| !id.is_empty());
-    let metrics = app.sessions.config().observer.metrics.clone();
+    let Observer { metrics, refusals, .. } = app.sessions.config().observer.clone();
     let (place, session) = match admit(&app, id, &requester) {
         Ok(admitted) => admitted,
         Err(refusal) if refusal.retry_after_s.is_some() && is_page(&headers) => {
-            if let Some(limit) = refusal.limit {
-                metrics.limit_reached(limit.name());
-            }
+            refusals.note((&refusal).into(), requester.address, None);
             return Ok(upgrade.on_upgrade(async move |socket| refuse(socket, refusal).await));
         }
         Err(refusal) => return Err(refusal),
@@ -75,7 +74,7 @@ pub(super) async fn websocket(
     let connection = app.sessions.connection();
     let figure = metrics.connection();
     Ok(upgrade.on_upgrade(async move |socket| {
-        serve(socket, session, &metrics).await;
+        serve(socket, session, &Noting { refusals, address: requester.address }).await;
         drop((connection, place, figure));
     }))
 }
@@ -106,20 +105,32 @@ async fn refuse(socket: WebSocket, refusal: Refusal) {
     }
 }
 
-async fn serve(socket: WebSocket, session: Handle, metrics: &Metrics) {
+/// Notes what a page sends that it may not.
+struct Noting {
+    refusals: Refusals,
+    address: IpAddr,
+}
+
+impl Noting {
+    fn note(&self, refusal: &Refusal, session: &Handle) {
+        self.refusals.note(refusal.into(), self.address, Some(&session.id().short()));
+    }
+}
+
+async fn serve(socket: WebSocket, session: Handle, noting: &Noting) {
     let (outbox, inbound) = Outbox::new();
     if session.attach(outbox.clone()).await {
         // Only the session holds the outbox from now on: when it lets go, the connection ends.
         let own = outbox.downgrade();
         drop(outbox);
-        run(socket, &session, inbound, metrics).await;
+        run(socket, &session, inbound, noting).await;
         if let Some(outbox) = own.upgrade() {
             session.detach(outbox).await;
         }
     }
 }
 
-async fn run(socket: WebSocket, session: &Handle, mut inbound: Inbound, metrics: &Metrics) {
+async fn run(socket: WebSocket, session: &Handle, mut inbound: Inbound, noting: &Noting) {
     let (mut to_page, mut from_page) = socket.split();
     let mut ping = interval_at(Instant::now() + PING, PING);
     let mut heard = Instant::now();
@@ -137,9 +148,10 @@ async fn run(socket: WebSocket, session: &Handle, mut inbound: Inbound, metrics:
                 heard = Instant::now();
                 match message {
                     Some(Ok(_)) if !pace.admits(heard) => {
-                        tracing::info!(session = session.id().short(), "too many messages; cut off");
-                        metrics.limit_reached(Limit::MessagesPerSecond.name());
-                        let _ = timeout(LINGER, turn_away(&mut to_page, &mut from_page)).await;
+                        let refusal = too_many();
+                        noting.note(&refusal, session);
+                        let away = turn_away(refusal, &mut to_page, &mut from_page);
+                        let _ = timeout(LINGER, away).await;
                         false
                     }
                     Some(Ok(Message::Text(text))) => {
@@ -152,8 +164,10 @@ async fn run(socket: WebSocket, session: &Handle, mut inbound: Inbound, metrics:
                     Some(Ok(Message::Ping(_) | Message::Pong(_))) => true,
                     Some(Ok(Message::Close(_))) | None => false,
                     Some(Err(error)) => {
-                        let (code, reason) = fault(&error);
-                        close(&mut to_page, code, reason).await;
+                        if let Some((refusal, code)) = fault(&error) {
+                            noting.note(&refusal, session);
+                            close(&mut to_page, code, &refusal.message).await;
+                        }
                         false
                     }
                 }
@@ -169,32 +183,38 @@ async fn run(socket: WebSocket, session: &Handle, mut inbound: Inbound, metrics:
     }
 }
 
+fn too_many() -> Refusal {
+    let (limit, retry_after) = (Limit::MessagesPerSecond, Duration::from_secs(1));
+    LimitReached { limit, value: PER_SECOND.into(), retry_after }.into()
+}
+
 /// Says why, and reads on until the page has heard it: unread messages would reset the connection.
 async fn turn_away(
+    refusal: Refusal,
     to_page: &mut SplitSink<WebSocket, Message>,
     from_page: &mut SplitStream<WebSocket>,
 ) {
-    let reached = LimitReached {
-        limit: Limit::MessagesPerSecond,
-        value: PER_SECOND.into(),
-        retry_after: Duration::from_secs(1),
-    };
-    send(to_page, Message::Text(ServerMessage::Error(reached.into()).to_json().into())).await;
+    send(to_page, Message::Text(ServerMessage::Error(refusal).to_json().into())).await;
     close(to_page, close_code::POLICY, "too many messages").await;
     while let Some(Ok(_)) = from_page.next().await {}
 }
 
-/// What to say to a page that sent what cannot be read; one that is gone does not hear it.
-fn fault(error: &axum::Error) -> (u16, &'static str) {
+/// What to say to a page that sent what cannot be read, unless it is merely gone.
+fn fault(error: &axum::Error) -> Option<(Refusal, u16)> {
     // axum does not export the type of the error.
-    if error.to_string().contains("too long") {
-        (close_code::SIZE, "a message may have at most 65536 bytes")
+    let text = error.to_string();
+    if text.contains("too long") {
+        let message = format!("a message may have at most {MAX_MESSAGE} bytes");
+        Some((Refusal::new(Code::TooLarge, message), close_code::SIZE))
+    } else if text.contains("protocol error") && !text.contains("closing handshake") {
+        let message = "this is no WebSocket message";
+        Some((Refusal::new(Code::BadJson, message), close_code::PROTOCOL))
     } else {
-        (close_code::PROTOCOL, "this is no WebSocket message")
+        None
     }
 }
 
-async fn close(to_page: &mut SplitSink<WebSocket, Message>, code: u16, reason: &'static str) {
+async fn close(to_page: &mut SplitSink<WebSocket, Message>, code: u16, reason: &str) {
     let frame = CloseFrame { code, reason: reason.into() };
     send(to_page, Message::Close(Some(frame))).await;
 }

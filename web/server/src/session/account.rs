@@ -1,47 +1,58 @@
 //! What a session's user may ask, and what their questions have cost.
 
+use std::{net::IpAddr, sync::Arc};
+
+use arc_swap::ArcSwap;
 use vlm_client::{Account, Denied, QuestionReport};
 
 use crate::{
     limits::{Limits, Now},
     observe::Observer,
     policy::Rules,
+    refusal::Code,
+    refusals::Refused,
     reload::Live,
-    user::User,
+    session::SessionsConfig,
 };
+
+/// The groups of whoever opened a session last; of another key or token they may be others.
+pub(super) type Groups = Arc<ArcSwap<Vec<String>>>;
 
 /// A user, as the dispatcher sees them. Rules are read anew for each question, so that those that
 /// an operator changes hold from then on.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct UserAccount {
-    user: User,
+    user: Arc<str>,
+    groups: Groups,
     live: Live,
     limits: Limits,
     observer: Observer,
+    address: IpAddr,
 }
 
 impl UserAccount {
-    /// The account of this user. What they have used today, before the server was started too,
-    /// counts against today's limits.
-    pub(super) fn new(user: User, live: Live, limits: Limits, observer: Observer) -> Self {
-        let account = Self { user, live, limits, observer };
-        let rules = account.rules();
-        if rules.has_day_limits() {
-            let used = account.observer.usage.today(&account.user.id);
-            account.limits.seed(&account.user.id, used.into(), Now::read());
-        }
-        account
+    /// The account of this user, whose groups may change. What was used from this address is
+    /// noted for it.
+    pub(super) fn new(
+        user: Arc<str>,
+        groups: Groups,
+        address: IpAddr,
+        config: &SessionsConfig,
+    ) -> Self {
+        let SessionsConfig { live, limits, observer, .. } = config;
+        let (live, limits, observer) = (live.clone(), limits.clone(), observer.clone());
+        Self { user, groups, live, limits, observer, address }
     }
 
     /// What the user may do now.
     pub(super) fn rules(&self) -> Rules {
-        self.live.now().policy.rules_for(&self.user.id, &self.user.groups)
+        self.live.now().policy.rules_for(&self.user, &self.groups.load())
     }
 }
 
 impl Account for UserAccount {
     fn user(&self) -> &str {
-        &self.user.id
+        &self.user
     }
 
     fn weight(&self) -> u32 {
@@ -49,9 +60,16 @@ impl Account for UserAccount {
     }
 
     fn admit(&self) -> Result<(), Denied> {
-        let admitted = self.limits.admit_question(&self.user.id, &self.rules(), Now::read());
+        let (rules, now) = (self.rules(), Now::read());
+        if rules.has_day_limits() {
+            // What was used before the server began, or before there was a limit, counts too.
+            self.limits.seed(&self.user, self.observer.usage.today(&self.user).into(), now);
+        }
+        let admitted = self.limits.admit_question(&self.user, &rules, now);
         admitted.map_err(|reached| {
-            self.observer.metrics.limit_reached(reached.limit.name());
+            let (code, limit) = (Code::LimitReached, Some(reached.limit));
+            let refused = Refused { code, field: None, limit };
+            self.observer.refusals.note(refused, self.address, None);
             Denied {
                 limit: reached.limit.name(),
                 value: reached.value,
@@ -64,8 +82,8 @@ impl Account for UserAccount {
     fn ended(&self, question: &QuestionReport) {
         let tokens = question.tokens_in.saturating_add(question.tokens_out);
         if tokens > 0 {
-            self.limits.count_tokens(&self.user.id, &self.rules(), tokens, Now::read());
+            self.limits.count_tokens(&self.user, &self.rules(), tokens, Now::read());
         }
-        self.observer.question_ended(&self.user.id, question);
+        self.observer.question_ended(&self.user, question);
     }
 }

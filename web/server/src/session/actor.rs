@@ -2,7 +2,12 @@
 
 mod models;
 
-use std::{future, sync::Arc, time::Duration};
+use std::{
+    future,
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use live_vlm_pipelines::{BrowserSession, LostReason, SessionEvent, SessionOptions};
 use tokio::{
@@ -18,18 +23,17 @@ use vlm_client::{Account, Dispatcher, Endpoint};
 
 use self::models::ModelChange;
 use super::{
-    account::UserAccount,
+    account::{Groups, UserAccount},
     answers::{self, Answers},
+    id::Requester,
     outbox::Outbox,
-    registry::{Handle as SessionHandle, Sessions, SessionsConfig},
+    registry::{Handle as SessionHandle, Places, Sessions, SessionsConfig},
     settings::Settings,
 };
 use crate::{
-    limits::Place,
     metrics::{EndReason, SessionFigures},
     protocol::{ClientMessage, ServerMessage, Status},
     refusal::Refusal,
-    user::User,
 };
 
 /// How many commands may wait. Pieces of answers are dropped when it is full; see [`Command::Video`].
@@ -56,9 +60,14 @@ pub(super) enum Command {
     },
     /// What its owner signed in by holds no more.
     SignedOut,
+    /// Its user may do something else than before.
+    RulesChanged,
     /// No more questions are asked; the server ends after this time.
     Closing(Duration),
     Close,
+    /// What a mistake of ours would do.
+    #[cfg(test)]
+    Panic,
 }
 
 struct Session {
@@ -67,6 +76,9 @@ struct Session {
     /// The user's, as their rules and limits say.
     dispatcher: Dispatcher,
     account: Arc<UserAccount>,
+    is_announced: bool,
+    /// Where whoever opened it came from.
+    address: IpAddr,
     settings: Settings,
     page: Option<Outbox>,
     video: Option<BrowserSession>,
@@ -85,7 +97,7 @@ struct Listed {
     sessions: Sessions,
     handle: SessionHandle,
     /// Free for the user's next session after this one is out of the list.
-    _place: Place<String>,
+    _places: Places,
 }
 
 impl Drop for Listed {
@@ -98,14 +110,15 @@ impl Drop for Listed {
 pub(super) async fn run(
     sessions: Sessions,
     handle: SessionHandle,
-    user: User,
-    place: Place<String>,
+    requester: Requester,
+    groups: Groups,
+    places: Places,
     commands: mpsc::Receiver<Command>,
 ) {
-    let listed = Listed { sessions: sessions.clone(), handle: handle.clone(), _place: place };
-    let SessionsConfig { dispatcher, defaults, live, limits, observer, .. } = sessions.config();
-    let account = UserAccount::new(user, live.clone(), limits.clone(), observer.clone());
-    let account = Arc::new(account);
+    let listed = Listed { sessions: sessions.clone(), handle: handle.clone(), _places: places };
+    let SessionsConfig { dispatcher, defaults, observer, .. } = sessions.config();
+    let Requester { user, address, .. } = requester;
+    let account = Arc::new(UserAccount::new(user.id, groups, address, sessions.config()));
     let rules = account.rules();
     let settings = Settings::new(defaults, &rules, models::first(defaults, &rules, dispatcher));
     let figures = observer.metrics.session_started();
@@ -114,6 +127,8 @@ pub(super) async fn run(
         ends_at: Some(Instant::now() + sessions.config().grace),
         dispatcher: dispatcher.for_account(Arc::clone(&account) as Arc<dyn Account>),
         account,
+        is_announced: false,
+        address,
         sessions,
         handle,
         settings,
@@ -130,6 +145,7 @@ pub(super) async fn run(
 
 impl Session {
     async fn run(mut self, listed: Listed, mut commands: mpsc::Receiver<Command>) {
+        let mut rules = self.sessions.config().live.changes();
         let reason = loop {
             let grace = self.ends_at;
             let ends = async {
@@ -140,6 +156,7 @@ impl Session {
             };
             let command = tokio::select! {
                 command = commands.recv() => command,
+                _ = rules.changed() => Some(Command::RulesChanged),
                 () = ends => None,
             };
             match command {
@@ -158,7 +175,9 @@ impl Session {
         while commands.try_recv().is_ok() {}
         self.page = None;
         self.stop_video().await;
-        tracing::info!(session = self.handle.id().short(), "session ended");
+        if self.is_announced {
+            tracing::info!(session = self.handle.id().short(), "session ended");
+        }
         self.figures.end(reason);
     }
 
@@ -172,7 +191,7 @@ impl Session {
                 }
             }
             Command::Message(Ok(message)) => self.obey(message).await,
-            Command::Message(Err(refusal)) => self.tell(&ServerMessage::Error(refusal)),
+            Command::Message(Err(refusal)) => self.refuse(refusal),
             Command::Offer { sdp, reply } => {
                 let answer = self.answer(&sdp).await;
                 let _ = reply.send(answer);
@@ -184,12 +203,25 @@ impl Session {
             Command::ModelChecked { number, change, listed } if number == self.model_changes => {
                 self.change_model(change, listed);
             }
+            Command::RulesChanged => self.obey_rules().await,
             Command::Closing(within) => self.tell(&ServerMessage::closing(within)),
+            #[cfg(test)]
+            Command::Panic => panic!("as a test wants it"),
             Command::ModelChecked { .. } | Command::SignedOut | Command::Close => {}
         }
     }
 
+    /// Not before it has a page or a video: whoever sends nothing but bad offers opens many.
+    fn announce(&mut self) {
+        if !self.is_announced {
+            self.is_announced = true;
+            let (session, user) = (self.handle.id().short(), self.account.user());
+            tracing::info!(session, user, address = %self.address, "session begins");
+        }
+    }
+
     fn attach(&mut self, outbox: Outbox) {
+        self.announce();
         self.ends_at = None;
         self.page = Some(outbox);
         let (status, text) = self.status.clone();
@@ -197,7 +229,9 @@ impl Session {
         self.tell(&ServerMessage::Status { text, status });
         let stand_in = self.is_stand_in(&self.settings.endpoint);
         let id = self.handle.id().to_string();
-        self.tell(&ServerMessage::ServerConfig(self.settings.for_page(id, stand_in)));
+        let turn = &self.sessions.config().turn;
+        let relays = turn.for_page(&self.handle.id().short(), SystemTime::now());
+        self.tell(&ServerMessage::ServerConfig(self.settings.for_page(id, relays, stand_in)));
         if let Some(history) = self.answers.history() {
             self.tell(&history);
         }
@@ -268,6 +302,18 @@ impl Session {
         }
     }
 
+    /// Stops a video whose questions are not allowed any more.
+    async fn obey_rules(&mut self) {
+        if self.video.is_some()
+            && let Err(refusal) = self.may_ask()
+        {
+            self.refuse(refusal);
+            self.stop_video().await;
+            self.set_status(Status::Stopped, "Stopped, as what you may ask has changed");
+            self.leave_if_alone();
+        }
+    }
+
     fn is_stand_in(&self, endpoint: &Endpoint) -> bool {
         let defaults = &self.sessions.config().defaults;
         defaults.stand_in && endpoint.base() == defaults.endpoint.base()
@@ -300,13 +346,14 @@ impl Session {
         let (video, answer) = match BrowserSession::answer(sdp, options, events).await {
             Ok(answered) => answered,
             Err(error) => {
-                tracing::info!(session = self.handle.id().short(), %error, "offer refused");
+                tracing::debug!(session = self.handle.id().short(), %error, "offer refused");
                 if self.video.is_none() {
                     self.leave_if_alone();
                 }
                 return Err(error.into());
             }
         };
+        self.announce();
         self.stop_video().await;
         self.video_number = number;
         tracing::info!(session = self.handle.id().short(), codec = ?video.codec(), "offer answered");
@@ -387,6 +434,13 @@ impl Session {
             self.figures.set_state(status);
             self.tell(&ServerMessage::Status { text: text.to_owned(), status });
         }
+    }
+
+    /// Tells the page that something is not done, and whoever operates the server.
+    fn refuse(&mut self, refusal: Refusal) {
+        let refusals = &self.sessions.config().observer.refusals;
+        refusals.note((&refusal).into(), self.address, Some(&self.handle.id().short()));
+        self.tell(&ServerMessage::Error(refusal));
     }
 
     fn tell(&mut self, message: &ServerMessage) {

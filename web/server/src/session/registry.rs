@@ -4,10 +4,14 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
+use arc_swap::ArcSwap;
 use live_vlm_pipelines::NetworkOptions;
 use tokio::{
     sync::{mpsc, oneshot},
@@ -17,19 +21,21 @@ use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 use vlm_client::Dispatcher;
 
 use super::{
+    account::Groups,
     actor::{self, Command},
     id::{Owner, Requester, SessionId},
     outbox::Outbox,
     settings::Defaults,
 };
 use crate::{
-    limits::{Limit, LimitReached, Limits},
+    limits::{AddressKey, Limit, LimitReached, Limits, Place},
     observe::Observer,
     protocol::ClientMessage,
     reach::OwnEndpoints,
     refusal::{Code, Refusal},
     reload::Live,
     sign_in::Credential,
+    turn::Turn,
 };
 
 /// When to try again for a session that somebody else must end first.
@@ -46,6 +52,8 @@ pub struct SessionsConfig {
     pub own_endpoints: OwnEndpoints,
     /// How peers reach us.
     pub network: NetworkOptions,
+    /// Relays for browsers that do not reach us.
+    pub turn: Turn,
     /// How many there may be, and what each user may do.
     pub live: Live,
     /// What everybody has open.
@@ -67,6 +75,8 @@ struct Shared {
     config: SessionsConfig,
     state: Mutex<State>,
     tasks: TaskTracker,
+    /// How many sessions have ended.
+    ended: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -80,7 +90,15 @@ struct Entry {
     owner: Owner,
     /// What its owner signed in by when they opened it last.
     credential: Option<Credential>,
+    groups: Groups,
     handle: Handle,
+}
+
+/// What a session takes of its user's and its address' limits.
+#[derive(Debug)]
+pub(super) struct Places {
+    _of_user: Place<String>,
+    _of_address: Option<Place<AddressKey>>,
 }
 
 /// A way to reach a session. It may have ended meanwhile.
@@ -94,7 +112,12 @@ impl Sessions {
     /// None yet.
     pub fn new(config: SessionsConfig) -> Self {
         Self {
-            shared: Arc::new(Shared { config, state: Mutex::default(), tasks: TaskTracker::new() }),
+            shared: Arc::new(Shared {
+                config,
+                state: Mutex::default(),
+                tasks: TaskTracker::new(),
+                ended: AtomicU64::new(0),
+            }),
         }
     }
 
@@ -106,6 +129,11 @@ impl Sessions {
     /// How many there are.
     pub fn count(&self) -> usize {
         self.shared.lock().sessions.len()
+    }
+
+    /// How many have ended so far.
+    pub fn ended(&self) -> u64 {
+        self.shared.ended.load(Ordering::Relaxed)
     }
 
     /// Whether no new one is admitted any more.
@@ -136,6 +164,12 @@ impl Sessions {
         {
             if entry.owner.is(requester) {
                 entry.credential.clone_from(&requester.credential);
+                let groups = &requester.user.groups;
+                if **entry.groups.load() != *groups {
+                    entry.groups.store(Arc::new(groups.clone()));
+                    // One that is too busy to hear it obeys with its next question or offer.
+                    let _ = entry.handle.commands.try_send(Command::RulesChanged);
+                }
                 return Ok(entry.handle.clone());
             }
             return Err(Refusal::new(
@@ -161,15 +195,27 @@ impl Sessions {
         }
         let owner = Owner::of(requester);
         let user = &requester.user;
-        let place = limits.session(&user.id, &live.policy.rules_for(&user.id, &user.groups))?;
+        let of_user = limits.session(&user.id, &live.policy.rules_for(&user.id, &user.groups))?;
+        // Whoever does not sign in can be as many users as they like.
+        let of_address = match user.signed_in {
+            true => None,
+            false => {
+                let most = live.limits.connections_per_address;
+                Some(limits.unsigned_session(requester.address, most)?)
+            }
+        };
+        let places = Places { _of_user: of_user, _of_address: of_address };
         let (commands, inbox) = mpsc::channel(actor::COMMANDS);
         let handle = Handle { id, commands };
-        tracing::info!(session = id.short(), user = owner.id(), "session begins");
         let credential = requester.credential.clone();
-        state.sessions.insert(id, Entry { owner, credential, handle: handle.clone() });
+        let groups = Groups::new(ArcSwap::from_pointee(user.groups.clone()));
+        let entry =
+            Entry { owner, credential, groups: Arc::clone(&groups), handle: handle.clone() };
+        state.sessions.insert(id, entry);
         drop(state);
-        let user = requester.user.clone();
-        self.shared.tasks.spawn(actor::run(self.clone(), handle.clone(), user, place, inbox));
+        let task =
+            actor::run(self.clone(), handle.clone(), requester.clone(), groups, places, inbox);
+        self.shared.tasks.spawn(task);
         Ok(handle)
     }
 
@@ -177,7 +223,8 @@ impl Sessions {
     /// `within`.
     pub async fn drain(&self, within: Duration) {
         for handle in self.admit_no_more() {
-            let _ = handle.commands.send(Command::Closing(within)).await;
+            // One that is too busy to hear it now hears it when the connection is closed.
+            let _ = handle.commands.try_send(Command::Closing(within));
         }
         if !self.shared.config.dispatcher.drain(within).await {
             tracing::info!("some questions have not ended in time, and are given up");
@@ -235,6 +282,7 @@ impl Sessions {
         if state.sessions.get(&ended.id).is_some_and(same) {
             state.sessions.remove(&ended.id);
         }
+        self.shared.ended.fetch_add(1, Ordering::Relaxed);
     }
 }
 

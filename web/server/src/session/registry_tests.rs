@@ -5,9 +5,10 @@ use super::*;
 use crate::{
     config::{Config, Options},
     limits::Now,
-    metrics::Metrics,
+    metrics::{Format, Metrics},
     overload::{Overload, Overloaded},
     reach::Askers,
+    refusals::Refusals,
     usage::{Usage, UsageDb, UsageOptions},
     user::User,
 };
@@ -28,12 +29,14 @@ fn sessions(reached: watch::Receiver<Option<Overloaded>>) -> Sessions {
         },
         dispatcher: Dispatcher::new(DispatcherConfig::default(), client, &runtime),
         network: NetworkOptions::default(),
+        turn: Turn::default(),
         own_endpoints: OwnEndpoints::new(Askers::Anybody, &[]),
         live: Live::new(&Config::without_file(&Options::default()).unwrap()),
         limits: Limits::new(Now::read()),
         grace: Duration::from_secs(60),
         observer: Observer {
             overload: Overload::told(reached),
+            refusals: Refusals::new(metrics.clone()),
             traces: None,
             usage: Usage::start(&off).unwrap(),
             metrics,
@@ -59,4 +62,23 @@ async fn overload_keeps_new_sessions_out_and_leaves_running_ones_alone() {
     tell.send_replace(None);
     sessions.open(None, &ada).unwrap();
     sessions.close(Duration::from_secs(9)).await;
+}
+
+#[tokio::test]
+async fn a_session_that_panics_ends_alone_and_its_id_can_be_used_again() {
+    let (_tell, reached) = watch::channel(None);
+    let sessions = sessions(reached);
+    let (user, address) = (User::signed_in("ada", Vec::new()), [192, 0, 2, 1].into());
+    let ada = Requester { user, address, credential: None };
+    let (broken, other) = (sessions.open(None, &ada).unwrap(), sessions.open(None, &ada).unwrap());
+    broken.commands.send(Command::Panic).await.ok().unwrap();
+    broken.commands.closed().await;
+    assert_eq!(sessions.count(), 1);
+    let again = sessions.open(Some(&broken.id().to_string()), &ada).unwrap();
+    assert!(!again.commands.is_closed() && !other.commands.is_closed());
+    let figures = sessions.config().observer.metrics.exposition(Format::Prometheus);
+    let crashed = "live_vlm_sessions_ended_total{reason=\"crashed\"} 1\n";
+    assert!(figures.contains(crashed), "{figures}");
+    sessions.close(Duration::from_secs(9)).await;
+    assert!(sessions.config().limits.is_unused());
 }

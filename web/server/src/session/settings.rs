@@ -6,6 +6,7 @@ use vlm_client::Endpoint;
 use crate::{
     policy::Rules,
     protocol::{NOMINAL_FRAME_RATE, ServerConfig},
+    turn::IceServer,
 };
 
 /// What every session begins with.
@@ -75,7 +76,12 @@ impl Settings {
     }
 
     /// The same for the page.
-    pub fn for_page(&self, session_id: String, stand_in: bool) -> ServerConfig {
+    pub fn for_page(
+        &self,
+        session_id: String,
+        ice_servers: Vec<IceServer>,
+        stand_in: bool,
+    ) -> ServerConfig {
         ServerConfig {
             session_id,
             model: self.model.clone(),
@@ -86,6 +92,7 @@ impl Settings {
             interval: self.interval.as_secs_f64(),
             process_every: self.process_every(),
             max_latency: self.max_age.as_secs_f64(),
+            ice_servers,
             stand_in,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }

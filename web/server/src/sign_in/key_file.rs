@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File, Metadata, OpenOptions},
     io::{self, ErrorKind, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    os::unix::fs::{MetadataExt, OpenOptionsExt, fchown},
     path::{Path, PathBuf},
 };
 
@@ -125,9 +125,7 @@ pub(super) fn change<T>(
     change: impl FnOnce(&mut Vec<KeyRecord>) -> T,
 ) -> Result<T, KeyFileError> {
     let failed = |source| KeyFileError::File { path: path.to_owned(), source };
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(failed)?;
-    }
+    fs::create_dir_all(folder_of(path)).map_err(failed)?;
     let private = || OpenOptions::new().mode(0o600).clone();
     // Not the file itself, which is about to be replaced.
     let lock = private()
@@ -147,11 +145,21 @@ pub(super) fn change<T>(
     let new = path.with_extension("new");
     let _ = fs::remove_file(&new);
     let mut file = private().write(true).create_new(true).open(&new).map_err(failed)?;
+    // Whoever changes it, it stays readable for the server, whose it or its folder is.
+    let owner = fs::metadata(path).or_else(|_| fs::metadata(folder_of(path))).map_err(failed)?;
+    let own = file.metadata().map_err(failed)?;
+    if (own.uid(), own.gid()) != (owner.uid(), owner.gid()) {
+        fchown(&file, Some(owner.uid()), Some(owner.gid())).map_err(failed)?;
+    }
     file.write_all(format!("{HEADER}{text}").as_bytes())
         .and_then(|()| file.sync_all())
         .and_then(|()| fs::rename(&new, path))
         .map_err(failed)?;
     Ok(result)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 #[cfg(test)]

@@ -173,9 +173,10 @@ impl SignIn {
     pub async fn prepare(
         options: &SignInOptions,
         host: IpAddr,
+        behind_proxy: bool,
     ) -> Result<(Self, Option<SecretString>), SignInError> {
-        if !options.is_on(host) {
-            if !host.is_loopback() {
+        if !options.is_on(host, behind_proxy) {
+            if behind_proxy || !host.to_canonical().is_loopback() {
                 tracing::warn!(
                     %host,
                     "sign-in is off: everybody who reaches this address may open sessions, and \

@@ -200,12 +200,17 @@ impl From<TokenAlgorithm> for Algorithm {
 
 impl SignInOptions {
     /// Whether people sign in at a server that listens on `host`.
-    pub fn is_on(&self, host: IpAddr) -> bool {
+    pub fn is_on(&self, host: IpAddr, behind_proxy: bool) -> bool {
         match self.mode {
             Mode::On => true,
             Mode::Off => false,
             // Whoever gives keys means them, even behind a proxy on this host.
-            Mode::Auto => !host.is_loopback() || self.keys_file.is_some() || self.wants_tokens(),
+            Mode::Auto => {
+                !host.to_canonical().is_loopback()
+                    || behind_proxy
+                    || self.keys_file.is_some()
+                    || self.wants_tokens()
+            }
         }
     }
 
@@ -262,9 +267,12 @@ mod tests {
             ("--jwt-jwks-url https://id.example/keys", true, true),
         ] {
             let options = parse(line).unwrap();
-            assert_eq!((options.is_on(here), options.is_on(all)), (at_here, at_all), "{line}");
+            let is_on = |host| options.is_on(host, false);
+            assert_eq!((is_on(here), is_on(all)), (at_here, at_all), "{line}");
         }
-        assert!(!parse("").unwrap().is_on("::1".parse().unwrap()));
+        assert!(!parse("").unwrap().is_on("::1".parse().unwrap(), false));
+        // What comes through a proxy comes from anywhere.
+        assert!(parse("").unwrap().is_on(here, true));
     }
 
     #[test]

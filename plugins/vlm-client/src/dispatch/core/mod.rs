@@ -243,6 +243,16 @@ impl Core {
         Some(id)
     }
 
+    /// Changes the share of the member's user, from their next turn on.
+    pub fn set_weight(&mut self, member: MemberId, weight: u32) {
+        let Some(this) = self.members.get_mut(&member) else { return };
+        this.weight = weight;
+        let (user, route) = (this.user, this.route);
+        if let Some(queue) = self.queue_of(route) {
+            queue.set_weight(user, weight);
+        }
+    }
+
     /// The member would like to ask; not at `avoid` if another backend is up. Nothing happens if
     /// it waits or asks already, but that a member that waits is made `urgent`: it then goes before
     /// the others of its user.

@@ -87,6 +87,13 @@ impl User {
 }
 
 impl Queue {
+    /// The share of a user that has joined.
+    pub(super) fn set_weight(&mut self, id: UserId, weight: u32) {
+        if let Some(user) = self.users.get_mut(&id) {
+            user.weight = weight;
+        }
+    }
+
     /// One more session of a user. The weight is the user's from now on; 0 is taken as 1.
     pub(super) fn join(&mut self, id: UserId, weight: u32) {
         let virtual_time = self.virtual_time;

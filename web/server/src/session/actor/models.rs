@@ -77,13 +77,14 @@ impl Session {
     /// Rules name models of the pool; what somebody's own server has is their own affair.
     fn may_ask_for(&self, endpoint: &Endpoint, model: &str) -> Result<(), Refusal> {
         let rules = self.account.rules();
-        if !self.is_pooled(endpoint) {
-            let own = "you may use this server's own VLM only; leave api_base empty";
-            let refusal = || Refusal::new(Code::NotAllowed, own).about("api_base");
-            let known = self.sessions.config().own_endpoints.knows(endpoint);
-            return if rules.own_api_base || known { Ok(()) } else { Err(refusal()) };
+        let at_pool = self.dispatcher.pooled(endpoint.base());
+        // Another key at the pool's address is another account there.
+        let own = at_pool.as_ref().is_none_or(|pooled| pooled != endpoint);
+        if own && !rules.own_api_base {
+            return Err(Refusal::no_own_endpoint());
         }
-        if may(&rules, model) {
+        // A server that does not look at keys has the pool's models whatever key it is shown.
+        if at_pool.is_none() || may(&rules, model) {
             return Ok(());
         }
         let allowed = rules.models.join(", ");
@@ -107,7 +108,7 @@ impl Session {
         });
         let change = match allowed {
             Ok(change) => change,
-            Err(refusal) => return self.tell(&ServerMessage::Error(refusal)),
+            Err(refusal) => return self.refuse(refusal),
         };
         self.model_changes += 1;
         let number = self.model_changes;
@@ -139,17 +140,16 @@ impl Session {
         let ModelChange { endpoint, model } = change;
         let listed = match listed {
             Ok(listed) => listed,
-            Err(refusal) => return self.tell(&ServerMessage::Error(refusal)),
+            Err(refusal) => return self.refuse(refusal),
         };
         if let Some(listed) = listed.filter(|listed| !listed.is_empty())
             && !listed.contains(&model)
         {
             let names = listed.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
-            self.tell(&ServerMessage::Error(Refusal {
+            return self.refuse(Refusal {
                 message: format!("{} does not have the model {model:?}", endpoint.base()),
                 ..Refusal::field("model", format!("one of {names}"))
-            }));
-            return;
+            });
         }
         self.settings.endpoint = endpoint;
         self.settings.model = model;

@@ -1,0 +1,54 @@
+//! Relays for browsers that do not reach the server by UDP.
+
+use live_vlm_pipelines::SenderOptions;
+use live_vlm_tests::{
+    client::{new_id, small_video},
+    relay::Relay,
+    server::Server,
+    vlm::Vlm,
+};
+use serde_json::json;
+
+use super::asking;
+
+const SECRET: &str = "a-secret-of-relay-and-server";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_page_is_given_lets_its_video_through_a_relay() {
+    let vlm = Vlm::saying(&["llava:7b"], "Relayed.").await;
+    let relay = Relay::start(SECRET).await;
+    let url = relay.url();
+    let turn = ["--turn-server", &url, "--turn-secret", SECRET];
+    let server = Server::start(&[&asking(&vlm)[..], &turn].concat()).await;
+    let (page, id) = (server.browser().await, new_id());
+    let (mut socket, config) = page.open(&id).await;
+    let given = &config["ice_servers"][0];
+    assert_eq!(given["urls"], json!([url]));
+    let text = |field: &str| given[field].as_str().unwrap().to_owned();
+    assert!(!config.to_string().contains(SECRET));
+
+    let through = relay.url_for(&text("username"), &text("credential"));
+    let options = SenderOptions { relay: Some(through), ..small_video() };
+    let sender = page.send(&id, options).await.unwrap();
+    assert_eq!(socket.next_of(&["vlm_response"]).await["text"], "Relayed.");
+    assert_eq!(relay.allocations().await, 1);
+    sender.vanish().await;
+
+    // Each session has a name of its own, and another password lets nobody in.
+    let (other, other_id) = (server.browser().await, new_id());
+    let (_socket, config) = other.open(&other_id).await;
+    assert_ne!(config["ice_servers"][0]["username"], given["username"]);
+    let wrong = relay.url_for(&text("username"), "guessed");
+    let options = SenderOptions { relay: Some(wrong), ..small_video() };
+    assert!(other.send(&other_id, options).await.is_err());
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn without_relays_a_page_is_given_none() {
+    let vlm = Vlm::saying(&["llava:7b"], "Yes.").await;
+    let server = Server::start(&asking(&vlm)).await;
+    let (_socket, config) = server.browser().await.open(&new_id()).await;
+    assert_eq!(config["ice_servers"], json!([]));
+    server.stop().await;
+}
