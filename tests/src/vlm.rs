@@ -50,6 +50,10 @@ pub enum Reply {
     Refuse(u16, String),
     /// With this status, to this address.
     Redirect(u16, String),
+    /// With this text as it is, whatever was asked.
+    Plain(String),
+    /// With events that never end, and never say anything.
+    Flood,
     /// Not, until [`Vlm::release`] is called; then with this text.
     Held(String),
 }
@@ -225,11 +229,17 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         Reply::Redirect(status, to) => {
             return (status_of(status), [(header::LOCATION, to)]).into_response();
         }
+        Reply::Plain(text) => return text.into_response(),
         _ if !asked.is_question() => {
             let models: Vec<Value> = shared.models.iter().map(|id| json!({"id": id})).collect();
             return Json(json!({"object": "list", "data": models})).into_response();
         }
         Reply::Text(text) => text,
+        Reply::Flood => {
+            let piece = Ok::<_, Infallible>(": nothing\n".repeat(1000));
+            let endless = Body::from_stream(stream::repeat(piece));
+            return ([(header::CONTENT_TYPE, "text/event-stream")], endless).into_response();
+        }
         Reply::Held(text) => {
             released.await;
             text

@@ -12,10 +12,13 @@ use std::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
+    runtime::Handle,
     sync::mpsc,
     task::JoinHandle,
 };
-use vlm_client::{ApiKey, Client, Endpoint, Error, Reach};
+use vlm_client::{
+    ApiKey, ChatRequest, Client, Dispatcher, DispatcherConfig, Endpoint, Error, Reach, Want,
+};
 
 const LONG: Duration = Duration::from_secs(20);
 const LIST: &str = "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{\"data\":[{\"id\":\"m\"}]}";
@@ -108,6 +111,44 @@ async fn a_name_whose_address_changes_does_not_get_a_connection_inside() {
     // Of several addresses those that may be reached are.
     client.models(&endpoint, LONG).await.unwrap();
     assert_eq!(open.requests().len(), 2);
+    assert_eq!(secret.requests(), [] as [String; 0]);
+}
+
+/// Asks by the dispatcher, as a session does: what a turn is for has the same bounds.
+async fn ask(client: &Client, endpoint: &Endpoint) -> Result<(), Error> {
+    let dispatcher =
+        Dispatcher::new(DispatcherConfig::default(), client.clone(), &Handle::current());
+    let mut member = dispatcher.join(endpoint, "m").unwrap();
+    let turn = member.turn(Want::default(), || {}).await.unwrap();
+    let request = ChatRequest {
+        model: "m".into(),
+        prompt: "?".into(),
+        system_prompt: String::new(),
+        pictures: Vec::new(),
+        max_tokens: 9,
+        temperature: None,
+        stream: true,
+        user: String::new(),
+    };
+    let answer = client.ask(turn.endpoint(), &request, &turn.headers(), LONG).await;
+    answer.map(drop)
+}
+
+#[tokio::test]
+async fn questions_go_no_further_than_lists_of_models_do() {
+    let mut open = Listener::at("127.0.0.2", 0, LIST).await;
+    let mut secret = Listener::at("127.0.0.1", open.port, LIST).await;
+    let client = client(&[&["127.0.0.2"], &["127.0.0.1"]]);
+    let endpoint = foreign("rebinding.example", open.port, &public_and(&["127.0.0.2"]));
+    ask(&client, &endpoint).await.unwrap();
+    assert_eq!(ask(&client, &endpoint).await.unwrap_err().kind(), "not-allowed");
+    assert_eq!(open.requests().len(), 1);
+
+    let away = format!("HTTP/1.1 307 x\r\nlocation: http://127.0.0.1:{}/\r\n\r\n", secret.port);
+    let redirecting = Listener::at("127.0.0.2", 0, &away).await;
+    let client = self::client(&[&["127.0.0.2"]]);
+    let endpoint = foreign("vlm.example", redirecting.port, &public_and(&["127.0.0.2"]));
+    assert_eq!(ask(&client, &endpoint).await.unwrap_err().kind(), "redirect");
     assert_eq!(secret.requests(), [] as [String; 0]);
 }
 

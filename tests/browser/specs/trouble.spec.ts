@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "../support/test.ts";
 
 test("a refused camera is explained, and play can be pressed again", async ({ startServer, viewer }) => {
@@ -94,4 +97,61 @@ test("a server that goes and comes back finds the page playing on", async ({
   });
   await person.stop();
   await person.play();
+});
+
+test("when one VLM fails another answers, and the page says which", async ({
+  startServer,
+  startVlm,
+  viewer,
+}) => {
+  const first = await startVlm();
+  const second = await startVlm();
+  const folder = await mkdtemp(join(tmpdir(), "live-vlm-pool-"));
+  const config = join(folder, "config.toml");
+  const backends = [first, second].map(({ apiBase }) => `[[backends]]\napi_base = "${apiBase}"\n`);
+  await writeFile(config, backends.join(""));
+  const server = await startServer({ args: ["--config", config] });
+  await rm(folder, { recursive: true });
+  const person = await viewer();
+  await person.visit(server);
+  await person.play();
+  await person.readAnswers(1);
+  const by = person.page.getByTestId("answered-by");
+  await expect(by).not.toContainText(" at ");
+  first.fail(500);
+  await expect(by).toContainText(`at ${new URL(second.apiBase).host}`);
+  await expect(person.connection).toHaveText("Live");
+  await expect(person.problem).toBeHidden();
+});
+
+test("a video that fails on the server is started again by the page", async ({
+  startServer,
+  startVlm,
+  viewer,
+}) => {
+  const vlm = await startVlm();
+  const server = await startServer({ apiBase: vlm.apiBase });
+  const person = await viewer();
+  // What the server says when a decoder fails, which nobody can make it do from outside.
+  await person.context.addInitScript(() => {
+    const Real = window.WebSocket;
+    window.WebSocket = class extends Real {
+      constructor(url: string | URL, protocols?: string | string[]) {
+        super(url, protocols);
+        window.addEventListener("fail-video", () => {
+          const text = "The video pipeline failed";
+          const data = JSON.stringify({ type: "status", text, status: "Failed" });
+          this.dispatchEvent(new MessageEvent("message", { data }));
+        });
+      }
+    };
+  });
+  await person.visit(server);
+  await person.play();
+  await person.readAnswers(1);
+  await person.page.evaluate(() => window.dispatchEvent(new Event("fail-video")));
+  await expect(person.connection).not.toHaveText("Live");
+  await expect(person.connection).toHaveText("Live");
+  await person.readAnswers(2);
+  await expect(person.problem).toBeHidden();
 });

@@ -146,3 +146,35 @@ async fn a_person_at_the_machine_may_bring_any() {
     assert!(listed["error"].as_str().unwrap().contains("connection refused"), "{listed}");
     server.stop().await;
 }
+
+#[tokio::test]
+async fn a_vlm_that_floods_whoever_brought_it_is_bounded_and_nobody_else_notices() {
+    let vlm = Vlm::saying(&["own-vl"], "Own.").await;
+    let flood = Vlm::start(&["their-vl"], |_| Reply::Flood).await;
+    let arguments = ["--api-base", vlm.base()];
+    let server = Server::start(&[OFTEN, &arguments].concat()).await;
+    let (bystander, id) = (server.browser().await, new_id());
+    let (mut calm, _) = bystander.open(&id).await;
+    let calm_sender = bystander.send_video(&id).await.unwrap();
+    calm.next_of(&["vlm_response"]).await;
+
+    let (page, id) = (server.browser().await, new_id());
+    let (mut socket, _) = page.open(&id).await;
+    let message = json!({"type": "update_model", "model": "their-vl", "api_base": flood.base()});
+    assert_eq!(socket.ask(&message).await["type"], "model_updated");
+    let sender = page.send_video(&id).await.unwrap();
+    let error = socket.next_of(&["vlm_error", "vlm_response"]).await;
+    assert_eq!(
+        (&error["type"], &error["kind"]),
+        (&json!("vlm_error"), &json!("protocol")),
+        "{error}"
+    );
+    calm.so_far().await;
+    for _ in 0..3 {
+        let next = calm.next_of(&["vlm_response", "vlm_error", "error", "status"]).await;
+        assert_eq!(next["type"], "vlm_response", "{next}");
+    }
+    sender.vanish().await;
+    calm_sender.vanish().await;
+    server.stop().await;
+}

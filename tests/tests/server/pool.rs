@@ -208,3 +208,19 @@ async fn a_key_of_ones_own_at_the_pools_address_harms_nobody_elses_questions() {
     their_sender.vanish().await;
     server.stop().await;
 }
+
+#[tokio::test]
+async fn what_waits_inside_a_server_by_its_own_metrics_takes_a_slot_from_it() {
+    let vlm = Vlm::start(&["qwen-vl"], |asked| match asked.path.as_str() {
+        "/metrics" => Reply::Plain("vllm:num_requests_waiting{model_name=\"qwen-vl\"} 3\n".into()),
+        _ => Reply::Text("Yes.".into()),
+    })
+    .await;
+    let (_folder, config) = pool(&[(&vlm, "slots = 'auto'\napi_key = 'sk-pool'")]);
+    let server = start(&config).await;
+    let slots = || server.sessions().config().dispatcher.pool()[0].slots;
+    until("a slot to be taken back", || slots() < 4).await;
+    let looked = vlm.asked(|asked| asked.path == "/metrics").await;
+    assert_eq!(looked.authorization, None, "figures need no key");
+    server.stop().await;
+}

@@ -122,9 +122,10 @@ pub async fn serve(
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     let connections = GracefulShutdown::new();
     let mut shutdown = pin!(shutdown);
+    let mut is_full = false;
     loop {
         let accepted = tokio::select! {
-            accepted = accept(&listener, &room) => accepted,
+            accepted = accept(&listener, &room, &mut is_full) => accepted,
             () = &mut shutdown => break,
         };
         let Some((stream, address, place)) = accepted else { continue };
@@ -149,7 +150,13 @@ type Place = tokio::sync::OwnedSemaphorePermit;
 async fn accept(
     listener: &TcpListener,
     room: &Arc<Semaphore>,
+    is_full: &mut bool,
 ) -> Option<(TcpStream, SocketAddr, Place)> {
+    let is_first = room.available_permits() == 0 && !*is_full;
+    *is_full = room.available_permits() == 0;
+    if is_first {
+        tracing::warn!(most = CONNECTIONS, "all connections are taken; further ones wait");
+    }
     let place = Arc::clone(room).acquire_owned().await.ok()?;
     match listener.accept().await {
         Ok((stream, address)) => Some((stream, address, place)),
