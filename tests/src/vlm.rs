@@ -50,6 +50,8 @@ pub enum Reply {
     Refuse(u16, String),
     /// With this status, to this address.
     Redirect(u16, String),
+    /// With this text, which is said to have cost so many tokens, asked and answered.
+    Metered(String, u64, u64),
     /// With this text as it is, whatever was asked.
     Plain(String),
     /// With events that never end, and never say anything.
@@ -235,6 +237,12 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
             return Json(json!({"object": "list", "data": models})).into_response();
         }
         Reply::Text(text) => text,
+        Reply::Metered(text, prompt_tokens, completion_tokens) => {
+            let usage = json!({
+                "prompt_tokens": prompt_tokens, "completion_tokens": completion_tokens
+            });
+            return streamed(asked.model(), &text, Some(usage));
+        }
         Reply::Flood => {
             let piece = Ok::<_, Infallible>(": nothing\n".repeat(1000));
             let endless = Body::from_stream(stream::repeat(piece));
@@ -246,7 +254,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         }
     };
     let model = asked.model();
-    if asked.body["stream"] == true { streamed(model, &text) } else { whole(model, &text) }
+    if asked.body["stream"] == true { streamed(model, &text, None) } else { whole(model, &text) }
 }
 
 fn text_of((name, value): (&HeaderName, &HeaderValue)) -> Option<(String, String)> {
@@ -262,7 +270,7 @@ fn whole(model: &str, text: &str) -> Response {
     Json(json!({"model": model, "choices": [choice]})).into_response()
 }
 
-fn streamed(model: &str, text: &str) -> Response {
+fn streamed(model: &str, text: &str, usage: Option<Value>) -> Response {
     let piece = |delta: Value, reason: Value| {
         let choice = json!({"delta": delta, "finish_reason": reason});
         format!("data: {}\n\n", json!({"model": model, "choices": [choice]}))
@@ -272,6 +280,10 @@ fn streamed(model: &str, text: &str) -> Response {
         .map(|word| piece(json!({"content": word}), Value::Null))
         .collect();
     events.push(piece(json!({}), json!("stop")));
+    if let Some(usage) = usage {
+        let event = json!({"model": model, "choices": [], "usage": usage});
+        events.push(format!("data: {event}\n\n"));
+    }
     events.push("data: [DONE]\n\n".to_owned());
     let events = stream::iter(events).then(|event| future::ready(Ok::<_, Infallible>(event)));
     ([(header::CONTENT_TYPE, "text/event-stream")], Body::from_stream(events)).into_response()

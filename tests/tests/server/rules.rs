@@ -6,7 +6,7 @@ use live_vlm_tests::{
     client::{Client, about, new_id},
     process::{Process, home},
     server::Server,
-    vlm::Vlm,
+    vlm::{Reply, Vlm},
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -106,6 +106,19 @@ async fn a_days_questions_are_remembered_over_a_restart() {
         (&usage["users"][0]["user"], &usage["total"]["answers"]),
         (&json!("ada"), &json!(4))
     );
+}
+
+#[tokio::test]
+async fn a_days_tokens_are_counted_as_the_vlm_counts_them() {
+    let vlm = Vlm::start(&["llava:7b"], |_| Reply::Metered("Yes.".into(), 50, 10)).await;
+    let arguments = ["--questions-per-minute", "0", "--tokens-per-day", "150"];
+    let server = Server::start(&[&asking(&vlm)[..], &arguments].concat()).await;
+    let (answers, error) = until_limit(&server.browser().await, &new_id()).await;
+    // The third goes over, as nobody knows before how long an answer is.
+    assert_eq!(answers, 3, "{error}");
+    assert_eq!((&error["limit"], &error["value"]), (&json!("tokens_per_day"), &json!(150)));
+    assert!(error["retry_after_s"].as_f64().unwrap() > 0.0, "{error}");
+    server.stop().await;
 }
 
 #[tokio::test]
