@@ -73,15 +73,43 @@ impl Drop for StopOnDrop {
     }
 }
 
-/// A data channel's association that comes about while its `sctpenc` is being stopped starts the
-/// pad's task anew (seen in GStreamer 1.22), and whoever frees the element waits for it for ever.
-/// Deactivating the pad ends it.
+/// A `sctpenc` whose neighbour changes while it is being stopped starts its pad's task anew (seen in
+/// GStreamer 1.22), and whoever frees the element waits for that for ever. The task waits for
+/// packets; a flush ends the wait.
 fn end_late_task(sctpenc: &gst::Element) {
     for pad in sctpenc.src_pads() {
-        if pad.task_state() != gst::TaskState::Stopped {
+        if pad.task_state() == gst::TaskState::Started {
             tracing::debug!("ending the task of a data channel that came too late");
+            // One that is not active takes no events.
             let _ = pad.set_active(true);
+            pad.send_event(gst::event::FlushStart::new());
             let _ = pad.set_active(false);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc, thread, time::Duration};
+
+    use super::*;
+
+    #[test]
+    fn a_task_that_began_while_its_pipeline_was_stopped_does_not_keep_it_from_being_freed() {
+        gst::init().unwrap();
+        let pipeline = gst::Pipeline::new();
+        let sctpenc = gst::ElementFactory::make("sctpenc").build().unwrap();
+        pipeline.add(&sctpenc).unwrap();
+        let src = sctpenc.static_pad("src").unwrap();
+        src.set_active(true).unwrap();
+        src.send_event(gst::event::Reconfigure::new());
+        assert_eq!(src.task_state(), gst::TaskState::Started);
+        let (freed, is_freed) = mpsc::channel();
+        thread::spawn(move || {
+            end_late_task(&sctpenc);
+            drop((src, sctpenc, StopOnDrop(pipeline)));
+            freed.send(())
+        });
+        is_freed.recv_timeout(Duration::from_secs(20)).expect("it is never freed");
     }
 }

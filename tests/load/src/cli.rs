@@ -124,7 +124,7 @@ enum What {
     },
     /// Who gets how much of the VLM's time: Jain's index over users
     Fairness {
-        /// NAME:COUNT[,sessions=N][,interval=SECONDS][,max-tokens=N], once or more. An answer of
+        /// `NAME:COUNT[,sessions=N][,interval=SECONDS][,max-tokens=N]`, once or more. An answer of
         /// more than 512 tokens takes the VLM longer in proportion
         #[arg(long = "user", value_name = "SPEC",
               default_values = ["ordinary:8", "many:1,sessions=8", "fast:1,interval=0.1"])]
