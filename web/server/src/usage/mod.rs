@@ -1,6 +1,6 @@
 //! What each user has used on each day (UTC), in memory for limits and in a file for whoever pays.
 //!
-//! Whoever records only adds to the [`Ledger`]; one thread writes what is new every few seconds.
+//! Whoever records only adds to the ledger; one thread writes what is new every few seconds.
 //! A slow or full disk therefore holds nobody up: counts merge in memory until it takes them.
 //!
 //! Locking: the ledger's mutex is a leaf, held for a few additions, never while the file is used.
