@@ -45,4 +45,12 @@ mod refusal {
     }
 }
 
+/// As much of the server's `turn` as its messages need.
+mod turn {
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    pub struct IceServer;
+}
+
 libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzzing::message(data));
