@@ -10,6 +10,9 @@ use crate::{Endpoint, Error, Usage, client, reader::Reader};
 pub enum AnswerEvent {
     /// The next piece of its text; never empty.
     Text(String),
+    /// The next piece of what the model thinks before it answers; never empty. Servers tell it
+    /// apart (`reasoning_content`), or the model does (`<think>`).
+    Reasoning(String),
     /// The answer is complete; nothing follows.
     Done(Summary),
 }

@@ -38,7 +38,10 @@ fn joined(events: Vec<AnswerEvent>) -> Vec<AnswerEvent> {
     let mut joined: Vec<AnswerEvent> = Vec::new();
     for event in events {
         match (joined.last_mut(), event) {
-            (Some(AnswerEvent::Text(text)), AnswerEvent::Text(more)) => text.push_str(&more),
+            (Some(AnswerEvent::Text(text)), AnswerEvent::Text(more))
+            | (Some(AnswerEvent::Reasoning(text)), AnswerEvent::Reasoning(more)) => {
+                text.push_str(&more);
+            }
             (_, event) => joined.push(event),
         }
     }

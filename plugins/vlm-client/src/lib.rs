@@ -21,6 +21,7 @@ mod reach;
 mod reader;
 mod report;
 mod sse;
+mod thinking;
 mod wire;
 
 pub use account::{Account, Denied};

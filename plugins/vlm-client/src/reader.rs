@@ -5,7 +5,8 @@ use std::{collections::VecDeque, mem};
 use crate::{
     AnswerEvent, Endpoint, Error, Summary, Usage,
     sse::Sse,
-    wire::{self, StreamChunk, WholeAnswer},
+    thinking::{Piece, Thinking},
+    wire::{self, Delta, StreamChunk, WholeAnswer},
 };
 
 /// More than any streamed answer within 32,768 tokens; a server that sends more is not answering.
@@ -27,6 +28,7 @@ pub(crate) struct Reader {
     ready: VecDeque<AnswerEvent>,
     bytes: usize,
     text_bytes: usize,
+    thinking: Thinking,
     summary: Summary,
 }
 
@@ -53,6 +55,7 @@ impl Reader {
             ready: VecDeque::new(),
             bytes: 0,
             text_bytes: 0,
+            thinking: Thinking::default(),
             summary: Summary::default(),
         }
     }
@@ -144,8 +147,9 @@ impl Reader {
         self.summary.usage = chunk.usage.map(believable).or(self.summary.usage);
         self.summary.model = chunk.model.map(name).or(self.summary.model.take());
         for choice in chunk.choices {
-            let text = choice.delta.and_then(|delta| delta.content).unwrap_or_default();
-            self.take_text(text)?;
+            if let Some(delta) = choice.delta {
+                self.take_delta(delta)?;
+            }
             if let Some(reason) = choice.finish_reason {
                 self.summary.finish_reason = name(reason);
             }
@@ -162,8 +166,7 @@ impl Reader {
         let Some(choice) = answer.choices.into_iter().next() else {
             return Err(self.protocol("its answer has no choices"));
         };
-        let text = choice.message.content.unwrap_or_default();
-        self.take_text(text)?;
+        self.take_delta(choice.message)?;
         self.summary = Summary {
             finish_reason: choice.finish_reason.map_or_else(|| "stop".into(), name),
             usage: answer.usage.map(believable),
@@ -173,20 +176,35 @@ impl Reader {
         Ok(())
     }
 
-    fn take_text(&mut self, text: String) -> Result<(), Error> {
-        self.text_bytes += text.len();
+    fn take_delta(&mut self, delta: Delta) -> Result<(), Error> {
+        let (reasoning, text) = delta.parts();
+        self.text_bytes += reasoning.len() + text.len();
         if self.text_bytes > MAX_TEXT {
             return Err(self.protocol(&format!("its answer is longer than {MAX_TEXT} bytes")));
         }
-        if !text.is_empty() {
-            // C strings end at a zero.
-            let text = if text.contains('\0') { text.replace('\0', "\u{FFFD}") } else { text };
-            self.ready.push_back(AnswerEvent::Text(text));
+        if !reasoning.is_empty() {
+            self.give(Piece::Reasoning(reasoning));
+        }
+        for piece in self.thinking.feed(&text) {
+            self.give(piece);
         }
         Ok(())
     }
 
+    fn give(&mut self, piece: Piece) {
+        // C strings end at a zero.
+        let plain =
+            |text: String| if text.contains('\0') { text.replace('\0', "\u{FFFD}") } else { text };
+        self.ready.push_back(match piece {
+            Piece::Answer(text) => AnswerEvent::Text(plain(text)),
+            Piece::Reasoning(text) => AnswerEvent::Reasoning(plain(text)),
+        });
+    }
+
     fn finish(&mut self) {
+        if let Some(piece) = self.thinking.end() {
+            self.give(piece);
+        }
         self.ready.push_back(AnswerEvent::Done(mem::take(&mut self.summary)));
         self.form = Form::Ended;
     }

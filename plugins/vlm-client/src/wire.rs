@@ -157,6 +157,22 @@ pub(crate) struct StreamChoice {
 pub(crate) struct Delta {
     #[serde(default)]
     pub(crate) content: Option<String>,
+    /// What a thinking model thinks, as DeepSeek, vLLM, SGLang and llama.cpp call it.
+    #[serde(default)]
+    pub(crate) reasoning_content: Option<serde_json::Value>,
+    /// The same, as OpenRouter, Ollama and newer vLLM call it.
+    #[serde(default)]
+    pub(crate) reasoning: Option<serde_json::Value>,
+}
+
+impl Delta {
+    /// What is thought, and what is answered.
+    pub(crate) fn parts(self) -> (String, String) {
+        // Whatever else is called so is none of ours.
+        let fields = [self.reasoning_content, self.reasoning];
+        let reasoning = fields.iter().flatten().find_map(|value| value.as_str());
+        (reasoning.unwrap_or_default().to_owned(), self.content.unwrap_or_default())
+    }
 }
 
 #[derive(Debug, Deserialize)]

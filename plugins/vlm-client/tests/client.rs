@@ -92,7 +92,7 @@ fn text(events: &[AnswerEvent]) -> String {
         .iter()
         .filter_map(|event| match event {
             AnswerEvent::Text(text) => Some(text.as_str()),
-            AnswerEvent::Done(_) => None,
+            AnswerEvent::Reasoning(_) | AnswerEvent::Done(_) => None,
         })
         .collect()
 }
@@ -118,6 +118,39 @@ async fn a_streamed_answer_comes_piece_by_piece_with_its_usage() {
     assert!(asked.starts_with("POST /v1/chat/completions HTTP/1.1"), "{asked}");
     assert!(asked.contains("authorization: Bearer sk-test-key"), "{asked}");
     assert!(asked.contains("\"include_usage\":true"), "{asked}");
+}
+
+#[tokio::test]
+async fn what_a_model_thinks_is_kept_apart_from_what_it_answers() {
+    let piece = |delta: &str| format!("data: {{\"choices\":[{{\"delta\":{delta}}}]}}\n\n");
+    let end = "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+    for deltas in [
+        &[
+            r#"{"reasoning_content":"A cup? "}"#,
+            r#"{"reasoning_content":"Yes."}"#,
+            r#"{"content":"A cup."}"#,
+        ][..],
+        &[r#"{"reasoning":"A cup? Yes."}"#, r#"{"content":"A "}"#, r#"{"content":"cup."}"#],
+        &[r#"{"content":"<thi"}"#, r#"{"content":"nk>A cup? Yes.</think>\n\nA cup."}"#],
+        &[r#"{"content":"<think>A cup? Yes.</think>A cup.","reasoning":{"effort":1}}"#],
+    ] {
+        let body = deltas.iter().map(|delta| piece(delta)).collect::<String>() + end;
+        let (endpoint, _) = server(sse(&body)).await;
+        let events = ask(&endpoint).await.unwrap();
+        assert_eq!(text(&events), "A cup.", "{deltas:?}");
+        let thought: String = events
+            .iter()
+            .filter_map(|event| match event {
+                AnswerEvent::Reasoning(text) => Some(text.as_str()),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(thought, "A cup? Yes.", "{deltas:?}");
+    }
+    let body = r#"{"choices":[{"message":{"content":"<think>Hm.</think> A ball"}}]}"#;
+    let whole = response("200 OK", "content-type: application/json\r\n", body);
+    let (endpoint, _) = server(whole).await;
+    assert_eq!(text(&ask(&endpoint).await.unwrap()), "A ball");
 }
 
 #[tokio::test]

@@ -19,6 +19,9 @@ pub struct Answer {
     pub text: String,
     /// What the text has gained since the message before.
     pub delta: String,
+    /// What the model thought before it answered, kept apart from the text; only when done, and
+    /// empty for models that do not think.
+    pub reasoning: String,
     /// Whether the answer is complete.
     pub done: bool,
     /// The presentation timestamp of the frame asked about.
@@ -81,6 +84,7 @@ impl Answer {
             .field("latency-ms", self.latency_ms)
             .field_if_some("tokens-in", self.tokens_in)
             .field("tokens-out", self.tokens_out)
+            .field_if("reasoning", &self.reasoning, self.done && !self.reasoning.is_empty())
             .field("finish-reason", &self.finish_reason)
             .build()
     }
@@ -105,6 +109,7 @@ impl Answer {
             latency_ms: structure.get("latency-ms").ok()?,
             tokens_in: structure.get_optional("tokens-in").ok()?,
             tokens_out: structure.get("tokens-out").ok()?,
+            reasoning: structure.get_optional("reasoning").ok()?.unwrap_or_default(),
             finish_reason: structure.get("finish-reason").ok()?,
         })
     }

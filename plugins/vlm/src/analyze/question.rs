@@ -272,6 +272,12 @@ impl Asker {
                         next_post = Instant::now() + BATCH;
                     }
                 }
+                Some(Ok(AnswerEvent::Reasoning(text))) => {
+                    turn.token();
+                    answer.first_token_ms.get_or_insert_with(|| millis(began.elapsed()));
+                    answer.tokens_out += 1;
+                    answer.reasoning.push_str(&text);
+                }
                 Some(Ok(AnswerEvent::Done(summary))) => {
                     self.complete(answer, summary, sample, began);
                     turn.answered(answer.tokens_in, Some(answer.tokens_out));

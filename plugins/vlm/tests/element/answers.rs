@@ -43,6 +43,26 @@ fn a_streamed_answer_is_told_piece_by_piece() {
     assert!(bench.is_quiet());
 }
 
+#[test]
+fn what_the_model_thinks_is_kept_apart_from_the_answer() {
+    init();
+    let vlm = Vlm::start();
+    let mut bench = Bench::new(&vlm, &[]);
+    bench.push(0);
+    let mut asked = vlm.asked();
+    asked.think("Red? ");
+    asked.think("Yes.");
+    asked.say("A red ball.");
+    let first = bench.answer();
+    assert_eq!((first.text.as_str(), first.reasoning.as_str()), ("A red ball.", ""));
+    asked.finish();
+    let last = bench.answer();
+    assert!(last.done);
+    assert_eq!((last.text.as_str(), last.reasoning.as_str()), ("A red ball.", "Red? Yes."));
+    bench.push(40);
+    assert_eq!(bench.element.property::<String>("last-answer"), "A red ball.");
+}
+
 /// However the pieces are put together, what was told adds up to the answer.
 #[test]
 fn deltas_add_up_to_the_text() {

@@ -108,6 +108,11 @@ impl Asked {
         self.chunk(&json!({ "choices": [{ "delta": { "content": text } }] }));
     }
 
+    /// Streams a piece of what the model thinks before it answers.
+    pub(crate) fn think(&mut self, text: &str) {
+        self.chunk(&json!({ "choices": [{ "delta": { "reasoning_content": text } }] }));
+    }
+
     /// Streams two pieces that arrive as one.
     pub(crate) fn say_both(&mut self, one: &str, other: &str) {
         let event = |text| {
