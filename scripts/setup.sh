@@ -9,6 +9,7 @@ readonly NEXTEST_VERSION=0.9.143
 readonly BUILD_PACKAGES=(
     build-essential ca-certificates curl pkg-config
     libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libgstreamer-plugins-bad1.0-dev
+    libpango1.0-dev
 )
 readonly RUN_PACKAGES=(
     gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good
