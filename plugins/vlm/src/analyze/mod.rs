@@ -27,6 +27,7 @@ mod question;
 mod sampler;
 mod settings;
 mod shared;
+mod stream;
 
 use gst::{glib, prelude::*, subclass::prelude::*};
 pub use settings::Busy;

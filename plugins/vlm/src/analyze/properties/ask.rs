@@ -1,0 +1,126 @@
+//! Whom to ask, and what.
+
+use gst::{glib, prelude::*};
+use vlm_client::ApiKey;
+
+use super::{super::settings, Effect, Property, nanos, replace, text, time};
+
+pub(super) fn properties() -> Vec<Property> {
+    vec![
+        Property {
+            spec: glib::ParamSpecString::builder("api-base")
+                .nick("API base")
+                .blurb(
+                    "Base address of the OpenAI-compatible VLM server (environment: \
+                     VLM_API_BASE). Setting another server drops the key: set api-key after it",
+                )
+                .default_value(settings::DEFAULT_API_BASE)
+                .mutable_playing()
+                .build(),
+            set: |settings, value| {
+                let api_base = text(value);
+                let same = settings.api_base == api_base;
+                match settings.set_api_base(api_base) {
+                    true => Effect::KeyDropped,
+                    false if same => Effect::NextQuestion,
+                    false => Effect::Question,
+                }
+            },
+            get: Some(|settings| settings.api_base.to_value()),
+        },
+        Property {
+            spec: glib::ParamSpecString::builder("api-key")
+                .nick("API key")
+                .blurb(
+                    "Key for the server at api-base; sent to no other and never read back \
+                     (environment: VLM_API_KEY)",
+                )
+                .write_only()
+                .mutable_playing()
+                .build(),
+            set: |settings, value| {
+                let key = ApiKey::new(&text(value));
+                let same = settings.api_key == key;
+                settings.set_api_key(key);
+                if same { Effect::NextQuestion } else { Effect::Question }
+            },
+            get: None,
+        },
+        Property {
+            spec: glib::ParamSpecString::builder("model")
+                .nick("Model")
+                .blurb(
+                    "Model to ask; empty = the first vision model that the server lists \
+                     (environment: VLM_MODEL)",
+                )
+                .default_value("")
+                .mutable_playing()
+                .build(),
+            set: |settings, value| replace(&mut settings.model, text(value)),
+            get: Some(|settings| settings.model.to_value()),
+        },
+        Property {
+            spec: glib::ParamSpecString::builder("prompt")
+                .nick("Prompt")
+                .blurb("What to ask about each sample; a change cancels the question in flight")
+                .default_value(settings::DEFAULT_PROMPT)
+                .mutable_playing()
+                .build(),
+            set: |settings, value| replace(&mut settings.prompt, text(value)),
+            get: Some(|settings| settings.prompt.to_value()),
+        },
+        Property {
+            spec: glib::ParamSpecString::builder("system-prompt")
+                .nick("System prompt")
+                .blurb("Instructions that go before the prompt; empty = none")
+                .default_value("")
+                .mutable_playing()
+                .build(),
+            set: |settings, value| replace(&mut settings.system_prompt, text(value)),
+            get: Some(|settings| settings.system_prompt.to_value()),
+        },
+        Property {
+            spec: glib::ParamSpecUInt::builder("max-tokens")
+                .nick("Max tokens")
+                .blurb("The most tokens that an answer may have")
+                .minimum(1)
+                .default_value(settings::DEFAULT_MAX_TOKENS)
+                .mutable_playing()
+                .build(),
+            set: |settings, value| {
+                settings.max_tokens = value.get().unwrap_or(settings::DEFAULT_MAX_TOKENS);
+                Effect::NextQuestion
+            },
+            get: Some(|settings| settings.max_tokens.to_value()),
+        },
+        Property {
+            spec: glib::ParamSpecDouble::builder("temperature")
+                .nick("Temperature")
+                .blurb("Sampling temperature; negative = the server's default")
+                .minimum(-1.0)
+                .maximum(2.0)
+                .default_value(settings::DEFAULT_TEMPERATURE)
+                .mutable_playing()
+                .build(),
+            set: |settings, value| {
+                settings.temperature = value.get().unwrap_or(settings::DEFAULT_TEMPERATURE);
+                Effect::NextQuestion
+            },
+            get: Some(|settings| settings.temperature.to_value()),
+        },
+        Property {
+            spec: glib::ParamSpecUInt64::builder("timeout")
+                .nick("Timeout")
+                .blurb("Longest time that a question may take, to its last token, in ns")
+                .minimum(1_000_000)
+                .default_value(nanos(settings::DEFAULT_TIMEOUT))
+                .mutable_playing()
+                .build(),
+            set: |settings, value| {
+                settings.timeout = time(value);
+                Effect::NextQuestion
+            },
+            get: Some(|settings| nanos(settings.timeout).to_value()),
+        },
+    ]
+}

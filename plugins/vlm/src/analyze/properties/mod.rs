@@ -1,0 +1,92 @@
+//! The element's properties: what they are called, their ranges and defaults, and which setting
+//! each one reads and writes. One file per theme.
+
+mod ask;
+mod picture;
+mod sampling;
+
+use std::{sync::LazyLock, time::Duration};
+
+use gst::{glib, prelude::*};
+
+use super::{settings::Settings, shared::Shared};
+
+/// What a changed property means for the asking task.
+pub(crate) enum Effect {
+    /// An answer in flight is worthless.
+    Question,
+    /// The same, and the key that the user had set was dropped with the server it was for.
+    KeyDropped,
+    /// When to ask has changed.
+    Schedule,
+    /// The next question is asked differently.
+    NextQuestion,
+    /// The value was not taken, and why; the one before stays.
+    Refused(String),
+}
+
+/// A property that is a setting.
+struct Property {
+    spec: glib::ParamSpec,
+    /// GObject has checked the value's type and range.
+    set: fn(&mut Settings, &glib::Value) -> Effect,
+    /// `None` if it is never read back.
+    get: Option<fn(&Settings) -> glib::Value>,
+}
+
+static SETTINGS: LazyLock<Vec<Property>> = LazyLock::new(|| {
+    [ask::properties(), sampling::properties(), picture::properties()]
+        .into_iter()
+        .flatten()
+        .collect()
+});
+
+pub(crate) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
+    let results = [
+        glib::ParamSpecString::builder("last-answer")
+            .nick("Last answer")
+            .blurb("Text of the newest complete answer")
+            .read_only()
+            .build(),
+        glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
+            .nick("Statistics")
+            .blurb("Counts of frames, samples, questions, answers and errors since the start")
+            .read_only()
+            .build(),
+    ];
+    SETTINGS.iter().map(|property| property.spec.clone()).chain(results).collect()
+});
+
+/// Writes a property.
+pub(crate) fn set(shared: &Shared, name: &str, value: &glib::Value) -> Option<Effect> {
+    let property = setting(name)?;
+    Some(shared.change(|settings| (property.set)(settings, value)))
+}
+
+/// Reads a property that is a setting.
+pub(crate) fn get(shared: &Shared, name: &str) -> Option<glib::Value> {
+    setting(name)?.get.map(|get| shared.with_settings(get))
+}
+
+fn setting(name: &str) -> Option<&'static Property> {
+    SETTINGS.iter().find(|property| property.spec.name() == name)
+}
+
+fn text(value: &glib::Value) -> String {
+    value.get::<Option<String>>().ok().flatten().unwrap_or_default()
+}
+
+fn time(value: &glib::Value) -> Duration {
+    Duration::from_nanos(value.get::<u64>().unwrap_or_default())
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// A question is worthless only if what it asks has really changed.
+fn replace(setting: &mut String, value: String) -> Effect {
+    let changed = *setting != value;
+    *setting = value;
+    if changed { Effect::Question } else { Effect::NextQuestion }
+}

@@ -1,0 +1,85 @@
+//! Which frames are asked about.
+
+use gst::{glib, prelude::*};
+
+use super::{
+    super::settings::{self, Busy},
+    Effect, Property, nanos, time,
+};
+
+pub(super) fn properties() -> Vec<Property> {
+    vec![
+        Property {
+            spec: glib::ParamSpecUInt64::builder("interval")
+                .nick("Interval")
+                .blurb(
+                    "Time between two samples, by the video's timestamps, in ns; 0 = every frame",
+                )
+                .default_value(nanos(settings::DEFAULT_INTERVAL))
+                .mutable_playing()
+                .build(),
+            set: |settings, value| {
+                settings.interval = time(value);
+                Effect::Schedule
+            },
+            get: Some(|settings| nanos(settings.interval).to_value()),
+        },
+        Property {
+            spec: glib::ParamSpecUInt::builder("every-n-frames")
+                .nick("Every n frames")
+                .blurb("Take every n-th frame as a sample instead of going by interval; 0 = off")
+                .default_value(settings::DEFAULT_EVERY_N_FRAMES)
+                .mutable_playing()
+                .build(),
+            set: |settings, value| {
+                settings.every_n_frames = value.get().unwrap_or_default();
+                Effect::Schedule
+            },
+            get: Some(|settings| settings.every_n_frames.to_value()),
+        },
+        Property {
+            spec: glib::ParamSpecBoolean::builder("on-demand")
+                .nick("On demand")
+                .blurb(
+                    "Frames come only when asked for: request a key frame upstream before each \
+                     question, and keep the interval by the clock",
+                )
+                .default_value(false)
+                .mutable_playing()
+                .build(),
+            set: |settings, value| {
+                settings.on_demand = value.get().unwrap_or_default();
+                Effect::Schedule
+            },
+            get: Some(|settings| settings.on_demand.to_value()),
+        },
+        Property {
+            spec: glib::ParamSpecEnum::builder_with_default("busy", Busy::default())
+                .nick("Busy")
+                .blurb("What to do with samples while the VLM is busy")
+                .mutable_playing()
+                .build(),
+            set: |settings, value| {
+                settings.busy = value.get().unwrap_or_default();
+                Effect::Schedule
+            },
+            get: Some(|settings| settings.busy.to_value()),
+        },
+        Property {
+            spec: glib::ParamSpecUInt64::builder("max-age")
+                .nick("Max age")
+                .blurb(
+                    "A sample older than this when its turn comes is not asked about, in ns; 0 = \
+                     off",
+                )
+                .default_value(nanos(settings::DEFAULT_MAX_AGE))
+                .mutable_playing()
+                .build(),
+            set: |settings, value| {
+                settings.max_age = time(value);
+                Effect::NextQuestion
+            },
+            get: Some(|settings| nanos(settings.max_age).to_value()),
+        },
+    ]
+}

@@ -1,0 +1,184 @@
+//! What the streaming thread does: look at each buffer, pass it on, and follow the stream's events.
+//!
+//! For the locking order see [`imp`](super::imp).
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use gst::{prelude::*, subclass::prelude::*};
+
+use super::{
+    imp::{CAT, VlmAnalyze, lock},
+    inbox::{Frame, Inbox, Sample, SharedInbox},
+    sampler::Sampler,
+    settings::Busy,
+};
+use crate::{context, meta};
+
+/// Buffers that are held for asking are missing in their pool meanwhile: the newest sample, and
+/// the one being encoded.
+const HELD_BUFFERS: u32 = 2;
+/// A later arrival than this is a clock that does not fit, not a slow network.
+const PLAUSIBLE_LATENESS: Duration = Duration::from_secs(10);
+
+/// What the streaming thread knows.
+#[derive(Default)]
+pub(super) struct Stream {
+    caps: Option<gst::Caps>,
+    segment: gst::FormattedSegment<gst::ClockTime>,
+    sampler: Sampler,
+    /// Stands in for timestamps where buffers have none.
+    began: Option<Instant>,
+}
+
+impl VlmAnalyze {
+    pub(super) fn inbox(&self) -> Option<SharedInbox> {
+        lock(&self.started).as_ref().map(|started| Arc::clone(&started.inbox))
+    }
+
+    pub(super) fn chain(
+        &self,
+        mut buffer: gst::Buffer,
+    ) -> Result<gst::FlowSuccess, gst::FlowError> {
+        if let Some(inbox) = self.inbox() {
+            self.look_at(&inbox, &buffer)?;
+        }
+        if let Some(answer) = self.shared.run().latest_answer() {
+            // A copy of the buffer's head at the most; its memory is shared.
+            meta::attach(buffer.make_mut(), &answer);
+        }
+        self.srcpad.push(buffer)
+    }
+
+    fn look_at(&self, inbox: &Inbox, buffer: &gst::Buffer) -> Result<(), gst::FlowError> {
+        let (rule, busy, on_demand) =
+            self.shared.with_settings(|s| (s.rule(), s.busy, s.on_demand));
+        let arrived = Instant::now();
+        let (is_sample, caps, running_time) = {
+            let mut stream = lock(&self.stream);
+            let running_time = buffer.pts().and_then(|pts| stream.segment.to_running_time(pts));
+            let began = *stream.began.get_or_insert(arrived);
+            let time = running_time.map_or_else(|| arrived - began, Into::into);
+            let is_sample = stream.sampler.is_sample(time, rule);
+            (is_sample, stream.caps.clone(), running_time)
+        };
+        self.shared.run().count(|counters| {
+            counters.frames += 1;
+            counters.samples += u64::from(is_sample);
+        });
+        let Some(caps) = caps else { return Ok(()) };
+        if !is_sample && !on_demand && !inbox.is_due() {
+            return Ok(());
+        }
+        // A stream that is held comes later and later, which says nothing of its capture.
+        let lateness = match busy {
+            Busy::Latest => self.lateness(running_time),
+            Busy::Wait => Duration::ZERO,
+        };
+        let sample = Sample {
+            frame: Frame::Raw { buffer: buffer.clone(), caps },
+            pts: buffer.pts(),
+            running_time,
+            captured: arrived.checked_sub(lateness).unwrap_or(arrived),
+            arrived,
+        };
+        if on_demand {
+            inbox.keep(sample);
+            return Ok(());
+        }
+        if inbox.offer(is_sample, sample) && busy == Busy::Wait {
+            gst::trace!(CAT, imp = self, "Holding the stream until the sample is answered");
+            let go_on = inbox.wait_settled(|| {
+                self.shared.with_settings(|s| s.busy == Busy::Wait && !s.on_demand)
+            });
+            if !go_on {
+                return Err(gst::FlowError::Flushing);
+            }
+        }
+        Ok(())
+    }
+
+    /// How long ago a live source captured what has just arrived.
+    fn lateness(&self, running_time: Option<gst::ClockTime>) -> Duration {
+        let now = self.obj().current_running_time();
+        // A buffer that is ahead of the clock waits for it further on.
+        now.zip(running_time)
+            .and_then(|(now, then)| now.checked_sub(then))
+            .map(Duration::from)
+            .filter(|lateness| *lateness <= PLAUSIBLE_LATENESS)
+            .unwrap_or_default()
+    }
+
+    pub(super) fn sink_event(&self, pad: &gst::Pad, event: gst::Event) -> bool {
+        use gst::EventView;
+        gst::log!(CAT, obj = pad, "Handling event {event:?}");
+        match event.view() {
+            EventView::Caps(caps) => lock(&self.stream).caps = Some(caps.caps_owned()),
+            EventView::Segment(segment) => {
+                if let Ok(segment) = segment.segment().clone().downcast() {
+                    lock(&self.stream).segment = segment;
+                }
+            }
+            EventView::StreamStart(_) | EventView::FlushStop(_) => {
+                // What comes now is new to the user, whatever its timestamps.
+                lock(&self.stream).sampler = Sampler::default();
+                if let Some(inbox) = self.inbox() {
+                    inbox.release(false);
+                }
+                self.shared.schedule_changed();
+            }
+            EventView::FlushStart(_) => {
+                if let Some(inbox) = self.inbox() {
+                    inbox.release(true);
+                }
+            }
+            EventView::Eos(_) => {
+                if let Some(inbox) = self.inbox() {
+                    gst::debug!(CAT, imp = self, "Finishing the question in flight before EOS");
+                    inbox.drain();
+                }
+            }
+            _ => {}
+        }
+        gst::Pad::event_default(pad, Some(&*self.obj()), event)
+    }
+
+    pub(super) fn sink_query(&self, pad: &gst::Pad, query: &mut gst::QueryRef) -> bool {
+        if self.answer_context(query) {
+            return true;
+        }
+        let answered = gst::Pad::query_default(pad, Some(&*self.obj()), query);
+        if let gst::QueryViewMut::Allocation(allocation) = query.view_mut()
+            && answered
+        {
+            hold_more_buffers(allocation);
+        }
+        answered
+    }
+
+    pub(super) fn src_query(&self, pad: &gst::Pad, query: &mut gst::QueryRef) -> bool {
+        self.answer_context(query) || gst::Pad::query_default(pad, Some(&*self.obj()), query)
+    }
+
+    /// Shares the dispatcher with a neighbour that looks for one.
+    fn answer_context(&self, query: &mut gst::QueryRef) -> bool {
+        let gst::QueryViewMut::Context(query) = query.view_mut() else { return false };
+        if query.context_type() != context::CONTEXT_TYPE {
+            return false;
+        }
+        let Some(dispatcher) = lock(&self.dispatcher).clone() else { return false };
+        query.set_context(&context::context(&dispatcher));
+        true
+    }
+}
+
+fn hold_more_buffers(allocation: &mut gst::query::Allocation) {
+    let pools: Vec<_> = allocation.allocation_pools().map(|pool| pool.to_owned()).collect();
+    for (at, (pool, size, min, max)) in (0..).zip(pools) {
+        let max = if max == 0 { 0 } else { max.saturating_add(HELD_BUFFERS) };
+        let min = min.saturating_add(HELD_BUFFERS);
+        allocation.set_nth_allocation_pool(at, pool.as_ref(), size, min, max);
+    }
+}
