@@ -12,6 +12,7 @@ mod client;
 mod dispatch;
 mod endpoint;
 mod error;
+mod extra;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod key;
@@ -36,6 +37,7 @@ pub use dispatch::{
 };
 pub use endpoint::{BadEndpoint, Endpoint};
 pub use error::Error;
+pub use extra::{BadExtraBody, ExtraBody};
 pub use key::ApiKey;
 pub use models::{Model, choose_model, looks_like_vision};
 pub use names::LookedUp;

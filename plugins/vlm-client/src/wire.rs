@@ -1,13 +1,18 @@
 //! What goes over the wire: the part of the OpenAI chat-completions API that we send and read.
 //! Reading is lenient: servers differ, and a field we do not know must not fail an answer.
 
+use std::sync::Arc;
+
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap, ser::SerializeSeq};
+
+use crate::ExtraBody;
 
 /// An encoded picture, ready to be sent.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Picture {
     data_url: String,
+    label: String,
 }
 
 impl Picture {
@@ -17,7 +22,19 @@ impl Picture {
         let mut data_url = String::with_capacity(prefix.len() + bytes.len().div_ceil(3) * 4);
         data_url.push_str(prefix);
         BASE64_STANDARD.encode_string(bytes, &mut data_url);
-        Self { data_url }
+        Self { data_url, label: String::new() }
+    }
+
+    /// The same picture with words that the model reads before it, as several need them to be told
+    /// apart.
+    #[must_use]
+    pub fn labelled(self, label: String) -> Self {
+        Self { label, ..self }
+    }
+
+    /// How much there is to be sent, in bytes.
+    pub fn size(&self) -> usize {
+        self.data_url.len()
     }
 }
 
@@ -28,7 +45,7 @@ impl std::fmt::Debug for Picture {
 }
 
 /// One question, as `POST /chat/completions` takes it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct ChatRequest {
     /// The model's id, as the server lists it.
     pub model: String,
@@ -42,6 +59,10 @@ pub struct ChatRequest {
     pub max_tokens: u32,
     /// Sampling temperature; `None` = the server's default.
     pub temperature: Option<f64>,
+    /// A JSON schema that the answer is to fit; `None` = free text.
+    pub response_schema: Option<Arc<serde_json::Value>>,
+    /// What this server knows and others do not.
+    pub extra: ExtraBody,
     /// Whether the answer is wanted token by token.
     pub stream: bool,
     /// An opaque name of the asker, the same for all questions about one video. It is random and
@@ -51,21 +72,50 @@ pub struct ChatRequest {
 
 impl Serialize for ChatRequest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let ours = |name: &str| !self.extra.has(name);
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("model", &self.model)?;
         map.serialize_entry("messages", &Messages(self))?;
-        map.serialize_entry("max_tokens", &self.max_tokens)?;
-        if let Some(temperature) = self.temperature {
+        if ours("max_tokens") {
+            map.serialize_entry("max_tokens", &self.max_tokens)?;
+        }
+        if let Some(temperature) = self.temperature.filter(|_| ours("temperature")) {
             map.serialize_entry("temperature", &temperature)?;
+        }
+        if let Some(schema) = self.response_schema.as_deref().filter(|_| ours("response_format")) {
+            map.serialize_entry("response_format", &ResponseFormat::fitting(schema))?;
         }
         map.serialize_entry("stream", &self.stream)?;
         if self.stream {
             map.serialize_entry("stream_options", &StreamOptions { include_usage: true })?;
         }
-        if !self.user.is_empty() {
+        if !self.user.is_empty() && ours("user") {
             map.serialize_entry("user", &self.user)?;
         }
+        for (name, value) in self.extra.fields() {
+            map.serialize_entry(name, value)?;
+        }
         map.end()
+    }
+}
+
+#[derive(Serialize)]
+struct ResponseFormat<'a> {
+    r#type: &'static str,
+    json_schema: NamedSchema<'a>,
+}
+
+#[derive(Serialize)]
+struct NamedSchema<'a> {
+    name: &'static str,
+    strict: bool,
+    schema: &'a serde_json::Value,
+}
+
+impl<'a> ResponseFormat<'a> {
+    fn fitting(schema: &'a serde_json::Value) -> Self {
+        let json_schema = NamedSchema { name: "answer", strict: true, schema };
+        Self { r#type: "json_schema", json_schema }
     }
 }
 
@@ -86,12 +136,12 @@ impl Serialize for Messages<'_> {
             })?;
         }
         let mut parts = vec![Part::Text { text: &self.0.prompt }];
-        parts.extend(
-            self.0
-                .pictures
-                .iter()
-                .map(|picture| Part::ImageUrl { image_url: ImageUrl { url: &picture.data_url } }),
-        );
+        for picture in &self.0.pictures {
+            if !picture.label.is_empty() {
+                parts.push(Part::Text { text: &picture.label });
+            }
+            parts.push(Part::ImageUrl { image_url: ImageUrl { url: &picture.data_url } });
+        }
         messages.serialize_element(&Message { role: "user", content: Content::Parts(parts) })?;
         messages.end()
     }
@@ -224,12 +274,10 @@ mod tests {
         ChatRequest {
             model: "m".into(),
             prompt: "What is it?".into(),
-            system_prompt: String::new(),
             pictures: vec![Picture::jpeg(&[1, 2, 3])],
             max_tokens: 7,
-            temperature: None,
             stream: true,
-            user: String::new(),
+            ..ChatRequest::default()
         }
     }
 
@@ -265,6 +313,51 @@ mod tests {
         assert_eq!(value["temperature"], 0.5);
         assert_eq!(value["user"], "u1");
         assert!(value.get("stream_options").is_none());
+    }
+
+    #[test]
+    fn pictures_of_a_clip_follow_their_labels() {
+        let picture = |byte, label: &str| Picture::jpeg(&[byte]).labelled(label.into());
+        let request =
+            ChatRequest { pictures: vec![picture(1, "first"), picture(2, "then")], ..question() };
+        let value = serde_json::to_value(request).unwrap();
+        let parts = value["messages"][0]["content"].as_array().unwrap();
+        let kinds: Vec<_> = parts
+            .iter()
+            .map(|part| part["text"].as_str().unwrap_or_else(|| part["type"].as_str().unwrap()))
+            .collect();
+        assert_eq!(kinds, ["What is it?", "first", "image_url", "then", "image_url"]);
+    }
+
+    #[test]
+    fn extra_fields_are_added_take_the_place_of_ours_or_leave_them_out() {
+        let extra = r#"{"temperature": 0.1, "max_tokens": null, "chat_template_kwargs": {"a": 1}}"#;
+        let request = ChatRequest {
+            temperature: Some(0.5),
+            extra: ExtraBody::parse(extra).unwrap(),
+            ..question()
+        };
+        let text = serde_json::to_string(&request).unwrap();
+        assert_eq!(text.matches("temperature").count(), 1, "{text}");
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(value["temperature"], 0.1);
+        assert_eq!(value["chat_template_kwargs"]["a"], 1);
+        assert!(value.get("max_tokens").is_none());
+    }
+
+    #[test]
+    fn a_schema_becomes_the_response_format_unless_the_user_names_another() {
+        let schema = Some(Arc::new(serde_json::json!({"type": "object"})));
+        let request = ChatRequest { response_schema: schema, ..question() };
+        assert_eq!(
+            serde_json::to_value(&request).unwrap()["response_format"],
+            serde_json::json!({"type": "json_schema", "json_schema": {
+                "name": "answer", "strict": true, "schema": {"type": "object"},
+            }})
+        );
+        let extra = ExtraBody::parse(r#"{"response_format": {"type": "json_object"}}"#).unwrap();
+        let value = serde_json::to_value(ChatRequest { extra, ..request }).unwrap();
+        assert_eq!(value["response_format"], serde_json::json!({"type": "json_object"}));
     }
 
     #[test]

@@ -63,12 +63,10 @@ fn question() -> ChatRequest {
     ChatRequest {
         model: "some-model".into(),
         prompt: "What is it?".into(),
-        system_prompt: String::new(),
         pictures: vec![Picture::jpeg(b"jpeg")],
         max_tokens: 10,
-        temperature: None,
         stream: true,
-        user: String::new(),
+        ..ChatRequest::default()
     }
 }
 

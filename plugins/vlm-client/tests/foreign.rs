@@ -123,12 +123,9 @@ async fn ask(client: &Client, endpoint: &Endpoint) -> Result<(), Error> {
     let request = ChatRequest {
         model: "m".into(),
         prompt: "?".into(),
-        system_prompt: String::new(),
-        pictures: Vec::new(),
         max_tokens: 9,
-        temperature: None,
         stream: true,
-        user: String::new(),
+        ..ChatRequest::default()
     };
     let answer = client.ask(turn.endpoint(), &request, &turn.headers(), LONG).await;
     answer.map(drop)

@@ -6,11 +6,13 @@
 //! one dispatcher.
 
 pub mod analyze;
+mod change;
 pub mod context;
 mod jpeg;
 pub mod messages;
 pub mod meta;
 mod runtime;
+mod structured;
 
 pub use analyze::VlmAnalyze;
 

@@ -11,7 +11,7 @@ pub const ERROR: &str = "vlm-error";
 pub const CANCELLED: &str = "cancelled";
 
 /// An answer, or its state so far. Posted for each batch of tokens, and once when it is complete.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Answer {
     /// Counts the element's questions, from 1.
     pub seq: u64,
@@ -22,6 +22,11 @@ pub struct Answer {
     /// What the model thought before it answered, kept apart from the text; only when done, and
     /// empty for models that do not think.
     pub reasoning: String,
+    /// The answer as compact JSON, if a schema was set and the answer is complete; else empty.
+    pub json: String,
+    /// Of that, what the schema names: objects are structures, lists arrays, numbers `i64` or
+    /// `f64`. `null` has no field; what is no object is the field `value`.
+    pub fields: Option<gst::Structure>,
     /// Whether the answer is complete.
     pub done: bool,
     /// The presentation timestamp of the frame asked about.
@@ -55,7 +60,7 @@ pub struct AnswerError {
     /// Counts the element's questions, from 1.
     pub seq: u64,
     /// One word: `refused`, `timeout`, `unauthorized`, ... (see `vlm_client::Error::kind`),
-    /// `encode`, `limit` when a limit of the user's was reached, or `unavailable` when no server
+    /// `encode`, `schema` when the answer does not fit the schema, `limit` when a limit of the user's was reached, or `unavailable` when no server
     /// that has the model can be asked.
     pub kind: String,
     /// What happened and what to do.
@@ -64,6 +69,8 @@ pub struct AnswerError {
     pub retry_in_ms: u64,
     /// Which limit was reached, and its value; `None` if that is not what happened.
     pub limit: Option<(String, u64)>,
+    /// What the model said, for the kind `schema`; else empty.
+    pub text: String,
 }
 
 impl Answer {
@@ -84,6 +91,8 @@ impl Answer {
             .field("latency-ms", self.latency_ms)
             .field_if_some("tokens-in", self.tokens_in)
             .field("tokens-out", self.tokens_out)
+            .field_if("json", &self.json, !self.json.is_empty())
+            .field_if_some("fields", self.fields.as_ref())
             .field_if("reasoning", &self.reasoning, self.done && !self.reasoning.is_empty())
             .field("finish-reason", &self.finish_reason)
             .build()
@@ -109,6 +118,8 @@ impl Answer {
             latency_ms: structure.get("latency-ms").ok()?,
             tokens_in: structure.get_optional("tokens-in").ok()?,
             tokens_out: structure.get("tokens-out").ok()?,
+            json: structure.get_optional("json").ok()?.unwrap_or_default(),
+            fields: structure.get_optional("fields").ok()?,
             reasoning: structure.get_optional("reasoning").ok()?.unwrap_or_default(),
             finish_reason: structure.get("finish-reason").ok()?,
         })
@@ -130,6 +141,7 @@ impl AnswerError {
             .field("retry-in-ms", self.retry_in_ms)
             .field_if_some("limit", self.limit.as_ref().map(|(name, _)| name))
             .field_if_some("limit-value", self.limit.as_ref().map(|(_, value)| *value))
+            .field_if("text", &self.text, !self.text.is_empty())
             .build()
     }
 
@@ -145,6 +157,7 @@ impl AnswerError {
                 .get_optional("limit")
                 .ok()?
                 .zip(structure.get_optional("limit-value").ok()?),
+            text: structure.get_optional("text").ok()?.unwrap_or_default(),
         })
     }
 }
@@ -174,6 +187,8 @@ mod tests {
             delta: " ball".into(),
             pts: Some(gst::ClockTime::from_seconds(7)),
             first_token_ms: Some(12),
+            json: r#"{"people":2}"#.into(),
+            fields: Some(gst::Structure::builder("fields").field("people", 2i64).build()),
             ..Answer::default()
         };
         let message = gst::message::Element::builder(answer.to_structure()).build();
@@ -190,6 +205,7 @@ mod tests {
             message: "nobody there".into(),
             retry_in_ms: 1000,
             limit: Some(("questions-per-minute".into(), 60)),
+            text: "two people".into(),
         };
         let message = gst::message::Element::builder(error.to_structure()).build();
         assert_eq!(AnswerError::from_message(&message), Some(error));

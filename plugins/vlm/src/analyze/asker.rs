@@ -16,10 +16,14 @@ use vlm_client::{Dispatcher, Error, NoTurn};
 use super::{
     backoff::Backoff,
     imp::CAT,
-    inbox::SharedInbox,
+    inbox::{Clip, Frame, SharedInbox},
+    settings::{Busy, ErrorPolicy},
     shared::{Run, Shared},
 };
-use crate::messages::{self, AnswerError};
+use crate::{
+    change::{Thumbnail, Thumbnails},
+    messages::{self, AnswerError},
+};
 
 /// A frame that came on demand is asked about without asking for another, up to this age.
 const FRESH: Duration = Duration::from_millis(250);
@@ -47,6 +51,11 @@ pub(crate) struct Asker {
     pub(crate) urgent: bool,
     /// When a limit that was reached was last told of.
     pub(crate) told_limit: Option<Instant>,
+    /// How often the question at hand was asked again.
+    pub(crate) retried: u32,
+    pub(crate) thumbnails: Thumbnails,
+    /// What the frame looked like that was asked about last.
+    pub(crate) seen: Option<Thumbnail>,
 }
 
 /// What the asking task is told meanwhile.
@@ -62,20 +71,22 @@ pub(super) struct Changes {
 /// How asking went.
 pub(super) enum Outcome {
     /// With an answer; `again` if the next question is due already and waits for its turn.
-    Answered {
-        again: bool,
-    },
+    Answered { again: bool },
     /// A changed setting made it worthless; ask again at once.
     Cancelled,
-    /// There was nothing (fresh enough) to ask about.
+    /// There was nothing (fresh, or new, enough) to ask about.
     Nothing,
-    Failed(Failure),
+    /// Without one; what it was asked about is given back.
+    Failed(Failure, Option<Box<Clip>>),
 }
 
 pub(super) struct Failure {
     pub(super) kind: &'static str,
     pub(super) message: String,
+    /// Whether asking again later may help.
     pub(super) passing: bool,
+    /// Whether it may help to ask about the same frame.
+    pub(super) same_frame: bool,
     pub(super) retry_after: Option<Duration>,
     pub(super) limit: Option<(String, u64)>,
     /// What the server did, if it was the server.
@@ -88,6 +99,7 @@ impl From<Error> for Failure {
             kind: error.kind(),
             message: error.to_string(),
             passing: error.is_passing(),
+            same_frame: true,
             retry_after: error.retry_after(),
             limit: None,
             error: Some(Box::new(error)),
@@ -132,31 +144,72 @@ impl Asker {
         let mut member = None;
         let mut again = false;
         loop {
-            if !again && !self.wait_for_moment(&mut changes).await {
-                // The stream has ended; a flush or a new one may follow.
-                let _ = changes.schedule.changed().await;
-                continue;
+            if !again {
+                if !self.wait_for_moment(&mut changes).await {
+                    // The stream has ended; a flush or a new one may follow.
+                    let _ = changes.schedule.changed().await;
+                    continue;
+                }
+                if self.passes_over() {
+                    continue;
+                }
             }
             let outcome = self.ask(&mut member, &mut changes).await;
             again = matches!(outcome, Outcome::Answered { again: true });
-            let retry_in = match outcome {
+            match outcome {
                 Outcome::Answered { .. } => {
                     self.backoff.reset();
                     self.urgent = false;
-                    None
+                    self.retried = 0;
                 }
                 Outcome::Cancelled => {
                     self.last_asked = None;
-                    None
+                    self.seen = None;
+                    self.retried = 0;
                 }
-                Outcome::Nothing => None,
-                Outcome::Failed(failure) => Some(self.tell_failure(failure)),
-            };
+                Outcome::Nothing => {}
+                Outcome::Failed(failure, clip) => {
+                    if !self.follow_failure(failure, clip, &mut changes).await {
+                        return;
+                    }
+                }
+            }
             self.inbox.settle();
-            if let Some(retry_in) = retry_in {
-                self.leave_alone(retry_in, &mut changes).await;
+            if self.inbox.has_failed() {
+                return;
             }
         }
+    }
+
+    /// Passes the sample that is due over if it looks like the one that was asked about last.
+    fn passes_over(&mut self) -> bool {
+        let (min_change, on_demand) =
+            self.shared.with_settings(|settings| (settings.min_change, settings.on_demand));
+        if min_change <= 0.0 || on_demand || self.urgent {
+            return false;
+        }
+        let Some(sample) = self.inbox.peek() else { return false };
+        let passes = self.thumbnail(&sample.frame).is_some_and(|now| self.is_old(&now, min_change));
+        if passes {
+            self.inbox.pass_over();
+        }
+        passes
+    }
+
+    pub(super) fn thumbnail(&mut self, frame: &Frame) -> Option<Thumbnail> {
+        match frame {
+            Frame::Raw { buffer, caps } => self.thumbnails.of(buffer, caps),
+            Frame::Encoded(_) => None,
+        }
+    }
+
+    /// Whether there is nothing new to see.
+    pub(super) fn is_old(&self, now: &Thumbnail, min_change: f64) -> bool {
+        let is_old = self.seen.as_ref().is_some_and(|seen| seen.change(now) < min_change);
+        if is_old {
+            self.run.count(|counters| counters.unchanged += 1);
+        }
+        is_old
     }
 
     /// Waits until it is time to ask; false when the stream has ended.
@@ -174,7 +227,7 @@ impl Asker {
             };
             tokio::select! {
                 frames_come = moment => return frames_come,
-                _ = changes.question.changed() => {}
+                _ = changes.question.changed() => self.seen = None,
                 _ = changes.now.changed() => self.urgent = true,
                 _ = changes.schedule.changed() => continue,
             }
@@ -232,6 +285,60 @@ impl Asker {
         pad.push_event(event);
     }
 
+    /// Tells of a failure, and waits until it is time to ask again; false if that is never.
+    async fn follow_failure(
+        &mut self,
+        failure: Failure,
+        clip: Option<Box<Clip>>,
+        changes: &mut Changes,
+    ) -> bool {
+        let (retries, policy, busy, on_demand) =
+            self.shared.with_settings(|s| (s.retries, s.error_policy, s.busy, s.on_demand));
+        let is_limit = failure.limit.is_some();
+        let retry = is_limit || failure.passing && failure.same_frame && self.retried < retries;
+        if retry && !is_limit {
+            self.retried += 1;
+            self.run.count(|counters| counters.retries += 1);
+        } else {
+            self.retried = 0;
+        }
+        let fails = !retry && policy == ErrorPolicy::Fail;
+        let message = failure.message.clone();
+        // What comes next is looked at, whatever it looks like.
+        self.seen = None;
+        let holds = retry && busy == Busy::Wait && !on_demand;
+        if let Some(clip) = clip.filter(|_| holds) {
+            // Whoever waits for its answer goes on waiting.
+            self.inbox.put_back(clip.newest, true);
+        }
+        let retry_in = self.tell_failure(failure);
+        if fails {
+            self.fail(&message);
+            return false;
+        }
+        if !holds {
+            self.inbox.set_backing_off(true);
+        }
+        self.inbox.settle();
+        let changed = tokio::select! {
+            () = sleep(retry_in) => false,
+            _ = changes.question.changed() => true,
+        };
+        if changed {
+            self.backoff.reset();
+            self.retried = 0;
+        }
+        self.inbox.set_backing_off(false);
+        if retry || changed {
+            self.last_asked = None;
+            // The sample is gone and the next one may be far: the next frame will do.
+            if !on_demand && !self.inbox.is_pending() {
+                self.inbox.want();
+            }
+        }
+        true
+    }
+
     /// Tells of a failure; returns when to ask again.
     fn tell_failure(&mut self, failure: Failure) -> Duration {
         let retry_in = self.backoff.after_failure(failure.passing, failure.retry_after);
@@ -240,38 +347,37 @@ impl Asker {
             let told = self.told_limit.replace(Instant::now());
             if let Some(at) = told.filter(|at| at.elapsed() < LIMIT_REMINDER) {
                 self.told_limit = Some(at);
-                self.inbox.set_backing_off(true);
                 return retry_in;
             }
         }
-        self.run.count(|counters| counters.errors += 1);
         if failure.kind == "model-unknown" {
             self.shared.forget_chosen_model();
         }
-        let error = AnswerError {
+        // Before anybody is let go who waits: the stream's end must not overtake it.
+        self.tell(&AnswerError {
             seq: self.next_seq,
             kind: failure.kind.into(),
             message: failure.message,
             retry_in_ms: millis(retry_in),
             limit: failure.limit,
-        };
-        // Before anybody is let go who waits: the stream's end must not overtake it.
-        self.post(error.to_structure());
-        self.inbox.set_backing_off(true);
+            text: String::new(),
+        });
         retry_in
     }
 
-    async fn leave_alone(&mut self, retry_in: Duration, changes: &mut Changes) {
-        tokio::select! {
-            () = sleep(retry_in) => {}
-            _ = changes.question.changed() => self.backoff.reset(),
+    pub(super) fn tell(&self, error: &AnswerError) {
+        self.run.count(|counters| counters.errors += 1);
+        self.post(error.to_structure());
+    }
+
+    /// Ends the stream with an error, as `error-policy=fail` wants it.
+    pub(super) fn fail(&self, message: &str) {
+        if let Some(element) = self.element.upgrade()
+            && !self.inbox.is_closed()
+        {
+            gst::element_error!(element, gst::ResourceError::Failed, ("{message}"));
         }
-        self.inbox.set_backing_off(false);
-        // The failure's sample is gone and the next one may be far: the next frame will do.
-        self.last_asked = None;
-        if !self.shared.with_settings(|settings| settings.on_demand) {
-            self.inbox.want();
-        }
+        self.inbox.fail();
     }
 
     pub(super) fn post(&self, structure: gst::Structure) {
@@ -284,8 +390,27 @@ impl Asker {
     }
 }
 
+impl Asker {
+    /// Tells whoever listens to the signal `answer`, on this thread.
+    pub(super) fn emit_answer(&self, answer: &gst::Structure) {
+        if let Some(element) = self.element.upgrade()
+            && !self.inbox.is_closed()
+        {
+            element.emit_by_name::<()>("answer", &[answer]);
+        }
+    }
+}
+
 pub(super) fn failure(kind: &'static str, message: String, passing: bool) -> Failure {
-    Failure { kind, message, passing, retry_after: None, limit: None, error: None }
+    Failure {
+        kind,
+        message,
+        passing,
+        same_frame: true,
+        retry_after: None,
+        limit: None,
+        error: None,
+    }
 }
 
 pub(super) fn millis(duration: Duration) -> u64 {

@@ -19,7 +19,7 @@ use super::{
     shared::Shared,
     stream::Stream,
 };
-use crate::{context, runtime};
+use crate::{change::Thumbnails, context, runtime};
 
 pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new("vlmanalyze", gst::DebugColorFlags::empty(), Some("Asks a VLM"))
@@ -54,7 +54,7 @@ impl VlmAnalyze {
 
     fn prepare(&self) -> Result<(), gst::ErrorMessage> {
         self.shared.with_settings(|settings| settings.endpoint()).map_err(|error| {
-            gst::error_msg!(gst::ResourceError::Settings, ["api-base: {error}"])
+            gst::error_msg!(gst::ResourceError::Settings, ("api-base: {error}"))
         })?;
         if lock(&self.dispatcher).is_some() {
             return Ok(());
@@ -67,7 +67,7 @@ impl VlmAnalyze {
         }
         gst::debug!(CAT, imp = self, "Making a dispatcher");
         let own = runtime::own_dispatcher()
-            .map_err(|error| gst::error_msg!(gst::ResourceError::Failed, ["{error}"]))?;
+            .map_err(|error| gst::error_msg!(gst::ResourceError::Failed, ("{error}")))?;
         *lock(&self.dispatcher) = Some(own.clone());
         context::announce(element.upcast_ref(), &own);
         Ok(())
@@ -75,7 +75,7 @@ impl VlmAnalyze {
 
     fn start(&self) -> Result<(), gst::ErrorMessage> {
         let Some(dispatcher) = lock(&self.dispatcher).clone() else {
-            return Err(gst::error_msg!(gst::CoreError::StateChange, ["There is no dispatcher"]));
+            return Err(gst::error_msg!(gst::CoreError::StateChange, ("There is no dispatcher")));
         };
         // Nothing is left of an earlier start, also if that was never stopped.
         self.stop();
@@ -95,6 +95,9 @@ impl VlmAnalyze {
             source_is_silent: false,
             urgent: false,
             told_limit: None,
+            retried: 0,
+            thumbnails: Thumbnails::default(),
+            seen: None,
         };
         let asker = runtime.spawn(asker.run()).abort_handle();
         *lock(&self.started) = Some(Started { inbox, asker });
@@ -174,6 +177,10 @@ impl ObjectImpl for VlmAnalyze {
                         None
                     })
                     .build(),
+                // A complete answer: the structure of its message. Emitted on a thread that asks.
+                glib::subclass::Signal::builder("answer")
+                    .param_types([gst::Structure::static_type()])
+                    .build(),
             ]
         });
         SIGNALS.as_ref()
@@ -200,7 +207,7 @@ impl ObjectImpl for VlmAnalyze {
                 gst::element_imp_warning!(
                     self,
                     gst::ResourceError::Settings,
-                    ["{}: {reason}; the value before stays", pspec.name()]
+                    ("{}: {reason}; the value before stays", pspec.name())
                 );
             }
             Some(Effect::NextQuestion) | None => {}
@@ -211,8 +218,10 @@ impl ObjectImpl for VlmAnalyze {
         match pspec.name() {
             "last-answer" => self.shared.run().last_text().to_value(),
             "stats" => {
-                let replaced = self.inbox().map_or(0, |inbox| inbox.replaced());
-                self.shared.run().counters().to_structure(replaced).to_value()
+                let inbox = self.inbox();
+                let replaced = inbox.as_ref().map_or(0, |inbox| inbox.replaced());
+                let held = inbox.map_or((0, 0), |inbox| inbox.held());
+                self.shared.run().counters().to_structure(replaced, held).to_value()
             }
             name => {
                 properties::get(&self.shared, name).unwrap_or_else(|| pspec.default_value().clone())

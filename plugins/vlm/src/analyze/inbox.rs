@@ -12,10 +12,14 @@ use std::{
 use tokio::sync::Notify;
 use vlm_client::Picture;
 
+use super::window::{ClipRule, Window};
+
 /// A frame that a question may be about.
 #[derive(Clone, Debug)]
 pub(crate) struct Sample {
     pub(crate) frame: Frame,
+    /// When it is in its stream: its running time, or a stand-in for it.
+    pub(crate) time: Duration,
     pub(crate) pts: Option<gst::ClockTime>,
     pub(crate) running_time: Option<gst::ClockTime>,
     /// When the frame was captured, as well as that is known here.
@@ -42,6 +46,23 @@ impl Sample {
     pub(crate) fn age(&self) -> Duration {
         self.captured.elapsed()
     }
+
+    /// How much memory it holds, in bytes.
+    fn size(&self) -> usize {
+        match &self.frame {
+            Frame::Raw { buffer, .. } => buffer.size(),
+            Frame::Encoded(picture) => picture.size(),
+        }
+    }
+}
+
+/// What one question shows.
+#[derive(Clone, Debug)]
+pub(crate) struct Clip {
+    /// The frames before the newest one, oldest first.
+    pub(crate) earlier: Vec<Sample>,
+    /// The one that the question is about.
+    pub(crate) newest: Sample,
 }
 
 #[derive(Debug, Default)]
@@ -57,6 +78,10 @@ pub(crate) struct Inbox {
 #[derive(Debug, Default)]
 struct State {
     newest: Option<Sample>,
+    /// Frames that a question with several shows before the newest.
+    window: Window<Sample>,
+    /// Whether a sample was taken since the stream began.
+    was_taken: bool,
     /// When the last frame was left here, also if it was taken since.
     last_arrival: Option<Instant>,
     /// A sample is wanted and not yet asked about: frames replace `newest`.
@@ -68,6 +93,8 @@ struct State {
     ended: bool,
     /// The asking task is gone: nothing will be asked any more.
     closed: bool,
+    /// The element has posted an error: the stream is to stop.
+    failed: bool,
     replaced: u64,
 }
 
@@ -118,6 +145,40 @@ impl Inbox {
         };
         drop(replaced);
         self.arrived.notify_one();
+    }
+
+    /// Leaves a frame that a later question may show before its newest one, if one is wanted of
+    /// this time.
+    pub(crate) fn add_earlier(
+        &self,
+        time: Duration,
+        rule: ClipRule,
+        sample: impl FnOnce() -> Sample,
+    ) {
+        let gone = {
+            let mut state = self.lock();
+            if state.closed {
+                return;
+            }
+            match rule.frames {
+                0 | 1 => state.window.clear(),
+                _ if state.window.wants(time, rule) => state.window.add(time, sample(), rule),
+                _ => return,
+            }
+        };
+        drop(gone);
+    }
+
+    /// Whether a question about the frame of this time could show as many as it should.
+    pub(crate) fn has_clip(&self, time: Duration, rule: ClipRule) -> bool {
+        rule.frames <= 1 || self.lock().window.is_full(time, rule)
+    }
+
+    /// How many frames are held, and how many bytes they have.
+    pub(crate) fn held(&self) -> (usize, usize) {
+        let state = self.lock();
+        let held = state.window.frames().chain(&state.newest);
+        held.fold((0, 0), |(frames, bytes), sample| (frames + 1, bytes + sample.size()))
     }
 
     /// Whether frames that are no samples would be kept too.
@@ -177,9 +238,9 @@ impl Inbox {
         self.lock().ended
     }
 
-    /// Takes the newest sample to ask about it, unless it is older than `max_age`; then it stays
-    /// due, for a newer one to take its place.
-    pub(crate) fn take(&self, max_age: Option<Duration>) -> Option<Sample> {
+    /// Takes the newest sample to ask about it, with those before it that the question shows;
+    /// unless it is older than `max_age`: then it stays due, for a newer one to take its place.
+    pub(crate) fn take(&self, max_age: Option<Duration>, rule: ClipRule) -> Option<Clip> {
         let mut state = self.lock();
         let too_old = |sample: &Sample| max_age.is_some_and(|max_age| sample.age() > max_age);
         if state.newest.as_ref().is_none_or(too_old) {
@@ -189,9 +250,28 @@ impl Inbox {
             self.settled.notify_all();
             return None;
         }
+        let newest = state.newest.take()?;
         state.due = false;
         state.asking = true;
-        state.newest.take()
+        state.was_taken = true;
+        let earlier = state.window.before(newest.time, rule).into_iter().cloned().collect();
+        Some(Clip { earlier, newest })
+    }
+
+    /// The sample that would be taken.
+    pub(crate) fn peek(&self) -> Option<Sample> {
+        self.lock().newest.clone()
+    }
+
+    /// Does not ask about the sample that is due.
+    pub(crate) fn pass_over(&self) {
+        let newest = {
+            let mut state = self.lock();
+            state.due = false;
+            state.newest.take()
+        };
+        drop(newest);
+        self.settled.notify_all();
     }
 
     /// Gives a sample back whose question was cancelled. It is asked about again, if no newer one
@@ -234,9 +314,31 @@ impl Inbox {
         self.wait(|state| (state.asking || state.is_pending()) && keep_waiting())
     }
 
+    /// The element has posted an error.
+    pub(crate) fn fail(&self) {
+        self.lock().failed = true;
+        self.settled.notify_all();
+    }
+
+    /// Whether the element has posted an error.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.lock().failed
+    }
+
     /// No more frames will come; returns when no question is in flight or about to be.
     pub(crate) fn drain(&self) {
-        self.lock().ended = true;
+        {
+            let mut state = self.lock();
+            state.ended = true;
+            // A stream that is shorter than a clip is asked about once, with what there is.
+            if !state.was_taken
+                && state.newest.is_none()
+                && let Some((_, newest)) = state.window.newest().cloned()
+            {
+                state.newest = Some(newest);
+                state.due = true;
+            }
+        }
         self.arrived.notify_one();
         self.wait(|state| state.asking || (state.is_pending() && !state.backing_off));
     }
@@ -245,7 +347,9 @@ impl Inbox {
         let state = self.lock();
         let state = self
             .settled
-            .wait_while(state, |state| !state.released && !state.closed && unsettled(state))
+            .wait_while(state, |state| {
+                !state.released && !state.closed && !state.failed && unsettled(state)
+            })
             .unwrap_or_else(PoisonError::into_inner);
         state.closed || !state.released
     }
@@ -253,14 +357,15 @@ impl Inbox {
     /// Lets a streaming thread go that waits here (`true`), or lets it wait again (`false`), as
     /// flushes and state changes need it. Forgets the sample that is due.
     pub(crate) fn release(&self, released: bool) {
-        let newest = {
+        let gone = {
             let mut state = self.lock();
             state.released = released;
             state.due = false;
             state.ended = false;
-            state.newest.take()
+            state.was_taken = false;
+            (state.newest.take(), state.window.clear())
         };
-        drop(newest);
+        drop(gone);
         self.settled.notify_all();
     }
 
@@ -291,104 +396,5 @@ impl Inbox {
 pub(crate) type SharedInbox = Arc<Inbox>;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn sample(pts: u64) -> Sample {
-        gst::init().unwrap();
-        Sample {
-            frame: Frame::Raw { buffer: gst::Buffer::new(), caps: gst::Caps::new_empty() },
-            pts: Some(gst::ClockTime::from_seconds(pts)),
-            running_time: None,
-            captured: Instant::now(),
-            arrived: Instant::now(),
-        }
-    }
-
-    fn pts(sample: &Sample) -> u64 {
-        sample.pts.unwrap().seconds()
-    }
-
-    #[test]
-    fn while_a_sample_is_due_every_newer_frame_takes_its_place() {
-        let inbox = Inbox::default();
-        assert!(!inbox.offer(false, sample(0)), "no sample is due");
-        assert!(inbox.offer(true, sample(1)));
-        assert!(inbox.offer(false, sample(2)));
-        assert_eq!(pts(&inbox.take(None).unwrap()), 2);
-        assert!(!inbox.offer(false, sample(3)), "the due sample was taken");
-        assert_eq!(inbox.replaced(), 0);
-    }
-
-    #[test]
-    fn a_sample_that_is_too_old_is_not_taken_and_stays_due() {
-        let inbox = Inbox::default();
-        let old = Sample { captured: Instant::now() - Duration::from_secs(9), ..sample(1) };
-        inbox.offer(true, old);
-        assert!(inbox.take(Some(Duration::from_secs(1))).is_none());
-        inbox.offer(false, sample(2));
-        assert_eq!(pts(&inbox.take(Some(Duration::from_secs(1))).unwrap()), 2);
-    }
-
-    #[test]
-    fn draining_waits_for_the_question_in_flight() {
-        let inbox = Arc::new(Inbox::default());
-        inbox.offer(true, sample(1));
-        let taken = inbox.take(None);
-        let drained = std::thread::spawn({
-            let inbox = Arc::clone(&inbox);
-            move || inbox.drain()
-        });
-        assert!(!drained.is_finished());
-        drop(taken);
-        inbox.settle();
-        drained.join().unwrap();
-    }
-
-    #[test]
-    fn releasing_lets_a_held_thread_go() {
-        let inbox = Arc::new(Inbox::default());
-        inbox.offer(true, sample(1));
-        let held = std::thread::spawn({
-            let inbox = Arc::clone(&inbox);
-            move || inbox.wait_settled(|| true)
-        });
-        inbox.release(true);
-        held.join().unwrap();
-    }
-
-    #[test]
-    fn draining_does_not_wait_for_a_vlm_that_is_left_alone() {
-        let inbox = Inbox::default();
-        inbox.offer(true, sample(1));
-        inbox.set_backing_off(true);
-        inbox.drain();
-    }
-
-    #[test]
-    fn a_held_thread_goes_on_when_its_sample_was_too_old() {
-        let inbox = Arc::new(Inbox::default());
-        let old = Sample { captured: Instant::now() - Duration::from_secs(9), ..sample(1) };
-        inbox.offer(true, old);
-        let held = std::thread::spawn({
-            let inbox = Arc::clone(&inbox);
-            move || inbox.wait_settled(|| true)
-        });
-        assert!(inbox.take(Some(Duration::from_secs(1))).is_none());
-        held.join().unwrap();
-    }
-
-    #[test]
-    fn nobody_waits_and_nothing_is_kept_once_the_asking_task_is_gone() {
-        let inbox = Inbox::default();
-        inbox.offer(true, sample(1));
-        let taken = inbox.take(None).unwrap();
-        inbox.close();
-        inbox.put_back(taken, true);
-        // As a flush does, whose end comes after the task's.
-        inbox.release(false);
-        assert!(!inbox.offer(true, sample(2)));
-        inbox.wait_settled(|| true);
-        inbox.drain();
-    }
-}
+#[path = "inbox_tests.rs"]
+mod tests;

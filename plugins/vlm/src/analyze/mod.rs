@@ -28,9 +28,10 @@ mod sampler;
 mod settings;
 mod shared;
 mod stream;
+mod window;
 
 use gst::{glib, prelude::*, subclass::prelude::*};
-pub use settings::Busy;
+pub use settings::{Busy, ErrorPolicy};
 use vlm_client::Endpoint;
 
 glib::wrapper! {

@@ -10,12 +10,13 @@ use vlm_client::{
 
 use super::{
     asker::{Asker, Changes, Failure, Outcome, failure, millis},
-    inbox::{Frame, Sample},
-    settings::Settings,
+    inbox::{Clip, Frame, Sample},
+    settings::{ErrorPolicy, Settings},
 };
 use crate::{
     jpeg,
-    messages::{Answer, CANCELLED},
+    messages::{Answer, AnswerError, CANCELLED},
+    structured::{Schema, Structured},
 };
 
 /// Tokens come faster than anybody reads; a message for each would cost more than it tells.
@@ -38,39 +39,44 @@ impl Asker {
             Err(error) => {
                 // It may wait already for a turn that nobody would take.
                 *member = None;
-                return Outcome::Failed(failure("settings", error.to_string(), false));
+                return Outcome::Failed(failure("settings", error.to_string(), false), None);
             }
         };
         let member = match self.join(member, &endpoint, &settings.model) {
             Ok(member) => member,
-            Err(failure) => return Outcome::Failed(failure),
+            Err(failure) => return Outcome::Failed(failure, None),
         };
         let mut want = Want { urgent: self.urgent, avoid: None };
         let mut failed = None;
         for servers_left in (0..SERVERS).rev() {
             let mut turn = match self.turn(member, want, &settings, changes).await {
                 Some(Ok(turn)) => turn,
-                Some(Err(failure)) => return self.given_up(failed, Outcome::Failed(failure)),
+                Some(Err(failure)) => {
+                    return self.given_up(failed, Outcome::Failed(failure, None));
+                }
                 None => return self.given_up(failed, Outcome::Cancelled),
             };
-            let sample = match failed.take() {
-                Some(sample) => Some(sample),
-                None => match self.sample(&settings, changes).await {
-                    Some(sample) => sample,
+            let clip = match failed.take() {
+                Some(clip) => Some(clip),
+                None => match self.clip(&settings, changes).await {
+                    Some(clip) => clip,
                     None => return Outcome::Cancelled,
                 },
             };
-            let Some(mut sample) = sample else { return Outcome::Nothing };
-            match self.ask_about(&mut sample, &settings, &mut turn, changes).await {
-                Outcome::Failed(Failure { error: Some(error), .. })
+            let Some(mut clip) = clip else { return Outcome::Nothing };
+            match self.ask_about(&mut clip, &settings, &mut turn, changes).await {
+                Outcome::Failed(Failure { error: Some(error), .. }, _)
                     if servers_left > 0 && error.is_servers_fault() && turn.has_other() =>
                 {
                     want.avoid = Some(turn.backend());
-                    failed = Some(sample);
+                    failed = Some(clip);
                 }
                 Outcome::Cancelled => {
-                    self.inbox.put_back(sample, !settings.on_demand);
+                    self.inbox.put_back(clip.newest, !settings.on_demand);
                     return Outcome::Cancelled;
+                }
+                Outcome::Failed(failure, _) => {
+                    return Outcome::Failed(failure, Some(Box::new(clip)));
                 }
                 outcome => return outcome,
             }
@@ -78,10 +84,10 @@ impl Asker {
         Outcome::Nothing
     }
 
-    /// A sample that was taken for a question that nobody answers is asked about again.
-    fn given_up(&self, sample: Option<Sample>, outcome: Outcome) -> Outcome {
-        if let Some(sample) = sample {
-            self.inbox.put_back(sample, true);
+    /// What was taken for a question that nobody answers is asked about again.
+    fn given_up(&self, clip: Option<Clip>, outcome: Outcome) -> Outcome {
+        if let Some(clip) = clip {
+            self.inbox.put_back(clip.newest, true);
         }
         outcome
     }
@@ -110,13 +116,9 @@ impl Asker {
         }
     }
 
-    /// The newest sample, once it is fresh; `None` inside if there is none that may be asked
-    /// about, and outside if the question has become worthless.
-    async fn sample(
-        &mut self,
-        settings: &Settings,
-        changes: &mut Changes,
-    ) -> Option<Option<Sample>> {
+    /// The newest sample, once it is fresh, and what is shown before it; `None` inside if there is
+    /// none that may be asked about, and outside if the question has become worthless.
+    async fn clip(&mut self, settings: &Settings, changes: &mut Changes) -> Option<Option<Clip>> {
         if settings.on_demand {
             let began = Instant::now();
             tokio::select! {
@@ -128,7 +130,17 @@ impl Asker {
                 return Some(None);
             }
         }
-        Some(self.inbox.take(settings.max_age()))
+        let clip = self.inbox.take(settings.max_age(), settings.clip());
+        if settings.min_change > 0.0
+            && let Some(clip) = &clip
+            && let Some(now) = self.thumbnail(&clip.newest.frame)
+        {
+            if settings.on_demand && !self.urgent && self.is_old(&now, settings.min_change) {
+                return Some(None);
+            }
+            self.seen = Some(now);
+        }
+        Some(clip)
     }
 
     fn join<'a>(
@@ -154,7 +166,7 @@ impl Asker {
 
     async fn ask_about(
         &mut self,
-        sample: &mut Sample,
+        clip: &mut Clip,
         settings: &Settings,
         turn: &mut Turn<'_>,
         changes: &mut Changes,
@@ -163,14 +175,14 @@ impl Asker {
         self.run.count(|counters| counters.questions += 1);
         let mut answer = Answer {
             seq: self.next_seq,
-            pts: sample.pts,
-            running_time: sample.running_time,
+            pts: clip.newest.pts,
+            running_time: clip.newest.running_time,
             prompt: settings.prompt.clone(),
             api_base: turn.endpoint().base().to_owned(),
             ..Answer::default()
         };
         let asked = tokio::select! {
-            asked = self.stream(sample, settings, turn, &mut answer) => Some(asked),
+            asked = self.stream(clip, settings, turn, &mut answer) => Some(asked),
             _ = changes.question.changed() => None,
         };
         match asked {
@@ -188,7 +200,7 @@ impl Asker {
                 }
                 // An answer that has begun is not begun anew elsewhere under the reader's eyes.
                 let error = failure.error.filter(|_| answer.text.is_empty());
-                Outcome::Failed(Failure { error, ..failure })
+                Outcome::Failed(Failure { error, ..failure }, None)
             }
             None => {
                 self.run.count(|counters| counters.cancelled += 1);
@@ -196,7 +208,7 @@ impl Asker {
                 if !answer.text.is_empty() {
                     answer.done = true;
                     answer.finish_reason = CANCELLED.into();
-                    answer.age_ms = millis(sample.age());
+                    answer.age_ms = millis(clip.newest.age());
                     self.post(answer.to_structure());
                 }
                 Outcome::Cancelled
@@ -206,7 +218,8 @@ impl Asker {
 
     /// Whether the next question is due already.
     fn is_due(&self, settings: &Settings) -> bool {
-        if self.inbox.has_ended() {
+        // Whether there is anything new to ask about is seen before the next turn.
+        if self.inbox.has_ended() || settings.min_change > 0.0 {
             return false;
         }
         if settings.on_demand {
@@ -218,23 +231,14 @@ impl Asker {
 
     async fn stream(
         &self,
-        sample: &mut Sample,
+        clip: &mut Clip,
         settings: &Settings,
         turn: &mut Turn<'_>,
         answer: &mut Answer,
     ) -> Result<(), Failure> {
         answer.model = self.model(settings, turn).await?;
-        if let Frame::Raw { buffer, caps } = &sample.frame {
-            let jpeg = jpeg::encode(buffer.clone(), caps.clone(), settings.jpeg())
-                .await
-                .map_err(|error| failure("encode", error.to_string(), true))?;
-            // Answers take seconds, and a camera's pool may have four frames.
-            sample.frame = Frame::Encoded(Picture::jpeg(&jpeg));
-        }
-        let pictures = match &sample.frame {
-            Frame::Encoded(picture) => vec![picture.clone()],
-            Frame::Raw { .. } => Vec::new(),
-        };
+        let pictures = pictures(clip, settings).await?;
+        let sample = &clip.newest;
         let request = ChatRequest {
             model: answer.model.clone(),
             prompt: settings.prompt.clone(),
@@ -242,6 +246,8 @@ impl Asker {
             pictures,
             max_tokens: settings.max_tokens,
             temperature: settings.temperature(),
+            response_schema: settings.response_schema.as_ref().map(Schema::value),
+            extra: settings.extra_body.1.clone(),
             stream: true,
             user: self.shared.user.clone(),
         };
@@ -279,7 +285,7 @@ impl Asker {
                     answer.reasoning.push_str(&text);
                 }
                 Some(Ok(AnswerEvent::Done(summary))) => {
-                    self.complete(answer, summary, sample, began);
+                    self.complete(answer, summary, sample, began, settings);
                     turn.answered(answer.tokens_in, Some(answer.tokens_out));
                     return Ok(());
                 }
@@ -313,7 +319,14 @@ impl Asker {
         answer.delta.clear();
     }
 
-    fn complete(&self, answer: &mut Answer, summary: Summary, sample: &Sample, began: Instant) {
+    fn complete(
+        &self,
+        answer: &mut Answer,
+        summary: Summary,
+        sample: &Sample,
+        began: Instant,
+        settings: &Settings,
+    ) {
         answer.done = true;
         answer.finish_reason =
             if summary.finish_reason.is_empty() { "stop".into() } else { summary.finish_reason };
@@ -326,15 +339,71 @@ impl Asker {
         answer.age_ms = millis(sample.age());
         answer.latency_ms = millis(began.elapsed());
         self.run.count(|counters| {
-            counters.answers += 1;
             counters.latency_ms_last = answer.latency_ms;
             counters.latency_ms_sum += answer.latency_ms;
             counters.age_ms_last = answer.age_ms;
             counters.tokens_in += answer.tokens_in.unwrap_or(0);
             counters.tokens_out += answer.tokens_out;
         });
+        if let Some(schema) = &settings.response_schema {
+            match schema.read(&answer.text) {
+                Ok(Structured { json, fields }) => {
+                    answer.json = json;
+                    answer.fields = Some(fields);
+                }
+                Err(reason) => return self.misfit(answer, &reason, settings.error_policy),
+            }
+        }
+        self.run.count(|counters| counters.answers += 1);
         self.run.set_latest(answer);
-        self.post(answer.to_structure());
+        let structure = answer.to_structure();
+        self.post(structure.clone());
+        self.emit_answer(&structure);
         answer.delta.clear();
     }
+
+    /// An answer that does not fit its schema is none; the server is not to blame.
+    fn misfit(&self, answer: &Answer, reason: &str, policy: ErrorPolicy) {
+        let why = match answer.finish_reason.as_str() {
+            "length" => "; it was cut off: raise max-tokens",
+            _ => "; name a model or server that knows response_format",
+        };
+        let message = format!("the answer does not fit response-schema: {reason}{why}");
+        self.tell(&AnswerError {
+            seq: answer.seq,
+            kind: "schema".into(),
+            message: message.clone(),
+            retry_in_ms: 0,
+            limit: None,
+            text: answer.text.clone(),
+        });
+        if policy == ErrorPolicy::Fail {
+            self.fail(&message);
+        }
+    }
+}
+
+/// Encodes what is not yet encoded, on the way freeing the frames for their pools: answers take
+/// seconds, and a camera's pool may have four frames.
+async fn pictures(clip: &mut Clip, settings: &Settings) -> Result<Vec<Picture>, Failure> {
+    let is_clip = settings.frames > 1;
+    let mut pictures = Vec::with_capacity(clip.earlier.len() + 1);
+    for sample in clip.earlier.iter_mut().chain([&mut clip.newest]) {
+        if let Frame::Raw { buffer, caps } = &sample.frame {
+            let jpeg = jpeg::encode(buffer.clone(), caps.clone(), settings.jpeg()).await.map_err(
+                |error| Failure { same_frame: false, ..failure("encode", error.to_string(), true) },
+            )?;
+            sample.frame = Frame::Encoded(Picture::jpeg(&jpeg));
+        }
+        if let Frame::Encoded(picture) = &sample.frame {
+            let label = if is_clip { label(sample) } else { String::new() };
+            pictures.push(picture.clone().labelled(label));
+        }
+    }
+    Ok(pictures)
+}
+
+/// Tells the pictures of a clip apart.
+fn label(sample: &Sample) -> String {
+    format!("Frame at {:.2} s:", sample.time.as_secs_f64())
 }

@@ -1,10 +1,10 @@
 use std::{sync::Arc, time::Duration};
 
 use gst::glib;
-use vlm_client::{ApiKey, BadEndpoint, Endpoint, Reach};
+use vlm_client::{ApiKey, BadEndpoint, Endpoint, ExtraBody, Reach};
 
-use super::sampler::Rule;
-use crate::jpeg::JpegOptions;
+use super::{sampler::Rule, window::ClipRule};
+use crate::{jpeg::JpegOptions, structured::Schema};
 
 pub(crate) const DEFAULT_API_BASE: &str = "http://localhost:11434/v1";
 pub(crate) const DEFAULT_PROMPT: &str = "Describe what you see in this image in one sentence.";
@@ -13,6 +13,12 @@ pub(crate) const DEFAULT_MAX_TOKENS: u32 = 512;
 pub(crate) const DEFAULT_TEMPERATURE: f64 = -1.0;
 pub(crate) const DEFAULT_INTERVAL: Duration = Duration::from_secs(1);
 pub(crate) const DEFAULT_EVERY_N_FRAMES: u32 = 0;
+pub(crate) const DEFAULT_FRAMES: u32 = 1;
+/// More than a VLM takes in one question, and as many frames as are held.
+pub(crate) const MOST_FRAMES: u32 = 32;
+pub(crate) const DEFAULT_FRAME_SPACING: Duration = Duration::from_millis(500);
+pub(crate) const DEFAULT_MIN_CHANGE: f64 = 0.0;
+pub(crate) const DEFAULT_RETRIES: u32 = 2;
 pub(crate) const DEFAULT_MAX_AGE: Duration = Duration::ZERO;
 pub(crate) const DEFAULT_MAX_SIZE: u32 = 768;
 pub(crate) const DEFAULT_JPEG_QUALITY: u32 = 80;
@@ -32,6 +38,20 @@ pub enum Busy {
     Wait = 1,
 }
 
+/// What becomes of the pipeline when a question is given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstVlmErrorPolicy")]
+#[repr(i32)]
+pub enum ErrorPolicy {
+    /// The stream flows on, and the next sample is asked about.
+    #[default]
+    #[enum_value(name = "Keep going: post vlm-error, the stream flows on", nick = "keep-going")]
+    KeepGoing = 0,
+    /// The element posts an error, which ends most pipelines.
+    #[enum_value(name = "Fail: post an ERROR as well and stop the stream", nick = "fail")]
+    Fail = 1,
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) api_base: String,
@@ -45,14 +65,22 @@ pub(crate) struct Settings {
     pub(crate) system_prompt: String,
     pub(crate) max_tokens: u32,
     pub(crate) temperature: f64,
+    /// As it was written, and what it means.
+    pub(crate) extra_body: (String, ExtraBody),
+    pub(crate) response_schema: Option<Schema>,
     pub(crate) interval: Duration,
     pub(crate) every_n_frames: u32,
+    pub(crate) frames: u32,
+    pub(crate) frame_spacing: Duration,
+    pub(crate) min_change: f64,
     pub(crate) on_demand: bool,
     pub(crate) busy: Busy,
     pub(crate) max_age: Duration,
     pub(crate) max_size: u32,
     pub(crate) jpeg_quality: u32,
     pub(crate) timeout: Duration,
+    pub(crate) retries: u32,
+    pub(crate) error_policy: ErrorPolicy,
 }
 
 impl Default for Settings {
@@ -68,14 +96,21 @@ impl Default for Settings {
             system_prompt: String::new(),
             max_tokens: DEFAULT_MAX_TOKENS,
             temperature: DEFAULT_TEMPERATURE,
+            extra_body: Default::default(),
+            response_schema: None,
             interval: DEFAULT_INTERVAL,
             every_n_frames: DEFAULT_EVERY_N_FRAMES,
+            frames: DEFAULT_FRAMES,
+            frame_spacing: DEFAULT_FRAME_SPACING,
+            min_change: DEFAULT_MIN_CHANGE,
             on_demand: false,
             busy: Busy::default(),
             max_age: DEFAULT_MAX_AGE,
             max_size: DEFAULT_MAX_SIZE,
             jpeg_quality: DEFAULT_JPEG_QUALITY,
             timeout: DEFAULT_TIMEOUT,
+            retries: DEFAULT_RETRIES,
+            error_policy: ErrorPolicy::default(),
         }
     }
 }
@@ -123,6 +158,13 @@ impl Settings {
         match self.every_n_frames {
             0 => Rule::Every(self.interval),
             n => Rule::EveryNth(n),
+        }
+    }
+
+    pub(crate) fn clip(&self) -> ClipRule {
+        ClipRule {
+            frames: usize::try_from(self.frames.max(1)).unwrap_or(1),
+            spacing: self.frame_spacing,
         }
     }
 

@@ -40,6 +40,8 @@ pub(crate) struct Counters {
     pub(crate) questions: u64,
     pub(crate) answers: u64,
     pub(crate) errors: u64,
+    pub(crate) retries: u64,
+    pub(crate) unchanged: u64,
     pub(crate) cancelled: u64,
     pub(crate) latency_ms_sum: u64,
     pub(crate) latency_ms_last: u64,
@@ -163,14 +165,20 @@ impl Run {
 }
 
 impl Counters {
-    pub(crate) fn to_structure(self, replaced: u64) -> gst::Structure {
+    pub(crate) fn to_structure(self, replaced: u64, held: (usize, usize)) -> gst::Structure {
+        let [held_frames, held_bytes] =
+            [held.0, held.1].map(|number| u64::try_from(number).unwrap_or(u64::MAX));
         gst::Structure::builder("vlm-stats")
             .field("frames", self.frames)
             .field("samples", self.samples)
             .field("samples-replaced", replaced)
+            .field("samples-unchanged", self.unchanged)
+            .field("held-frames", held_frames)
+            .field("held-bytes", held_bytes)
             .field("questions", self.questions)
             .field("answers", self.answers)
             .field("errors", self.errors)
+            .field("retries", self.retries)
             .field("cancelled", self.cancelled)
             .field("last-latency-ms", self.latency_ms_last)
             .field("avg-latency-ms", self.latency_ms_sum.checked_div(self.answers).unwrap_or(0))

@@ -18,7 +18,7 @@ use super::{
 use crate::{context, meta};
 
 /// Buffers that are held for asking are missing in their pool meanwhile: the newest sample, and
-/// the one being encoded.
+/// the one being encoded; with several frames to a question, those as well.
 const HELD_BUFFERS: u32 = 2;
 /// A later arrival than this is a clock that does not fit, not a slow network.
 const PLAUSIBLE_LATENESS: Duration = Duration::from_secs(10);
@@ -53,37 +53,48 @@ impl VlmAnalyze {
     }
 
     fn look_at(&self, inbox: &Inbox, buffer: &gst::Buffer) -> Result<(), gst::FlowError> {
-        let (rule, busy, on_demand) =
-            self.shared.with_settings(|s| (s.rule(), s.busy, s.on_demand));
+        let (rule, clip, busy, on_demand) =
+            self.shared.with_settings(|s| (s.rule(), s.clip(), s.busy, s.on_demand));
         let arrived = Instant::now();
-        let (is_sample, caps, running_time) = {
+        let (time, caps, running_time) = {
             let mut stream = lock(&self.stream);
             let running_time = buffer.pts().and_then(|pts| stream.segment.to_running_time(pts));
             let began = *stream.began.get_or_insert(arrived);
             let time = running_time.map_or_else(|| arrived - began, Into::into);
-            let is_sample = stream.sampler.is_sample(time, rule);
-            (is_sample, stream.caps.clone(), running_time)
+            (time, stream.caps.clone(), running_time)
         };
+        let sample = |caps| {
+            // A stream that is held comes later and later, which says nothing of its capture.
+            let lateness = match busy {
+                Busy::Latest => self.lateness(running_time),
+                Busy::Wait => Duration::ZERO,
+            };
+            Sample {
+                frame: Frame::Raw { buffer: buffer.clone(), caps },
+                time,
+                pts: buffer.pts(),
+                running_time,
+                captured: arrived.checked_sub(lateness).unwrap_or(arrived),
+                arrived,
+            }
+        };
+        let is_sample =
+            inbox.has_clip(time, clip) && lock(&self.stream).sampler.is_sample(time, rule);
+        if let Some(caps) = &caps {
+            inbox.add_earlier(time, clip, || sample(caps.clone()));
+        }
         self.shared.run().count(|counters| {
             counters.frames += 1;
             counters.samples += u64::from(is_sample);
         });
+        if inbox.has_failed() {
+            return Err(gst::FlowError::Error);
+        }
         let Some(caps) = caps else { return Ok(()) };
         if !is_sample && !on_demand && !inbox.is_due() {
             return Ok(());
         }
-        // A stream that is held comes later and later, which says nothing of its capture.
-        let lateness = match busy {
-            Busy::Latest => self.lateness(running_time),
-            Busy::Wait => Duration::ZERO,
-        };
-        let sample = Sample {
-            frame: Frame::Raw { buffer: buffer.clone(), caps },
-            pts: buffer.pts(),
-            running_time,
-            captured: arrived.checked_sub(lateness).unwrap_or(arrived),
-            arrived,
-        };
+        let sample = sample(caps);
         if on_demand {
             inbox.keep(sample);
             return Ok(());
@@ -93,6 +104,9 @@ impl VlmAnalyze {
             let go_on = inbox.wait_settled(|| {
                 self.shared.with_settings(|s| s.busy == Busy::Wait && !s.on_demand)
             });
+            if inbox.has_failed() {
+                return Err(gst::FlowError::Error);
+            }
             if !go_on {
                 return Err(gst::FlowError::Flushing);
             }
@@ -153,7 +167,11 @@ impl VlmAnalyze {
         if let gst::QueryViewMut::Allocation(allocation) = query.view_mut()
             && answered
         {
-            hold_more_buffers(allocation);
+            let held = match self.shared.with_settings(|settings| settings.frames) {
+                0 | 1 => HELD_BUFFERS,
+                frames => HELD_BUFFERS.saturating_add(frames),
+            };
+            hold_more_buffers(allocation, held);
         }
         answered
     }
@@ -174,11 +192,11 @@ impl VlmAnalyze {
     }
 }
 
-fn hold_more_buffers(allocation: &mut gst::query::Allocation) {
+fn hold_more_buffers(allocation: &mut gst::query::Allocation, held: u32) {
     let pools: Vec<_> = allocation.allocation_pools().map(|pool| pool.to_owned()).collect();
     for (at, (pool, size, min, max)) in (0..).zip(pools) {
-        let max = if max == 0 { 0 } else { max.saturating_add(HELD_BUFFERS) };
-        let min = min.saturating_add(HELD_BUFFERS);
+        let max = if max == 0 { 0 } else { max.saturating_add(held) };
+        let min = min.saturating_add(held);
         allocation.set_nth_allocation_pool(at, pool.as_ref(), size, min, max);
     }
 }

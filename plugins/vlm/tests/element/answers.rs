@@ -63,6 +63,28 @@ fn what_the_model_thinks_is_kept_apart_from_the_answer() {
     assert_eq!(bench.element.property::<String>("last-answer"), "A red ball.");
 }
 
+#[test]
+fn a_complete_answer_is_signalled_once() {
+    init();
+    let vlm = Vlm::start();
+    let mut bench = Bench::new(&vlm, &[]);
+    let (tell, told) = std::sync::mpsc::channel();
+    bench.element.connect("answer", false, move |values| {
+        let _ = tell.send(values[1].get::<gst::Structure>().unwrap());
+        None
+    });
+    bench.push(0);
+    let mut asked = vlm.asked();
+    asked.say("a ");
+    bench.answer();
+    asked.say("ball");
+    asked.finish();
+    let structure = told.recv_timeout(crate::support::LONG).unwrap();
+    let answer = gstvlm::messages::Answer::from_structure(&structure).unwrap();
+    assert_eq!((answer.text.as_str(), answer.done), ("a ball", true));
+    assert!(told.try_recv().is_err());
+}
+
 /// However the pieces are put together, what was told adds up to the answer.
 #[test]
 fn deltas_add_up_to_the_text() {

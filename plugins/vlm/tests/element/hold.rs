@@ -33,7 +33,7 @@ fn every_sample_is_asked_about_and_leaves_with_its_answer() {
 fn a_sample_whose_question_fails_is_let_go() {
     init();
     let vlm = Vlm::start();
-    let bench = Bench::new(&vlm, &[("busy", &Busy::Wait)]);
+    let bench = Bench::new(&vlm, &[("busy", &Busy::Wait), ("retries", &0u32)]);
     let pushed = bench.push_aside(0);
     vlm.asked().reply(500, &[], "");
     pushed.recv_timeout(LONG).unwrap().unwrap();

@@ -2,6 +2,7 @@
 
 mod answers;
 mod changes;
+mod clips;
 mod end;
 mod failures;
 mod flow;
@@ -12,6 +13,9 @@ mod now;
 mod on_demand;
 mod pool;
 mod restart;
+mod retries;
 mod sampling;
 mod sharing;
+mod still;
+mod structured;
 mod support;

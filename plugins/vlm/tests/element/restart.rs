@@ -5,7 +5,7 @@ use std::time::Instant;
 use gst::prelude::*;
 use gstvlm::context::context;
 
-use crate::support::{Bench, Heard, LONG, Slots, Vlm, heard, init, vlmanalyze};
+use crate::support::{Bench, Heard, LONG, Slots, Vlm, heard, init, stream_error, vlmanalyze};
 
 #[test]
 fn twenty_starts_leave_no_task_behind_and_each_one_answers() {
@@ -97,7 +97,7 @@ fn an_address_that_is_none_is_refused_at_once() {
     let bus = gst::Bus::new();
     element.set_bus(Some(&bus));
     assert!(element.set_state(gst::State::Ready).is_err());
-    let message = bus.pop_filtered(&[gst::MessageType::Error]).unwrap();
-    assert!(format!("{message:?}").contains("api-base"), "{message:?}");
+    let error = stream_error(&bus);
+    assert!(error.contains("api-base"), "{error}");
     element.set_state(gst::State::Null).unwrap();
 }

@@ -1,9 +1,13 @@
 //! Whom to ask, and what.
 
 use gst::{glib, prelude::*};
-use vlm_client::ApiKey;
+use vlm_client::{ApiKey, ExtraBody};
 
-use super::{super::settings, Effect, Property, nanos, replace, text, time};
+use super::{
+    super::settings::{self, ErrorPolicy},
+    Effect, Property, nanos, replace, text, time,
+};
+use crate::structured::Schema;
 
 pub(super) fn properties() -> Vec<Property> {
     vec![
@@ -109,6 +113,50 @@ pub(super) fn properties() -> Vec<Property> {
             get: Some(|settings| settings.temperature.to_value()),
         },
         Property {
+            spec: glib::ParamSpecString::builder("extra-body")
+                .nick("Extra body")
+                .blurb(
+                    "JSON object whose fields go into each request beside the element's or in \
+                     their place, such as {\"top_p\": 0.9}; null leaves one out; empty = none",
+                )
+                .default_value("")
+                .mutable_playing()
+                .build(),
+            set: |settings, value| {
+                let text = text(value);
+                match ExtraBody::parse(&text) {
+                    Ok(extra) => {
+                        settings.extra_body = (text, extra);
+                        Effect::NextQuestion
+                    }
+                    Err(error) => Effect::Refused(error.to_string()),
+                }
+            },
+            get: Some(|settings| settings.extra_body.0.to_value()),
+        },
+        Property {
+            spec: glib::ParamSpecString::builder("response-schema")
+                .nick("Response schema")
+                .blurb(
+                    "JSON schema that answers are to fit; they are then posted as fields too; \
+                     empty = free text. A change cancels the question in flight",
+                )
+                .default_value("")
+                .mutable_playing()
+                .build(),
+            set: |settings, value| match Schema::parse(&text(value)) {
+                Ok(schema) => {
+                    let changed = settings.response_schema != schema;
+                    settings.response_schema = schema;
+                    if changed { Effect::Question } else { Effect::NextQuestion }
+                }
+                Err(error) => Effect::Refused(error.to_string()),
+            },
+            get: Some(|settings| {
+                settings.response_schema.as_ref().map(Schema::text).unwrap_or_default().to_value()
+            }),
+        },
+        Property {
             spec: glib::ParamSpecUInt64::builder("timeout")
                 .nick("Timeout")
                 .blurb("Longest time that a question may take, to its last token, in ns")
@@ -121,6 +169,36 @@ pub(super) fn properties() -> Vec<Property> {
                 Effect::NextQuestion
             },
             get: Some(|settings| nanos(settings.timeout).to_value()),
+        },
+        Property {
+            spec: glib::ParamSpecUInt::builder("retries")
+                .nick("Retries")
+                .blurb(
+                    "How often a question that failed for a passing reason is asked again, after \
+                     a growing pause or the server's Retry-After: about the same frame with \
+                     busy=wait, else about the newest",
+                )
+                .maximum(100)
+                .default_value(settings::DEFAULT_RETRIES)
+                .mutable_playing()
+                .build(),
+            set: |settings, value| {
+                settings.retries = value.get().unwrap_or(settings::DEFAULT_RETRIES);
+                Effect::NextQuestion
+            },
+            get: Some(|settings| settings.retries.to_value()),
+        },
+        Property {
+            spec: glib::ParamSpecEnum::builder_with_default("error-policy", ErrorPolicy::default())
+                .nick("Error policy")
+                .blurb("What happens to the stream when a question is given up")
+                .mutable_playing()
+                .build(),
+            set: |settings, value| {
+                settings.error_policy = value.get().unwrap_or_default();
+                Effect::NextQuestion
+            },
+            get: Some(|settings| settings.error_policy.to_value()),
         },
     ]
 }

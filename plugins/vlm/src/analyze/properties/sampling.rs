@@ -38,6 +38,57 @@ pub(super) fn properties() -> Vec<Property> {
             get: Some(|settings| settings.every_n_frames.to_value()),
         },
         Property {
+            spec: glib::ParamSpecUInt::builder("frames")
+                .nick("Frames")
+                .blurb(
+                    "How many frames one question shows, oldest first, the newest last; as many \
+                     are held in memory when it is more than 1",
+                )
+                .minimum(1)
+                .maximum(settings::MOST_FRAMES)
+                .default_value(settings::DEFAULT_FRAMES)
+                .mutable_playing()
+                .build(),
+            set: |settings, value| {
+                settings.frames = value.get().unwrap_or(settings::DEFAULT_FRAMES);
+                Effect::Schedule
+            },
+            get: Some(|settings| settings.frames.to_value()),
+        },
+        Property {
+            spec: glib::ParamSpecUInt64::builder("frame-spacing")
+                .nick("Frame spacing")
+                .blurb("Time between the frames of one question, by their timestamps, in ns")
+                .minimum(1_000_000)
+                .default_value(nanos(settings::DEFAULT_FRAME_SPACING))
+                .mutable_playing()
+                .build(),
+            set: |settings, value| {
+                settings.frame_spacing = time(value);
+                Effect::Schedule
+            },
+            get: Some(|settings| nanos(settings.frame_spacing).to_value()),
+        },
+        Property {
+            spec: glib::ParamSpecDouble::builder("min-change")
+                .nick("Minimum change")
+                .blurb(
+                    "Do not ask while less than this share of the picture has changed since the \
+                     frame that was asked about last: 0.02 = something as large as 2% of the \
+                     picture; 0 = off. Only frames in ordinary memory are compared",
+                )
+                .minimum(0.0)
+                .maximum(1.0)
+                .default_value(settings::DEFAULT_MIN_CHANGE)
+                .mutable_playing()
+                .build(),
+            set: |settings, value| {
+                settings.min_change = value.get().unwrap_or(settings::DEFAULT_MIN_CHANGE);
+                Effect::NextQuestion
+            },
+            get: Some(|settings| settings.min_change.to_value()),
+        },
+        Property {
             spec: glib::ParamSpecBoolean::builder("on-demand")
                 .nick("On demand")
                 .blurb(

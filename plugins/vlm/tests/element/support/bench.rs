@@ -28,7 +28,7 @@ pub(crate) fn vlmanalyze(vlm: &Vlm) -> gst::Element {
 }
 
 /// A message of the element.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Heard {
     Answer(Answer),
     Error(AnswerError),
@@ -52,6 +52,17 @@ pub(crate) fn heard(bus: &gst::Bus) -> Heard {
         if let Some(error) = AnswerError::from_message(&message) {
             return Heard::Error(error);
         }
+    }
+}
+
+/// What the next error on a bus says that ends the stream.
+pub(crate) fn stream_error(bus: &gst::Bus) -> String {
+    let message = bus
+        .timed_pop_filtered(gst::ClockTime::try_from(LONG).unwrap(), &[gst::MessageType::Error])
+        .expect("the element should post an error");
+    match message.view() {
+        gst::MessageView::Error(error) => format!("{error:?}"),
+        _ => unreachable!("the bus was filtered"),
     }
 }
 

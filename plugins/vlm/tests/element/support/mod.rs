@@ -7,7 +7,7 @@ mod vlm;
 
 use std::time::Duration;
 
-pub(crate) use bench::{Bench, FORMAT, Heard, frame, heard, vlmanalyze};
+pub(crate) use bench::{Bench, FORMAT, Heard, frame, heard, stream_error, vlmanalyze};
 pub(crate) use slots::Slots;
 pub(crate) use vlm::{Asked, Vlm, nobody};
 

@@ -1,0 +1,143 @@
+//! How much the picture has changed: a cheap measure on a small thumbnail of its brightness.
+//!
+//! The thumbnail has 64 x 36 cells, whatever the picture's shape. A cell has changed when its
+//! brightness differs by more than 1/16 of the range, which a camera's noise does not reach. The
+//! measure is the share of cells that have changed: 0.02 means that something as large as 2% of the
+//! picture has come, gone or moved.
+
+use gst_video::{VideoConverter, VideoFormat, VideoFrameRef, VideoInfo};
+
+const COLUMNS: u32 = 64;
+const ROWS: u32 = 36;
+/// Of 255.
+const NOTICEABLE: u8 = 16;
+
+/// The brightness of a picture's cells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Thumbnail(Vec<u8>);
+
+impl Thumbnail {
+    /// The share of the picture that has changed, from 0 to 1.
+    pub(crate) fn change(&self, other: &Self) -> f64 {
+        let changed =
+            self.0.iter().zip(&other.0).filter(|(a, b)| a.abs_diff(**b) > NOTICEABLE).count();
+        #[expect(clippy::cast_precision_loss, reason = "a few thousand cells")]
+        let share = changed as f64 / self.0.len().max(1) as f64;
+        share
+    }
+}
+
+/// Makes thumbnails of frames.
+#[derive(Debug, Default)]
+pub(crate) struct Thumbnails {
+    /// For the caps of the frame before, mostly those of the next.
+    prepared: Option<Prepared>,
+}
+
+#[derive(Debug)]
+struct Prepared {
+    caps: gst::Caps,
+    from: VideoInfo,
+    to: VideoInfo,
+    converter: VideoConverter,
+}
+
+impl Thumbnails {
+    /// Of a frame in ordinary memory, in any format; `None` for frames that the CPU does not see,
+    /// and for those that do not fit their caps.
+    pub(crate) fn of(&mut self, buffer: &gst::BufferRef, caps: &gst::Caps) -> Option<Thumbnail> {
+        if self.prepared.as_ref().is_none_or(|prepared| prepared.caps != *caps) {
+            self.prepared = Prepared::for_caps(caps);
+        }
+        let prepared = self.prepared.as_ref()?;
+        let frame = VideoFrameRef::from_buffer_ref_readable(buffer, &prepared.from).ok()?;
+        let mut cells = gst::Buffer::with_size(prepared.to.size()).ok()?;
+        {
+            let cells = cells.get_mut()?;
+            let mut cells = VideoFrameRef::from_buffer_ref_writable(cells, &prepared.to).ok()?;
+            prepared.converter.frame_ref(&frame, &mut cells);
+        }
+        let map = cells.map_readable().ok()?;
+        Some(Thumbnail(map.to_vec()))
+    }
+}
+
+impl Prepared {
+    fn for_caps(caps: &gst::Caps) -> Option<Self> {
+        let system = gst::CAPS_FEATURE_MEMORY_SYSTEM_MEMORY;
+        caps.features(0).filter(|features| features.is_any() || features.contains(system))?;
+        let from = VideoInfo::from_caps(caps).ok()?;
+        let to = VideoInfo::builder(VideoFormat::Gray8, COLUMNS, ROWS)
+            .fps(from.fps())
+            .interlace_mode(from.interlace_mode())
+            .build()
+            .ok()?;
+        let converter = VideoConverter::new(&from, &to, None).ok()?;
+        Some(Self { caps: caps.clone(), from, to, converter })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn caps(format: &str, width: i32, height: i32) -> gst::Caps {
+        gst::init().unwrap();
+        gst::Caps::builder("video/x-raw")
+            .field("format", format)
+            .field("width", width)
+            .field("height", height)
+            .field("framerate", gst::Fraction::new(30, 1))
+            .build()
+    }
+
+    /// A grey picture, part of which is lighter: the rows from the first on.
+    fn picture(caps: &gst::Caps, lighter: usize, by: u8) -> gst::Buffer {
+        let info = VideoInfo::from_caps(caps).unwrap();
+        let mut buffer = gst::Buffer::with_size(info.size()).unwrap();
+        {
+            let mut map = buffer.get_mut().unwrap().map_writable().unwrap();
+            map.fill(128);
+            let row = usize::try_from(info.stride()[0]).unwrap();
+            map[..lighter * row].iter_mut().for_each(|byte| *byte += by);
+        }
+        buffer
+    }
+
+    fn change(format: &str, lighter: usize, by: u8) -> f64 {
+        let caps = caps(format, 640, 360);
+        let mut thumbnails = Thumbnails::default();
+        let mut of = |buffer: gst::Buffer| thumbnails.of(&buffer, &caps).unwrap();
+        of(picture(&caps, 0, 0)).change(&of(picture(&caps, lighter, by)))
+    }
+
+    #[test]
+    fn the_share_of_the_picture_that_changed_is_measured_in_every_format() {
+        for format in ["I420", "NV12", "GRAY8", "RGBA", "BGRx", "RGB", "I420_10LE"] {
+            assert_eq!(change(format, 0, 0), 0.0, "{format}");
+        }
+        for format in ["I420", "NV12", "GRAY8", "RGBA", "BGRx", "RGB"] {
+            let quarter = change(format, 90, 60);
+            assert!((0.24..0.28).contains(&quarter), "{format}: {quarter}");
+        }
+    }
+
+    #[test]
+    fn noise_is_no_change() {
+        assert_eq!(change("I420", 360, 10), 0.0);
+        assert_eq!(change("I420", 360, 40), 1.0);
+    }
+
+    #[test]
+    fn tiny_frames_and_frames_that_do_not_fit_harm_nobody() {
+        let mut thumbnails = Thumbnails::default();
+        let tiny = caps("I420", 1, 1);
+        assert!(thumbnails.of(&picture(&tiny, 0, 0), &tiny).is_some());
+        assert!(
+            thumbnails.of(&gst::Buffer::with_size(1).unwrap(), &caps("I420", 64, 64)).is_none()
+        );
+        let mut hardware = caps("NV12", 64, 64);
+        hardware.get_mut().unwrap().set_features(0, Some(gst::CapsFeatures::new(["memory:NVMM"])));
+        assert!(thumbnails.of(&gst::Buffer::with_size(10_000).unwrap(), &hardware).is_none());
+    }
+}
