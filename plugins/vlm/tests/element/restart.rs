@@ -42,6 +42,57 @@ fn twenty_starts_leave_no_task_behind_and_each_one_answers() {
     }
 }
 
+/// How many threads this process has.
+fn threads() -> usize {
+    std::fs::read_dir("/proc/self/task").unwrap().count()
+}
+
+#[test]
+fn a_thousand_state_changes_in_any_order_leave_nothing_behind() {
+    init();
+    let vlm = Vlm::start();
+    let slots = Slots::new(4, &vlm);
+    let pipeline = gst::parse::launch(&format!(
+        "videotestsrc is-live=true ! video/x-raw,width=64,height=48,framerate=200/1 ! \
+         vlmanalyze name=v api-base={} model=m interval=0 ! fakesink sync=false",
+        vlm.base()
+    ))
+    .unwrap();
+    pipeline.set_context(&context(&slots.dispatcher));
+    let states = [gst::State::Null, gst::State::Ready, gst::State::Paused, gst::State::Playing];
+    // A linear congruential generator (Knuth, TAOCP 2, 3.3.4): the same order in each run.
+    let mut random = 1u64;
+    let mut before = 0;
+    for change in 0..1000 {
+        random =
+            random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        pipeline.set_state(states[(random >> 62) as usize]).unwrap();
+        if change % 100 == 0 {
+            // Some get as far as to be asked about.
+            pipeline.set_state(gst::State::Playing).unwrap();
+            let asked = vlm.asked();
+            pipeline.set_state(gst::State::Null).unwrap();
+            asked.hung_up();
+            before = if change == 0 { threads() } else { before };
+        }
+    }
+    pipeline.set_state(gst::State::Null).unwrap();
+    vlm.hang_up_all();
+    let began = Instant::now();
+    let is_left =
+        || slots.dispatcher.members() > 0 || slots.runtime.metrics().num_alive_tasks() > 10;
+    while is_left() || threads() > before + 2 {
+        assert!(
+            began.elapsed() < LONG,
+            "{} members, {} tasks, {} threads of {before}",
+            slots.dispatcher.members(),
+            slots.runtime.metrics().num_alive_tasks(),
+            threads()
+        );
+        std::thread::yield_now();
+    }
+}
+
 #[test]
 fn a_stopped_element_says_nothing_more() {
     init();

@@ -3,7 +3,7 @@
 use gst::{ClockTime, prelude::*};
 use serde_json::json;
 
-use crate::support::{Bench, LONG, Vlm, init, jpeg_size, vlmanalyze};
+use crate::support::{Bench, LONG, Vlm, frame, init, jpeg_size, vlmanalyze};
 
 /// Pushes frames; gives the timestamps of those that were asked about, answering each.
 fn asked_about(vlm: &Vlm, bench: &mut Bench, timestamps: impl Iterator<Item = u64>) -> Vec<u64> {
@@ -27,6 +27,80 @@ fn the_interval_goes_by_timestamps() {
     let mut bench = Bench::new(&vlm, &[("interval", &ClockTime::from_mseconds(500).nseconds())]);
     let frames = (0..60).map(|n| n * 40);
     assert_eq!(asked_about(&vlm, &mut bench, frames), [0, 520, 1000, 1520, 2000]);
+}
+
+#[test]
+fn a_gap_is_followed_by_a_sample_and_not_by_those_that_were_missed() {
+    init();
+    let vlm = Vlm::start();
+    let mut bench = Bench::new(&vlm, &[]);
+    let frames = [0, 40, 30_000, 30_040, 30_960, 31_000];
+    assert_eq!(asked_about(&vlm, &mut bench, frames.into_iter()), [0, 30_000, 31_000]);
+}
+
+/// A segment as after a seek: its start is played at once.
+fn seek(bench: &mut Bench, start_ms: u64, flush: bool) {
+    if flush {
+        assert!(bench.harness.push_event(gst::event::FlushStart::new()));
+        assert!(bench.harness.push_event(gst::event::FlushStop::new(true)));
+    }
+    let mut segment = gst::FormattedSegment::<ClockTime>::new();
+    segment.set_start(ClockTime::from_mseconds(start_ms));
+    assert!(bench.harness.push_event(gst::event::Segment::new(&segment)));
+}
+
+#[test]
+fn after_a_seek_the_first_frame_is_a_sample_and_the_interval_begins_anew() {
+    init();
+    let vlm = Vlm::start();
+    let mut bench = Bench::new(&vlm, &[]);
+    assert_eq!(asked_about(&vlm, &mut bench, (0..20).map(|n| n * 40)), [0]);
+    seek(&mut bench, 60_000, true);
+    let frames = (0..30).map(|n| 60_000 + n * 40);
+    assert_eq!(asked_about(&vlm, &mut bench, frames), [60_000, 61_000]);
+    seek(&mut bench, 0, true);
+    assert_eq!(asked_about(&vlm, &mut bench, (0..20).map(|n| n * 40)), [0]);
+}
+
+/// As a playlist has it: the timestamps begin anew, the running time goes on.
+#[test]
+fn a_segment_that_continues_the_one_before_keeps_the_beat() {
+    init();
+    let vlm = Vlm::start();
+    let mut bench = Bench::new(&vlm, &[]);
+    assert_eq!(asked_about(&vlm, &mut bench, (0..20).map(|n| n * 40)), [0]);
+    let mut segment = gst::FormattedSegment::<ClockTime>::new();
+    segment.set_base(ClockTime::from_mseconds(800));
+    bench.harness.push_event(gst::event::Segment::new(&segment));
+    assert_eq!(asked_about(&vlm, &mut bench, (0..20).map(|n| n * 40)), [200]);
+}
+
+#[test]
+fn timestamps_that_begin_again_after_a_restart_of_the_source_are_sampled_at_once() {
+    init();
+    let vlm = Vlm::start();
+    let mut bench = Bench::new(&vlm, &[]);
+    let frames = [90_000, 90_040, 0, 40, 1000];
+    assert_eq!(asked_about(&vlm, &mut bench, frames.into_iter()), [90_000, 0, 1000]);
+}
+
+#[test]
+fn frames_without_timestamps_are_sampled_by_the_clock() {
+    init();
+    let vlm = Vlm::start();
+    let mut bench = Bench::new(&vlm, &[("interval", &1_000_000u64)]);
+    for seq in 1..=3 {
+        let began = std::time::Instant::now();
+        while bench.count("questions") < seq {
+            assert!(began.elapsed() < LONG, "no question is asked");
+            let mut buffer = frame(0);
+            buffer.get_mut().unwrap().set_pts(ClockTime::NONE);
+            bench.harness.push_and_pull(buffer).unwrap();
+        }
+        vlm.asked().answer("one");
+        let answer = bench.done();
+        assert_eq!((answer.seq, answer.pts), (seq, None));
+    }
 }
 
 #[test]

@@ -91,6 +91,11 @@ impl Vlm {
         self.asked.recv_timeout(LONG).expect("the VLM should be asked")
     }
 
+    /// Sees to it that every question that came meanwhile was hung up.
+    pub(crate) fn hang_up_all(&self) {
+        self.asked.try_iter().for_each(Asked::hung_up);
+    }
+
     /// Whether no question waits.
     pub(crate) fn is_idle(&self) -> bool {
         self.asked.try_recv().is_err()
