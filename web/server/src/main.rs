@@ -47,20 +47,8 @@ async fn run() -> ExitCode {
             }
         }
         Some(Command::Config(ConfigCommand::Check(options))) => check(&options),
-        Some(Command::Usage(command)) => match usage(&command) {
-            Ok(text) => {
-                let _ = stdout().write_all(text.as_bytes());
-                ExitCode::SUCCESS
-            }
-            Err(error) => fail(&error),
-        },
-        Some(Command::Keys(command)) => match keys(&command) {
-            Ok(text) => {
-                let _ = stdout().write_all(text.as_bytes());
-                ExitCode::SUCCESS
-            }
-            Err(error) => fail(&error),
-        },
+        Some(Command::Usage(command)) => print(usage(&command)),
+        Some(Command::Keys(command)) => print(keys(&command)),
         None => match serve(cli.serve).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&error),
@@ -200,6 +188,17 @@ impl StopSignals {
             self.next().await;
             std::process::exit(130);
         });
+    }
+}
+
+/// What a command that ends at once has to say.
+fn print(said: Result<String, String>) -> ExitCode {
+    match said {
+        Ok(text) => {
+            let _ = stdout().write_all(text.as_bytes());
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(&error),
     }
 }
 

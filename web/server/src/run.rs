@@ -37,7 +37,6 @@ const WARM_UP_END: Duration = Duration::from_secs(3);
 const MOST_SESSIONS: usize = 100_000;
 /// How many ports `--auto-port` tries.
 const AUTO_PORTS: u16 = 20;
-
 /// How often memory is given back.
 const GIVE_BACK: Duration = Duration::from_secs(5);
 /// How often keys and sessions are looked through for those whose time is over.

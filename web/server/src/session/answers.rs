@@ -180,6 +180,7 @@ mod tests {
             message: "later".into(),
             retry_in_ms: 750,
             limit: Some(("questions_per_minute".into(), 60)),
+            text: String::new(),
         };
         let ServerMessage::Error(refusal) = tell_error(error.clone()) else { panic!("no refusal") };
         assert_eq!((refusal.code, refusal.retry_after_s), (Code::LimitReached, Some(0.75)));

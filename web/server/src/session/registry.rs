@@ -143,8 +143,7 @@ impl Sessions {
 
     /// Whether there are as many as there may be.
     pub fn is_full(&self) -> bool {
-        let most = self.shared.config.live.now().limits.max_sessions;
-        most > 0 && self.count() >= most as usize
+        is_full(self.count(), self.shared.config.live.now().limits.max_sessions)
     }
 
     /// The session that this id names, a new one if there is none yet.
@@ -186,7 +185,7 @@ impl Sessions {
         let SessionsConfig { live, limits, .. } = &self.shared.config;
         let live = live.now();
         let most = live.limits.max_sessions;
-        if most > 0 && state.sessions.len() >= most as usize {
+        if is_full(state.sessions.len(), most) {
             let (limit, value) = (Limit::MaxSessions, most.into());
             return Err(LimitReached { limit, value, retry_after: RETRY }.into());
         }
@@ -329,6 +328,11 @@ impl Handle {
     pub(super) fn sender(&self) -> mpsc::Sender<Command> {
         self.commands.clone()
     }
+}
+
+/// Whether so many are as many as there may be; 0 = any number.
+fn is_full(count: usize, most: u32) -> bool {
+    most > 0 && count >= most as usize
 }
 
 #[cfg(test)]

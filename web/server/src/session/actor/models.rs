@@ -22,6 +22,16 @@ pub(in crate::session) struct ModelChange {
     model: String,
 }
 
+/// Where an endpoint leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// To a server of the pool, with the pool's key.
+    Pool,
+    /// To one, with another key: that is another account there.
+    PoolByOwnKey,
+    Elsewhere,
+}
+
 /// The model that a session begins with: the one that the rules name, or the server's own, or
 /// else the first that the user may ask. Empty = the first of whichever server is asked.
 pub(super) fn first(defaults: &Defaults, rules: &Rules, dispatcher: &Dispatcher) -> String {
@@ -77,14 +87,12 @@ impl Session {
     /// Rules name models of the pool; what somebody's own server has is their own affair.
     fn may_ask_for(&self, endpoint: &Endpoint, model: &str) -> Result<(), Refusal> {
         let rules = self.account.rules();
-        let at_pool = self.dispatcher.pooled(endpoint.base());
-        // Another key at the pool's address is another account there.
-        let own = at_pool.as_ref().is_none_or(|pooled| pooled != endpoint);
-        if own && !rules.own_api_base {
+        let place = self.place(endpoint);
+        if place != Place::Pool && !rules.own_api_base {
             return Err(Refusal::no_own_endpoint());
         }
         // A server that does not look at keys has the pool's models whatever key it is shown.
-        if at_pool.is_none() || may(&rules, model) {
+        if place == Place::Elsewhere || may(&rules, model) {
             return Ok(());
         }
         let allowed = rules.models.join(", ");
@@ -96,8 +104,12 @@ impl Session {
         Err(Refusal::new(Code::NotAllowed, message).about("model").allowing(allowed))
     }
 
-    fn is_pooled(&self, endpoint: &Endpoint) -> bool {
-        self.dispatcher.pooled(endpoint.base()).is_some_and(|pooled| pooled == *endpoint)
+    fn place(&self, endpoint: &Endpoint) -> Place {
+        match self.dispatcher.pooled(endpoint.base()) {
+            Some(pooled) if pooled == *endpoint => Place::Pool,
+            Some(_) => Place::PoolByOwnKey,
+            None => Place::Elsewhere,
+        }
     }
 
     /// Looks for the model in its server's list, beside everything else.
@@ -112,7 +124,7 @@ impl Session {
         };
         self.model_changes += 1;
         let number = self.model_changes;
-        let is_pooled = self.is_pooled(&change.endpoint);
+        let is_pooled = self.place(&change.endpoint) == Place::Pool;
         let dispatcher = self.dispatcher.clone();
         let commands = self.handle.sender();
         let check = tokio::spawn(async move {
