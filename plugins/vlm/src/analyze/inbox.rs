@@ -161,6 +161,7 @@ impl Inbox {
                 return;
             }
             match rule.frames {
+                // What is left of a longer clip.
                 0 | 1 => state.window.clear(),
                 _ if state.window.wants(time, rule) => state.window.add(time, sample(), rule),
                 _ => return,
