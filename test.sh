@@ -9,6 +9,7 @@ step "Formatting and lints"
 cargo fmt --all --check
 cargo fmt --manifest-path fuzz/Cargo.toml --check
 cargo clippy --workspace --all-targets --locked -- -D warnings
+scripts/check-v1_24.sh
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked --quiet
 (cd web/page && npm run --silent check && npm run --silent lint)
 (cd tests/browser && npm run --silent check)

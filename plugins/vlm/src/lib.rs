@@ -5,6 +5,8 @@
 //! [`messages`], the [`meta`] on buffers, and the [`context`] through which many elements share
 //! one dispatcher.
 
+#[cfg(feature = "v1_24")]
+mod analytics;
 pub mod analyze;
 mod change;
 pub mod context;

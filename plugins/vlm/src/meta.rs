@@ -16,8 +16,22 @@ pub(crate) fn register() {
     }
 }
 
+/// What buffers carry of an answer.
+#[derive(Debug)]
+pub(crate) struct Carried {
+    /// As its message has it.
+    pub(crate) answer: gst::Structure,
+    /// What it says the picture shows, in words that the user's schema lists.
+    #[cfg_attr(not(feature = "v1_24"), expect(dead_code, reason = "older GStreamer has no such"))]
+    pub(crate) classes: Vec<String>,
+}
+
 /// Puts an answer on a buffer, in place of one that is there.
-pub(crate) fn attach(buffer: &mut gst::BufferRef, answer: &gst::StructureRef) {
+pub(crate) fn attach(buffer: &mut gst::BufferRef, carried: &Carried) {
+    #[cfg(feature = "v1_24")]
+    if !carried.classes.is_empty() {
+        crate::analytics::attach(buffer, &carried.classes);
+    }
     let meta = if CustomMeta::from_buffer(buffer, META).is_ok() {
         CustomMeta::from_mut_buffer(buffer, META)
     } else {
@@ -26,7 +40,7 @@ pub(crate) fn attach(buffer: &mut gst::BufferRef, answer: &gst::StructureRef) {
     if let Ok(mut meta) = meta {
         let fields = meta.mut_structure();
         fields.remove_all_fields();
-        for (name, value) in answer.iter() {
+        for (name, value) in carried.answer.iter() {
             fields.set_value(name, value.clone());
         }
     }

@@ -28,6 +28,8 @@ pub(crate) struct Structured {
     pub(crate) json: String,
     /// What the schema names of it.
     pub(crate) fields: gst::Structure,
+    /// `name=value` of each field for which the schema lists its values: no more than it lists.
+    pub(crate) classes: Vec<String>,
 }
 
 /// Why a text is no [`Schema`].
@@ -93,7 +95,19 @@ impl Schema {
             Value::Object(object) => self.structure(object),
             other => self.structure(&Map::from_iter([("value".to_owned(), other.clone())])),
         };
-        Ok(Structured { json: value.to_string(), fields })
+        let classes = self.classes(&value);
+        Ok(Structured { json: value.to_string(), fields, classes })
+    }
+
+    fn classes(&self, answer: &Value) -> Vec<String> {
+        let listed = |name: &str| self.value.pointer(&format!("/properties/{name}/enum"));
+        let fields = answer.as_object().into_iter().flatten();
+        fields
+            .filter(|(name, value)| {
+                listed(name).and_then(Value::as_array).is_some_and(|values| values.contains(value))
+            })
+            .filter_map(|(name, value)| Some(format!("{name}={}", value.as_str()?)))
+            .collect()
     }
 
     /// Names are kept by the process for ever, so those that only the model knows are left out.
@@ -190,7 +204,7 @@ mod tests {
     fn an_answer_that_fits_becomes_fields() {
         let answer = r#"{"people": 2, "weather": "rain", "indoors": null,
             "objects": [{"name": "dog", "sure": 0.5}]}"#;
-        let Structured { json, fields } = schema().read(answer).unwrap();
+        let Structured { json, fields, .. } = schema().read(answer).unwrap();
         assert!(json.starts_with('{') && !json.contains('\n'), "{json}");
         assert_eq!(fields.get::<i64>("people"), Ok(2));
         assert_eq!(fields.get::<String>("weather"), Ok("rain".into()));
@@ -242,6 +256,17 @@ mod tests {
         assert!(matches!(refused(r#"{"$ref": "http://127.0.0.1:1/s"}"#), BadSchema::NoSchema(_)));
         assert_eq!(refused(&" ".repeat(MAX_BYTES + 1)), BadSchema::TooLong);
         assert_eq!(Schema::parse(" ").unwrap(), None);
+    }
+
+    #[test]
+    fn values_that_the_schema_lists_are_classes_and_no_others() {
+        gst::init().unwrap();
+        let schema = r#"{"properties": {
+            "door": {"enum": ["open", "shut"]}, "who": {"type": "string"}, "n": {"enum": [1]}
+        }}"#;
+        let schema = Schema::parse(schema).unwrap().unwrap();
+        let read = schema.read(r#"{"door": "shut", "who": "Ann", "n": 1}"#).unwrap();
+        assert_eq!(read.classes, ["door=shut"]);
     }
 
     #[test]

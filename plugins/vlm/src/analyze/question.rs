@@ -16,7 +16,7 @@ use super::{
 use crate::{
     jpeg,
     messages::{Answer, AnswerError, CANCELLED},
-    structured::{Schema, Structured},
+    structured::Schema,
 };
 
 /// Tokens come faster than anybody reads; a message for each would cost more than it tells.
@@ -345,17 +345,19 @@ impl Asker {
             counters.tokens_in += answer.tokens_in.unwrap_or(0);
             counters.tokens_out += answer.tokens_out;
         });
+        let mut classes = Vec::new();
         if let Some(schema) = &settings.response_schema {
             match schema.read(&answer.text) {
-                Ok(Structured { json, fields }) => {
-                    answer.json = json;
-                    answer.fields = Some(fields);
+                Ok(structured) => {
+                    answer.json = structured.json;
+                    answer.fields = Some(structured.fields);
+                    classes = structured.classes;
                 }
                 Err(reason) => return self.misfit(answer, &reason, settings.error_policy),
             }
         }
         self.run.count(|counters| counters.answers += 1);
-        self.run.set_latest(answer);
+        self.run.set_latest(answer, classes);
         let structure = answer.to_structure();
         self.post(structure.clone());
         self.emit_answer(&structure);

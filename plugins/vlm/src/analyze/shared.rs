@@ -7,7 +7,7 @@ use gst::glib;
 use tokio::sync::watch;
 
 use super::settings::Settings;
-use crate::messages::Answer;
+use crate::{messages::Answer, meta::Carried};
 
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -52,7 +52,7 @@ pub(crate) struct Counters {
 
 #[derive(Debug, Default)]
 struct Latest {
-    answer: Option<Arc<gst::Structure>>,
+    answer: Option<Arc<Carried>>,
     text: Option<String>,
 }
 
@@ -148,14 +148,18 @@ impl Run {
         *lock(&self.counters)
     }
 
-    pub(crate) fn set_latest(&self, answer: &Answer) {
-        let structure = Arc::new(answer.to_structure());
-        let mut latest = lock(&self.latest);
-        latest.answer = Some(structure);
-        latest.text = Some(answer.text.clone());
+    pub(crate) fn set_latest(&self, answer: &Answer, classes: Vec<String>) {
+        let carried = Arc::new(Carried { answer: answer.to_structure(), classes });
+        let text = answer.text.clone();
+        let before = {
+            let mut latest = lock(&self.latest);
+            latest.text = Some(text);
+            latest.answer.replace(carried)
+        };
+        drop(before);
     }
 
-    pub(crate) fn latest_answer(&self) -> Option<Arc<gst::Structure>> {
+    pub(crate) fn latest_answer(&self) -> Option<Arc<Carried>> {
         lock(&self.latest).answer.clone()
     }
 
