@@ -1,10 +1,11 @@
-# Sets a fresh Debian 12 or Ubuntu 24.04 machine up. Sourced by run.sh and test.sh; every step
-# looks first whether there is anything to do.
+# Sets a fresh Debian 12 or Ubuntu 24.04 machine up. Sourced by run.sh, test.sh and the scripts
+# beside it; every step looks first whether there is anything to do.
 
 # Oldest versions that build the project.
 readonly RUST_WANTED=1.92
 readonly NODE_WANTED=20
 readonly NEXTEST_VERSION=0.9.143
+readonly CARGO_DEB_VERSION=3.8.0
 
 readonly BUILD_PACKAGES=(
     build-essential ca-certificates curl pkg-config
@@ -30,6 +31,7 @@ setup_test() {
     ensure_apt "${BUILD_PACKAGES[@]}" "${RUN_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
     ensure_rust
     ensure_nextest
+    ensure_cargo_deb
     ensure_node
     ensure_npm web/page
     ensure_npm tests/browser
@@ -87,6 +89,12 @@ ensure_nextest() {
     command -v cargo-nextest >/dev/null && return 0
     step "Installing cargo-nextest"
     cargo install --locked "cargo-nextest@$NEXTEST_VERSION" >&2
+}
+
+ensure_cargo_deb() {
+    command -v cargo-deb >/dev/null && return 0
+    step "Installing cargo-deb"
+    cargo install --locked "cargo-deb@$CARGO_DEB_VERSION" >&2
 }
 
 ensure_node() {
