@@ -7,7 +7,6 @@ use std::{
 };
 
 use clap::CommandFactory;
-use gst::{glib, prelude::*};
 use serde_json::Value;
 
 const LONGEST_SOURCE: usize = 500;
@@ -44,95 +43,6 @@ fn files(extensions: &[&str]) -> Vec<PathBuf> {
 
 fn shown(path: &Path) -> String {
     path.strip_prefix(root()).unwrap().display().to_string()
-}
-
-/// The default that a cell of the table names: what is between its first backticks, or all of it.
-/// `empty` is no text, and times may have a unit.
-fn default_in(cell: &str) -> String {
-    let text = match cell.strip_prefix('`').and_then(|rest| rest.split_once('`')) {
-        Some((text, _)) => text,
-        None => cell,
-    };
-    let in_ns = |number: &str, unit: u64| Some((number.parse::<u64>().ok()? * unit).to_string());
-    let time = match text.split_once(' ') {
-        Some((number, "s")) => in_ns(number, 1_000_000_000),
-        Some((number, "ms")) => in_ns(number, 1_000_000),
-        _ => None,
-    };
-    let text = match text {
-        "empty" => "",
-        "TRUE" => "true",
-        "FALSE" => "false",
-        text => text,
-    };
-    time.unwrap_or_else(|| text.to_owned())
-}
-
-/// As gst-inspect writes it.
-fn default_of(property: &glib::ParamSpec) -> String {
-    if !property.flags().contains(glib::ParamFlags::WRITABLE) {
-        return "read-only".to_owned();
-    }
-    if !property.flags().contains(glib::ParamFlags::READABLE) {
-        return "write-only".to_owned();
-    }
-    let value = property.default_value();
-    if let Ok(text) = value.get::<Option<String>>() {
-        return text.unwrap_or_default();
-    }
-    if let Some((_, value)) = glib::EnumValue::from_value(value) {
-        return value.nick().to_owned();
-    }
-    if let Ok(number) = value.get::<f64>() {
-        return number.to_string();
-    }
-    let text = value.transform::<String>().unwrap().get::<String>().unwrap();
-    if value.is::<bool>() { text.to_lowercase() } else { text }
-}
-
-/// The element's own properties: those that every element has are GStreamer's.
-fn own_properties() -> Vec<(String, String)> {
-    gst::init().unwrap();
-    gstvlm::register_static().unwrap();
-    let element = gst::ElementFactory::make("vlmanalyze").build().unwrap();
-    let own: Vec<_> = element
-        .list_properties()
-        .iter()
-        .filter(|property| property.owner_type() == element.type_())
-        .map(|property| (property.name().to_owned(), default_of(property)))
-        .collect();
-    assert!(own.len() > 10, "{own:?}");
-    own
-}
-
-#[test]
-fn the_readme_describes_the_elements_properties() {
-    let readme = read("README.md");
-    let table = readme
-        .split_once("<!-- properties:begin -->")
-        .and_then(|(_, rest)| rest.split_once("<!-- properties:end -->"))
-        .map(|(table, _)| table)
-        .expect("README.md has <!-- properties:begin --> and <!-- properties:end -->");
-    let rows: BTreeSet<(String, String)> = table
-        .lines()
-        .filter(|line| line.starts_with("| `"))
-        .map(|line| {
-            // A bar inside a cell is written `\|`.
-            let line = line.replace("\\|", "\u{1}");
-            let cells: Vec<_> = line.trim_matches('|').split('|').map(str::trim).collect();
-            let [name, meaning, default] = cells[..] else { panic!("not three cells: {line}") };
-            assert!(!meaning.is_empty(), "{name} has no meaning");
-            let name = name.trim_matches('`').to_owned();
-            (name, default_in(&default.replace('\u{1}', "|")))
-        })
-        .collect();
-    let expected: BTreeSet<_> = own_properties().into_iter().collect();
-    let missing: Vec<_> = expected.difference(&rows).collect();
-    let wrong: Vec<_> = rows.difference(&expected).collect();
-    assert!(
-        missing.is_empty() && wrong.is_empty(),
-        "README.md lacks {missing:#?}\nand has instead {wrong:#?}"
-    );
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod launch;
 mod now;
 mod on_demand;
 mod pool;
+mod reference;
 mod restart;
 mod retries;
 mod sampling;
