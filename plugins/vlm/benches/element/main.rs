@@ -134,12 +134,17 @@ fn questions(picture: &Picture, seconds: u64) {
     let ours = Bench::new(vlmanalyze(&vlm, &[]), &picture.caps, false);
     let share = cpu_share(&ours, picture, seconds);
     let answers = ours.stat("answers");
+    let carrying = back_to_back(&ours, picture);
     drop(ours);
     let identity = Bench::new(element("identity", &[]), &picture.caps, false);
     let nothing = cpu_share(&identity, picture, seconds);
     println!(
         "| CPU of 1080p30, a question a second ({answers} answers in {seconds} s), of a core | \
          {share:.2}% | {nothing:.2}% |"
+    );
+    println!(
+        "| a frame that carries an answer, one straight after another: mean | {:.2} us | |",
+        carrying / 1e3
     );
 }
 

@@ -185,7 +185,7 @@ impl Asker {
     fn passes_over(&mut self) -> bool {
         let (min_change, on_demand) =
             self.shared.with_settings(|settings| (settings.min_change, settings.on_demand));
-        if min_change <= 0.0 || on_demand || self.urgent {
+        if min_change <= 0.0 || on_demand || self.urgent || self.seen.is_none() {
             return false;
         }
         let Some(sample) = self.inbox.peek() else { return false };
