@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use gst::glib;
 use tokio::time::sleep_until;
 use vlm_client::{
     AnswerEvent, ChatRequest, Endpoint, Error, Member, Picture, Summary, Turn, Want, choose_model,
@@ -237,7 +238,7 @@ impl Asker {
         answer: &mut Answer,
     ) -> Result<(), Failure> {
         answer.model = self.model(settings, turn).await?;
-        let pictures = pictures(clip, settings).await?;
+        let pictures = pictures(clip, settings, &self.element).await?;
         let sample = &clip.newest;
         let request = ChatRequest {
             model: answer.model.clone(),
@@ -387,14 +388,21 @@ impl Asker {
 
 /// Encodes what is not yet encoded, on the way freeing the frames for their pools: answers take
 /// seconds, and a camera's pool may have four frames.
-async fn pictures(clip: &mut Clip, settings: &Settings) -> Result<Vec<Picture>, Failure> {
+async fn pictures(
+    clip: &mut Clip,
+    settings: &Settings,
+    element: &glib::WeakRef<gst::Element>,
+) -> Result<Vec<Picture>, Failure> {
     let is_clip = settings.frames > 1;
     let mut pictures = Vec::with_capacity(clip.earlier.len() + 1);
     for sample in clip.earlier.iter_mut().chain([&mut clip.newest]) {
         if let Frame::Raw { buffer, caps } = &sample.frame {
-            let jpeg = jpeg::encode(buffer.clone(), caps.clone(), settings.jpeg()).await.map_err(
-                |error| Failure { same_frame: false, ..failure("encode", error.to_string(), true) },
-            )?;
+            let encoded =
+                jpeg::encode(buffer.clone(), caps.clone(), settings.jpeg(), element).await;
+            let jpeg = encoded.map_err(|error| Failure {
+                same_frame: false,
+                ..failure("encode", error.to_string(), true)
+            })?;
             sample.frame = Frame::Encoded(Picture::jpeg(&jpeg));
         }
         if let Frame::Encoded(picture) = &sample.frame {

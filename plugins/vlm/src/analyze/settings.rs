@@ -4,7 +4,10 @@ use gst::glib;
 use vlm_client::{ApiKey, BadEndpoint, Endpoint, ExtraBody, Reach};
 
 use super::{sampler::Rule, window::ClipRule};
-use crate::{jpeg::JpegOptions, structured::Schema};
+use crate::{
+    jpeg::{EncoderDescription, JpegOptions},
+    structured::Schema,
+};
 
 pub(crate) const DEFAULT_API_BASE: &str = "http://localhost:11434/v1";
 pub(crate) const DEFAULT_PROMPT: &str = "Describe what you see in this image in one sentence.";
@@ -78,6 +81,8 @@ pub(crate) struct Settings {
     pub(crate) max_age: Duration,
     pub(crate) max_size: u32,
     pub(crate) jpeg_quality: u32,
+    /// `None`: chosen by memory.
+    pub(crate) jpeg_encoder: Option<EncoderDescription>,
     pub(crate) timeout: Duration,
     pub(crate) retries: u32,
     pub(crate) error_policy: ErrorPolicy,
@@ -108,6 +113,7 @@ impl Default for Settings {
             max_age: DEFAULT_MAX_AGE,
             max_size: DEFAULT_MAX_SIZE,
             jpeg_quality: DEFAULT_JPEG_QUALITY,
+            jpeg_encoder: None,
             timeout: DEFAULT_TIMEOUT,
             retries: DEFAULT_RETRIES,
             error_policy: ErrorPolicy::default(),
@@ -170,7 +176,7 @@ impl Settings {
 
     pub(crate) fn jpeg(&self) -> JpegOptions {
         let quality = u8::try_from(self.jpeg_quality).unwrap_or(100).clamp(1, 100);
-        JpegOptions { max_size: self.max_size, quality }
+        JpegOptions { max_size: self.max_size, quality, encoder: self.jpeg_encoder.clone() }
     }
 
     pub(crate) fn max_age(&self) -> Option<Duration> {

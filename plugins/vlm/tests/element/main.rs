@@ -3,6 +3,7 @@
 mod answers;
 mod changes;
 mod clips;
+mod encoder;
 mod end;
 mod failures;
 mod flow;

@@ -60,6 +60,10 @@ pub(crate) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
 /// Writes a property.
 pub(crate) fn set(shared: &Shared, name: &str, value: &glib::Value) -> Option<Effect> {
     let property = setting(name)?;
+    // Before the settings are locked: trying an encoder makes its elements.
+    if let Err(reason) = picture::check(name, value) {
+        return Some(Effect::Refused(reason));
+    }
     Some(shared.change(|settings| (property.set)(settings, value)))
 }
 

@@ -2,7 +2,10 @@
 
 use gst::{glib, prelude::*};
 
-use super::{super::settings, Effect, Property};
+use super::{super::settings, Effect, Property, text};
+use crate::jpeg::EncoderDescription;
+
+const JPEG_ENCODER: &str = "jpeg-encoder";
 
 pub(super) fn properties() -> Vec<Property> {
     vec![
@@ -34,5 +37,34 @@ pub(super) fn properties() -> Vec<Property> {
             },
             get: Some(|settings| settings.jpeg_quality.to_value()),
         },
+        Property {
+            spec: glib::ParamSpecString::builder(JPEG_ENCODER)
+                .nick("JPEG encoder")
+                .blurb(
+                    "Elements that make JPEG of frames, as for gst-launch-1.0, such as \
+                     \"jpegenc quality=50\"; jpeg-quality is not for them, and max-size for \
+                     frames in ordinary memory only; empty = chosen by the frames' memory",
+                )
+                .default_value("")
+                .mutable_playing()
+                .build(),
+            set: |settings, value| {
+                settings.jpeg_encoder = EncoderDescription::new(&text(value));
+                Effect::NextQuestion
+            },
+            get: Some(|settings| {
+                let encoder = settings.jpeg_encoder.as_ref();
+                encoder.map(EncoderDescription::text).unwrap_or_default().to_value()
+            }),
+        },
     ]
+}
+
+/// Why a value will not do, as far as the settings need not be known for that.
+pub(super) fn check(name: &str, value: &glib::Value) -> Result<(), String> {
+    if name != JPEG_ENCODER {
+        return Ok(());
+    }
+    let encoder = EncoderDescription::new(&text(value));
+    encoder.map_or(Ok(()), |encoder| encoder.check().map_err(|error| error.to_string()))
 }

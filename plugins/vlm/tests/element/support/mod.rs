@@ -3,6 +3,7 @@
 
 mod bench;
 mod slots;
+pub(crate) mod stand_ins;
 mod vlm;
 
 use std::time::Duration;

@@ -1,0 +1,69 @@
+//! Encoders that wait for their next frame.
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// What has not been used for so long is of settings or streams that are gone.
+const IDLE_FOR: Duration = Duration::from_secs(60);
+
+pub(super) struct Pool<T>(Mutex<Vec<(Instant, T)>>);
+
+impl<T> Pool<T> {
+    pub(super) const fn new() -> Self {
+        Self(Mutex::new(Vec::new()))
+    }
+
+    /// The one that was used last, if it serves.
+    pub(super) fn take(&self, serves: impl Fn(&T) -> bool) -> Option<T> {
+        let mut idle = self.lock();
+        let at = idle.iter().rposition(|(_, item)| serves(item))?;
+        Some(idle.remove(at).1)
+    }
+
+    /// Keeps what has been used until `now`. Beyond `most`, those go that were used longest ago;
+    /// whoever calls drops them, as that may take a while.
+    #[must_use]
+    pub(super) fn give(&self, item: T, most: usize, now: Instant) -> Vec<T> {
+        let mut idle = self.lock();
+        idle.push((now, item));
+        let too_many = idle.len().saturating_sub(most);
+        let too_old =
+            idle.partition_point(|(used, _)| now.saturating_duration_since(*used) > IDLE_FOR);
+        idle.drain(..too_many.max(too_old)).map(|(_, item)| item).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<(Instant, T)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_one_that_serves_and_was_used_last_is_taken() {
+        let pool = Pool::new();
+        let now = Instant::now();
+        for item in [("a", 1), ("a", 2), ("b", 3)] {
+            assert!(pool.give(item, 3, now).is_empty());
+        }
+        assert_eq!(pool.take(|(kind, _)| *kind == "a"), Some(("a", 2)));
+        assert_eq!(pool.take(|(kind, _)| *kind == "a"), Some(("a", 1)));
+        assert_eq!(pool.take(|(kind, _)| *kind == "a"), None);
+    }
+
+    #[test]
+    fn what_is_not_used_any_more_goes() {
+        let pool = Pool::new();
+        let now = Instant::now();
+        assert!(pool.give("old", 2, now).is_empty());
+        assert!(pool.give("new", 2, now).is_empty());
+        assert_eq!(pool.give("newest", 2, now), ["old"]);
+        let later = now + IDLE_FOR + Duration::from_secs(1);
+        assert_eq!(pool.take(|item| *item == "newest"), Some("newest"));
+        assert_eq!(pool.give("newest", 2, later), ["new"]);
+    }
+}
