@@ -185,10 +185,6 @@ async fn a_key_of_ones_own_at_the_pools_address_harms_nobody_elses_questions() {
     .await;
     let (_folder, config) = pool(&[(&vlm, "api_key = 'sk-pool'")]);
     let server = start(&config).await;
-    let (page, id) = (server.browser().await, new_id());
-    let (mut socket, _) = page.open(&id).await;
-    let sender = page.send_video(&id).await.unwrap();
-    socket.next_of(&["vlm_response"]).await;
     let (other, other_id) = (server.browser().await, new_id());
     let (mut theirs, _) = other.open(&other_id).await;
     let own = json!({
@@ -196,14 +192,15 @@ async fn a_key_of_ones_own_at_the_pools_address_harms_nobody_elses_questions() {
     });
     assert_eq!(theirs.ask(&own).await["type"], "model_updated");
     let their_sender = other.send_video(&other_id).await.unwrap();
+    // With answers to others in between, a few failures would not close a server to anybody.
     for _ in 0..4 {
         assert_eq!(theirs.next_of(&["vlm_error"]).await["kind"], "rate-limited");
     }
-    socket.so_far().await;
-    for _ in 0..3 {
-        let next = socket.next_of(&["vlm_response", "vlm_error"]).await;
-        assert_eq!(next["type"], "vlm_response", "{next}");
-    }
+    let (page, id) = (server.browser().await, new_id());
+    let (mut socket, _) = page.open(&id).await;
+    let sender = page.send_video(&id).await.unwrap();
+    let first = socket.next_of(&["vlm_response", "vlm_error"]).await;
+    assert_eq!(first["type"], "vlm_response", "{first}");
     sender.vanish().await;
     their_sender.vanish().await;
     server.stop().await;

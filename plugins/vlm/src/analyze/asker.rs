@@ -167,7 +167,7 @@ impl Asker {
                     self.seen = None;
                     self.retried = 0;
                 }
-                Outcome::Nothing => {}
+                Outcome::Nothing => self.retried = 0,
                 Outcome::Failed(failure, clip) => {
                     if !self.follow_failure(failure, clip, &mut changes).await {
                         return;

@@ -36,9 +36,9 @@ fn unquoted(cell: &str) -> String {
 }
 
 #[track_caller]
-fn assert_same<T: Ord + std::fmt::Debug>(table: BTreeSet<T>, element: BTreeSet<T>) {
-    let missing: Vec<_> = element.difference(&table).collect();
-    let wrong: Vec<_> = table.difference(&element).collect();
+fn assert_same<T: Ord + std::fmt::Debug>(table: &BTreeSet<T>, element: &BTreeSet<T>) {
+    let missing: Vec<_> = element.difference(table).collect();
+    let wrong: Vec<_> = table.difference(element).collect();
     assert!(
         missing.is_empty() && wrong.is_empty(),
         "README.md lacks {missing:#?}\nand has instead {wrong:#?}"
@@ -85,7 +85,7 @@ fn the_reference_has_the_elements_properties_and_their_defaults() {
     });
     let own = own_properties(&element);
     let element = own.iter().map(|property| (property.name().to_owned(), default_of(property)));
-    assert_same(table.collect(), element.collect());
+    assert_same(&table.collect(), &element.collect());
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn the_reference_has_the_fields_of_an_answer() {
         tokens_in: Some(1),
         ..Answer::default()
     };
-    assert_same(described("vlm-answer"), fields(&answer.to_structure()));
+    assert_same(&described("vlm-answer"), &fields(&answer.to_structure()));
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn the_reference_has_the_fields_of_an_error() {
         limit: Some(("x".into(), 1)),
         text: "x".into(),
     };
-    assert_same(described("vlm-error"), fields(&error.to_structure()));
+    assert_same(&described("vlm-error"), &fields(&error.to_structure()));
 }
 
 #[test]
@@ -148,5 +148,5 @@ fn the_reference_has_the_statistics() {
     let table = rows("stats")
         .into_iter()
         .flat_map(|[names, _meaning]| names.split(", ").map(unquoted).collect::<Vec<_>>());
-    assert_same(table.collect(), stats.fields().map(|name| name.to_string()).collect());
+    assert_same(&table.collect(), &stats.fields().map(|name| name.to_string()).collect());
 }
