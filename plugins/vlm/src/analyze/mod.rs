@@ -28,10 +28,11 @@ mod sampler;
 mod settings;
 mod shared;
 mod stream;
+mod text;
 mod window;
 
 use gst::{glib, prelude::*, subclass::prelude::*};
-pub use settings::{Busy, ErrorPolicy};
+pub use settings::{Busy, ErrorPolicy, TextFormat};
 use vlm_client::Endpoint;
 
 glib::wrapper! {
