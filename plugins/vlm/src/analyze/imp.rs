@@ -18,7 +18,7 @@ use super::{
     properties::{self, Effect, PROPERTIES},
     shared::Shared,
     stream::Stream,
-    text::{self, Captions},
+    text::{self, Captions, TextPad},
 };
 use crate::{change::Thumbnails, context, runtime};
 
@@ -33,8 +33,7 @@ pub struct VlmAnalyze {
     pub(super) dispatcher: Mutex<Option<Dispatcher>>,
     pub(super) started: Mutex<Option<Started>>,
     pub(super) stream: Mutex<Stream>,
-    /// The text pad, while somebody wants it.
-    pub(super) text: Mutex<Option<gst::Pad>>,
+    pub(super) text: Mutex<Option<TextPad>>,
     pub(super) captions: Arc<Captions>,
 }
 

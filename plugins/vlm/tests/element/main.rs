@@ -21,3 +21,4 @@ mod sharing;
 mod still;
 mod structured;
 mod support;
+mod text;

@@ -30,9 +30,10 @@ pub(super) enum Item {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Stream(u64);
 
-/// Which activation of a pad a task belongs to.
+/// Which pad it is, of those that there are one after another. One that was released may still be
+/// kept downstream while the next is active.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Turn(u64);
+pub(crate) struct PadId(u64);
 
 #[derive(Debug, Default)]
 pub(crate) struct Captions {
@@ -45,7 +46,9 @@ pub(crate) struct Captions {
 struct State {
     /// Whether there is a pad with a task.
     active: bool,
-    turn: Turn,
+    pad: PadId,
+    /// How many pads there have been.
+    pads: u64,
     flushing: bool,
     stream: Stream,
     /// What a pad that comes later starts with.
@@ -134,27 +137,37 @@ impl Captions {
     /// Forgets everything but the pad, as a new start of the element wants it.
     pub(crate) fn reset(&self) {
         self.change(|state| {
-            let State { active, turn, stream: Stream(stream), pushing, .. } = *state;
-            *state =
-                State { active, turn, pushing, stream: Stream(stream + 1), ..State::default() };
+            let stream = Stream(state.stream.0 + 1);
+            let State { active, pad, pads, pushing, .. } = *state;
+            *state = State { active, pad, pads, pushing, stream, ..State::default() };
         });
     }
 
-    /// A pad has a task from now on.
-    pub(super) fn activate(&self) -> Turn {
+    /// There is another pad.
+    pub(super) fn add_pad(&self) -> PadId {
         let mut state = self.lock();
-        state.turn.0 += 1;
-        state.active = true;
-        state.pushing = None;
-        state.items.clear();
-        state.add_start();
-        state.turn
+        state.pads += 1;
+        PadId(state.pads)
+    }
+
+    /// The pad has a task from now on.
+    pub(super) fn activate(&self, pad: PadId) {
+        self.change(|state| {
+            state.pad = pad;
+            state.active = true;
+            state.pushing = None;
+            state.items.clear();
+            state.add_start();
+        });
     }
 
     /// The pad's task is to end. Returns whether it is on its way downstream, where it may stay
     /// as long as it is kept there.
-    pub(super) fn deactivate(&self) -> bool {
+    pub(super) fn deactivate(&self, pad: PadId) -> bool {
         let mut state = self.lock();
+        if state.pad != pad {
+            return false;
+        }
         state.active = false;
         state.items.clear();
         let is_pushing = state.pushing.is_some();
@@ -222,6 +235,17 @@ impl Captions {
         });
     }
 
+    /// The pad is linked: an end that went nowhere is told again, as no buffer will follow it.
+    pub(super) fn linked(&self) {
+        self.change(|state| {
+            if let Some(end) = state.end.clone()
+                && state.items.is_empty()
+            {
+                state.add(Item::Event(end));
+            }
+        });
+    }
+
     /// The video has come to `pts`, and all that was to be said at that time was said.
     pub(crate) fn pass(&self, pts: Option<gst::ClockTime>) {
         self.change(|state| {
@@ -253,14 +277,14 @@ impl Captions {
 
     /// Waits for the next item to push; `None` when the task is to end. Asking for it says that
     /// the one before is pushed.
-    pub(super) fn next(&self, turn: Turn) -> Option<Item> {
+    pub(super) fn next(&self, pad: PadId) -> Option<Item> {
         let mut state = self.lock();
-        if state.turn == turn {
+        if state.pad == pad {
             state.pushing = None;
             self.changed.notify_all();
         }
         loop {
-            if !state.active || state.turn != turn {
+            if !state.active || state.pad != pad {
                 return None;
             }
             if !state.flushing

@@ -13,7 +13,7 @@ use std::sync::{Arc, LazyLock};
 use gst::{glib, prelude::*, subclass::prelude::*};
 
 pub(crate) use self::captions::{Captions, Stream};
-use self::{captions::Turn, form::Form, timeline::Lasts};
+use self::{captions::PadId, form::Form, timeline::Lasts};
 use super::{
     asker::Asker,
     imp::{CAT, VlmAnalyze, lock},
@@ -33,6 +33,13 @@ static CAPS: LazyLock<gst::Caps> = LazyLock::new(|| {
 pub(super) fn template() -> Result<gst::PadTemplate, glib::BoolError> {
     let (direction, presence) = (gst::PadDirection::Src, gst::PadPresence::Request);
     gst::PadTemplate::new(NAME, direction, presence, &CAPS)
+}
+
+/// The pad, while somebody wants it.
+#[derive(Debug)]
+pub(super) struct TextPad {
+    pad: gst::Pad,
+    id: PadId,
 }
 
 /// Where a caption about a frame belongs.
@@ -57,11 +64,12 @@ impl Asker {
 impl VlmAnalyze {
     /// Makes the pad, unless there is one.
     pub(super) fn request_text(&self, template: &gst::PadTemplate) -> Option<gst::Pad> {
+        let id = self.captions.add_pad();
         let pad = gst::Pad::builder_from_template(template)
             .name(NAME)
             .activatemode_function({
                 let (captions, shared) = (Arc::clone(&self.captions), Arc::clone(&self.shared));
-                move |pad, _, mode, active| activate(&captions, &shared, pad, mode, active)
+                move |pad, _, mode, active| activate(&captions, &shared, (pad, id), mode, active)
             })
             .event_function(|pad, parent, event| {
                 Self::catch_panic_pad_function(parent, || false, |this| this.text_event(pad, event))
@@ -77,7 +85,7 @@ impl VlmAnalyze {
                 gst::warning!(CAT, imp = self, "There is a text pad already, and only one");
                 return None;
             }
-            *text = Some(pad.clone());
+            *text = Some(TextPad { pad: pad.clone(), id });
         }
         let element = self.obj();
         let is_running = element.current_state().max(element.pending_state()) > gst::State::Ready;
@@ -91,29 +99,29 @@ impl VlmAnalyze {
     }
 
     pub(super) fn release_text(&self, pad: &gst::Pad) {
-        {
-            let mut text = lock(&self.text);
-            if text.as_ref() != Some(pad) {
-                return;
-            }
-            *text = None;
-        }
+        let released = lock(&self.text).take_if(|text| text.pad == *pad);
+        let Some(TextPad { id, .. }) = released else { return };
         let stop = |pad: &gst::Pad| {
-            if let Err(error) = pad.set_active(false).and_then(|()| pad.stop_task()) {
+            if let Err(error) = pad.set_active(false) {
                 gst::warning!(CAT, obj = pad, "The task does not stop: {error}");
             }
         };
         let element = self.obj();
-        if self.captions.deactivate() {
-            // It is on its way downstream and comes back when it is let go, which may be never,
-            // or when this very call, made from there, returns.
-            let pad = pad.clone();
-            element.call_async(move |_| stop(&pad));
-        } else {
+        let is_kept = self.captions.deactivate(id);
+        if !is_kept {
             stop(pad);
         }
         if let Err(error) = element.remove_pad(pad) {
             gst::warning!(CAT, imp = self, "The text pad cannot be removed: {error}");
+        }
+        if is_kept {
+            // The task is on its way downstream and comes back when it is let go, which may be
+            // never, or when this very call, made from there, returns.
+            let pad = pad.clone();
+            element.call_async(move |_| {
+                pad.unset_pad_flags(gst::PadFlags::NEED_PARENT);
+                stop(&pad);
+            });
         }
     }
 
@@ -121,7 +129,11 @@ impl VlmAnalyze {
         gst::log!(CAT, obj = pad, "Handling event {event:?}");
         match event.type_() {
             // Of what becomes of captions, and of their format, the video need not know.
-            gst::EventType::Qos | gst::EventType::Reconfigure => true,
+            gst::EventType::Qos => true,
+            gst::EventType::Reconfigure => {
+                self.captions.linked();
+                true
+            }
             _ => gst::Pad::event_default(pad, Some(&*self.obj()), event),
         }
     }
@@ -130,9 +142,9 @@ impl VlmAnalyze {
     pub(super) fn tell_text(&self, event: &gst::Event) {
         use gst::EventView;
         let push = || {
-            let text = lock(&self.text).clone();
-            if let Some(text) = text {
-                text.push_event(event.clone());
+            let pad = lock(&self.text).as_ref().map(|text| text.pad.clone());
+            if let Some(pad) = pad {
+                pad.push_event(event.clone());
             }
         };
         match event.view() {
@@ -167,7 +179,7 @@ impl VlmAnalyze {
 fn activate(
     captions: &Arc<Captions>,
     shared: &Arc<Shared>,
-    pad: &gst::Pad,
+    (pad, id): (&gst::Pad, PadId),
     mode: gst::PadMode,
     active: bool,
 ) -> Result<(), gst::LoggableError> {
@@ -175,14 +187,15 @@ fn activate(
         return Err(gst::loggable_error!(CAT, "The text pad only pushes"));
     }
     if !active {
-        captions.deactivate();
+        captions.deactivate(id);
         return pad.stop_task().map_err(Into::into);
     }
+    captions.activate(id);
     let mut task = Task {
         pad: pad.downgrade(),
         captions: Arc::clone(captions),
         shared: Arc::clone(shared),
-        turn: captions.activate(),
+        id,
         start: None,
         form: Form::Plain,
     };
@@ -194,14 +207,14 @@ struct Task {
     pad: glib::WeakRef<gst::Pad>,
     captions: Arc<Captions>,
     shared: Arc<Shared>,
-    turn: Turn,
+    id: PadId,
     start: Option<gst::Event>,
     form: Form,
 }
 
 impl Task {
     fn step(&mut self) {
-        let item = self.captions.next(self.turn);
+        let item = self.captions.next(self.id);
         let Some(pad) = self.pad.upgrade() else { return };
         match item {
             Some(item) => self.push(&pad, item),
@@ -225,6 +238,8 @@ impl Task {
         }
         match item {
             Item::Start(_) => {}
+            // It would be taken for told; see [`Captions::linked`].
+            Item::Event(event) if event.type_() == gst::EventType::Eos && !pad.is_linked() => {}
             Item::Event(event) => {
                 pad.push_event(event);
             }
