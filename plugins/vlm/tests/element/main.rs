@@ -22,3 +22,4 @@ mod still;
 mod structured;
 mod support;
 mod text;
+mod text_files;
