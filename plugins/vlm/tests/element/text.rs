@@ -156,6 +156,10 @@ fn json_is_a_line_for_each_answer() {
     assert_eq!(value, answer.to_json());
     assert_eq!((&value["pts"], &value["seq"]), (&40_000_000.into(), &1.into()));
     assert_eq!(value["text"], "a \"red\"\n\nball");
+    bench.set("text-format", TextFormat::Text);
+    bench.push(1040);
+    vlm.asked().answer("a blue ball");
+    assert_eq!(captions.caption().0, "a blue ball");
 }
 
 /// As `webvttenc` does.

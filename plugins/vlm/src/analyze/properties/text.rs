@@ -9,7 +9,7 @@ pub(super) fn properties() -> Vec<Property> {
         spec: glib::ParamSpecEnum::builder_with_default("text-format", TextFormat::default())
             .nick("Text format")
             .blurb("What is written on the text pad")
-            .mutable_ready()
+            .mutable_playing()
             .build(),
         set: |settings, value| {
             settings.text_format = value.get().unwrap_or_default();

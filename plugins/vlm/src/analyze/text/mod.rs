@@ -18,7 +18,7 @@ use super::{
     asker::Asker,
     imp::{CAT, VlmAnalyze, lock},
     inbox::Sample,
-    settings::{Busy, Settings},
+    settings::{Busy, Settings, TextFormat},
     shared::Shared,
 };
 use crate::messages::Answer;
@@ -197,6 +197,7 @@ fn activate(
         shared: Arc::clone(shared),
         id,
         start: None,
+        setting: TextFormat::default(),
         form: Form::Plain,
     };
     pad.start_task(move || task.step()).map_err(Into::into)
@@ -209,6 +210,8 @@ struct Task {
     shared: Arc<Shared>,
     id: PadId,
     start: Option<gst::Event>,
+    /// What was set when the form was chosen.
+    setting: TextFormat,
     form: Form,
 }
 
@@ -233,7 +236,7 @@ impl Task {
         if pad.sticky_event::<gst::event::StreamStart>(0).is_none() {
             // A flush has swallowed it.
             self.begin(pad);
-        } else if pad.check_reconfigure() {
+        } else if pad.check_reconfigure() || self.setting != self.text_format() {
             self.negotiate(pad);
         }
         match item {
@@ -274,9 +277,13 @@ impl Task {
         }
     }
 
-    /// Writes as downstream prefers it.
+    fn text_format(&self) -> TextFormat {
+        self.shared.with_settings(|settings| settings.text_format)
+    }
+
+    /// Writes as it is set and as downstream prefers it.
     fn negotiate(&mut self, pad: &gst::Pad) {
-        let setting = self.shared.with_settings(|settings| settings.text_format);
+        self.setting = self.text_format();
         let wanted = pad.peer_query_caps(None);
         let common = wanted.intersect_with_mode(&CAPS, gst::CapsIntersectMode::First);
         let format = common
@@ -288,7 +295,7 @@ impl Task {
                 structure.get::<String>("format").unwrap_or_default()
             })
             .unwrap_or_default();
-        self.form = Form::new(setting, &format);
+        self.form = Form::new(self.setting, &format);
         let caps = gst::Caps::builder("text/x-raw").field("format", self.form.format()).build();
         gst::debug!(CAT, obj = pad, "Writing {:?} for {caps}", self.form);
         if pad.current_caps().as_ref() != Some(&caps) {
