@@ -1,6 +1,7 @@
 //! The element messages that `vlmanalyze` posts, as types. Times are in milliseconds.
 
 use gst::prelude::*;
+use serde_json::{Value, json};
 
 /// The name of an [`Answer`]'s structure.
 pub const ANSWER: &str = "vlm-answer";
@@ -96,6 +97,42 @@ impl Answer {
             .field_if("reasoning", &self.reasoning, self.done && !self.reasoning.is_empty())
             .field("finish-reason", &self.finish_reason)
             .build()
+    }
+
+    /// The same as a JSON object. `pts` and `running-time` are in nanoseconds; `json` is the
+    /// answer itself, if a schema was set, not a text of it; what there is not has no field.
+    pub fn to_json(&self) -> Value {
+        let mut json = json!({
+            "seq": self.seq,
+            "text": self.text,
+            "done": self.done,
+            "model": self.model,
+            "api-base": self.api_base,
+            "prompt": self.prompt,
+            "age-ms": self.age_ms,
+            "latency-ms": self.latency_ms,
+            "tokens-out": self.tokens_out,
+            "finish-reason": self.finish_reason,
+        });
+        let some_text = |text: &str| (!text.is_empty()).then(|| Value::from(text));
+        let rest = [
+            ("delta", some_text(&self.delta).filter(|_| !self.done)),
+            ("reasoning", some_text(&self.reasoning).filter(|_| self.done)),
+            (
+                "json",
+                some_text(&self.json).map(|text| serde_json::from_str(&self.json).unwrap_or(text)),
+            ),
+            ("pts", self.pts.map(|pts| pts.nseconds().into())),
+            ("running-time", self.running_time.map(|time| time.nseconds().into())),
+            ("first-token-ms", self.first_token_ms.map(Value::from)),
+            ("tokens-in", self.tokens_in.map(Value::from)),
+        ];
+        for (name, value) in rest {
+            if let Some(value) = value {
+                json[name] = value;
+            }
+        }
+        json
     }
 
     /// Reads such a structure; `None` if it is another one.
@@ -194,6 +231,33 @@ mod tests {
         let message = gst::message::Element::builder(answer.to_structure()).build();
         assert_eq!(Answer::from_message(&message), Some(answer));
         assert_eq!(AnswerError::from_message(&message), None);
+    }
+
+    #[test]
+    fn an_answer_is_written_as_json_with_what_there_is() {
+        let answer = Answer {
+            seq: 3,
+            text: "two \"people\"".into(),
+            delta: "le\"".into(),
+            done: true,
+            pts: Some(gst::ClockTime::from_mseconds(7)),
+            json: r#"{"people":2}"#.into(),
+            finish_reason: "stop".into(),
+            ..Answer::default()
+        };
+        assert_eq!(
+            answer.to_json(),
+            json!({
+                "seq": 3, "text": "two \"people\"", "done": true, "pts": 7_000_000,
+                "json": { "people": 2 }, "model": "", "api-base": "", "prompt": "", "age-ms": 0,
+                "latency-ms": 0, "tokens-out": 0, "finish-reason": "stop",
+            })
+        );
+        let begun = Answer { delta: "two".into(), tokens_in: Some(70), ..Answer::default() };
+        assert_eq!(
+            (&begun.to_json()["delta"], &begun.to_json()["tokens-in"]),
+            (&json!("two"), &json!(70))
+        );
     }
 
     #[test]

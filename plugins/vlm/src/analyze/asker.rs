@@ -19,6 +19,7 @@ use super::{
     inbox::{Clip, Frame, SharedInbox},
     settings::{Busy, ErrorPolicy},
     shared::{Run, Shared},
+    text::Captions,
 };
 use crate::{
     change::{Thumbnail, Thumbnails},
@@ -40,6 +41,7 @@ pub(crate) struct Asker {
     pub(crate) shared: Arc<Shared>,
     pub(crate) run: Arc<Run>,
     pub(crate) inbox: SharedInbox,
+    pub(crate) captions: Arc<Captions>,
     pub(crate) dispatcher: Dispatcher,
     pub(crate) next_seq: u64,
     pub(crate) backoff: Backoff,

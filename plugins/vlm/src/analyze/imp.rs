@@ -1,9 +1,9 @@
 //! The element itself: its class, pads and states. [`stream`](super::stream) has what happens to
 //! each buffer.
 //!
-//! Locking order: `started`, `dispatcher` and `stream` are taken one at a time, never one inside
-//! another, and those of [`Shared`] and [`Inbox`] are leaves that may be
-//! taken inside them. No lock is held while a buffer, event, query or message leaves the element.
+//! Locking order: `started`, `dispatcher`, `stream` and `text` are taken one at a time, never one
+//! inside another, and those of [`Shared`], [`Inbox`] and [`Captions`] are leaves that may be taken
+//! inside them. No lock is held while a buffer, event, query or message leaves the element.
 
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
@@ -18,6 +18,7 @@ use super::{
     properties::{self, Effect, PROPERTIES},
     shared::Shared,
     stream::Stream,
+    text::{self, Captions, TextPad},
 };
 use crate::{change::Thumbnails, context, runtime};
 
@@ -32,6 +33,8 @@ pub struct VlmAnalyze {
     pub(super) dispatcher: Mutex<Option<Dispatcher>>,
     pub(super) started: Mutex<Option<Started>>,
     pub(super) stream: Mutex<Stream>,
+    pub(super) text: Mutex<Option<TextPad>>,
+    pub(super) captions: Arc<Captions>,
 }
 
 /// What exists between PAUSED and READY.
@@ -81,6 +84,7 @@ impl VlmAnalyze {
         self.stop();
         let run = self.shared.begin_run();
         *lock(&self.stream) = Stream::default();
+        self.captions.reset();
         let inbox = Arc::<Inbox>::default();
         let runtime = dispatcher.runtime().clone();
         let asker = Asker {
@@ -88,6 +92,7 @@ impl VlmAnalyze {
             shared: Arc::clone(&self.shared),
             run,
             inbox: Arc::clone(&inbox),
+            captions: Arc::clone(&self.captions),
             dispatcher,
             next_seq: 0,
             backoff: Backoff::default(),
@@ -121,7 +126,7 @@ impl ObjectSubclass for VlmAnalyze {
 
     fn with_class(class: &Self::Class) -> Self {
         let template = |name| {
-            class.pad_template(name).expect("both templates are registered in pad_templates()")
+            class.pad_template(name).expect("the templates are registered in pad_templates()")
         };
         let flags = gst::PadFlags::PROXY_CAPS
             | gst::PadFlags::PROXY_ALLOCATION
@@ -140,6 +145,12 @@ impl ObjectSubclass for VlmAnalyze {
             .query_function(|pad, parent, query| {
                 Self::catch_panic_pad_function(parent, || false, |this| this.sink_query(pad, query))
             })
+            // The text has its own format and events.
+            .iterate_internal_links_function(|_, parent| {
+                let pads = parent.and_then(|it| it.downcast_ref::<gst::Element>());
+                let pads = pads.and_then(|element| element.static_pad("src"));
+                gst::Iterator::from_vec(pads.into_iter().collect())
+            })
             .flags(flags)
             .build();
         let srcpad = gst::Pad::builder_from_template(&template("src"))
@@ -155,6 +166,8 @@ impl ObjectSubclass for VlmAnalyze {
             dispatcher: Mutex::default(),
             started: Mutex::default(),
             stream: Mutex::default(),
+            text: Mutex::default(),
+            captions: Arc::default(),
         }
     }
 }
@@ -221,7 +234,9 @@ impl ObjectImpl for VlmAnalyze {
                 let inbox = self.inbox();
                 let replaced = inbox.as_ref().map_or(0, |inbox| inbox.replaced());
                 let held = inbox.map_or((0, 0), |inbox| inbox.held());
-                self.shared.run().counters().to_structure(replaced, held).to_value()
+                let mut stats = self.shared.run().counters().to_structure(replaced, held);
+                stats.set("captions-dropped", self.captions.dropped());
+                stats.to_value()
             }
             name => {
                 properties::get(&self.shared, name).unwrap_or_else(|| pspec.default_value().clone())
@@ -270,9 +285,23 @@ impl ElementImpl for VlmAnalyze {
                 .filter_map(|(name, direction)| {
                     gst::PadTemplate::new(name, direction, gst::PadPresence::Always, &caps).ok()
                 })
+                .chain(text::template())
                 .collect()
         });
         TEMPLATES.as_ref()
+    }
+
+    fn request_new_pad(
+        &self,
+        template: &gst::PadTemplate,
+        _name: Option<&str>,
+        _caps: Option<&gst::Caps>,
+    ) -> Option<gst::Pad> {
+        self.request_text(template)
+    }
+
+    fn release_pad(&self, pad: &gst::Pad) {
+        self.release_text(pad);
     }
 
     fn set_context(&self, context: &gst::Context) {

@@ -12,7 +12,10 @@ use std::{
 use tokio::sync::Notify;
 use vlm_client::Picture;
 
-use super::window::{ClipRule, Window};
+use super::{
+    text::Place,
+    window::{ClipRule, Window},
+};
 
 /// A frame that a question may be about.
 #[derive(Clone, Debug)]
@@ -26,6 +29,8 @@ pub(crate) struct Sample {
     pub(crate) captured: Instant,
     /// When it reached the element.
     pub(crate) arrived: Instant,
+    /// Where a caption about it belongs.
+    pub(crate) place: Place,
 }
 
 /// What there is of a sample's picture.

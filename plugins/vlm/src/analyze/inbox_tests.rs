@@ -12,6 +12,7 @@ fn sample(pts: u64) -> Sample {
         running_time: None,
         captured: Instant::now(),
         arrived: Instant::now(),
+        place: Place::default(),
     }
 }
 

@@ -11,11 +11,27 @@
 //! [`AnswerError`](crate::messages::AnswerError). Every buffer carries the newest complete answer
 //! as a `GstVlmAnswerMeta`.
 //!
+//! ## Captions
+//!
+//! The request pad `text`, of which there is one at most, pushes each complete answer as
+//! `text/x-raw` in the video's segment: `format=utf8`, or `pango-markup` (with `&`, `<` and `>`
+//! escaped) where downstream prefers that. With `busy=wait` a caption has its frame's timestamp
+//! and lasts until the next sample; else it begins when it is known, and lasts for `interval` or,
+//! if longer, for the time since the caption before. Gap events tell where no caption begins. The
+//! pad has a thread and a bounded queue of its own: nothing that happens to the text holds the
+//! video up, and if it is far behind, its oldest captions go (`captions-dropped` in `stats`).
+//! `text-format=json` writes lines of JSON instead.
+//!
+//! `matroskamux` needs no queues between the two; muxers that want data of all their pads at once,
+//! as `mp4mux` does, want one in front of their video pad.
+//!
 //! ## Example
 //!
 //! ```console
 //! gst-launch-1.0 -m v4l2src ! videoconvert ! vlmanalyze prompt="What is on the desk?" ! \
 //!     autovideosink
+//! gst-launch-1.0 filesrc location=clip.mp4 ! decodebin3 ! videoconvert ! \
+//!     vlmanalyze name=v busy=wait ! fakesink v.text ! webvttenc ! filesink location=clip.vtt
 //! ```
 
 mod asker;
@@ -28,10 +44,11 @@ mod sampler;
 mod settings;
 mod shared;
 mod stream;
+mod text;
 mod window;
 
 use gst::{glib, prelude::*, subclass::prelude::*};
-pub use settings::{Busy, ErrorPolicy};
+pub use settings::{Busy, ErrorPolicy, TextFormat};
 use vlm_client::Endpoint;
 
 glib::wrapper! {

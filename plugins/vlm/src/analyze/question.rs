@@ -359,6 +359,7 @@ impl Asker {
         }
         self.run.count(|counters| counters.answers += 1);
         self.run.set_latest(answer, classes);
+        self.caption(answer, sample, settings);
         let structure = answer.to_structure();
         self.post(structure.clone());
         self.emit_answer(&structure);

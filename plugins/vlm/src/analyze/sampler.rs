@@ -11,12 +11,25 @@ pub(crate) enum Rule {
     EveryNth(u32),
 }
 
+impl Rule {
+    /// How many frames one sample stands for, as far as the rule says.
+    pub(crate) fn frames(self) -> u32 {
+        match self {
+            Self::Every(_) => 1,
+            Self::EveryNth(n) => n.max(1),
+        }
+    }
+}
+
 /// Picks samples from a stream of frames.
 #[derive(Debug, Default)]
 pub(crate) struct Sampler {
     frames: u64,
     due: Option<Duration>,
     last: Option<Duration>,
+    /// When the last sample was, and how long after the one before.
+    last_sample: Option<Duration>,
+    spacing: Option<Duration>,
 }
 
 impl Sampler {
@@ -26,6 +39,25 @@ impl Sampler {
         let nth = self.frames;
         self.frames += 1;
         let jumped_back = self.last.replace(time).is_some_and(|last| time < last);
+        let is_sample = self.decide(nth, time, jumped_back, rule);
+        if is_sample {
+            let last = self.last_sample.replace(time);
+            self.spacing = last.and_then(|last| time.checked_sub(last));
+        }
+        is_sample
+    }
+
+    /// How long it is from `time` to the next sample, if that can be told: with an interval, it
+    /// is no sooner than this; else it is as far as the last two were apart.
+    pub(crate) fn until_next(&self, time: Duration) -> Option<Duration> {
+        let until = match self.due {
+            Some(due) => due.checked_sub(time),
+            None => self.spacing,
+        };
+        until.filter(|until| !until.is_zero()).or(self.spacing)
+    }
+
+    fn decide(&mut self, nth: u64, time: Duration, jumped_back: bool, rule: Rule) -> bool {
         match rule {
             Rule::EveryNth(n) => {
                 self.due = None;
@@ -90,6 +122,31 @@ mod tests {
     fn every_nth_frame_is_counted_from_the_first() {
         assert_eq!(samples(0..8, Rule::EveryNth(3)), [0, 3, 6]);
         assert_eq!(samples(0..3, Rule::EveryNth(1)), [0, 1, 2]);
+    }
+
+    #[test]
+    fn the_next_sample_is_told_as_well_as_it_is_known() {
+        let at = Duration::from_millis;
+        let mut sampler = Sampler::default();
+        assert_eq!(sampler.until_next(at(0)), None);
+        sampler.is_sample(at(0), SECOND);
+        assert_eq!(sampler.until_next(at(0)), Some(at(1000)));
+        sampler.is_sample(at(1023), SECOND);
+        assert_eq!(sampler.until_next(at(1023)), Some(at(977)));
+        assert_eq!(sampler.until_next(at(1500)), Some(at(500)));
+
+        let mut sampler = Sampler::default();
+        sampler.is_sample(at(0), Rule::EveryNth(2));
+        assert_eq!(sampler.until_next(at(0)), None);
+        sampler.is_sample(at(30), Rule::EveryNth(2));
+        sampler.is_sample(at(60), Rule::EveryNth(2));
+        assert_eq!(sampler.until_next(at(60)), Some(at(60)));
+
+        let every_frame = Rule::Every(Duration::ZERO);
+        let mut sampler = Sampler::default();
+        sampler.is_sample(at(0), every_frame);
+        sampler.is_sample(at(40), every_frame);
+        assert_eq!(sampler.until_next(at(40)), Some(at(40)));
     }
 
     #[test]

@@ -55,6 +55,20 @@ pub enum ErrorPolicy {
     Fail = 1,
 }
 
+/// What is written on the text pad.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstVlmTextFormat")]
+#[repr(i32)]
+pub enum TextFormat {
+    /// The answer's text, as a caption.
+    #[default]
+    #[enum_value(name = "Text: captions", nick = "text")]
+    Text = 0,
+    /// The answer with all that is known of it, as one line of JSON.
+    #[enum_value(name = "Json: a line of JSON for each answer", nick = "json")]
+    Json = 1,
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) api_base: String,
@@ -86,6 +100,7 @@ pub(crate) struct Settings {
     pub(crate) timeout: Duration,
     pub(crate) retries: u32,
     pub(crate) error_policy: ErrorPolicy,
+    pub(crate) text_format: TextFormat,
 }
 
 impl Default for Settings {
@@ -117,6 +132,7 @@ impl Default for Settings {
             timeout: DEFAULT_TIMEOUT,
             retries: DEFAULT_RETRIES,
             error_policy: ErrorPolicy::default(),
+            text_format: TextFormat::default(),
         }
     }
 }
@@ -164,6 +180,15 @@ impl Settings {
         match self.every_n_frames {
             0 => Rule::Every(self.interval),
             n => Rule::EveryNth(n),
+        }
+    }
+
+    /// How far apart captions are at least; 0 if that is not known.
+    pub(crate) fn captions_apart(&self) -> Duration {
+        match self.rule() {
+            Rule::Every(interval) => interval,
+            Rule::EveryNth(_) if self.on_demand => self.interval,
+            Rule::EveryNth(_) => Duration::ZERO,
         }
     }
 

@@ -14,6 +14,7 @@ use super::{
     inbox::{Frame, Inbox, Sample, SharedInbox},
     sampler::Sampler,
     settings::Busy,
+    text::Place,
 };
 use crate::{context, meta};
 
@@ -45,6 +46,7 @@ impl VlmAnalyze {
         if let Some(inbox) = self.inbox() {
             self.look_at(&inbox, &buffer)?;
         }
+        self.captions.pass(buffer.pts());
         if let Some(answer) = self.shared.run().latest_answer() {
             // A copy of the buffer's head at the most; its memory is shared.
             meta::attach(buffer.make_mut(), &answer);
@@ -63,6 +65,15 @@ impl VlmAnalyze {
             let time = running_time.map_or_else(|| arrived - began, Into::into);
             (time, stream.caps.clone(), running_time)
         };
+        let is_sample =
+            inbox.has_clip(time, clip) && lock(&self.stream).sampler.is_sample(time, rule);
+        let place = Place {
+            stream: self.captions.stream(),
+            until_next: lock(&self.stream)
+                .sampler
+                .until_next(time)
+                .or_else(|| Duration::from(buffer.duration()?).checked_mul(rule.frames())),
+        };
         let sample = |caps| {
             // A stream that is held comes later and later, which says nothing of its capture.
             let lateness = match busy {
@@ -76,10 +87,9 @@ impl VlmAnalyze {
                 running_time,
                 captured: arrived.checked_sub(lateness).unwrap_or(arrived),
                 arrived,
+                place,
             }
         };
-        let is_sample =
-            inbox.has_clip(time, clip) && lock(&self.stream).sampler.is_sample(time, rule);
         if let Some(caps) = &caps {
             inbox.add_earlier(time, clip, || sample(caps.clone()));
         }
@@ -156,6 +166,7 @@ impl VlmAnalyze {
             }
             _ => {}
         }
+        self.tell_text(&event);
         gst::Pad::event_default(pad, Some(&*self.obj()), event)
     }
 

@@ -21,3 +21,5 @@ mod sharing;
 mod still;
 mod structured;
 mod support;
+mod text;
+mod text_files;

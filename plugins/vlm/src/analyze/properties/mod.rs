@@ -4,6 +4,7 @@
 mod ask;
 mod picture;
 mod sampling;
+mod text;
 
 use std::{sync::LazyLock, time::Duration};
 
@@ -35,7 +36,7 @@ struct Property {
 }
 
 static SETTINGS: LazyLock<Vec<Property>> = LazyLock::new(|| {
-    [ask::properties(), sampling::properties(), picture::properties()]
+    [ask::properties(), sampling::properties(), picture::properties(), text::properties()]
         .into_iter()
         .flatten()
         .collect()

@@ -2,6 +2,7 @@
 //! element stands on. Nothing here sleeps; whoever waits does so for an event, and not for ever.
 
 mod bench;
+mod captions;
 mod slots;
 pub(crate) mod stand_ins;
 mod vlm;
@@ -9,6 +10,7 @@ mod vlm;
 use std::time::Duration;
 
 pub(crate) use bench::{Bench, FORMAT, Heard, frame, heard, stream_error, vlmanalyze};
+pub(crate) use captions::{Captions, Said, assert_no_hole};
 pub(crate) use slots::Slots;
 pub(crate) use vlm::{Asked, Vlm, nobody};
 

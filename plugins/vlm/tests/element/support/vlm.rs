@@ -96,6 +96,11 @@ impl Vlm {
         self.asked.try_iter().for_each(Asked::hung_up);
     }
 
+    /// The next question; `None` if none has come for long.
+    pub(crate) fn try_asked(&self) -> Option<Asked> {
+        self.asked.recv_timeout(LONG).ok()
+    }
+
     /// Whether no question waits.
     pub(crate) fn is_idle(&self) -> bool {
         self.asked.try_recv().is_err()

@@ -1,0 +1,165 @@
+use std::time::Duration;
+
+use super::*;
+
+const SECOND: Lasts = Lasts::Until(Some(Duration::from_secs(1)));
+
+fn ms(ms: u64) -> gst::ClockTime {
+    gst::ClockTime::from_mseconds(ms)
+}
+
+/// With a pad and a stream that has begun.
+fn captions() -> (Captions, PadId) {
+    gst::init().unwrap();
+    let captions = Captions::default();
+    let pad = activate(&captions);
+    begin(&captions);
+    (captions, pad)
+}
+
+fn activate(captions: &Captions) -> PadId {
+    let pad = captions.add_pad();
+    captions.activate(pad);
+    pad
+}
+
+fn begin(captions: &Captions) {
+    captions.start(&gst::event::StreamStart::new("s"));
+    segment(captions);
+}
+
+fn segment(captions: &Captions) {
+    let segment = gst::FormattedSegment::<gst::ClockTime>::new();
+    captions.segment(&gst::event::Segment::new(&segment), segment.as_ref());
+}
+
+fn add(captions: &Captions, at: u64) {
+    add_of(captions, at, captions.stream());
+}
+
+fn add_of(captions: &Captions, at: u64, stream: Stream) {
+    let (pts, running_time) = (Some(ms(at)), Some(ms(at)));
+    captions.caption(&Answer { pts, running_time, ..Answer::default() }, stream, SECOND);
+}
+
+/// All that waits, briefly: gaps without their last nanosecond.
+fn waiting(captions: &Captions, pad: PadId) -> Vec<String> {
+    let mut found = Vec::new();
+    while !captions.lock().items.is_empty() {
+        found.push(match captions.next(pad).unwrap() {
+            Item::Start(_) => "start".to_owned(),
+            Item::Event(event) => event.type_().name().to_string(),
+            Item::Gap(gap) => format!("{}..{}", gap.start.mseconds(), gap.end.mseconds()),
+            Item::Caption(span, _) => format!("at {}", span.start.mseconds()),
+        });
+    }
+    found
+}
+
+#[test]
+fn what_comes_is_kept_in_order_and_gaps_are_joined() {
+    let (captions, pad) = captions();
+    for pts in [0, 10, 20] {
+        captions.pass(Some(ms(pts)));
+    }
+    captions.pass(None);
+    add(&captions, 30);
+    captions.event(&gst::event::Eos::new());
+    assert_eq!(waiting(&captions, pad), ["start", "segment", "0..30", "at 30", "eos"]);
+}
+
+#[test]
+fn without_a_pad_nothing_is_kept_and_a_late_one_begins_at_the_beginning() {
+    gst::init().unwrap();
+    let captions = Captions::default();
+    begin(&captions);
+    add(&captions, 0);
+    captions.pass(Some(ms(500)));
+    assert!(captions.lock().items.is_empty());
+    let pad = activate(&captions);
+    captions.pass(Some(ms(600)));
+    assert_eq!(waiting(&captions, pad), ["start", "segment", "500..600"]);
+    captions.event(&gst::event::Eos::new());
+    let pad = activate(&captions);
+    assert_eq!(waiting(&captions, pad), ["start", "segment", "eos"]);
+}
+
+#[test]
+fn a_pad_far_behind_loses_its_oldest_captions_and_no_time() {
+    let (captions, pad) = captions();
+    for n in 0..1000 {
+        add(&captions, n * 10);
+        captions.pass(Some(ms(n * 10)));
+    }
+    captions.event(&gst::event::Eos::new());
+    let found = waiting(&captions, pad);
+    assert_eq!(found.len(), LIMIT);
+    assert_eq!(found[..3], ["start", "segment", "0..9700"]);
+    assert_eq!(found[3], "at 9700");
+    assert_eq!(found[LIMIT - 1], "eos");
+    assert_eq!(captions.dropped(), 970);
+}
+
+#[test]
+fn events_that_nobody_takes_do_not_add_up() {
+    let (captions, pad) = captions();
+    for n in 0..1000 {
+        captions.pass(Some(ms(n)));
+        segment(&captions);
+    }
+    assert!(waiting(&captions, pad).len() <= LIMIT);
+}
+
+#[test]
+fn an_answer_from_before_a_flush_comes_too_late() {
+    let (captions, pad) = captions();
+    let before = captions.stream();
+    add(&captions, 0);
+    captions.begin_flush();
+    add(&captions, 10);
+    captions.wait_idle();
+    captions.end_flush();
+    segment(&captions);
+    add_of(&captions, 20, before);
+    add(&captions, 30);
+    assert_eq!(waiting(&captions, pad), ["start", "segment", "0..30", "at 30"]);
+}
+
+#[test]
+fn a_flush_ends_when_the_task_is_back() {
+    let (captions, pad) = captions();
+    captions.next(pad).unwrap();
+    let captions = Arc::new(captions);
+    captions.begin_flush();
+    // The thread that pushes would wait for itself.
+    captions.wait_idle();
+    let idle = thread::spawn({
+        let captions = Arc::clone(&captions);
+        move || captions.wait_idle()
+    });
+    assert!(!idle.is_finished());
+    captions.deactivate(pad);
+    idle.join().unwrap();
+    assert!(captions.next(pad).is_none());
+}
+
+#[test]
+fn a_task_of_an_earlier_pad_takes_nothing_from_a_later_one() {
+    let (captions, early) = captions();
+    captions.next(early).unwrap();
+    assert!(captions.deactivate(early), "it is on its way");
+    let late = activate(&captions);
+    assert!(captions.next(early).is_none());
+    captions.deactivate(early);
+    assert_eq!(waiting(&captions, late), ["start", "segment"]);
+}
+
+#[test]
+fn a_new_start_of_the_element_knows_nothing_of_the_stream_before() {
+    let (captions, pad) = captions();
+    let before = captions.stream();
+    captions.reset();
+    begin(&captions);
+    add_of(&captions, 0, before);
+    assert_eq!(waiting(&captions, pad), ["start", "segment"]);
+}
