@@ -5,7 +5,10 @@
 //! another, and those of [`Shared`] and [`Inbox`] are leaves that may be
 //! taken inside them. No lock is held while a buffer, event, query or message leaves the element.
 
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{
+    Arc, LazyLock, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
 
 use gst::{glib, prelude::*, subclass::prelude::*};
 use tokio::task::AbortHandle;
@@ -32,12 +35,15 @@ pub struct VlmAnalyze {
     pub(super) dispatcher: Mutex<Option<Dispatcher>>,
     pub(super) started: Mutex<Option<Started>>,
     pub(super) stream: Mutex<Stream>,
+    /// Whether the streaming thread has anything to do for the overlay.
+    pub(super) overlay_on: AtomicBool,
 }
 
 /// What exists between PAUSED and READY.
 pub(super) struct Started {
     pub(super) inbox: SharedInbox,
     asker: AbortHandle,
+    painter: AbortHandle,
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -83,6 +89,7 @@ impl VlmAnalyze {
         *lock(&self.stream) = Stream::default();
         let inbox = Arc::<Inbox>::default();
         let runtime = dispatcher.runtime().clone();
+        let painter = self.painter(Arc::clone(&run));
         let asker = Asker {
             element: self.obj().upcast_ref::<gst::Element>().downgrade(),
             shared: Arc::clone(&self.shared),
@@ -100,7 +107,8 @@ impl VlmAnalyze {
             seen: None,
         };
         let asker = runtime.spawn(asker.run()).abort_handle();
-        *lock(&self.started) = Some(Started { inbox, asker });
+        let painter = runtime.spawn(painter).abort_handle();
+        *lock(&self.started) = Some(Started { inbox, asker, painter });
         Ok(())
     }
 
@@ -109,6 +117,7 @@ impl VlmAnalyze {
         if let Some(started) = lock(&self.started).take() {
             started.inbox.close();
             started.asker.abort();
+            started.painter.abort();
         }
     }
 }
@@ -155,6 +164,7 @@ impl ObjectSubclass for VlmAnalyze {
             dispatcher: Mutex::default(),
             started: Mutex::default(),
             stream: Mutex::default(),
+            overlay_on: AtomicBool::default(),
         }
     }
 }
@@ -210,6 +220,11 @@ impl ObjectImpl for VlmAnalyze {
                     ("{}: {reason}; the value before stays", pspec.name())
                 );
             }
+            Some(Effect::Overlay) => {
+                // After the setting, as the streaming thread looks at the two the other way round.
+                self.overlay_on.store(true, Ordering::SeqCst);
+                self.shared.run().board.look_changed();
+            }
             Some(Effect::NextQuestion) | None => {}
         }
     }
@@ -221,7 +236,10 @@ impl ObjectImpl for VlmAnalyze {
                 let inbox = self.inbox();
                 let replaced = inbox.as_ref().map_or(0, |inbox| inbox.replaced());
                 let held = inbox.map_or((0, 0), |inbox| inbox.held());
-                self.shared.run().counters().to_structure(replaced, held).to_value()
+                let run = self.shared.run();
+                let mut stats = run.counters().to_structure(replaced, held);
+                stats.set("overlay-rendered", run.board.painted());
+                stats.to_value()
             }
             name => {
                 properties::get(&self.shared, name).unwrap_or_else(|| pspec.default_value().clone())

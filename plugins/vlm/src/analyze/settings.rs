@@ -6,6 +6,7 @@ use vlm_client::{ApiKey, BadEndpoint, Endpoint, ExtraBody, Reach};
 use super::{sampler::Rule, window::ClipRule};
 use crate::{
     jpeg::{EncoderDescription, JpegOptions},
+    overlay::OverlaySettings,
     structured::Schema,
 };
 
@@ -86,6 +87,7 @@ pub(crate) struct Settings {
     pub(crate) timeout: Duration,
     pub(crate) retries: u32,
     pub(crate) error_policy: ErrorPolicy,
+    pub(crate) overlay: OverlaySettings,
 }
 
 impl Default for Settings {
@@ -117,6 +119,7 @@ impl Default for Settings {
             timeout: DEFAULT_TIMEOUT,
             retries: DEFAULT_RETRIES,
             error_policy: ErrorPolicy::default(),
+            overlay: OverlaySettings::default(),
         }
     }
 }

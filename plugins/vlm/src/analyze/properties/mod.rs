@@ -2,6 +2,7 @@
 //! each one reads and writes. One file per theme.
 
 mod ask;
+mod overlay;
 mod picture;
 mod sampling;
 
@@ -21,6 +22,8 @@ pub(crate) enum Effect {
     Schedule,
     /// The next question is asked differently.
     NextQuestion,
+    /// Text is drawn otherwise over the picture.
+    Overlay,
     /// The value was not taken, and why; the one before stays.
     Refused(String),
 }
@@ -35,7 +38,7 @@ struct Property {
 }
 
 static SETTINGS: LazyLock<Vec<Property>> = LazyLock::new(|| {
-    [ask::properties(), sampling::properties(), picture::properties()]
+    [ask::properties(), sampling::properties(), picture::properties(), overlay::properties()]
         .into_iter()
         .flatten()
         .collect()
