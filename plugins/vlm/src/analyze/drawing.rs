@@ -12,11 +12,8 @@ use gst_video::{
     VideoOverlayCompositionMeta, VideoOverlayCompositionRef,
 };
 
-use super::{
-    imp::{CAT, VlmAnalyze, lock},
-    shared::Run,
-};
-use crate::overlay::{Frame, OverlayMode, Picture};
+use super::imp::{CAT, VlmAnalyze, lock};
+use crate::overlay::{Board, Frame, OverlayMode, PaintError, Picture};
 
 /// What the streaming thread knows of the overlay.
 #[derive(Debug, Default)]
@@ -50,13 +47,13 @@ struct Merged {
 }
 
 impl VlmAnalyze {
-    /// The task that draws what the run's board is to show.
-    pub(super) fn painter(&self, run: Arc<Run>) -> impl Future<Output = ()> + Send + use<> {
+    /// The task that draws what a board is to show.
+    pub(super) fn painter(&self, board: Arc<Board>) -> impl Future<Output = ()> + Send + use<> {
         let shared = Arc::clone(&self.shared);
         let element = self.obj().downgrade();
         async move {
             let look = || shared.with_settings(|settings| settings.overlay.look());
-            let failed = |error: &crate::overlay::PaintError| {
+            let failed = |error: &PaintError| {
                 if let Some(element) = element.upgrade() {
                     gst::element_warning!(
                         element,
@@ -65,7 +62,7 @@ impl VlmAnalyze {
                     );
                 }
             };
-            run.board.serve(look, failed).await;
+            board.serve(look, failed).await;
         }
     }
 

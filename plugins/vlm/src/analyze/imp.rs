@@ -22,7 +22,7 @@ use super::{
     shared::Shared,
     stream::Stream,
 };
-use crate::{change::Thumbnails, context, runtime};
+use crate::{change::Thumbnails, context, overlay::Board, runtime};
 
 pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new("vlmanalyze", gst::DebugColorFlags::empty(), Some("Asks a VLM"))
@@ -44,6 +44,7 @@ pub(super) struct Started {
     pub(super) inbox: SharedInbox,
     asker: AbortHandle,
     painter: AbortHandle,
+    board: Arc<Board>,
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -89,7 +90,8 @@ impl VlmAnalyze {
         *lock(&self.stream) = Stream::default();
         let inbox = Arc::<Inbox>::default();
         let runtime = dispatcher.runtime().clone();
-        let painter = self.painter(Arc::clone(&run));
+        let board = Arc::clone(&run.board);
+        let painter = self.painter(Arc::clone(&board));
         let asker = Asker {
             element: self.obj().upcast_ref::<gst::Element>().downgrade(),
             shared: Arc::clone(&self.shared),
@@ -108,16 +110,19 @@ impl VlmAnalyze {
         };
         let asker = runtime.spawn(asker.run()).abort_handle();
         let painter = runtime.spawn(painter).abort_handle();
-        *lock(&self.started) = Some(Started { inbox, asker, painter });
+        *lock(&self.started) = Some(Started { inbox, asker, painter, board });
         Ok(())
     }
 
     /// Lets a streaming thread go that waits here, and cancels the question in flight.
     fn stop(&self) {
-        if let Some(started) = lock(&self.started).take() {
+        // Streaming threads take this lock too: it is not held while the last text is drawn.
+        let started = lock(&self.started).take();
+        if let Some(started) = started {
             started.inbox.close();
             started.asker.abort();
             started.painter.abort();
+            started.board.close();
         }
     }
 }

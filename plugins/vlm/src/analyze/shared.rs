@@ -32,7 +32,7 @@ pub(crate) struct Run {
     counters: Mutex<Counters>,
     latest: Mutex<Latest>,
     /// What is shown over the picture.
-    pub(crate) board: Board,
+    pub(crate) board: Arc<Board>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]

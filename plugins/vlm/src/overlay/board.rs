@@ -1,13 +1,14 @@
 //! Where the asking task writes what is to be shown, and the streaming thread finds the picture
 //! of it. Made anew for each start of the element.
 //!
-//! Its mutex is a leaf: while it is held nothing is drawn, waited for or locked, and no picture is
-//! dropped.
+//! Locking order: `closed`, which is held while a text is drawn, then `state`, which is a leaf:
+//! while it is held nothing is drawn, waited for or locked, and no picture is dropped. Only
+//! whoever stops the element waits for `closed`, for the milliseconds that drawing takes.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use gst_video::VideoOverlayComposition;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use super::{
     Frame,
@@ -16,12 +17,17 @@ use super::{
     words::Words,
 };
 
+static ROOM: LazyLock<Semaphore> =
+    LazyLock::new(|| Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)));
+
 #[derive(Debug, Default)]
 pub(crate) struct Board {
     state: Mutex<State>,
     /// Something may have to be drawn anew. It keeps one call while the painter is busy: of all
     /// that is written meanwhile only the newest is drawn.
     changed: Notify,
+    /// The element has stopped: nothing is drawn any more.
+    closed: Mutex<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -84,6 +90,13 @@ impl Board {
         self.lock().painted
     }
 
+    /// Once this returns nothing is drawn, and nothing is left of what was.
+    pub(crate) fn close(&self) {
+        let mut closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        *closed = true;
+        self.hang(None, 0);
+    }
+
     fn hang(&self, picture: Option<Picture>, painted: u64) {
         let before = {
             let mut state = self.lock();
@@ -100,10 +113,29 @@ impl Board {
         (!words.text.is_empty()).then_some(Order { words, frame, look })
     }
 
-    /// Draws whatever the board is to show, until it is dropped. `look` is `None` when nothing is
-    /// to be drawn; `failed` is told of an error once, not for each text.
+    fn paint(&self, order: &Order) -> Result<(), PaintError> {
+        let closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        if *closed {
+            return Ok(());
+        }
+        let painted = paint::paint(order);
+        match painted {
+            Ok(composition) => {
+                self.hang(Some(Picture { frame: order.frame, composition }), 1);
+                Ok(())
+            }
+            Err(error) => {
+                self.hang(None, 0);
+                Err(error)
+            }
+        }
+    }
+
+    /// Draws whatever the board is to show, on blocking threads of the current runtime, until it
+    /// is dropped. `look` is `None` when nothing is to be drawn; `failed` is told of an error
+    /// once, not for each text.
     pub(crate) async fn serve(
-        &self,
+        self: Arc<Self>,
         look: impl Fn() -> Option<Look>,
         failed: impl Fn(&PaintError),
     ) {
@@ -117,19 +149,32 @@ impl Board {
             }
             match &order {
                 None => self.hang(None, 0),
-                Some(order) => match paint::paint(order.clone()).await {
-                    Ok(composition) => {
-                        self.hang(Some(Picture { frame: order.frame, composition }), 1);
+                Some(order) => {
+                    let (board, order) = (Arc::clone(&self), order.clone());
+                    if let Err(error) = aside(move || board.paint(&order)).await
+                        && !std::mem::replace(&mut told, true)
+                    {
+                        failed(&error);
                     }
-                    Err(error) => {
-                        self.hang(None, 0);
-                        if !std::mem::replace(&mut told, true) {
-                            failed(&error);
-                        }
-                    }
-                },
+                }
             }
             last = order;
         }
     }
+}
+
+/// Runs `draw` on a blocking thread. In the whole process as many do so at once as there are
+/// cores.
+async fn aside(
+    draw: impl FnOnce() -> Result<(), PaintError> + Send + 'static,
+) -> Result<(), PaintError> {
+    let failed = |error: &dyn std::error::Error| PaintError::Failed(error.to_string());
+    let room = ROOM.acquire().await.map_err(|error| failed(&error))?;
+    tokio::task::spawn_blocking(move || {
+        // Here, because drawing goes on when nobody waits for it any more.
+        let _room = room;
+        draw()
+    })
+    .await
+    .map_err(|error| failed(&error))?
 }

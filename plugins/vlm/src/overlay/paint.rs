@@ -1,13 +1,10 @@
-//! Drawing a text for a frame's size, off the streaming threads.
-
-use std::sync::LazyLock;
+//! Drawing a text for a frame's size.
 
 use gst_video::{
     VideoFormat, VideoFrameFlags, VideoMeta, VideoOverlayComposition, VideoOverlayFormatFlags,
     VideoOverlayRectangle,
 };
 use pangocairo::{cairo, functions as pc, pango};
-use tokio::sync::Semaphore;
 
 use super::{
     Frame,
@@ -56,23 +53,6 @@ pub(crate) enum PaintError {
     Failed(String),
 }
 
-static ROOM: LazyLock<Semaphore> =
-    LazyLock::new(|| Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)));
-
-/// Draws a text on a blocking thread of the current runtime. As many are drawn at once as there
-/// are cores.
-pub(super) async fn paint(order: Order) -> Result<VideoOverlayComposition, PaintError> {
-    let failed = |error: String| PaintError::Failed(error);
-    let room = ROOM.acquire().await.map_err(|error| failed(error.to_string()))?;
-    tokio::task::spawn_blocking(move || {
-        // Here, because drawing goes on when nobody waits for it any more.
-        let _room = room;
-        paint_now(&order)
-    })
-    .await
-    .map_err(|error| failed(error.to_string()))?
-}
-
 /// Where the text is and how large, in pixels that are square.
 struct Block {
     width: f64,
@@ -84,7 +64,7 @@ struct Block {
     left: f64,
 }
 
-fn paint_now(order: &Order) -> Result<VideoOverlayComposition, PaintError> {
+pub(super) fn paint(order: &Order) -> Result<VideoOverlayComposition, PaintError> {
     let Order { frame, look, .. } = order;
     // Frames whose pixels are not square show everything stretched: draw it squeezed.
     let squeeze = 1.0 / frame.pixel_aspect;
@@ -316,7 +296,7 @@ mod tests {
 
     /// x, y, width, height.
     fn painted(order: &Order) -> (i32, i32, u32, u32) {
-        let composition = paint_now(order).unwrap();
+        let composition = paint(order).unwrap();
         assert_eq!(composition.n_rectangles(), 1);
         composition.rectangle(0).unwrap().render_rectangle()
     }
