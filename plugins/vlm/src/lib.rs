@@ -13,6 +13,7 @@ pub mod context;
 mod jpeg;
 pub mod messages;
 pub mod meta;
+mod overlay;
 mod runtime;
 mod structured;
 

@@ -5,7 +5,10 @@
 //! inside another, and those of [`Shared`], [`Inbox`] and [`Captions`] are leaves that may be taken
 //! inside them. No lock is held while a buffer, event, query or message leaves the element.
 
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{
+    Arc, LazyLock, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
 
 use gst::{glib, prelude::*, subclass::prelude::*};
 use tokio::task::AbortHandle;
@@ -20,7 +23,7 @@ use super::{
     stream::Stream,
     text::{self, Captions, TextPad},
 };
-use crate::{change::Thumbnails, context, runtime};
+use crate::{change::Thumbnails, context, overlay::Board, runtime};
 
 pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new("vlmanalyze", gst::DebugColorFlags::empty(), Some("Asks a VLM"))
@@ -35,12 +38,16 @@ pub struct VlmAnalyze {
     pub(super) stream: Mutex<Stream>,
     pub(super) text: Mutex<Option<TextPad>>,
     pub(super) captions: Arc<Captions>,
+    /// Whether the streaming thread has anything to do for the overlay.
+    pub(super) overlay_on: AtomicBool,
 }
 
 /// What exists between PAUSED and READY.
 pub(super) struct Started {
     pub(super) inbox: SharedInbox,
     asker: AbortHandle,
+    painter: AbortHandle,
+    board: Arc<Board>,
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -87,6 +94,8 @@ impl VlmAnalyze {
         self.captions.reset();
         let inbox = Arc::<Inbox>::default();
         let runtime = dispatcher.runtime().clone();
+        let board = Arc::clone(&run.board);
+        let painter = self.painter(Arc::clone(&board));
         let asker = Asker {
             element: self.obj().upcast_ref::<gst::Element>().downgrade(),
             shared: Arc::clone(&self.shared),
@@ -105,15 +114,20 @@ impl VlmAnalyze {
             seen: None,
         };
         let asker = runtime.spawn(asker.run()).abort_handle();
-        *lock(&self.started) = Some(Started { inbox, asker });
+        let painter = runtime.spawn(painter).abort_handle();
+        *lock(&self.started) = Some(Started { inbox, asker, painter, board });
         Ok(())
     }
 
     /// Lets a streaming thread go that waits here, and cancels the question in flight.
     fn stop(&self) {
-        if let Some(started) = lock(&self.started).take() {
+        // Streaming threads take this lock too: it is not held while the last text is drawn.
+        let started = lock(&self.started).take();
+        if let Some(started) = started {
             started.inbox.close();
             started.asker.abort();
+            started.painter.abort();
+            started.board.close();
         }
     }
 }
@@ -168,6 +182,7 @@ impl ObjectSubclass for VlmAnalyze {
             stream: Mutex::default(),
             text: Mutex::default(),
             captions: Arc::default(),
+            overlay_on: AtomicBool::default(),
         }
     }
 }
@@ -223,6 +238,11 @@ impl ObjectImpl for VlmAnalyze {
                     ("{}: {reason}; the value before stays", pspec.name())
                 );
             }
+            Some(Effect::Overlay) => {
+                // After the setting, as the streaming thread looks at the two the other way round.
+                self.overlay_on.store(true, Ordering::SeqCst);
+                self.shared.run().board.look_changed();
+            }
             Some(Effect::NextQuestion) | None => {}
         }
     }
@@ -234,8 +254,10 @@ impl ObjectImpl for VlmAnalyze {
                 let inbox = self.inbox();
                 let replaced = inbox.as_ref().map_or(0, |inbox| inbox.replaced());
                 let held = inbox.map_or((0, 0), |inbox| inbox.held());
-                let mut stats = self.shared.run().counters().to_structure(replaced, held);
+                let run = self.shared.run();
+                let mut stats = run.counters().to_structure(replaced, held);
                 stats.set("captions-dropped", self.captions.dropped());
+                stats.set("overlay-rendered", run.board.painted());
                 stats.to_value()
             }
             name => {

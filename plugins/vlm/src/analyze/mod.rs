@@ -9,7 +9,7 @@
 //! complete, and `vlm-error` messages when a question fails; a failing VLM never stops the
 //! pipeline. Their fields are those of [`Answer`](crate::messages::Answer) and
 //! [`AnswerError`](crate::messages::AnswerError). Every buffer carries the newest complete answer
-//! as a `GstVlmAnswerMeta`.
+//! as a `GstVlmAnswerMeta`. The property `overlay` puts answers over the picture as text.
 //!
 //! ## Captions
 //!
@@ -36,6 +36,7 @@
 
 mod asker;
 mod backoff;
+mod drawing;
 mod imp;
 mod inbox;
 mod properties;
@@ -50,6 +51,8 @@ mod window;
 use gst::{glib, prelude::*, subclass::prelude::*};
 pub use settings::{Busy, ErrorPolicy, TextFormat};
 use vlm_client::Endpoint;
+
+pub use crate::overlay::{OverlayMode, OverlayPosition};
 
 glib::wrapper! {
     /// The element `vlmanalyze`.

@@ -316,6 +316,7 @@ impl Asker {
     fn post_so_far(&self, answer: &mut Answer, sample: &Sample, began: Instant) {
         answer.age_ms = millis(sample.age());
         answer.latency_ms = millis(began.elapsed());
+        self.run.set_shown(&answer.text);
         self.post(answer.to_structure());
         answer.delta.clear();
     }

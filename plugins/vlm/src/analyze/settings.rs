@@ -6,6 +6,7 @@ use vlm_client::{ApiKey, BadEndpoint, Endpoint, ExtraBody, Reach};
 use super::{sampler::Rule, window::ClipRule};
 use crate::{
     jpeg::{EncoderDescription, JpegOptions},
+    overlay::OverlaySettings,
     structured::Schema,
 };
 
@@ -101,6 +102,7 @@ pub(crate) struct Settings {
     pub(crate) retries: u32,
     pub(crate) error_policy: ErrorPolicy,
     pub(crate) text_format: TextFormat,
+    pub(crate) overlay: OverlaySettings,
 }
 
 impl Default for Settings {
@@ -133,6 +135,7 @@ impl Default for Settings {
             retries: DEFAULT_RETRIES,
             error_policy: ErrorPolicy::default(),
             text_format: TextFormat::default(),
+            overlay: OverlaySettings::default(),
         }
     }
 }

@@ -7,7 +7,7 @@ use gst::glib;
 use tokio::sync::watch;
 
 use super::settings::Settings;
-use crate::{messages::Answer, meta::Carried};
+use crate::{messages::Answer, meta::Carried, overlay::Board};
 
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -31,6 +31,8 @@ pub(crate) struct Shared {
 pub(crate) struct Run {
     counters: Mutex<Counters>,
     latest: Mutex<Latest>,
+    /// What is shown over the picture.
+    pub(crate) board: Arc<Board>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -157,6 +159,12 @@ impl Run {
             latest.answer.replace(carried)
         };
         drop(before);
+        self.board.write(&answer.text);
+    }
+
+    /// The newest answer as far as it is written.
+    pub(crate) fn set_shown(&self, text: &str) {
+        self.board.write_so_far(text);
     }
 
     pub(crate) fn latest_answer(&self) -> Option<Arc<Carried>> {

@@ -3,13 +3,14 @@
 //! For the locking order see [`imp`](super::imp).
 
 use std::{
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
 use gst::{prelude::*, subclass::prelude::*};
 
 use super::{
+    drawing::Drawing,
     imp::{CAT, VlmAnalyze, lock},
     inbox::{Frame, Inbox, Sample, SharedInbox},
     sampler::Sampler,
@@ -27,11 +28,13 @@ const PLAUSIBLE_LATENESS: Duration = Duration::from_secs(10);
 /// What the streaming thread knows.
 #[derive(Default)]
 pub(super) struct Stream {
-    caps: Option<gst::Caps>,
+    /// What frames are, without what is said of their metadata.
+    pub(super) caps: Option<gst::Caps>,
     segment: gst::FormattedSegment<gst::ClockTime>,
     sampler: Sampler,
     /// Stands in for timestamps where buffers have none.
     began: Option<Instant>,
+    pub(super) drawing: Drawing,
 }
 
 impl VlmAnalyze {
@@ -50,6 +53,9 @@ impl VlmAnalyze {
         if let Some(answer) = self.shared.run().latest_answer() {
             // A copy of the buffer's head at the most; its memory is shared.
             meta::attach(buffer.make_mut(), &answer);
+        }
+        if self.overlay_on.load(Ordering::Relaxed) {
+            self.draw(&mut buffer);
         }
         self.srcpad.push(buffer)
     }
@@ -139,7 +145,10 @@ impl VlmAnalyze {
         use gst::EventView;
         gst::log!(CAT, obj = pad, "Handling event {event:?}");
         match event.view() {
-            EventView::Caps(caps) => lock(&self.stream).caps = Some(caps.caps_owned()),
+            EventView::Caps(caps) => {
+                let caps = caps.caps_owned();
+                return self.caps_event(pad, event, &caps);
+            }
             EventView::Segment(segment) => {
                 if let Ok(segment) = segment.segment().clone().downcast() {
                     lock(&self.stream).segment = segment;
@@ -171,7 +180,7 @@ impl VlmAnalyze {
     }
 
     pub(super) fn sink_query(&self, pad: &gst::Pad, query: &mut gst::QueryRef) -> bool {
-        if self.answer_context(query) {
+        if self.answer_context(query) || self.answer_sink_caps(query) {
             return true;
         }
         let answered = gst::Pad::query_default(pad, Some(&*self.obj()), query);
@@ -188,7 +197,9 @@ impl VlmAnalyze {
     }
 
     pub(super) fn src_query(&self, pad: &gst::Pad, query: &mut gst::QueryRef) -> bool {
-        self.answer_context(query) || gst::Pad::query_default(pad, Some(&*self.obj()), query)
+        self.answer_context(query)
+            || self.answer_src_caps(query)
+            || gst::Pad::query_default(pad, Some(&*self.obj()), query)
     }
 
     /// Shares the dispatcher with a neighbour that looks for one.

@@ -12,6 +12,7 @@ mod key;
 mod launch;
 mod now;
 mod on_demand;
+mod overlay;
 mod pool;
 mod reference;
 mod restart;

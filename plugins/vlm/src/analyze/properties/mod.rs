@@ -2,6 +2,7 @@
 //! each one reads and writes. One file per theme.
 
 mod ask;
+mod overlay;
 mod picture;
 mod sampling;
 mod text;
@@ -22,6 +23,8 @@ pub(crate) enum Effect {
     Schedule,
     /// The next question is asked differently.
     NextQuestion,
+    /// Text is drawn otherwise over the picture.
+    Overlay,
     /// The value was not taken, and why; the one before stays.
     Refused(String),
 }
@@ -36,10 +39,16 @@ struct Property {
 }
 
 static SETTINGS: LazyLock<Vec<Property>> = LazyLock::new(|| {
-    [ask::properties(), sampling::properties(), picture::properties(), text::properties()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        ask::properties(),
+        sampling::properties(),
+        picture::properties(),
+        overlay::properties(),
+        text::properties(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 });
 
 pub(crate) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {

@@ -1,0 +1,422 @@
+//! The overlay's part of the element: who draws the text, what caps say of it, and putting the
+//! finished picture on buffers. The text itself is drawn elsewhere, see [`overlay`](crate::overlay).
+//!
+//! For the locking order see [`imp`](super::imp).
+
+use std::sync::{Arc, atomic::Ordering};
+
+use gst::{prelude::*, subclass::prelude::*};
+use gst_video::{
+    CAPS_FEATURE_META_GST_VIDEO_OVERLAY_COMPOSITION as FEATURE, VideoFlags, VideoFormat,
+    VideoFormatInfo, VideoFrameRef, VideoInfo, VideoOverlayComposition,
+    VideoOverlayCompositionMeta, VideoOverlayCompositionRef,
+};
+
+use super::imp::{CAT, VlmAnalyze, lock};
+use crate::overlay::{Board, Frame, OverlayMode, PaintError, Picture};
+
+/// What the streaming thread knows of the overlay.
+#[derive(Debug, Default)]
+pub(super) struct Drawing {
+    /// As they came.
+    caps: Option<gst::Caps>,
+    /// For which setting it was agreed on who draws.
+    mode: OverlayMode,
+    output: Output,
+    frame: Option<Frame>,
+    /// The newest composition that came from upstream, and what it is together with ours.
+    merged: Option<Merged>,
+    /// Whether it was said that nothing can be drawn.
+    told: bool,
+}
+
+/// What becomes of a picture.
+#[derive(Debug, Clone, Default)]
+enum Output {
+    #[default]
+    Nothing,
+    Attach,
+    Blend(VideoInfo),
+}
+
+#[derive(Debug)]
+struct Merged {
+    theirs: u32,
+    ours: u32,
+    both: VideoOverlayComposition,
+}
+
+impl VlmAnalyze {
+    /// The task that draws what a board is to show.
+    pub(super) fn painter(&self, board: Arc<Board>) -> impl Future<Output = ()> + Send + use<> {
+        let shared = Arc::clone(&self.shared);
+        let element = self.obj().downgrade();
+        async move {
+            let look = || shared.with_settings(|settings| settings.overlay.look());
+            let failed = |error: &PaintError| {
+                if let Some(element) = element.upgrade() {
+                    gst::element_warning!(
+                        element,
+                        gst::ResourceError::Failed,
+                        ("overlay: the text could not be drawn: {error}")
+                    );
+                }
+            };
+            board.serve(look, failed).await;
+        }
+    }
+
+    fn overlay_mode(&self) -> OverlayMode {
+        self.shared.with_settings(|settings| settings.overlay.mode)
+    }
+
+    pub(super) fn caps_event(&self, pad: &gst::Pad, event: gst::Event, caps: &gst::Caps) -> bool {
+        let frame = Frame::of(caps);
+        {
+            let mut stream = lock(&self.stream);
+            // Whoever looks at a frame looks at its pixels, and few take such caps.
+            stream.caps = Some(without_metas(caps));
+            stream.drawing = Drawing { caps: Some(caps.clone()), frame, ..Drawing::default() };
+        }
+        self.shared.run().board.set_frame(frame);
+        match self.overlay_mode() {
+            OverlayMode::Off => gst::Pad::event_default(pad, Some(&*self.obj()), event),
+            mode => self.agree(caps, mode, Some(event.seqnum())),
+        }
+    }
+
+    /// Puts the newest finished picture on a buffer.
+    pub(super) fn draw(&self, buffer: &mut gst::Buffer) {
+        let mode = match self.overlay_mode() {
+            OverlayMode::Off => {
+                self.overlay_on.store(false, Ordering::SeqCst);
+                // Whoever has changed the setting since has also set this before or after.
+                let mode = self.overlay_mode();
+                if mode != OverlayMode::Off {
+                    self.overlay_on.store(true, Ordering::SeqCst);
+                }
+                mode
+            }
+            mode => mode,
+        };
+        let (agreed, caps) = {
+            let stream = lock(&self.stream);
+            (stream.drawing.mode == mode, stream.drawing.caps.clone())
+        };
+        if (self.srcpad.check_reconfigure() || !agreed)
+            && let Some(caps) = caps
+        {
+            self.agree(&caps, mode, None);
+        }
+        let Some(picture) = self.shared.run().board.picture() else { return };
+        let output = {
+            let drawing = &lock(&self.stream).drawing;
+            // A picture that was drawn for frames of another size is not for these.
+            if drawing.frame == Some(picture.frame) { drawing.output.clone() } else { return }
+        };
+        match output {
+            Output::Nothing => {}
+            Output::Attach => self.attach(buffer, &picture),
+            Output::Blend(info) => {
+                if let Err(error) = blend(buffer, &info, &picture.composition) {
+                    lock(&self.stream).drawing.output = Output::Nothing;
+                    self.cannot_draw(&format!("{} frames ({error})", info.format()));
+                }
+            }
+        }
+    }
+
+    fn attach(&self, buffer: &mut gst::Buffer, picture: &Picture) {
+        let ours = &picture.composition;
+        let theirs = buffer.meta::<VideoOverlayCompositionMeta>().map(|meta| meta.overlay_owned());
+        let Some(theirs) = theirs else {
+            VideoOverlayCompositionMeta::add(buffer.make_mut(), ours);
+            return;
+        };
+        // Nobody looks for a second one on a buffer. What came stays as it is: others may have it.
+        let both = {
+            let merged = &mut lock(&self.stream).drawing.merged;
+            match merged {
+                Some(merged)
+                    if merged.theirs == theirs.seqnum() && merged.ours == ours.seqnum() =>
+                {
+                    merged.both.clone()
+                }
+                _ => {
+                    let Some(both) = together(&theirs, ours) else { return };
+                    let new =
+                        Merged { theirs: theirs.seqnum(), ours: ours.seqnum(), both: both.clone() };
+                    *merged = Some(new);
+                    both
+                }
+            }
+        };
+        if let Some(mut meta) = buffer.make_mut().meta_mut::<VideoOverlayCompositionMeta>() {
+            meta.set_overlay(&both);
+        }
+    }
+
+    /// Agrees with downstream on who draws, and sends caps that say so.
+    fn agree(&self, caps: &gst::Caps, mode: OverlayMode, event: Option<gst::Seqnum>) -> bool {
+        let with = with_feature(caps);
+        let accepted = mode.may_attach() && self.downstream_accepts(&with);
+        let info = blendable(caps);
+        let mut sent = self.send_caps(if accepted { &with } else { caps }, event);
+        let attach = match mode {
+            OverlayMode::Off | OverlayMode::Blend => false,
+            OverlayMode::Attach => true,
+            OverlayMode::Auto => {
+                let upstream_attaches = with == *caps;
+                let attach = accepted
+                    && (upstream_attaches
+                        || info.is_none()
+                        || self.is_drawn(&with)
+                        || !self.downstream_accepts(caps));
+                if accepted && !attach {
+                    sent = self.send_caps(caps, event);
+                }
+                attach
+            }
+        };
+        let output = match info {
+            _ if attach => Output::Attach,
+            Some(info) if mode != OverlayMode::Off => Output::Blend(info),
+            _ => Output::Nothing,
+        };
+        gst::debug!(CAT, imp = self, "With overlay={mode:?} and {caps}: {output:?}");
+        let nobody = mode != OverlayMode::Off && matches!(output, Output::Nothing);
+        {
+            let drawing = &mut lock(&self.stream).drawing;
+            drawing.mode = mode;
+            drawing.output = output;
+        }
+        if nobody {
+            self.cannot_draw(&caps.to_string());
+        }
+        sent
+    }
+
+    /// Sends caps downstream, unless they are there and no new ones have come.
+    fn send_caps(&self, caps: &gst::Caps, event: Option<gst::Seqnum>) -> bool {
+        if event.is_none() && self.srcpad.current_caps().as_ref() == Some(caps) {
+            return true;
+        }
+        let seqnum = event.unwrap_or_else(gst::Seqnum::next);
+        self.srcpad.push_event(gst::event::Caps::builder(caps).seqnum(seqnum).build())
+    }
+
+    /// Whether downstream takes buffers with overlay compositions. Accepting caps is the next
+    /// element's own word only, and a caps query's answer may be too kind.
+    fn downstream_accepts(&self, with: &gst::Caps) -> bool {
+        !self.srcpad.peer_query_caps(Some(with)).is_empty()
+            && self.srcpad.peer_query_accept_caps(with)
+    }
+
+    /// Whether somebody downstream says to draw overlay compositions: many that take them in caps
+    /// do nothing with them.
+    fn is_drawn(&self, with: &gst::Caps) -> bool {
+        let mut query = gst::query::Allocation::new(Some(with), false);
+        self.srcpad.peer_query(&mut query)
+            && query.find_allocation_meta::<VideoOverlayCompositionMeta>().is_some()
+    }
+
+    fn cannot_draw(&self, into: &str) {
+        if std::mem::replace(&mut lock(&self.stream).drawing.told, true) {
+            return;
+        }
+        gst::element_imp_warning!(
+            self,
+            gst::StreamError::Format,
+            ("overlay: text cannot be drawn into {into}; bring the video to ordinary memory \
+                 and a usual format before vlmanalyze (for example with videoconvert), or set \
+                 overlay=attach with a sink that draws overlay compositions")
+        );
+    }
+
+    /// What the sink pad takes: also what downstream takes only together with the overlay.
+    pub(super) fn answer_sink_caps(&self, query: &mut gst::QueryRef) -> bool {
+        if !self.overlay_mode().may_attach() {
+            return false;
+        }
+        match query.view_mut() {
+            gst::QueryViewMut::Caps(query) => {
+                let filter = query.filter_owned();
+                let asked = filter.as_ref().map(|filter| either(filter, with_feature(filter)));
+                let theirs = self.srcpad.peer_query_caps(asked.as_ref());
+                let caps = either(&theirs, without_feature(&theirs));
+                query.set_result(&within(&caps, &self.sinkpad, filter.as_ref()));
+                true
+            }
+            gst::QueryViewMut::AcceptCaps(query) => {
+                let caps = query.caps_owned();
+                query.set_result(
+                    self.srcpad.peer_query_accept_caps(&caps)
+                        || self.srcpad.peer_query_accept_caps(&with_feature(&caps)),
+                );
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// What the src pad gives: what upstream gives, with the overlay or without.
+    pub(super) fn answer_src_caps(&self, query: &mut gst::QueryRef) -> bool {
+        if !self.overlay_mode().may_attach() {
+            return false;
+        }
+        match query.view_mut() {
+            gst::QueryViewMut::Caps(query) => {
+                let filter = query.filter_owned();
+                let asked = filter.as_ref().map(|filter| either(filter, without_feature(filter)));
+                let theirs = self.sinkpad.peer_query_caps(asked.as_ref());
+                let caps = either(&theirs, with_feature(&theirs));
+                query.set_result(&within(&caps, &self.srcpad, filter.as_ref()));
+                true
+            }
+            gst::QueryViewMut::AcceptCaps(query) => {
+                let caps = query.caps_owned();
+                query.set_result(
+                    self.sinkpad.peer_query_accept_caps(&caps)
+                        || self.sinkpad.peer_query_accept_caps(&without_feature(&caps)),
+                );
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+/// How frames with these caps are blended into; `None` if they cannot be.
+fn blendable(caps: &gst::CapsRef) -> Option<VideoInfo> {
+    let is_foreign = |feature: &gst::glib::GStr| {
+        feature.starts_with("memory:") && feature != gst::CAPS_FEATURE_MEMORY_SYSTEM_MEMORY
+    };
+    if caps.features(0).is_some_and(|features| features.iter().any(is_foreign)) {
+        return None;
+    }
+    let info = VideoInfo::from_caps(caps).ok()?;
+    let is_pixels = |format| !matches!(format, VideoFormat::Unknown | VideoFormat::Encoded);
+    let format = info.format_info();
+    // What GStreamer's blending expects, and else fails loudly for.
+    let fits = is_pixels(info.format())
+        && is_pixels(format.unpack_format())
+        && !format.has_palette()
+        && !info.flags().contains(VideoFlags::PREMULTIPLIED_ALPHA)
+        && matches!(VideoFormatInfo::from_format(format.unpack_format()).bits(), 8 | 16);
+    fits.then_some(info)
+}
+
+/// Draws into a buffer's memory, which is copied before if somebody else has it too.
+fn blend(
+    buffer: &mut gst::Buffer,
+    info: &VideoInfo,
+    composition: &VideoOverlayCompositionRef,
+) -> Result<(), gst::glib::BoolError> {
+    let mut frame = VideoFrameRef::from_buffer_ref_writable(buffer.make_mut(), info)?;
+    composition.blend(&mut frame)
+}
+
+fn together(
+    theirs: &VideoOverlayCompositionRef,
+    ours: &VideoOverlayCompositionRef,
+) -> Option<VideoOverlayComposition> {
+    let rectangles: Vec<_> = theirs.iter().chain(ours.iter()).collect();
+    VideoOverlayComposition::new(&rectangles).ok()
+}
+
+fn with_feature(caps: &gst::CapsRef) -> gst::Caps {
+    each_features(caps, |features| {
+        if !features.is_any() && !features.contains(FEATURE) {
+            features.add(FEATURE);
+        }
+    })
+}
+
+fn without_feature(caps: &gst::CapsRef) -> gst::Caps {
+    each_features(caps, |features| features.remove(FEATURE))
+}
+
+fn without_metas(caps: &gst::CapsRef) -> gst::Caps {
+    each_features(caps, |features| {
+        let metas = features.iter().filter(|feature| feature.starts_with("meta:"));
+        for meta in metas.map(|feature| feature.to_owned()).collect::<Vec<_>>() {
+            features.remove(meta);
+        }
+    })
+}
+
+fn each_features(caps: &gst::CapsRef, change: impl Fn(&mut gst::CapsFeaturesRef)) -> gst::Caps {
+    if caps.is_any() {
+        return caps.to_owned();
+    }
+    let changed = caps.iter_with_features().map(|(structure, features)| {
+        let mut features = features.to_owned();
+        change(&mut features);
+        (structure.to_owned(), features)
+    });
+    changed.collect()
+}
+
+fn either(caps: &gst::Caps, other: gst::Caps) -> gst::Caps {
+    let mut both = caps.clone();
+    both.merge(other);
+    both
+}
+
+fn within(caps: &gst::Caps, pad: &gst::Pad, filter: Option<&gst::Caps>) -> gst::Caps {
+    let possible = caps.intersect(&pad.pad_template_caps());
+    match filter {
+        Some(filter) => filter.intersect_with_mode(&possible, gst::CapsIntersectMode::First),
+        None => possible,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn caps(text: &str) -> gst::Caps {
+        gst::init().unwrap();
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn features_are_added_and_removed_beside_the_memory() {
+        let plain = caps("video/x-raw,width=8");
+        let with = with_feature(&plain);
+        assert_eq!(
+            with,
+            caps("video/x-raw(memory:SystemMemory, meta:GstVideoOverlayComposition),width=8")
+        );
+        assert_eq!(with_feature(&with), with);
+        assert_eq!(without_feature(&with), plain);
+        let gl = caps("video/x-raw(memory:GLMemory),width=8");
+        assert_eq!(without_feature(&with_feature(&gl)), gl);
+        let any = caps("video/x-raw(ANY)");
+        assert_eq!(with_feature(&any), any);
+        assert!(with_feature(&gst::Caps::new_any()).is_any());
+        assert!(with_feature(&gst::Caps::new_empty()).is_empty());
+    }
+
+    #[test]
+    fn only_ordinary_memory_in_a_format_with_pixels_is_blended_into() {
+        let size = "width=64,height=48,framerate=0/1";
+        let yes = |format: &str| {
+            let caps = caps(&format!("video/x-raw,format={format},{size}"));
+            assert!(blendable(&caps).is_some(), "{format}");
+        };
+        for format in ["I420", "NV12", "YUY2", "RGBA", "BGRx", "ARGB", "RGB", "GRAY8", "P010_10LE"]
+        {
+            yes(format);
+        }
+        for no in [
+            format!("video/x-raw(memory:GLMemory),format=RGBA,{size}"),
+            format!("video/x-raw(memory:DMABuf),format=NV12,{size}"),
+            format!("video/x-raw,format=RGB8P,{size}"),
+            format!("video/x-raw,format=ENCODED,{size}"),
+            "video/x-raw".into(),
+        ] {
+            assert!(blendable(&caps(&no)).is_none(), "{no}");
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Where the asking task writes what is to be shown, and the streaming thread finds the picture
+//! of it. Made anew for each start of the element.
+//!
+//! Locking order: `closed`, which is held while a text is drawn, then `state`, which is a leaf:
+//! while it is held nothing is drawn, waited for or locked, and no picture is dropped. Only
+//! whoever stops the element waits for `closed`, for the milliseconds that drawing takes.
+
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+
+use gst_video::VideoOverlayComposition;
+use tokio::sync::{Notify, Semaphore};
+
+use super::{
+    Frame,
+    paint::{self, Order, PaintError},
+    settings::Look,
+    words::Words,
+};
+
+static ROOM: LazyLock<Semaphore> =
+    LazyLock::new(|| Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)));
+
+#[derive(Debug, Default)]
+pub(crate) struct Board {
+    state: Mutex<State>,
+    /// Something may have to be drawn anew. It keeps one call while the painter is busy: of all
+    /// that is written meanwhile only the newest is drawn.
+    changed: Notify,
+    /// The element has stopped: nothing is drawn any more.
+    closed: Mutex<bool>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    words: Words,
+    frame: Option<Frame>,
+    picture: Option<Picture>,
+    painted: u64,
+}
+
+/// Text as it is put over frames of one size.
+#[derive(Debug, Clone)]
+pub(crate) struct Picture {
+    pub(crate) frame: Frame,
+    pub(crate) composition: VideoOverlayComposition,
+}
+
+impl Board {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Shows a complete answer.
+    pub(crate) fn write(&self, text: &str) {
+        self.set_words(Words::new(text, true));
+    }
+
+    /// Shows an answer as far as it is written.
+    pub(crate) fn write_so_far(&self, text: &str) {
+        let words = Words::new(text, false);
+        // A model may begin with an empty line; the answer before is shown until there is more.
+        if !words.text.is_empty() {
+            self.set_words(words);
+        }
+    }
+
+    fn set_words(&self, words: Words) {
+        self.lock().words = words;
+        self.changed.notify_one();
+    }
+
+    /// The stream has frames of another size.
+    pub(crate) fn set_frame(&self, frame: Option<Frame>) {
+        self.lock().frame = frame;
+        self.changed.notify_one();
+    }
+
+    /// How text is drawn has changed.
+    pub(crate) fn look_changed(&self) {
+        self.changed.notify_one();
+    }
+
+    /// The newest finished picture.
+    pub(crate) fn picture(&self) -> Option<Picture> {
+        self.lock().picture.clone()
+    }
+
+    /// How often text was drawn.
+    pub(crate) fn painted(&self) -> u64 {
+        self.lock().painted
+    }
+
+    /// Once this returns nothing is drawn, and nothing is left of what was.
+    pub(crate) fn close(&self) {
+        let mut closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        *closed = true;
+        self.hang(None, 0);
+    }
+
+    fn hang(&self, picture: Option<Picture>, painted: u64) {
+        let before = {
+            let mut state = self.lock();
+            state.painted += painted;
+            std::mem::replace(&mut state.picture, picture)
+        };
+        drop(before);
+    }
+
+    fn order(&self, look: Look) -> Option<Order> {
+        let state = self.lock();
+        let frame = state.frame?;
+        let words = state.words.clone();
+        (!words.text.is_empty()).then_some(Order { words, frame, look })
+    }
+
+    fn paint(&self, order: &Order) -> Result<(), PaintError> {
+        let closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        if *closed {
+            return Ok(());
+        }
+        let painted = paint::paint(order);
+        match painted {
+            Ok(composition) => {
+                self.hang(Some(Picture { frame: order.frame, composition }), 1);
+                Ok(())
+            }
+            Err(error) => {
+                self.hang(None, 0);
+                Err(error)
+            }
+        }
+    }
+
+    /// Draws whatever the board is to show, on blocking threads of the current runtime, until it
+    /// is dropped. `look` is `None` when nothing is to be drawn; `failed` is told of an error
+    /// once, not for each text.
+    pub(crate) async fn serve(
+        self: Arc<Self>,
+        look: impl Fn() -> Option<Look>,
+        failed: impl Fn(&PaintError),
+    ) {
+        let mut last = None;
+        let mut told = false;
+        loop {
+            self.changed.notified().await;
+            let order = look().and_then(|look| self.order(look));
+            if order == last {
+                continue;
+            }
+            match &order {
+                None => self.hang(None, 0),
+                Some(order) => {
+                    let (board, order) = (Arc::clone(&self), order.clone());
+                    if let Err(error) = aside(move || board.paint(&order)).await
+                        && !std::mem::replace(&mut told, true)
+                    {
+                        failed(&error);
+                    }
+                }
+            }
+            last = order;
+        }
+    }
+}
+
+/// Runs `draw` on a blocking thread. In the whole process as many do so at once as there are
+/// cores.
+async fn aside(
+    draw: impl FnOnce() -> Result<(), PaintError> + Send + 'static,
+) -> Result<(), PaintError> {
+    let failed = |error: &dyn std::error::Error| PaintError::Failed(error.to_string());
+    let room = ROOM.acquire().await.map_err(|error| failed(&error))?;
+    tokio::task::spawn_blocking(move || {
+        // Here, because drawing goes on when nobody waits for it any more.
+        let _room = room;
+        draw()
+    })
+    .await
+    .map_err(|error| failed(&error))?
+}
