@@ -6,8 +6,10 @@ use gst::meta::CustomMeta;
 use crate::messages::Answer;
 
 /// The name under which the metadata is registered. Its structure has the fields of the
-/// `vlm-answer` message.
+/// `vlm-answer` message, and [`AS_JSON`].
 pub const META: &str = "GstVlmAnswerMeta";
+/// The field that has the whole answer as a JSON object.
+pub const AS_JSON: &str = "as-json";
 
 /// Registers the metadata with GStreamer; the plugin does so when it is loaded.
 pub(crate) fn register() {
@@ -19,11 +21,20 @@ pub(crate) fn register() {
 /// What buffers carry of an answer.
 #[derive(Debug)]
 pub(crate) struct Carried {
-    /// As its message has it.
-    pub(crate) answer: gst::Structure,
+    /// As its message has it, and as JSON.
+    answer: gst::Structure,
     /// What it says the picture shows, in words that the user's schema lists.
     #[cfg_attr(not(feature = "v1_24"), expect(dead_code, reason = "older GStreamer has no such"))]
-    pub(crate) classes: Vec<String>,
+    classes: Vec<String>,
+}
+
+impl Carried {
+    /// A complete answer, and those of its values that the user's schema lists.
+    pub(crate) fn new(answer: &Answer, classes: Vec<String>) -> Self {
+        let mut structure = answer.to_structure();
+        structure.set(AS_JSON, answer.to_json().to_string());
+        Self { answer: structure, classes }
+    }
 }
 
 /// Puts an answer on a buffer, in place of one that is there.

@@ -151,7 +151,7 @@ impl Run {
     }
 
     pub(crate) fn set_latest(&self, answer: &Answer, classes: Vec<String>) {
-        let carried = Arc::new(Carried { answer: answer.to_structure(), classes });
+        let carried = Arc::new(Carried::new(answer, classes));
         let text = answer.text.clone();
         let before = {
             let mut latest = lock(&self.latest);

@@ -154,6 +154,11 @@ fn the_answer_on_a_buffer_survives_conversion() {
     convert.set_caps_str(FORMAT, "video/x-raw,format=RGBA,width=64,height=48");
     let converted = convert.push_and_pull(bench.push(20)).unwrap();
     assert_eq!(meta::answer(&converted).unwrap().text, "one");
+    // For those who read the meta with whatever they have.
+    let carried = gst::meta::CustomMeta::from_buffer(&converted, meta::META).unwrap();
+    let json: String = carried.structure().get(meta::AS_JSON).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&json["text"], &json["pts"]), (&"one".into(), &0.into()));
 }
 
 /// Two elements in a row: the answer of the second must not keep fields of the first.
