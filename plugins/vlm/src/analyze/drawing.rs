@@ -76,7 +76,9 @@ impl VlmAnalyze {
             let mut stream = lock(&self.stream);
             // Whoever looks at a frame looks at its pixels, and few take such caps.
             stream.caps = Some(without_metas(caps));
-            stream.drawing = Drawing { caps: Some(caps.clone()), frame, ..Drawing::default() };
+            let told = stream.drawing.told && stream.drawing.caps.as_ref() == Some(caps);
+            stream.drawing =
+                Drawing { caps: Some(caps.clone()), frame, told, ..Drawing::default() };
         }
         self.shared.run().board.set_frame(frame);
         match self.overlay_mode() {
@@ -119,7 +121,6 @@ impl VlmAnalyze {
             Output::Attach => self.attach(buffer, &picture),
             Output::Blend(info) => {
                 if let Err(error) = blend(buffer, &info, &picture.composition) {
-                    lock(&self.stream).drawing.output = Output::Nothing;
                     self.cannot_draw(&format!("{} frames ({error})", info.format()));
                 }
             }

@@ -378,6 +378,7 @@ fn frames_that_cannot_be_drawn_into_flow_on_with_one_warning() {
         for pts in 0..5 {
             bench.harness.push_and_pull(grey(&caps, pts)).unwrap();
         }
+        bench.harness.push_event(gst::event::Caps::new(&caps));
         let warning = || bench.bus.pop_filtered(&[gst::MessageType::Warning]);
         let message = warning().expect("a warning");
         let gst::MessageView::Warning(warned) = message.view() else { unreachable!() };
@@ -401,6 +402,8 @@ fn a_frame_that_is_none_flows_on_with_one_warning() {
     }
     assert!(bench.bus.pop_filtered(&[gst::MessageType::Warning]).is_some());
     assert!(bench.bus.pop_filtered(&[gst::MessageType::Warning]).is_none());
+    let out = bench.harness.push_and_pull(grey(&caps, 20)).unwrap();
+    assert!(bytes(&out).iter().any(|byte| *byte != 128), "the next one has the text");
 }
 
 #[test]
