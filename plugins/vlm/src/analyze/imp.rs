@@ -23,7 +23,7 @@ use super::{
     stream::Stream,
     text::{self, Captions, TextPad},
 };
-use crate::{change::Thumbnails, context, overlay::Board, runtime};
+use crate::{change::Thumbnails, context, jpeg, overlay::Board, runtime};
 
 pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new("vlmanalyze", gst::DebugColorFlags::empty(), Some("Asks a VLM"))
@@ -48,6 +48,7 @@ pub(super) struct Started {
     asker: AbortHandle,
     painter: AbortHandle,
     board: Arc<Board>,
+    _encoders: jpeg::User,
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -115,13 +116,15 @@ impl VlmAnalyze {
         };
         let asker = runtime.spawn(asker.run()).abort_handle();
         let painter = runtime.spawn(painter).abort_handle();
-        *lock(&self.started) = Some(Started { inbox, asker, painter, board });
+        let _encoders = jpeg::User::new();
+        *lock(&self.started) = Some(Started { inbox, asker, painter, board, _encoders });
         Ok(())
     }
 
     /// Lets a streaming thread go that waits here, and cancels the question in flight.
     fn stop(&self) {
-        // Streaming threads take this lock too: it is not held while the last text is drawn.
+        // Streaming threads take this lock too: it is not held while the last text is drawn, nor while
+        // encoders are dropped.
         let started = lock(&self.started).take();
         if let Some(started) = started {
             started.inbox.close();

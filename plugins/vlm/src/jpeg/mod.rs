@@ -81,6 +81,23 @@ pub(crate) enum EncodeError {
 static ROOM: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(most_at_once()));
 static IDLE: Pool<Encoder> = Pool::new();
 
+/// Keeps encoders between frames; with the last of these the last encoder goes. An element that
+/// has been stopped leaves nothing behind, as GStreamer's leaks tracer wants it.
+pub(crate) struct User(());
+
+impl User {
+    pub(crate) fn new() -> Self {
+        IDLE.enter();
+        Self(())
+    }
+}
+
+impl Drop for User {
+    fn drop(&mut self) {
+        drop(IDLE.leave());
+    }
+}
+
 fn most_at_once() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }

@@ -8,16 +8,35 @@ use std::{
 /// What has not been used for so long is of settings or streams that are gone.
 const IDLE_FOR: Duration = Duration::from_secs(60);
 
-pub(super) struct Pool<T>(Mutex<Vec<(Instant, T)>>);
+pub(super) struct Pool<T>(Mutex<State<T>>);
+
+struct State<T> {
+    users: usize,
+    idle: Vec<(Instant, T)>,
+}
 
 impl<T> Pool<T> {
     pub(super) const fn new() -> Self {
-        Self(Mutex::new(Vec::new()))
+        Self(Mutex::new(State { users: 0, idle: Vec::new() }))
+    }
+
+    /// There is one more who takes and gives.
+    pub(super) fn enter(&self) {
+        self.lock().users += 1;
+    }
+
+    /// There is one less; without any, nothing is kept. Whoever calls drops what was.
+    #[must_use]
+    pub(super) fn leave(&self) -> Vec<T> {
+        let mut state = self.lock();
+        state.users = state.users.saturating_sub(1);
+        let unused = if state.users == 0 { std::mem::take(&mut state.idle) } else { Vec::new() };
+        unused.into_iter().map(|(_, item)| item).collect()
     }
 
     /// The one that was used last, if it serves.
     pub(super) fn take(&self, serves: impl Fn(&T) -> bool) -> Option<T> {
-        let mut idle = self.lock();
+        let idle = &mut self.lock().idle;
         let at = idle.iter().rposition(|(_, item)| serves(item))?;
         Some(idle.remove(at).1)
     }
@@ -26,7 +45,10 @@ impl<T> Pool<T> {
     /// whoever calls drops them, as that may take a while.
     #[must_use]
     pub(super) fn give(&self, item: T, most: usize, now: Instant) -> Vec<T> {
-        let mut idle = self.lock();
+        let mut state = self.lock();
+        // The last user may be gone before its last frame is encoded.
+        let most = if state.users == 0 { 0 } else { most };
+        let idle = &mut state.idle;
         idle.push((now, item));
         let too_many = idle.len().saturating_sub(most);
         let too_old =
@@ -34,7 +56,7 @@ impl<T> Pool<T> {
         idle.drain(..too_many.max(too_old)).map(|(_, item)| item).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<(Instant, T)>> {
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -46,6 +68,7 @@ mod tests {
     #[test]
     fn the_one_that_serves_and_was_used_last_is_taken() {
         let pool = Pool::new();
+        pool.enter();
         let now = Instant::now();
         for item in [("a", 1), ("a", 2), ("b", 3)] {
             assert!(pool.give(item, 3, now).is_empty());
@@ -58,6 +81,7 @@ mod tests {
     #[test]
     fn what_is_not_used_any_more_goes() {
         let pool = Pool::new();
+        pool.enter();
         let now = Instant::now();
         assert!(pool.give("old", 2, now).is_empty());
         assert!(pool.give("new", 2, now).is_empty());
@@ -65,5 +89,17 @@ mod tests {
         let later = now + IDLE_FOR + Duration::from_secs(1);
         assert_eq!(pool.take(|item| *item == "newest"), Some("newest"));
         assert_eq!(pool.give("newest", 2, later), ["new"]);
+    }
+
+    #[test]
+    fn without_users_nothing_is_kept() {
+        let pool = Pool::new();
+        let now = Instant::now();
+        pool.enter();
+        pool.enter();
+        assert!(pool.give("kept", 2, now).is_empty());
+        assert!(pool.leave().is_empty());
+        assert_eq!(pool.leave(), ["kept"]);
+        assert_eq!(pool.give("late", 2, now), ["late"]);
     }
 }
