@@ -24,6 +24,7 @@ use super::{
 use crate::{
     change::{Thumbnail, Thumbnails},
     messages::{self, AnswerError},
+    overlay::OverlayMode,
 };
 
 /// A frame that came on demand is asked about without asking for another, up to this age.
@@ -33,6 +34,8 @@ const KEY_FRAME_WAIT: Duration = Duration::from_millis(500);
 const KEY_FRAME_TRIES: u32 = 2;
 /// How often a source that sends nothing is reminded.
 const REMINDER: Duration = Duration::from_secs(1);
+/// The stream is not held for longer than this for the text over its picture.
+const LONGEST_DRAWING: Duration = Duration::from_secs(1);
 /// How often a user is told of a limit that keeps being reached.
 const LIMIT_REMINDER: Duration = Duration::from_secs(30);
 
@@ -163,6 +166,7 @@ impl Asker {
                     self.backoff.reset();
                     self.urgent = false;
                     self.retried = 0;
+                    self.let_text_be_drawn().await;
                 }
                 Outcome::Cancelled => {
                     self.last_asked = None;
@@ -180,6 +184,16 @@ impl Asker {
             if self.inbox.has_failed() {
                 return;
             }
+        }
+    }
+
+    /// A frame that is held for its answer leaves with all of it over the picture.
+    async fn let_text_be_drawn(&self) {
+        let holds = self.shared.with_settings(|settings| {
+            settings.busy == Busy::Wait && settings.overlay.mode != OverlayMode::Off
+        });
+        if holds {
+            let _ = timeout(LONGEST_DRAWING, self.run.board.up_to_date()).await;
         }
     }
 

@@ -26,6 +26,8 @@ pub(crate) struct Board {
     /// Something may have to be drawn anew. It keeps one call while the painter is busy: of all
     /// that is written meanwhile only the newest is drawn.
     changed: Notify,
+    /// What was written has been drawn.
+    drawn: Notify,
     /// The element has stopped: nothing is drawn any more.
     closed: Mutex<bool>,
 }
@@ -36,6 +38,9 @@ struct State {
     frame: Option<Frame>,
     picture: Option<Picture>,
     painted: u64,
+    /// Counts what is written, and how much of it has been dealt with.
+    written: u64,
+    dealt_with: u64,
 }
 
 /// Text as it is put over frames of one size.
@@ -65,8 +70,27 @@ impl Board {
     }
 
     fn set_words(&self, words: Words) {
-        self.lock().words = words;
+        {
+            let mut state = self.lock();
+            state.words = words;
+            state.written += 1;
+        }
         self.changed.notify_one();
+    }
+
+    /// Waits until what was written has been drawn, if it is to be; for whoever holds the stream
+    /// anyway.
+    pub(crate) async fn up_to_date(&self) {
+        loop {
+            let drawn = self.drawn.notified();
+            {
+                let state = self.lock();
+                if state.dealt_with >= state.written {
+                    return;
+                }
+            }
+            drawn.await;
+        }
     }
 
     /// The stream has frames of another size.
@@ -143,22 +167,24 @@ impl Board {
         let mut told = false;
         loop {
             self.changed.notified().await;
+            let written = self.lock().written;
             let order = look().and_then(|look| self.order(look));
-            if order == last {
-                continue;
-            }
-            match &order {
-                None => self.hang(None, 0),
-                Some(order) => {
-                    let (board, order) = (Arc::clone(&self), order.clone());
-                    if let Err(error) = aside(move || board.paint(&order)).await
-                        && !std::mem::replace(&mut told, true)
-                    {
-                        failed(&error);
+            if order != last {
+                match &order {
+                    None => self.hang(None, 0),
+                    Some(order) => {
+                        let (board, order) = (Arc::clone(&self), order.clone());
+                        if let Err(error) = aside(move || board.paint(&order)).await
+                            && !std::mem::replace(&mut told, true)
+                        {
+                            failed(&error);
+                        }
                     }
                 }
+                last = order;
             }
-            last = order;
+            self.lock().dealt_with = written;
+            self.drawn.notify_waiters();
         }
     }
 }

@@ -256,6 +256,23 @@ fn an_answer_is_shown_as_it_is_written() {
 }
 
 #[test]
+fn a_frame_that_is_held_leaves_with_its_own_answer_over_it() {
+    init();
+    let vlm = Vlm::start();
+    let (attach, wait) = (OverlayMode::Attach, gstvlm::analyze::Busy::Wait);
+    let mut bench = bench_with_drawer(&vlm, &[("overlay", &attach), ("busy", &wait)]);
+    for sample in 0..10u64 {
+        let sink = bench.sink();
+        let frame = grey(&caps("I420", ""), sample * 1000);
+        let pushed = crate::support::aside(move || sink.chain(frame));
+        say(vlm.asked(), &format!("answer {sample}"));
+        pushed.recv_timeout(LONG).unwrap().unwrap();
+        assert_eq!(bench.count("overlay-rendered"), sample + 1);
+        assert!(attached(&bench.harness.pull().unwrap()).is_some());
+    }
+}
+
+#[test]
 fn an_error_leaves_the_text_as_it_is() {
     init();
     let vlm = Vlm::start();

@@ -6,7 +6,7 @@ use crate::support::{Bench, Camera, words};
 fn an_ip_camera_is_signed_in_to_and_its_picture_described() {
     let bench = Bench::new();
     let camera = Camera::start();
-    let arguments = [&*camera.uri, "What colour is it?"];
+    let arguments = [&*camera.uri, "What colour is it?", "vp8"];
     let ran = bench.script_with_env("rtsp.sh", &arguments, &Camera::SIGN_IN);
     camera.finish();
     let texts = ran.texts("vlmanalyze0");
