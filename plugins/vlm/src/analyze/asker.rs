@@ -61,6 +61,8 @@ pub(crate) struct Asker {
     pub(crate) thumbnails: Thumbnails,
     /// What the frame looked like that was asked about last.
     pub(crate) seen: Option<Thumbnail>,
+    /// Whether the next question is asked whatever the picture looks like.
+    pub(crate) look_anyway: bool,
 }
 
 /// What the asking task is told meanwhile.
@@ -75,8 +77,9 @@ pub(super) struct Changes {
 
 /// How asking went.
 pub(super) enum Outcome {
-    /// With an answer; `again` if the next question is due already and waits for its turn.
-    Answered { again: bool },
+    /// With an answer, unless it did not fit; `again` if the next question is due already and waits
+    /// for its turn.
+    Answered { again: bool, answer: Option<gst::Structure> },
     /// A changed setting made it worthless; ask again at once.
     Cancelled,
     /// There was nothing (fresh, or new, enough) to ask about.
@@ -151,7 +154,9 @@ impl Asker {
         loop {
             if !again {
                 if !self.wait_for_moment(&mut changes).await {
-                    // The stream has ended; a flush or a new one may follow.
+                    // The stream has ended; a flush or a new one may follow. A sample from before
+                    // the source was asked on demand is not asked about any more.
+                    self.inbox.give_up();
                     let _ = changes.schedule.changed().await;
                     continue;
                 }
@@ -160,17 +165,21 @@ impl Asker {
                 }
             }
             let outcome = self.ask(&mut member, &mut changes).await;
-            again = matches!(outcome, Outcome::Answered { again: true });
+            again = matches!(outcome, Outcome::Answered { again: true, .. });
             match outcome {
-                Outcome::Answered { .. } => {
+                Outcome::Answered { answer, .. } => {
                     self.backoff.reset();
                     self.urgent = false;
+                    self.look_anyway = false;
                     self.retried = 0;
                     self.let_text_be_drawn().await;
+                    if let Some(answer) = answer {
+                        self.emit_answer(answer).await;
+                    }
                 }
                 Outcome::Cancelled => {
                     self.last_asked = None;
-                    self.seen = None;
+                    self.look_anyway = true;
                     self.retried = 0;
                 }
                 Outcome::Nothing => self.retried = 0,
@@ -201,13 +210,15 @@ impl Asker {
     fn passes_over(&mut self) -> bool {
         let (min_change, on_demand) =
             self.shared.with_settings(|settings| (settings.min_change, settings.on_demand));
-        if min_change <= 0.0 || on_demand || self.urgent || self.seen.is_none() {
+        let looks = min_change > 0.0 && !on_demand && !self.urgent && !self.look_anyway;
+        if !looks || self.seen.is_none() {
             return false;
         }
         let Some(sample) = self.inbox.peek() else { return false };
         let passes = self.thumbnail(&sample.frame).is_some_and(|now| self.is_old(&now, min_change));
         if passes {
-            self.inbox.pass_over();
+            // One that has come meanwhile is looked at next.
+            self.inbox.pass_over(sample.arrived);
         }
         passes
     }
@@ -243,7 +254,7 @@ impl Asker {
             };
             tokio::select! {
                 frames_come = moment => return frames_come,
-                _ = changes.question.changed() => self.seen = None,
+                _ = changes.question.changed() => self.look_anyway = true,
                 _ = changes.now.changed() => self.urgent = true,
                 _ = changes.schedule.changed() => continue,
             }
@@ -320,12 +331,11 @@ impl Asker {
         }
         let fails = !retry && policy == ErrorPolicy::Fail;
         let message = failure.message.clone();
-        // What comes next is looked at, whatever it looks like.
-        self.seen = None;
+        self.look_anyway = true;
         let holds = retry && busy == Busy::Wait && !on_demand;
         if let Some(clip) = clip.filter(|_| holds) {
             // Whoever waits for its answer goes on waiting.
-            self.inbox.put_back(clip.newest, true);
+            self.inbox.put_back(*clip, true);
         }
         let retry_in = self.tell_failure(failure);
         if fails {
@@ -407,12 +417,17 @@ impl Asker {
 }
 
 impl Asker {
-    /// Tells whoever listens to the signal `answer`, on this thread.
-    pub(super) fn emit_answer(&self, answer: &gst::Structure) {
-        if let Some(element) = self.element.upgrade()
-            && !self.inbox.is_closed()
-        {
-            element.emit_by_name::<()>("answer", &[answer]);
+    /// Tells whoever listens to the signal `answer`: after the turn, so that no server waits for
+    /// them, and on a thread on which they may take their time.
+    async fn emit_answer(&self, answer: gst::Structure) {
+        let Some(element) = self.element.upgrade().filter(|_| !self.inbox.is_closed()) else {
+            return;
+        };
+        let emitted = tokio::task::spawn_blocking(move || {
+            element.emit_by_name::<()>("answer", &[&answer]);
+        });
+        if emitted.await.is_err() {
+            gst::error!(CAT, "A handler of the signal answer has panicked");
         }
     }
 }

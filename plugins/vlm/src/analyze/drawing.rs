@@ -46,6 +46,16 @@ struct Merged {
     both: VideoOverlayComposition,
 }
 
+impl Merged {
+    fn is_of(
+        &self,
+        theirs: &VideoOverlayCompositionRef,
+        ours: &VideoOverlayCompositionRef,
+    ) -> bool {
+        self.theirs == theirs.seqnum() && self.ours == ours.seqnum()
+    }
+}
+
 impl VlmAnalyze {
     /// The task that draws what a board is to show.
     pub(super) fn painter(&self, board: Arc<Board>) -> impl Future<Output = ()> + Send + use<> {
@@ -72,14 +82,16 @@ impl VlmAnalyze {
 
     pub(super) fn caps_event(&self, pad: &gst::Pad, event: gst::Event, caps: &gst::Caps) -> bool {
         let frame = Frame::of(caps);
-        {
+        // Whoever looks at a frame looks at its pixels, and few take such caps.
+        let plain = without_metas(caps);
+        let before = {
             let mut stream = lock(&self.stream);
-            // Whoever looks at a frame looks at its pixels, and few take such caps.
-            stream.caps = Some(without_metas(caps));
+            stream.caps = Some(plain);
             let told = stream.drawing.told && stream.drawing.caps.as_ref() == Some(caps);
-            stream.drawing =
-                Drawing { caps: Some(caps.clone()), frame, told, ..Drawing::default() };
-        }
+            let drawing = Drawing { caps: Some(caps.clone()), frame, told, ..Drawing::default() };
+            std::mem::replace(&mut stream.drawing, drawing)
+        };
+        drop(before);
         self.shared.run().board.set_frame(frame);
         match self.overlay_mode() {
             OverlayMode::Off => gst::Pad::event_default(pad, Some(&*self.obj()), event),
@@ -135,21 +147,22 @@ impl VlmAnalyze {
             return;
         };
         // Nobody looks for a second one on a buffer. What came stays as it is: others may have it.
-        let both = {
-            let merged = &mut lock(&self.stream).drawing.merged;
-            match merged {
-                Some(merged)
-                    if merged.theirs == theirs.seqnum() && merged.ours == ours.seqnum() =>
-                {
-                    merged.both.clone()
-                }
-                _ => {
-                    let Some(both) = together(&theirs, ours) else { return };
-                    let new =
-                        Merged { theirs: theirs.seqnum(), ours: ours.seqnum(), both: both.clone() };
-                    *merged = Some(new);
-                    both
-                }
+        let known = {
+            let merged = &lock(&self.stream).drawing.merged;
+            merged
+                .as_ref()
+                .filter(|merged| merged.is_of(&theirs, ours))
+                .map(|merged| merged.both.clone())
+        };
+        let both = match known {
+            Some(both) => both,
+            None => {
+                let Some(both) = together(&theirs, ours) else { return };
+                let new =
+                    Merged { theirs: theirs.seqnum(), ours: ours.seqnum(), both: both.clone() };
+                let before = lock(&self.stream).drawing.merged.replace(new);
+                drop(before);
+                both
             }
         };
         if let Some(mut meta) = buffer.make_mut().meta_mut::<VideoOverlayCompositionMeta>() {

@@ -91,7 +91,8 @@ impl VlmAnalyze {
         // Nothing is left of an earlier start, also if that was never stopped.
         self.stop();
         let run = self.shared.begin_run();
-        *lock(&self.stream) = Stream::default();
+        let before = std::mem::take(&mut *lock(&self.stream));
+        drop(before);
         self.captions.reset();
         let inbox = Arc::<Inbox>::default();
         let runtime = dispatcher.runtime().clone();
@@ -113,6 +114,7 @@ impl VlmAnalyze {
             retried: 0,
             thumbnails: Thumbnails::default(),
             seen: None,
+            look_anyway: false,
         };
         let asker = runtime.spawn(asker.run()).abort_handle();
         let painter = runtime.spawn(painter).abort_handle();
@@ -123,8 +125,8 @@ impl VlmAnalyze {
 
     /// Lets a streaming thread go that waits here, and cancels the question in flight.
     fn stop(&self) {
-        // Streaming threads take this lock too: it is not held while the last text is drawn, nor while
-        // encoders are dropped.
+        // Streaming threads take this lock too: it is not held while the last text is drawn, nor
+        // while encoders are dropped.
         let started = lock(&self.started).take();
         if let Some(started) = started {
             started.inbox.close();
@@ -208,7 +210,8 @@ impl ObjectImpl for VlmAnalyze {
                         None
                     })
                     .build(),
-                // A complete answer: the structure of its message. Emitted on a thread that asks.
+                // A complete answer: the structure of its message. Emitted on a thread that may be
+                // taken; the element's next question waits for the handlers.
                 glib::subclass::Signal::builder("answer")
                     .param_types([gst::Structure::static_type()])
                     .build(),

@@ -68,6 +68,8 @@ pub(crate) struct Clip {
     pub(crate) earlier: Vec<Sample>,
     /// The one that the question is about.
     pub(crate) newest: Sample,
+    /// Which stream it is of: a flush begins another.
+    stream: u64,
 }
 
 #[derive(Debug, Default)]
@@ -83,6 +85,10 @@ pub(crate) struct Inbox {
 #[derive(Debug, Default)]
 struct State {
     newest: Option<Sample>,
+    /// What a question about `newest` shows before it, if it was taken once already.
+    before: Option<Vec<Sample>>,
+    /// Counts streams.
+    stream: u64,
     /// Frames that a question with several shows before the newest.
     window: Window<Sample>,
     /// Whether a sample was taken since the stream began.
@@ -104,9 +110,10 @@ struct State {
 }
 
 impl State {
-    fn keep(&mut self, sample: Sample) -> Option<Sample> {
+    /// Gives back what it takes the place of.
+    fn keep(&mut self, sample: Sample) -> (Option<Sample>, Option<Vec<Sample>>) {
         self.last_arrival = Some(sample.arrived);
-        self.newest.replace(sample)
+        (self.newest.replace(sample), self.before.take())
     }
 
     /// Whether a sample will be asked about without another frame coming.
@@ -152,38 +159,38 @@ impl Inbox {
         self.arrived.notify_one();
     }
 
-    /// Leaves a frame that a later question may show before its newest one, if one is wanted of
-    /// this time.
-    pub(crate) fn add_earlier(
-        &self,
-        time: Duration,
-        rule: ClipRule,
-        sample: impl FnOnce() -> Sample,
-    ) {
+    /// Looks at the time of each frame. Whether a later question may show it before its newest
+    /// one, so that it is to be [added](Self::add_earlier); and whether there was time enough for
+    /// as many as a question shows.
+    pub(crate) fn see(&self, time: Duration, rule: ClipRule) -> (bool, bool) {
+        let (seen, is_ready) = {
+            let mut state = self.lock();
+            if rule.frames <= 1 && state.window.newest().is_none() {
+                return (false, true);
+            }
+            let seen = state.window.see(time, rule);
+            (seen, rule.frames <= 1 || state.window.is_ready(time, rule))
+        };
+        drop(seen.gone);
+        (seen.wanted, is_ready)
+    }
+
+    /// Leaves a frame that a later question may show before its newest one.
+    pub(crate) fn add_earlier(&self, sample: Sample, rule: ClipRule) {
         let gone = {
             let mut state = self.lock();
             if state.closed {
                 return;
             }
-            match rule.frames {
-                // What is left of a longer clip.
-                0 | 1 => state.window.clear(),
-                _ if state.window.wants(time, rule) => state.window.add(time, sample(), rule),
-                _ => return,
-            }
+            state.window.add(sample.time, sample, rule)
         };
         drop(gone);
-    }
-
-    /// Whether a question about the frame of this time could show as many as it should.
-    pub(crate) fn has_clip(&self, time: Duration, rule: ClipRule) -> bool {
-        rule.frames <= 1 || self.lock().window.is_full(time, rule)
     }
 
     /// How many frames are held, and how many bytes they have.
     pub(crate) fn held(&self) -> (usize, usize) {
         let state = self.lock();
-        let held = state.window.frames().chain(&state.newest);
+        let held = state.window.frames().chain(&state.newest).chain(state.before.iter().flatten());
         held.fold((0, 0), |(frames, bytes), sample| (frames + 1, bytes + sample.size()))
     }
 
@@ -250,7 +257,7 @@ impl Inbox {
         let mut state = self.lock();
         let too_old = |sample: &Sample| max_age.is_some_and(|max_age| sample.age() > max_age);
         if state.newest.as_ref().is_none_or(too_old) {
-            let old = state.newest.take();
+            let old = (state.newest.take(), state.before.take());
             drop(state);
             drop(old);
             self.settled.notify_all();
@@ -260,8 +267,11 @@ impl Inbox {
         state.due = false;
         state.asking = true;
         state.was_taken = true;
-        let earlier = state.window.before(newest.time, rule).into_iter().cloned().collect();
-        Some(Clip { earlier, newest })
+        let earlier = match state.before.take() {
+            Some(before) => before,
+            None => state.window.before(newest.time, rule).into_iter().cloned().collect(),
+        };
+        Some(Clip { earlier, newest, stream: state.stream })
     }
 
     /// The sample that would be taken.
@@ -269,28 +279,47 @@ impl Inbox {
         self.lock().newest.clone()
     }
 
-    /// Does not ask about the sample that is due.
-    pub(crate) fn pass_over(&self) {
-        let newest = {
+    /// Does not ask about the sample that is due, if it is still the one that arrived then.
+    pub(crate) fn pass_over(&self, arrived: Instant) {
+        let gone = {
             let mut state = self.lock();
+            if state.newest.as_ref().is_none_or(|newest| newest.arrived != arrived) {
+                return;
+            }
             state.due = false;
-            state.newest.take()
+            (state.newest.take(), state.before.take())
         };
-        drop(newest);
+        drop(gone);
         self.settled.notify_all();
     }
 
-    /// Gives a sample back whose question was cancelled. It is asked about again, if no newer one
-    /// has come; at once if `due`.
-    pub(crate) fn put_back(&self, sample: Sample, due: bool) {
+    /// Nothing will be asked about before the next stream: whoever waits is let go.
+    pub(crate) fn give_up(&self) {
+        let gone = {
+            let mut state = self.lock();
+            state.due = false;
+            (state.newest.take(), state.before.take())
+        };
+        drop(gone);
+        self.settled.notify_all();
+    }
+
+    /// Gives back what was taken for a question that was cancelled or has failed. It is asked about
+    /// again, if no newer frame has come; at once if `due`. What is of an earlier stream is dropped.
+    pub(crate) fn put_back(&self, clip: Clip, due: bool) {
         let unwanted = {
             let mut state = self.lock();
-            state.due |= due;
-            if state.newest.is_some() || state.closed {
-                Some(sample)
+            if state.closed || state.stream != clip.stream {
+                Some(clip)
             } else {
-                state.newest = Some(sample);
-                None
+                state.due |= due;
+                if state.newest.is_some() {
+                    Some(clip)
+                } else {
+                    state.newest = Some(clip.newest);
+                    state.before = Some(clip.earlier);
+                    None
+                }
             }
         };
         drop(unwanted);
@@ -308,7 +337,7 @@ impl Inbox {
         self.settled.notify_all();
     }
 
-    /// Says whether the VLM is being left alone: nobody should wait for an answer meanwhile.
+    /// Says whether the VLM is being left alone: the stream's end does not wait for it meanwhile.
     pub(crate) fn set_backing_off(&self, backing_off: bool) {
         self.lock().backing_off = backing_off;
         self.settled.notify_all();
@@ -369,7 +398,8 @@ impl Inbox {
             state.due = false;
             state.ended = false;
             state.was_taken = false;
-            (state.newest.take(), state.window.clear())
+            state.stream += 1;
+            (state.newest.take(), state.before.take(), state.window.clear())
         };
         drop(gone);
         self.settled.notify_all();

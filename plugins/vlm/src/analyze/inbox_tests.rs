@@ -95,7 +95,7 @@ fn nobody_waits_and_nothing_is_kept_once_the_asking_task_is_gone() {
     inbox.offer(true, sample(1));
     let taken = inbox.take(None, ONE).unwrap();
     inbox.close();
-    inbox.put_back(taken.newest, true);
+    inbox.put_back(taken, true);
     // As a flush does, whose end comes after the task's.
     inbox.release(false);
     assert!(!inbox.offer(true, sample(2)));
@@ -106,11 +106,11 @@ fn nobody_waits_and_nothing_is_kept_once_the_asking_task_is_gone() {
 #[test]
 fn a_clip_is_taken_with_the_newest_frame_last_and_its_window_goes_on() {
     let inbox = Inbox::default();
-    let add = |time: u64| {
-        inbox.add_earlier(Duration::from_secs(time), THREE, || sample(time));
-    };
-    (0..=4).for_each(add);
-    assert!(inbox.has_clip(Duration::from_secs(4), THREE));
+    for time in 0..=4 {
+        let (is_wanted, is_ready) = inbox.see(Duration::from_secs(time), THREE);
+        assert_eq!((is_wanted, is_ready), (true, time >= 2));
+        inbox.add_earlier(sample(time), THREE);
+    }
     inbox.offer(true, sample(4));
     let clip = inbox.take(None, THREE).unwrap();
     assert_eq!(clip.earlier.iter().map(pts).collect::<Vec<_>>(), [2, 3]);
@@ -125,7 +125,7 @@ fn a_clip_is_taken_with_the_newest_frame_last_and_its_window_goes_on() {
 #[test]
 fn a_stream_shorter_than_a_clip_is_asked_about_at_its_end() {
     let inbox = Arc::new(Inbox::default());
-    inbox.add_earlier(Duration::from_secs(1), THREE, || sample(1));
+    inbox.add_earlier(sample(1), THREE);
     let drained = std::thread::spawn({
         let inbox = Arc::clone(&inbox);
         move || inbox.drain()
@@ -149,8 +149,44 @@ fn a_sample_that_is_passed_over_lets_a_held_thread_go() {
         let inbox = Arc::clone(&inbox);
         move || inbox.wait_settled(|| true)
     });
-    assert_eq!(pts(&inbox.peek().unwrap()), 1);
-    inbox.pass_over();
+    let looked_at = inbox.peek().unwrap();
+    assert_eq!(pts(&looked_at), 1);
+    inbox.pass_over(looked_at.arrived - Duration::from_secs(1));
+    assert!(inbox.is_due(), "another frame was looked at");
+    inbox.pass_over(looked_at.arrived);
     assert!(held.join().unwrap());
     assert!(!inbox.is_due());
+}
+
+#[test]
+fn a_clip_that_is_given_back_is_taken_again_as_it_was() {
+    let inbox = Inbox::default();
+    (0..=4).for_each(|time| {
+        inbox.see(Duration::from_secs(time), THREE);
+        inbox.add_earlier(sample(time), THREE);
+    });
+    inbox.offer(true, sample(4));
+    let clip = inbox.take(None, THREE).unwrap();
+    (5..=9).for_each(|time| {
+        inbox.see(Duration::from_secs(time), THREE);
+        inbox.add_earlier(sample(time), THREE);
+    });
+    inbox.put_back(clip, true);
+    let clip = inbox.take(None, THREE).unwrap();
+    assert_eq!(clip.earlier.iter().map(pts).collect::<Vec<_>>(), [2, 3]);
+    inbox.put_back(clip, true);
+    inbox.offer(false, sample(10));
+    let clip = inbox.take(None, THREE).unwrap();
+    assert_eq!(clip.earlier.iter().map(pts).collect::<Vec<_>>(), [8, 9]);
+}
+
+#[test]
+fn what_was_taken_before_a_flush_does_not_come_back_after_it() {
+    let inbox = Inbox::default();
+    inbox.offer(true, sample(1));
+    let taken = inbox.take(None, ONE).unwrap();
+    inbox.release(true);
+    inbox.release(false);
+    inbox.put_back(taken, true);
+    assert!(!inbox.is_pending() && !inbox.is_due());
 }

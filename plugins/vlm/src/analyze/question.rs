@@ -53,9 +53,10 @@ impl Asker {
             let mut turn = match self.turn(member, want, &settings, changes).await {
                 Some(Ok(turn)) => turn,
                 Some(Err(failure)) => {
-                    return self.given_up(failed, Outcome::Failed(failure, None));
+                    let due = !settings.on_demand;
+                    return self.given_up(failed, due, Outcome::Failed(failure, None));
                 }
-                None => return self.given_up(failed, Outcome::Cancelled),
+                None => return self.given_up(failed, !settings.on_demand, Outcome::Cancelled),
             };
             let clip = match failed.take() {
                 Some(clip) => Some(clip),
@@ -73,7 +74,7 @@ impl Asker {
                     failed = Some(clip);
                 }
                 Outcome::Cancelled => {
-                    self.inbox.put_back(clip.newest, !settings.on_demand);
+                    self.inbox.put_back(clip, !settings.on_demand);
                     return Outcome::Cancelled;
                 }
                 Outcome::Failed(failure, _) => {
@@ -86,9 +87,9 @@ impl Asker {
     }
 
     /// What was taken for a question that nobody answers is asked about again.
-    fn given_up(&self, clip: Option<Clip>, outcome: Outcome) -> Outcome {
+    fn given_up(&self, clip: Option<Clip>, due: bool, outcome: Outcome) -> Outcome {
         if let Some(clip) = clip {
-            self.inbox.put_back(clip.newest, true);
+            self.inbox.put_back(clip, due);
         }
         outcome
     }
@@ -136,7 +137,8 @@ impl Asker {
             && let Some(clip) = &clip
             && let Some(now) = self.thumbnail(&clip.newest.frame)
         {
-            if settings.on_demand && !self.urgent && self.is_old(&now, settings.min_change) {
+            let looks = settings.on_demand && !self.urgent && !self.look_anyway;
+            if looks && self.is_old(&now, settings.min_change) {
                 return Some(None);
             }
             self.seen = Some(now);
@@ -187,24 +189,26 @@ impl Asker {
             _ = changes.question.changed() => None,
         };
         match asked {
-            Some(Ok(())) => {
+            Some(Ok(fitting)) => {
                 let again = self.is_due(settings);
                 if again {
                     turn.again();
                 }
-                Outcome::Answered { again }
+                Outcome::Answered { again, answer: fitting }
             }
             Some(Err(failure)) => {
                 match &failure.error {
                     Some(error) => turn.failed(error),
                     None => turn.failed_here(failure.kind),
                 }
+                self.run.take_back(&answer);
                 // An answer that has begun is not begun anew elsewhere under the reader's eyes.
                 let error = failure.error.filter(|_| answer.text.is_empty());
                 Outcome::Failed(Failure { error, ..failure }, None)
             }
             None => {
                 self.run.count(|counters| counters.cancelled += 1);
+                self.run.take_back(&answer);
                 // Whoever has seen the answer's beginning is told that no end will come.
                 if !answer.text.is_empty() {
                     answer.done = true;
@@ -236,7 +240,7 @@ impl Asker {
         settings: &Settings,
         turn: &mut Turn<'_>,
         answer: &mut Answer,
-    ) -> Result<(), Failure> {
+    ) -> Result<Option<gst::Structure>, Failure> {
         answer.model = self.model(settings, turn).await?;
         let pictures = pictures(clip, settings, &self.element).await?;
         let sample = &clip.newest;
@@ -286,9 +290,9 @@ impl Asker {
                     answer.reasoning.push_str(&text);
                 }
                 Some(Ok(AnswerEvent::Done(summary))) => {
-                    self.complete(answer, summary, sample, began, settings);
+                    let fitting = self.complete(answer, summary, sample, began, settings);
                     turn.answered(answer.tokens_in, Some(answer.tokens_out));
-                    return Ok(());
+                    return Ok(fitting);
                 }
                 Some(Err(error)) => return Err(error.into()),
                 None => return Err(failure("cut", "the answer has no end".into(), true)),
@@ -321,6 +325,7 @@ impl Asker {
         answer.delta.clear();
     }
 
+    /// Gives the structure of the answer's message, unless it does not fit.
     fn complete(
         &self,
         answer: &mut Answer,
@@ -328,7 +333,7 @@ impl Asker {
         sample: &Sample,
         began: Instant,
         settings: &Settings,
-    ) {
+    ) -> Option<gst::Structure> {
         answer.done = true;
         answer.finish_reason =
             if summary.finish_reason.is_empty() { "stop".into() } else { summary.finish_reason };
@@ -342,7 +347,6 @@ impl Asker {
         answer.latency_ms = millis(began.elapsed());
         self.run.count(|counters| {
             counters.latency_ms_last = answer.latency_ms;
-            counters.latency_ms_sum += answer.latency_ms;
             counters.age_ms_last = answer.age_ms;
             counters.tokens_in += answer.tokens_in.unwrap_or(0);
             counters.tokens_out += answer.tokens_out;
@@ -355,20 +359,27 @@ impl Asker {
                     answer.fields = Some(structured.fields);
                     classes = structured.classes;
                 }
-                Err(reason) => return self.misfit(answer, &reason, settings.error_policy),
+                Err(reason) => {
+                    self.misfit(answer, &reason, settings.error_policy);
+                    return None;
+                }
             }
         }
-        self.run.count(|counters| counters.answers += 1);
+        self.run.count(|counters| {
+            counters.answers += 1;
+            counters.latency_ms_sum += answer.latency_ms;
+        });
         self.run.set_latest(answer, classes);
         self.caption(answer, sample, settings);
         let structure = answer.to_structure();
         self.post(structure.clone());
-        self.emit_answer(&structure);
         answer.delta.clear();
+        Some(structure)
     }
 
     /// An answer that does not fit its schema is none; the server is not to blame.
     fn misfit(&self, answer: &Answer, reason: &str, policy: ErrorPolicy) {
+        self.run.take_back(answer);
         let why = match answer.finish_reason.as_str() {
             "length" => "; it was cut off: raise max-tokens",
             _ => "; name a model or server that knows response_format",
@@ -402,7 +413,8 @@ async fn pictures(
             let encoded =
                 jpeg::encode(buffer.clone(), caps.clone(), settings.jpeg(), element).await;
             let jpeg = encoded.map_err(|error| Failure {
-                same_frame: false,
+                // Another frame may fare better, unless it is for want of an encoder.
+                same_frame: matches!(error, jpeg::EncodeError::Stuck),
                 ..failure("encode", error.to_string(), true)
             })?;
             sample.frame = Frame::Encoded(Picture::jpeg(&jpeg));

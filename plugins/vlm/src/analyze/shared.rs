@@ -167,6 +167,14 @@ impl Run {
         self.board.write_so_far(text);
     }
 
+    /// What was shown of an answer that has no end is not: the complete one before it is again.
+    pub(crate) fn take_back(&self, answer: &Answer) {
+        if !answer.text.is_empty() {
+            let before = self.last_text().unwrap_or_default();
+            self.board.write(&before);
+        }
+    }
+
     pub(crate) fn latest_answer(&self) -> Option<Arc<Carried>> {
         lock(&self.latest).answer.clone()
     }

@@ -71,8 +71,8 @@ impl VlmAnalyze {
             let time = running_time.map_or_else(|| arrived - began, Into::into);
             (time, stream.caps.clone(), running_time)
         };
-        let is_sample =
-            inbox.has_clip(time, clip) && lock(&self.stream).sampler.is_sample(time, rule);
+        let (is_wanted, is_ready) = inbox.see(time, clip);
+        let is_sample = is_ready && lock(&self.stream).sampler.is_sample(time, rule);
         let place = Place {
             stream: self.captions.stream(),
             until_next: lock(&self.stream)
@@ -96,8 +96,8 @@ impl VlmAnalyze {
                 place,
             }
         };
-        if let Some(caps) = &caps {
-            inbox.add_earlier(time, clip, || sample(caps.clone()));
+        if let Some(caps) = caps.as_ref().filter(|_| is_wanted) {
+            inbox.add_earlier(sample(caps.clone()), clip);
         }
         self.shared.run().count(|counters| {
             counters.frames += 1;

@@ -17,69 +17,108 @@ impl ClipRule {
     }
 }
 
+/// Further apart than this many times the usual, frames are not of one clip.
+const GAP: u32 = 4;
+
 /// Keeps one frame each spacing: as many as a question shows and not one more.
 #[derive(Debug)]
 pub(crate) struct Window<T> {
     frames: VecDeque<(Duration, T)>,
+    /// When the next frame is to be kept.
+    due: Option<Duration>,
+    /// The first frame of the stream, or after a jump back.
+    began: Option<Duration>,
+    /// The frame before, and how far it was from its own.
+    last: Option<Duration>,
+    distance: Option<Duration>,
 }
 
 impl<T> Default for Window<T> {
     fn default() -> Self {
-        Self { frames: VecDeque::new() }
+        Self { frames: VecDeque::new(), due: None, began: None, last: None, distance: None }
     }
 }
 
+/// What a frame means to a window.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Seen<T> {
+    /// Whether it is to be [added](Window::add).
+    pub(crate) wanted: bool,
+    /// What is of another clip, or of a longer one that was wanted before.
+    pub(crate) gone: Vec<T>,
+}
+
 impl<T> Window<T> {
-    /// Whether a frame of this time belongs into the window.
-    pub(crate) fn wants(&self, time: Duration, rule: ClipRule) -> bool {
-        let beat = || {
-            self.frames.back().is_none_or(|(last, _)| time < *last || time - *last >= rule.spacing)
-        };
-        rule.earlier() > 0 && beat()
+    /// Looks at the time of each frame.
+    pub(crate) fn see(&mut self, time: Duration, rule: ClipRule) -> Seen<T> {
+        if rule.frames <= 1 {
+            return Seen { wanted: false, gone: self.clear() };
+        }
+        let since = self.last.map(|last| time.checked_sub(last));
+        let mut gone = Vec::new();
+        match since {
+            Some(None) => gone = self.clear(),
+            Some(Some(distance)) => {
+                let usual = self.distance.unwrap_or(distance).max(rule.spacing);
+                if distance > usual.saturating_mul(GAP) {
+                    gone = self.frames.drain(..).map(|(_, frame)| frame).collect();
+                    self.due = None;
+                } else {
+                    self.distance = Some(distance);
+                }
+            }
+            None => {}
+        }
+        self.began.get_or_insert(time);
+        self.last = Some(time);
+        let wanted = self.due.is_none_or(|due| time >= due || due > time + rule.spacing);
+        Seen { wanted, gone }
     }
 
-    /// Takes a frame that it [wants](Self::wants). Gives back what leaves for it: the oldest, or
-    /// all when time jumped back.
+    /// Takes a frame that is wanted. Gives back what leaves for it.
     pub(crate) fn add(&mut self, time: Duration, frame: T, rule: ClipRule) -> Vec<T> {
-        let jumped_back = self.frames.back().is_some_and(|(last, _)| time < *last);
-        let keep = if jumped_back { 0 } else { rule.frames.saturating_sub(1) };
-        let surplus = self.frames.len().saturating_sub(keep);
+        let next = time + rule.spacing;
+        // Keeping the beat, so that frame rates that do not fit the spacing do not stretch it.
+        self.due = Some(match self.due {
+            Some(due) if due <= time => (due + rule.spacing).max(time + rule.spacing / 2),
+            _ => next,
+        });
+        let surplus = self.frames.len().saturating_sub(rule.earlier());
         let gone = self.frames.drain(..surplus).map(|(_, frame)| frame).collect();
         self.frames.push_back((time, frame));
         gone
     }
 
-    /// Whether a question about the frame of this time could show as many as it should.
-    pub(crate) fn is_full(&self, time: Duration, rule: ClipRule) -> bool {
-        self.places(time, rule).count() == rule.earlier()
-    }
-
-    /// The frames before the one of this time, oldest first: for each spacing back the nearest one
-    /// that is kept.
-    pub(crate) fn before(&self, time: Duration, rule: ClipRule) -> Vec<&T> {
-        let mut places: Vec<_> = self.places(time, rule).collect();
-        places.reverse();
-        places.into_iter().filter_map(|at| self.frames.get(at)).map(|(_, frame)| frame).collect()
-    }
-
-    /// Newest first. One frame each spacing is kept, so each place has a frame of its own.
-    fn places(&self, time: Duration, rule: ClipRule) -> impl Iterator<Item = usize> {
-        let mut next = self.frames.len();
+    /// Whether there was time enough for as many frames as a question shows. Then it is asked with
+    /// what there is: of a slow source, or after a gap, there may be fewer.
+    pub(crate) fn is_ready(&self, time: Duration, rule: ClipRule) -> bool {
         let steps = u32::try_from(rule.earlier()).unwrap_or(u32::MAX);
-        (1..=steps).map_while(move |step| {
-            let wanted = time.checked_sub(rule.spacing.saturating_mul(step))?;
-            let distance = |at: usize| self.frames[at].0.abs_diff(wanted);
-            let at = (0..next)
-                .filter(|at| self.frames[*at].0 < time && distance(*at) <= rule.spacing)
-                .min_by_key(|at| distance(*at))?;
-            next = at;
-            Some(at)
-        })
+        let span = rule.spacing.saturating_mul(steps);
+        self.began.is_some_and(|began| time.saturating_sub(began) >= span)
     }
 
-    /// Gives everything back.
+    /// The frames before the one of this time, oldest first: from each one back, that which is
+    /// nearest to a spacing away.
+    pub(crate) fn before(&self, time: Duration, rule: ClipRule) -> Vec<&T> {
+        let mut found = Vec::new();
+        let mut later = time;
+        let mut left = self.frames.len();
+        for _ in 0..rule.earlier() {
+            let wanted = later.saturating_sub(rule.spacing);
+            let distance = |at: usize| self.frames[at].0.abs_diff(wanted);
+            let earlier = (0..left).filter(|at| self.frames[*at].0 < later);
+            let Some(at) = earlier.min_by_key(|at| distance(*at)) else { break };
+            (later, left) = (self.frames[at].0, at);
+            found.push(&self.frames[at].1);
+        }
+        found.reverse();
+        found
+    }
+
+    /// Gives everything back, as a new stream wants it.
     pub(crate) fn clear(&mut self) -> Vec<T> {
-        self.frames.drain(..).map(|(_, frame)| frame).collect()
+        let Self { frames, .. } = std::mem::take(self);
+        frames.into_iter().map(|(_, frame)| frame).collect()
     }
 
     /// The newest that is kept, with its time.
@@ -107,7 +146,7 @@ mod tests {
     fn seen(times: impl IntoIterator<Item = u64>, rule: ClipRule) -> Window<u64> {
         let mut window = Window::default();
         for time in times {
-            if window.wants(at(time), rule) {
+            if window.see(at(time), rule).wanted {
                 window.add(at(time), time, rule);
             }
         }
@@ -121,8 +160,33 @@ mod tests {
     #[test]
     fn a_clip_is_spaced_and_oldest_first() {
         let window = seen((0..=2000).step_by(40), FOUR);
-        assert_eq!(before(&window, 2000, FOUR), [520, 1040, 1560]);
-        assert_eq!(before(&window, 2040, FOUR), [520, 1040, 1560]);
+        assert_eq!(before(&window, 2000, FOUR), [520, 1000, 1520]);
+        assert_eq!(before(&window, 2040, FOUR), [520, 1000, 1520]);
+        assert_eq!(before(&window, 2240, FOUR).len(), 3);
+    }
+
+    #[test]
+    fn frame_rates_that_do_not_fit_the_spacing_do_not_stretch_a_clip() {
+        let rule = ClipRule { frames: 12, spacing: at(100) };
+        let window = seen((0..=4000).step_by(40), rule);
+        assert!(window.is_ready(at(4000), rule));
+        let clip = before(&window, 4000, rule);
+        assert_eq!(clip.len(), 11);
+        assert!((2860..=2940).contains(&clip[0]), "{clip:?}");
+    }
+
+    #[test]
+    fn of_a_slow_source_each_frame_is_shown() {
+        let window = seen((0..=9).map(|n| n * 1000), FOUR);
+        assert!(window.is_ready(at(9000), FOUR));
+        assert_eq!(before(&window, 9000, FOUR), [6000, 7000, 8000]);
+        let close = ClipRule { frames: 2, spacing: at(10) };
+        let window = seen((0..=100).step_by(40), close);
+        assert_eq!(before(&window, 80, close), [40]);
+        // At the beginning there are fewer.
+        let window = seen([0, 1000, 2000], FOUR);
+        assert!(window.is_ready(at(2000), FOUR));
+        assert_eq!(before(&window, 2000, FOUR), [0, 1000]);
     }
 
     #[test]
@@ -132,39 +196,49 @@ mod tests {
     }
 
     #[test]
-    fn one_frame_needs_no_window() {
-        let rule = ClipRule { frames: 1, ..FOUR };
-        let window = seen(0..100, rule);
+    fn one_frame_needs_no_window_and_a_shorter_clip_less() {
+        let one = ClipRule { frames: 1, ..FOUR };
+        let mut window = seen((0..=2000).step_by(40), one);
         assert_eq!(window.frames().count(), 0);
-        assert!(window.is_full(at(100), rule));
+        assert!(!window.see(at(2040), FOUR).wanted || window.frames().count() == 0);
+        let mut window = seen((0..=2000).step_by(40), FOUR);
+        assert_eq!(window.see(at(2040), one).gone.len(), 4);
     }
 
     #[test]
-    fn a_clip_is_full_once_enough_time_has_passed() {
+    fn a_clip_is_ready_once_enough_time_has_passed() {
         let window = seen((0..=1480).step_by(40), FOUR);
-        assert!(!window.is_full(at(1480), FOUR), "there is nothing of half a second before 0");
-        assert!(window.is_full(at(1520), FOUR));
+        assert!(!window.is_ready(at(1480), FOUR));
+        assert!(window.is_ready(at(1500), FOUR));
     }
 
     #[test]
     fn a_gap_in_the_video_leaves_the_clip_short() {
         let window = seen([0, 500, 1000, 60_000], FOUR);
         assert_eq!(before(&window, 60_500, FOUR), [60_000]);
-        assert!(!window.is_full(at(60_500), FOUR));
+        assert!(window.is_ready(at(60_500), FOUR), "it is asked with what there is");
     }
 
     #[test]
     fn time_that_jumps_back_starts_a_new_clip() {
         let window = seen([5000, 5500, 6000, 0, 500], FOUR);
+        assert!(!window.is_ready(at(1000), FOUR));
         assert_eq!(before(&window, 1000, FOUR), [0, 500]);
     }
 
     #[test]
-    fn no_frame_is_shown_twice() {
-        let rule = ClipRule { frames: 5, spacing: Duration::ZERO };
-        let window = seen([0, 1, 2, 3, 4, 5], rule);
-        assert!(before(&window, 6, rule).len() <= 4);
-        let window = seen([0, 300, 800, 1200], FOUR);
-        assert_eq!(before(&window, 1500, FOUR), [0, 800]);
+    fn a_shorter_spacing_takes_effect_at_once() {
+        let far = ClipRule { frames: 3, spacing: at(60_000) };
+        let near = ClipRule { frames: 3, spacing: at(100) };
+        let mut window = seen([0, 40], far);
+        assert!(window.see(at(80), near).wanted);
+    }
+
+    #[test]
+    fn frames_are_not_shown_twice_nor_nearly() {
+        let rule = ClipRule { frames: 3, spacing: at(500) };
+        let window = seen([0, 999, 1000, 1001, 1500, 2000], rule);
+        let clip = before(&window, 2000, rule);
+        assert!(clip.windows(2).all(|pair| pair[1] - pair[0] >= 250), "{clip:?}");
     }
 }

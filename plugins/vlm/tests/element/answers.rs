@@ -3,7 +3,7 @@
 use gst::prelude::*;
 use gstvlm::meta;
 
-use crate::support::{Bench, FORMAT, Vlm, init};
+use crate::support::{Bench, FORMAT, LONG, Slots, Vlm, init};
 
 #[test]
 fn a_streamed_answer_is_told_piece_by_piece() {
@@ -79,10 +79,35 @@ fn a_complete_answer_is_signalled_once() {
     bench.answer();
     asked.say("ball");
     asked.finish();
-    let structure = told.recv_timeout(crate::support::LONG).unwrap();
+    let structure = told.recv_timeout(LONG).unwrap();
     let answer = gstvlm::messages::Answer::from_structure(&structure).unwrap();
     assert_eq!((answer.text.as_str(), answer.done), ("a ball", true));
     assert!(told.try_recv().is_err());
+}
+
+#[test]
+fn whoever_hears_of_an_answer_may_take_their_time() {
+    init();
+    let vlm = Vlm::start();
+    let slots = Slots::new(1, &vlm);
+    let mut bench = slots.bench(&vlm, &[]);
+    let (called, when_called) = std::sync::mpsc::channel();
+    let (go_on, when_to_go_on) = std::sync::mpsc::channel::<()>();
+    let when_to_go_on = std::sync::Mutex::new(when_to_go_on);
+    bench.element.connect("answer", false, move |_| {
+        let _ = called.send(());
+        let _ = when_to_go_on.lock().unwrap().recv_timeout(LONG);
+        None
+    });
+    bench.push(0);
+    vlm.asked().answer("one");
+    when_called.recv_timeout(LONG).unwrap();
+    // The server's one slot is free.
+    let mut other = slots.join();
+    let turn = slots.runtime.block_on(other.turn(vlm_client::Want::default(), || ()));
+    assert!(turn.is_ok());
+    drop(turn);
+    go_on.send(()).unwrap();
 }
 
 /// However the pieces are put together, what was told adds up to the answer.

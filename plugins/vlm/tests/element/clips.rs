@@ -151,3 +151,45 @@ fn with_busy_wait_each_clip_of_a_file_is_asked_about() {
     }
     pushed.recv_timeout(LONG).unwrap().unwrap();
 }
+
+/// Frames come at `every` ms; whether a question with this many is asked within ten seconds.
+fn asks(frames: u32, spacing_ms: u64, every: u64) -> usize {
+    init();
+    let vlm = Vlm::start();
+    let spacing = spacing_ms * 1_000_000;
+    let mut bench = Bench::new(&vlm, &[("frames", &frames), ("frame-spacing", &spacing)]);
+    (0..=10_000).step_by(usize::try_from(every).unwrap()).for_each(|pts| drop(bench.push(pts)));
+    vlm.asked().jpegs().len()
+}
+
+#[test]
+fn a_source_with_fewer_frames_than_the_spacing_wants_is_asked_about() {
+    assert!(asks(4, 500, 1000) >= 3);
+}
+
+#[test]
+fn a_spacing_that_the_frame_rate_does_not_fit_is_asked_about() {
+    assert_eq!(asks(12, 100, 40), 12);
+}
+
+#[test]
+fn a_spacing_below_the_distance_of_frames_is_asked_about() {
+    assert_eq!(asks(2, 10, 40), 2);
+}
+
+#[test]
+fn a_clip_whose_prompt_changes_is_asked_about_again_with_all_its_frames() {
+    init();
+    let vlm = Vlm::start();
+    let mut bench = clip(&vlm, &[("interval", &60_000_000_000u64)]);
+    (0..=10).for_each(|n| drop(bench.push(n * 40)));
+    let asked = vlm.asked();
+    (11..=60).for_each(|n| drop(bench.push(n * 40)));
+    bench.set("prompt", "Why?");
+    asked.hung_up();
+    let asked = vlm.asked();
+    assert_eq!(
+        labels(&asked),
+        ["Why?", "Frame at 0.00 s:", "Frame at 0.20 s:", "Frame at 0.40 s:"]
+    );
+}

@@ -256,6 +256,28 @@ fn an_answer_is_shown_as_it_is_written() {
 }
 
 #[test]
+fn the_beginning_of_an_answer_that_breaks_off_gives_way_to_the_one_before() {
+    init();
+    let vlm = Vlm::start();
+    let caps = caps("I420", "");
+    let mut bench = bench(&vlm, &caps, &[("overlay", &OverlayMode::Attach)]);
+    show(&mut bench, &vlm, &caps, "A ball in the grass behind the house.");
+    let shown = |bench: &mut Bench| {
+        attached(&bench.harness.push_and_pull(grey(&caps, 20)).unwrap()).unwrap()
+    };
+    let complete = shown(&mut bench);
+    bench.harness.push_and_pull(grey(&caps, 1000)).unwrap();
+    let mut asked = vlm.asked();
+    asked.say("A");
+    wait_rendered(&bench, 2);
+    assert_ne!(shown(&mut bench), complete);
+    asked.cut();
+    bench.error();
+    wait_rendered(&bench, 3);
+    assert_eq!(shown(&mut bench), complete);
+}
+
+#[test]
 fn a_frame_that_is_held_leaves_with_its_own_answer_over_it() {
     init();
     let vlm = Vlm::start();

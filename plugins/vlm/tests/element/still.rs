@@ -67,3 +67,17 @@ fn a_question_that_failed_is_asked_again_though_nothing_changed() {
     vlm.asked().answer("one");
     bench.done();
 }
+
+#[test]
+fn a_question_that_is_asked_again_is_what_the_next_frame_is_compared_with() {
+    init();
+    let vlm = Vlm::start();
+    let bench = Bench::new(&vlm, &[("busy", &Busy::Wait), ("min-change", &0.1)]);
+    let pushed = bench.push_aside(0);
+    vlm.asked().reply(503, &[("retry-after", "0.1")], "");
+    bench.error();
+    vlm.asked().answer("grey");
+    pushed.recv_timeout(LONG).unwrap().unwrap();
+    bench.push_aside(1000).recv_timeout(LONG).unwrap().unwrap();
+    assert_eq!((bench.count("questions"), bench.count("samples-unchanged")), (2, 1));
+}

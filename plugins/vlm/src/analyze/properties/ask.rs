@@ -5,7 +5,7 @@ use vlm_client::{ApiKey, ExtraBody};
 
 use super::{
     super::settings::{self, ErrorPolicy},
-    Effect, Property, nanos, replace, text, time,
+    Effect, Parsed, Property, nanos, replace, text, time,
 };
 use crate::structured::Schema;
 
@@ -113,50 +113,6 @@ pub(super) fn properties() -> Vec<Property> {
             get: Some(|settings| settings.temperature.to_value()),
         },
         Property {
-            spec: glib::ParamSpecString::builder("extra-body")
-                .nick("Extra body")
-                .blurb(
-                    "JSON object whose fields go into each request beside the element's or in \
-                     their place, such as {\"top_p\": 0.9}; null leaves one out; empty = none",
-                )
-                .default_value("")
-                .mutable_playing()
-                .build(),
-            set: |settings, value| {
-                let text = text(value);
-                match ExtraBody::parse(&text) {
-                    Ok(extra) => {
-                        settings.extra_body = (text, extra);
-                        Effect::NextQuestion
-                    }
-                    Err(error) => Effect::Refused(error.to_string()),
-                }
-            },
-            get: Some(|settings| settings.extra_body.0.to_value()),
-        },
-        Property {
-            spec: glib::ParamSpecString::builder("response-schema")
-                .nick("Response schema")
-                .blurb(
-                    "JSON schema that answers are to fit; they are then posted as fields too; \
-                     empty = free text. A change cancels the question in flight",
-                )
-                .default_value("")
-                .mutable_playing()
-                .build(),
-            set: |settings, value| match Schema::parse(&text(value)) {
-                Ok(schema) => {
-                    let changed = settings.response_schema != schema;
-                    settings.response_schema = schema;
-                    if changed { Effect::Question } else { Effect::NextQuestion }
-                }
-                Err(error) => Effect::Refused(error.to_string()),
-            },
-            get: Some(|settings| {
-                settings.response_schema.as_ref().map(Schema::text).unwrap_or_default().to_value()
-            }),
-        },
-        Property {
             spec: glib::ParamSpecUInt64::builder("timeout")
                 .nick("Timeout")
                 .blurb("Longest time that a question may take, to its last token, in ns")
@@ -176,7 +132,7 @@ pub(super) fn properties() -> Vec<Property> {
                 .blurb(
                     "How often a question that failed for a passing reason is asked again, after \
                      a growing pause or the server's Retry-After: about the same frame with \
-                     busy=wait, else about the newest",
+                     busy=wait, else about the newest. Waiting for a limit does not count",
                 )
                 .maximum(100)
                 .default_value(settings::DEFAULT_RETRIES)
@@ -199,6 +155,55 @@ pub(super) fn properties() -> Vec<Property> {
                 Effect::NextQuestion
             },
             get: Some(|settings| settings.error_policy.to_value()),
+        },
+    ]
+}
+
+/// Those whose values are read before the settings are locked: compiling a schema may take a while.
+pub(super) fn parsed() -> Vec<Parsed> {
+    vec![
+        Parsed {
+            spec: glib::ParamSpecString::builder("extra-body")
+                .nick("Extra body")
+                .blurb(
+                    "JSON object whose fields go into each request beside the element's or in \
+                     their place, such as {\"top_p\": 0.9}; null leaves one out; empty = none",
+                )
+                .default_value("")
+                .mutable_playing()
+                .build(),
+            parse: |value| {
+                let text = text(value);
+                let extra = ExtraBody::parse(&text).map_err(|error| error.to_string())?;
+                Ok(Box::new(|settings| {
+                    let before = std::mem::replace(&mut settings.extra_body, (text, extra));
+                    (Effect::NextQuestion, Box::new(before))
+                }))
+            },
+            get: |settings| settings.extra_body.0.to_value(),
+        },
+        Parsed {
+            spec: glib::ParamSpecString::builder("response-schema")
+                .nick("Response schema")
+                .blurb(
+                    "JSON schema that answers are to fit; they are then posted as fields too; \
+                     empty = free text. A change cancels the question in flight",
+                )
+                .default_value("")
+                .mutable_playing()
+                .build(),
+            parse: |value| {
+                let schema = Schema::parse(&text(value)).map_err(|error| error.to_string())?;
+                Ok(Box::new(|settings| {
+                    let before = std::mem::replace(&mut settings.response_schema, schema);
+                    let changed = before != settings.response_schema;
+                    let effect = if changed { Effect::Question } else { Effect::NextQuestion };
+                    (effect, Box::new(before))
+                }))
+            },
+            get: |settings| {
+                settings.response_schema.as_ref().map(Schema::text).unwrap_or_default().to_value()
+            },
         },
     ]
 }

@@ -7,7 +7,7 @@ mod picture;
 mod sampling;
 mod text;
 
-use std::{sync::LazyLock, time::Duration};
+use std::{any::Any, sync::LazyLock, time::Duration};
 
 use gst::{glib, prelude::*};
 
@@ -38,18 +38,31 @@ struct Property {
     get: Option<fn(&Settings) -> glib::Value>,
 }
 
+/// A property whose value is read before the settings are locked, because that may take longer
+/// than a streaming thread may wait for them.
+struct Parsed {
+    spec: glib::ParamSpec,
+    /// The error says why the value will not do.
+    parse: fn(&glib::Value) -> Result<Change, String>,
+    get: fn(&Settings) -> glib::Value,
+}
+
+/// Changes the settings. Gives what was there before, to be dropped when they are not locked.
+type Change = Box<dyn FnOnce(&mut Settings) -> (Effect, Box<dyn Any>)>;
+
 static SETTINGS: LazyLock<Vec<Property>> = LazyLock::new(|| {
-    [
+    let groups = [
         ask::properties(),
         sampling::properties(),
         picture::properties(),
         overlay::properties(),
         text::properties(),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    ];
+    groups.into_iter().flatten().collect()
 });
+
+static PARSED: LazyLock<Vec<Parsed>> =
+    LazyLock::new(|| [ask::parsed(), picture::parsed()].into_iter().flatten().collect());
 
 pub(crate) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
     let results = [
@@ -64,26 +77,41 @@ pub(crate) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
             .read_only()
             .build(),
     ];
-    SETTINGS.iter().map(|property| property.spec.clone()).chain(results).collect()
+    let simple = SETTINGS.iter().map(|property| &property.spec);
+    let parsed = PARSED.iter().map(|property| &property.spec);
+    simple.chain(parsed).chain(&results).cloned().collect()
 });
 
 /// Writes a property.
 pub(crate) fn set(shared: &Shared, name: &str, value: &glib::Value) -> Option<Effect> {
-    let property = setting(name)?;
-    // Before the settings are locked: trying an encoder makes its elements.
-    if let Err(reason) = picture::check(name, value) {
-        return Some(Effect::Refused(reason));
+    if let Some(property) = setting(name) {
+        return Some(shared.change(|settings| (property.set)(settings, value)));
     }
-    Some(shared.change(|settings| (property.set)(settings, value)))
+    match (parsed(name)?.parse)(value) {
+        Ok(change) => {
+            let (effect, before) = shared.change(change);
+            drop(before);
+            Some(effect)
+        }
+        Err(reason) => Some(Effect::Refused(reason)),
+    }
 }
 
 /// Reads a property that is a setting.
 pub(crate) fn get(shared: &Shared, name: &str) -> Option<glib::Value> {
-    setting(name)?.get.map(|get| shared.with_settings(get))
+    let get = match setting(name) {
+        Some(property) => property.get?,
+        None => parsed(name)?.get,
+    };
+    Some(shared.with_settings(get))
 }
 
 fn setting(name: &str) -> Option<&'static Property> {
     SETTINGS.iter().find(|property| property.spec.name() == name)
+}
+
+fn parsed(name: &str) -> Option<&'static Parsed> {
+    PARSED.iter().find(|property| property.spec.name() == name)
 }
 
 fn text(value: &glib::Value) -> String {

@@ -2,10 +2,8 @@
 
 use gst::{glib, prelude::*};
 
-use super::{super::settings, Effect, Property, text};
+use super::{super::settings, Effect, Parsed, Property, text};
 use crate::jpeg::EncoderDescription;
-
-const JPEG_ENCODER: &str = "jpeg-encoder";
 
 pub(super) fn properties() -> Vec<Property> {
     vec![
@@ -37,34 +35,35 @@ pub(super) fn properties() -> Vec<Property> {
             },
             get: Some(|settings| settings.jpeg_quality.to_value()),
         },
-        Property {
-            spec: glib::ParamSpecString::builder(JPEG_ENCODER)
-                .nick("JPEG encoder")
-                .blurb(
-                    "Elements that make JPEG of frames, as for gst-launch-1.0, such as \
-                     \"jpegenc quality=50\"; jpeg-quality is not for them, and max-size for \
-                     frames in ordinary memory only; empty = chosen by the frames' memory",
-                )
-                .default_value("")
-                .mutable_playing()
-                .build(),
-            set: |settings, value| {
-                settings.jpeg_encoder = EncoderDescription::new(&text(value));
-                Effect::NextQuestion
-            },
-            get: Some(|settings| {
-                let encoder = settings.jpeg_encoder.as_ref();
-                encoder.map(EncoderDescription::text).unwrap_or_default().to_value()
-            }),
-        },
     ]
 }
 
-/// Why a value will not do, as far as the settings need not be known for that.
-pub(super) fn check(name: &str, value: &glib::Value) -> Result<(), String> {
-    if name != JPEG_ENCODER {
-        return Ok(());
-    }
-    let encoder = EncoderDescription::new(&text(value));
-    encoder.map_or(Ok(()), |encoder| encoder.check().map_err(|error| error.to_string()))
+/// The one whose value is tried before the settings are locked: that makes its elements.
+pub(super) fn parsed() -> Vec<Parsed> {
+    vec![Parsed {
+        spec: glib::ParamSpecString::builder("jpeg-encoder")
+            .nick("JPEG encoder")
+            .blurb(
+                "Elements that make JPEG of frames, as for gst-launch-1.0, such as \
+                 \"jpegenc quality=50\"; jpeg-quality is not for them, and max-size for \
+                 frames in ordinary memory only; empty = chosen by the frames' memory",
+            )
+            .default_value("")
+            .mutable_playing()
+            .build(),
+        parse: |value| {
+            let encoder = EncoderDescription::new(&text(value));
+            if let Some(encoder) = &encoder {
+                encoder.check().map_err(|error| error.to_string())?;
+            }
+            Ok(Box::new(|settings| {
+                let before = std::mem::replace(&mut settings.jpeg_encoder, encoder);
+                (Effect::NextQuestion, Box::new(before))
+            }))
+        },
+        get: |settings| {
+            let encoder = settings.jpeg_encoder.as_ref();
+            encoder.map(EncoderDescription::text).unwrap_or_default().to_value()
+        },
+    }]
 }

@@ -65,7 +65,9 @@ struct State {
 impl State {
     /// Leaves an item for the task, if there is one.
     fn add(&mut self, item: Item) {
-        if !self.active || self.flushing || self.start.is_none() {
+        // What begins a pad's stream waits for the flush to end.
+        let is_start = matches!(item, Item::Start(_));
+        if !self.active || self.flushing && !is_start || self.start.is_none() {
             return;
         }
         if let (Some(Item::Gap(last)), Item::Gap(next)) = (self.items.back_mut(), &item) {

@@ -163,3 +163,16 @@ fn a_new_start_of_the_element_knows_nothing_of_the_stream_before() {
     add_of(&captions, 0, before);
     assert_eq!(waiting(&captions, pad), ["start", "segment"]);
 }
+
+#[test]
+fn a_pad_that_comes_during_a_flush_begins_at_the_beginning() {
+    gst::init().unwrap();
+    let captions = Captions::default();
+    begin(&captions);
+    captions.begin_flush();
+    let pad = captions.add_pad();
+    captions.activate(pad);
+    captions.end_flush();
+    segment(&captions);
+    assert_eq!(waiting(&captions, pad), ["start", "segment"]);
+}
