@@ -2,7 +2,8 @@
 //! `identity`, which does nothing, and the ways in which other elements work.
 //!
 //! `cargo bench -p gst-plugin-vlm --bench element -- --seconds 10` for shorter measurements than
-//! those that docs/performance.md quotes.
+//! those that docs/performance.md quotes; `--only memory` for one of them: stalled, holding,
+//! questions, overlay, memory.
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
@@ -37,11 +38,23 @@ fn main() {
     gstvlm::register_static().expect("the plugin registers");
     let picture = Picture::full_hd();
     println!("| what | figure | `identity` |\n|---|---|---|");
-    stalled(&picture, seconds);
-    holding(&picture, seconds.min(10));
-    questions(&picture, seconds);
-    overlay(&picture, seconds);
-    memory(&picture, if seconds < DEFAULT_SECONDS { QUESTIONS / 10 } else { QUESTIONS });
+    let only = after("--only").map(String::as_str);
+    let is_wanted = |name: &str| only.is_none_or(|only| only == name);
+    if is_wanted("stalled") {
+        stalled(&picture, seconds);
+    }
+    if is_wanted("holding") {
+        holding(&picture, seconds.min(10));
+    }
+    if is_wanted("questions") {
+        questions(&picture, seconds);
+    }
+    if is_wanted("overlay") {
+        overlay(&picture, seconds);
+    }
+    if is_wanted("memory") {
+        memory(&picture, if seconds < DEFAULT_SECONDS { QUESTIONS / 10 } else { QUESTIONS });
+    }
 }
 
 fn element(name: &str, properties: &[(&str, &str)]) -> gst::Element {

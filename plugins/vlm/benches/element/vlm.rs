@@ -97,6 +97,8 @@ fn talk(stream: TcpStream, takes: Takes) -> Option<()> {
             Takes::Ms(ms) => std::thread::sleep(Duration::from_millis(ms)),
         }
         let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ";
-        write!(writer, "{head}{}\r\n\r\n{BODY}", BODY.len()).ok()?;
+        // In one piece: TCP would hold a second one back.
+        let answer = format!("{head}{}\r\n\r\n{BODY}", BODY.len());
+        writer.write_all(answer.as_bytes()).ok()?;
     }
 }
