@@ -96,9 +96,6 @@ impl VlmAnalyze {
                 place,
             }
         };
-        if let Some(caps) = caps.as_ref().filter(|_| is_wanted) {
-            inbox.add_earlier(sample(caps.clone()), clip);
-        }
         self.shared.run().count(|counters| {
             counters.frames += 1;
             counters.samples += u64::from(is_sample);
@@ -107,27 +104,43 @@ impl VlmAnalyze {
             return Err(gst::FlowError::Error);
         }
         let Some(caps) = caps else { return Ok(()) };
-        if !is_sample && !on_demand && !inbox.is_due() {
+        let is_offered = is_sample || on_demand || inbox.is_due();
+        if !is_offered && !is_wanted {
             return Ok(());
         }
         let sample = sample(caps);
+        let for_later = is_wanted.then(|| sample.clone());
         if on_demand {
             inbox.keep(sample);
-            return Ok(());
+        } else if is_offered {
+            self.offer(inbox, is_sample, sample, busy)?;
         }
-        if inbox.offer(is_sample, sample) && busy == Busy::Wait {
-            gst::trace!(CAT, imp = self, "Holding the stream until the sample is answered");
-            let go_on = inbox.wait_settled(|| {
-                self.shared.with_settings(|s| s.busy == Busy::Wait && !s.on_demand)
-            });
-            if inbox.has_failed() {
-                return Err(gst::FlowError::Error);
-            }
-            if !go_on {
-                return Err(gst::FlowError::Flushing);
-            }
+        // After it: what is kept for later makes room for itself, and the newest must not be older.
+        if let Some(sample) = for_later {
+            inbox.add_earlier(sample, clip);
         }
         Ok(())
+    }
+
+    /// Leaves a frame for asking, and waits until it is answered if the stream is to be held.
+    fn offer(
+        &self,
+        inbox: &Inbox,
+        is_sample: bool,
+        sample: Sample,
+        busy: Busy,
+    ) -> Result<(), gst::FlowError> {
+        if !inbox.offer(is_sample, sample) || busy != Busy::Wait {
+            return Ok(());
+        }
+        gst::trace!(CAT, imp = self, "Holding the stream until the sample is answered");
+        let go_on = inbox
+            .wait_settled(|| self.shared.with_settings(|s| s.busy == Busy::Wait && !s.on_demand));
+        match go_on {
+            _ if inbox.has_failed() => Err(gst::FlowError::Error),
+            true => Ok(()),
+            false => Err(gst::FlowError::Flushing),
+        }
     }
 
     /// How long ago a live source captured what has just arrived.

@@ -1,6 +1,7 @@
 //! The element `vlmanalyze` against a VLM that says what the test wants; one file per theme.
 
 mod answers;
+mod carried;
 mod changes;
 mod clips;
 mod encoder;

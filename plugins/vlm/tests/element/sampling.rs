@@ -1,6 +1,6 @@
 //! Which frames are asked about, and what is sent of them.
 
-use gst::{ClockTime, prelude::*};
+use gst::{ClockTime, glib, prelude::*};
 use serde_json::json;
 
 use crate::support::{Bench, LONG, Vlm, frame, init, jpeg_size, vlmanalyze};
@@ -207,4 +207,28 @@ fn an_element_is_one_user_to_the_server() {
     users.push(asked.body["user"].as_str().unwrap().to_owned());
     assert_eq!(users[0], users[1]);
     assert_ne!(users[1], users[2]);
+}
+
+/// As gst-launch and applications in C set them: GObject warns, and the value before stays.
+#[test]
+fn a_value_out_of_range_is_refused_with_a_warning() {
+    init();
+    glib::log_set_always_fatal(glib::LogLevels::empty());
+    let (tell, told) = std::sync::mpsc::channel();
+    let tell = std::sync::Mutex::new(tell);
+    glib::log_set_default_handler(move |_, _, message| {
+        let _ = tell.lock().unwrap().send(message.to_owned());
+    });
+    for (given, name, kept) in [
+        ("frames=99", "frames", "1"),
+        ("max-tokens=0", "max-tokens", "512"),
+        ("jpeg-quality=1000", "jpeg-quality", "80"),
+        ("min-change=1.5", "min-change", "0"),
+    ] {
+        let element = gst::parse::launch(&format!("vlmanalyze {given}")).unwrap();
+        let warning = told.recv_timeout(LONG).unwrap();
+        assert!(warning.contains(name) && warning.contains("out of range"), "{warning}");
+        let value = element.property_value(name).transform::<f64>().unwrap();
+        assert_eq!(value.get::<f64>().unwrap().to_string(), kept, "{given}");
+    }
 }
