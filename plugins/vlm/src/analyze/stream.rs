@@ -73,14 +73,12 @@ impl VlmAnalyze {
         };
         let (is_wanted, is_ready) = inbox.see(time, clip);
         let is_sample = is_ready && lock(&self.stream).sampler.is_sample(time, rule);
-        let place = Place {
-            stream: self.captions.stream(),
-            until_next: lock(&self.stream)
-                .sampler
-                .until_next(time)
-                .or_else(|| Duration::from(buffer.duration()?).checked_mul(rule.frames())),
-        };
+        // Of few frames more is wanted than their time.
         let sample = |caps| {
+            let until_next = lock(&self.stream).sampler.until_next(time);
+            let frames = || Duration::from(buffer.duration()?).checked_mul(rule.frames());
+            let place =
+                Place { stream: self.captions.stream(), until_next: until_next.or_else(frames) };
             // A stream that is held comes later and later, which says nothing of its capture.
             let lateness = match busy {
                 Busy::Latest => self.lateness(running_time),
