@@ -98,7 +98,7 @@ impl Chain {
         else {
             return Err("the session is being stopped".to_owned());
         };
-        let codec = self.shared.offer.codec;
+        let codec = self.shared.offer.codec();
         let mut elements = codec.depayloaders()?;
         let depayloader = elements[0].clone();
         // After a loss, nothing that builds on it is decoded.
@@ -192,7 +192,8 @@ pub(crate) fn echo(
         .max_bytes(0)
         .leaky_type(gst_app::AppLeakyType::Downstream)
         .build();
-    let payloader = shared.offer.codec.payloader(shared.offer.payload)?;
+    let format = &shared.offer.video.format;
+    let payloader = format.codec.payloader(format.payload)?;
     pipeline.add_many([source.upcast_ref(), &payloader]).map_err(|error| error.to_string())?;
     source.link(&payloader).map_err(|error| error.to_string())?;
     let outlet = payloader.static_pad("src").ok_or("the payloader has no source pad")?;

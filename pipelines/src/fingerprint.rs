@@ -1,3 +1,5 @@
+use std::fmt;
+
 use gst::glib;
 
 /// The fingerprint of a DTLS certificate, as `a=fingerprint` gives it (RFC 8122, section 5).
@@ -26,6 +28,14 @@ impl Hash {
         hex.as_bytes().chunks(2).map(hex_byte).collect()
     }
 
+    fn name(self) -> &'static str {
+        match self {
+            Hash::Sha256 => "sha-256",
+            Hash::Sha384 => "sha-384",
+            Hash::Sha512 => "sha-512",
+        }
+    }
+
     fn len(self) -> usize {
         match self {
             Hash::Sha256 => 32,
@@ -52,11 +62,24 @@ impl Fingerprint {
         Some(Self { hash, digest })
     }
 
+    /// The fingerprint of the first certificate in `pem`.
+    pub(crate) fn of(pem: &str) -> Option<Self> {
+        let digest = Hash::Sha256.digest(&certificate(pem)?)?;
+        Some(Self { hash: Hash::Sha256, digest })
+    }
+
     /// Whether this is the fingerprint of the certificate in `pem`.
     pub(crate) fn matches(&self, pem: &str) -> bool {
         certificate(pem)
             .and_then(|der| self.hash.digest(&der))
             .is_some_and(|digest| digest == self.digest)
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digest: Vec<String> = self.digest.iter().map(|byte| format!("{byte:02X}")).collect();
+        write!(f, "{} {}", self.hash.name(), digest.join(":"))
     }
 }
 
@@ -97,6 +120,8 @@ mod tests {
         {
             let fingerprint = Fingerprint::parse(&format!("{name} {}", colons(hash))).unwrap();
             assert!(fingerprint.matches(PEM), "{name}");
+            let written = fingerprint.to_string();
+            assert_eq!(written, format!("{} {}", name.to_ascii_lowercase(), colons(hash)));
         }
     }
 

@@ -20,7 +20,9 @@
 //! handler called under one.
 
 mod analyze;
+mod answer;
 mod candidate;
+mod certificate;
 mod chain;
 mod codec;
 mod error;
@@ -34,6 +36,7 @@ mod offer;
 mod peer;
 mod properties;
 mod requirements;
+mod sdp;
 mod sender;
 mod session;
 mod settings;
@@ -48,6 +51,7 @@ pub use error::OfferError;
 pub use event::{LostReason, SessionEvent};
 pub use frames::{FrameCounter, FrameCounts};
 pub use gate::DecodeMode;
+pub use offer::CandidateSection;
 pub use requirements::{Missing, init};
 pub use sender::{
     Clip, ClipOptions, Sender, SenderDirection, SenderError, SenderOptions, SenderStats,

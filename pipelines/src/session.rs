@@ -15,10 +15,11 @@ use tokio::task::JoinHandle;
 
 use crate::{
     Codec, FrameCounter, LostReason, OfferError, SessionEvent, SessionOptions, SessionSettings,
-    analyze,
-    candidate::{self, Unusable},
+    analyze, answer,
+    candidate::{Candidate, Unusable},
+    certificate::Certificate,
     chain::{self, Chain},
-    offer::{self, Direction, Offer},
+    offer::{CandidateSection, Direction, MAX_CANDIDATES, Offer, VIDEO_LINE},
     peer::{self, Gathering},
     properties::{get_if_present, make, set_if_present},
     shared::Shared,
@@ -59,7 +60,7 @@ struct Parts {
 
 impl std::fmt::Debug for Parts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Parts").field("codec", &self.shared.offer.codec).finish_non_exhaustive()
+        f.debug_struct("Parts").field("codec", &self.shared.offer.codec()).finish_non_exhaustive()
     }
 }
 
@@ -108,22 +109,22 @@ impl BrowserSession {
         Ok((Self { running, watchdog, parts }, answer))
     }
 
-    /// Takes a trickled ICE candidate (RFC 8838) of the media section with index `m_line`.
-    /// Those that are malformed, not UDP, or name a host instead of an address are ignored.
-    pub fn add_ice_candidate(&self, m_line: u32, candidate: &str) {
-        if self.parts.shared.is_over() {
+    /// Takes a trickled ICE candidate (RFC 8838), as `candidate:...`. Those that are malformed, not
+    /// UDP, name a host instead of an address, or belong to a media section that was rejected are
+    /// ignored.
+    pub fn add_ice_candidate(&self, section: CandidateSection, candidate: &str) {
+        let shared = &self.parts.shared;
+        if shared.is_over() {
             return;
         }
-        match candidate::usable(candidate) {
-            Ok(candidate) => {
-                if self.parts.candidates.fetch_add(1, Ordering::Relaxed) >= offer::MAX_CANDIDATES {
-                    tracing::debug!("too many ICE candidates, the rest is ignored");
-                    return;
-                }
-                self.parts.webrtc.emit_by_name::<()>("add-ice-candidate", &[&m_line, &candidate]);
-            }
+        if !shared.offer.has_candidates_in(section) {
+            tracing::debug!(?section, "ICE candidate of a section that is not used, ignored");
+            return;
+        }
+        match Candidate::parse(candidate) {
+            Ok(candidate) => self.parts.add_candidate(&candidate),
             Err(Unusable::EndOfCandidates) => {}
-            Err(why) => tracing::debug!(?why, m_line, "ICE candidate ignored"),
+            Err(why) => tracing::debug!(?why, "ICE candidate ignored"),
         }
     }
 
@@ -142,7 +143,7 @@ impl BrowserSession {
 
     /// The codec that the peer sends.
     pub fn codec(&self) -> Codec {
-        self.parts.shared.offer.codec
+        self.parts.shared.offer.codec()
     }
 
     /// Counts this session's frames, for as long as anybody reads.
@@ -169,6 +170,7 @@ fn start(shared: &Arc<Shared>, options: &SessionOptions) -> Result<(Running, Par
         pipeline.set_context(context);
     }
     let webrtc = peer::webrtcbin(&options.network)?;
+    Certificate::of_process()?.install(&webrtc)?;
     let analyzer = options.analyzer.clone();
     analyze::apply(&analyzer, &options.settings);
     analyze::set_mode(&analyzer, shared.mode());
@@ -286,10 +288,25 @@ fn on_message(message: &gst::MessageRef, shared: &Shared) {
     }
 }
 
+impl Parts {
+    fn add_candidate(&self, candidate: &Candidate) {
+        if self.candidates.fetch_add(1, Ordering::Relaxed) >= MAX_CANDIDATES {
+            tracing::debug!("too many ICE candidates, the rest is ignored");
+            return;
+        }
+        // All sections have the same transport.
+        let line = candidate.to_string();
+        self.webrtc.emit_by_name::<()>("add-ice-candidate", &[&VIDEO_LINE, &line]);
+    }
+}
+
 /// Says in which form we take the video. webrtcbin asks while it makes the answer.
 fn prepare(transceiver: &WebRTCRTPTransceiver, offer: &Offer) {
-    if transceiver.kind() == WebRTCKind::Video && transceiver.mlineindex() == offer.line {
-        transceiver.set_codec_preferences(Some(&offer.preferences()));
+    if transceiver.kind() == WebRTCKind::Video && transceiver.mlineindex() == VIDEO_LINE {
+        let video = &offer.video;
+        transceiver.set_codec_preferences(Some(&video.format.caps(video.transport_cc)));
+        // Without it webrtcbin neither asks for lost packets nor takes those sent again.
+        set_if_present(transceiver, "do-nack", video.format.takes_lost_packets());
     }
 }
 
@@ -300,34 +317,40 @@ async fn negotiate(
 ) -> Result<String, OfferError> {
     let webrtc = &parts.webrtc;
     let offer = &parts.shared.offer;
-    let remote =
-        peer::description(WebRTCSDPType::Offer, &offer.sdp).map_err(OfferError::malformed)?;
-    peer::set(webrtc, "remote", &remote).await.map_err(OfferError::malformed)?;
-    if offer.direction == Direction::SendRecv {
+    // What fails from here on is ours, or webrtcbin's: it has not seen a word of the peer's.
+    let remote = peer::description(WebRTCSDPType::Offer, &offer.for_webrtcbin());
+    peer::set(webrtc, "remote", &remote.map_err(OfferError::pipeline)?)
+        .await
+        .map_err(OfferError::pipeline)?;
+    for candidate in &offer.candidates {
+        parts.add_candidate(candidate);
+    }
+    if offer.video.direction == Direction::SendRecv {
         send_back(running.pipeline(), parts).map_err(OfferError::pipeline)?;
     }
-    let answer = peer::create(webrtc, "answer").await.map_err(OfferError::malformed)?;
-    let answer = answer.sdp().as_text().map_err(OfferError::pipeline)?;
-    let answer = offer::without_other_media(&answer, offer.line);
-    let answer = peer::description(WebRTCSDPType::Answer, &answer).map_err(OfferError::pipeline)?;
+    let answer = peer::create(webrtc, "answer").await.map_err(OfferError::pipeline)?;
     let gathering = Gathering::new(webrtc);
-    peer::set(webrtc, "local", &answer).await.map_err(OfferError::malformed)?;
+    peer::set(webrtc, "local", &answer).await.map_err(OfferError::pipeline)?;
     gathering.complete(at_most).await;
-    let answer = peer::local_description(webrtc).map_err(OfferError::pipeline)?;
-    Ok(offer::with_start_bitrate(&answer, offer.payload, START_KBPS))
+    let ours = peer::local_description(webrtc).map_err(OfferError::pipeline)?;
+    let id = u64::from(glib::random_int()) << 20 | u64::from(glib::random_int() >> 12);
+    let fingerprint = &Certificate::of_process().map_err(OfferError::pipeline)?.fingerprint;
+    let extras = answer::Extras { fingerprint, id, start_kbps: START_KBPS };
+    answer::write(offer, &ours, extras).map_err(OfferError::pipeline)
 }
 
 /// Prepares the way back, for a peer that wants its video back.
 fn send_back(pipeline: &gst::Pipeline, parts: &Parts) -> Result<(), String> {
-    let offer = &parts.shared.offer;
+    let video = &parts.shared.offer.video;
+    let caps = video.format.caps(video.transport_cc);
     let template = parts.webrtc.pad_template("sink_%u").ok_or("webrtcbin has no sink_%u")?;
     let sink = parts
         .webrtc
-        .request_pad(&template, Some(&format!("sink_{}", offer.line)), Some(&offer.preferences()))
+        .request_pad(&template, Some(&format!("sink_{VIDEO_LINE}")), Some(&caps))
         .ok_or("webrtcbin gives no sink pad")?;
     let transceiver = get_if_present::<WebRTCRTPTransceiver>(&sink, "transceiver")
         .ok_or("the sink pad has no transceiver")?;
-    transceiver.set_codec_preferences(Some(&offer.preferences()));
+    transceiver.set_codec_preferences(Some(&caps));
     transceiver.set_direction(TransceiverDirection::Sendrecv);
     parts.chain.send_back_through(&chain::echo(pipeline, &parts.shared, &sink)?);
     Ok(())

@@ -5,7 +5,7 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::{LIMIT, Meeting, Wanted, lost};
-use live_vlm_pipelines::{LostReason, Patience, SenderOptions, SessionEvent};
+use live_vlm_pipelines::{CandidateSection, LostReason, Patience, SenderOptions, SessionEvent};
 
 /// Shorter than any browser needs, for tests that wait for it.
 const SHORT: Patience = Patience {
@@ -100,11 +100,11 @@ async fn candidates_may_come_later_and_bad_ones_do_no_harm() {
     let mut meeting = Meeting::start_with(SenderOptions::default(), Wanted::slow(), trickle).await;
     assert!(!candidates.is_empty());
     for bad in ["", "nonsense", "candidate:1 1 udp 1 7d3c.local 9 typ host", "\0"] {
-        meeting.session.add_ice_candidate(0, bad);
+        meeting.session.add_ice_candidate(CandidateSection::Line(0), bad);
     }
     for candidate in &candidates {
-        meeting.session.add_ice_candidate(0, candidate);
-        meeting.session.add_ice_candidate(99, candidate);
+        meeting.session.add_ice_candidate(CandidateSection::Line(0), candidate);
+        meeting.session.add_ice_candidate(CandidateSection::Line(99), candidate);
     }
     meeting.first_frame().await;
     meeting.end().await;

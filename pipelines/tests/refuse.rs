@@ -56,13 +56,6 @@ async fn garbage_is_refused() {
 }
 
 #[tokio::test]
-async fn webrtcbins_own_complaints_are_passed_on() {
-    let error = refusal(&video(96, "VP8").replace("a=mid:0\r\n", "")).await;
-    let OfferError::Malformed { reason } = error else { panic!("{error:?}") };
-    assert!(reason.contains("mid"), "{reason}");
-}
-
-#[tokio::test]
 async fn ten_megabytes_are_not_read() {
     let error = refusal(&"v=0\r\n".repeat(2_000_000)).await;
     assert_eq!(error, OfferError::TooLarge { bytes: 10_000_000 });
