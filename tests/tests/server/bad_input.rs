@@ -129,7 +129,7 @@ async fn bad_values_are_refused_with_the_field_and_what_is_allowed() {
         (json!({"type": "update_model", "model": "m", "api_base": "http://a:b@host"}), "api_base"),
         (json!({"type": "update_model", "model": "m", "api_base": 7}), "api_base"),
         (json!({"type": "set_debug", "debug": "yes"}), "debug"),
-        (json!({"type": "ice_candidate", "candidate": "a"}), "sdp_m_line_index"),
+        (json!({"type": "ice_candidate", "sdp_m_line_index": "x"}), "sdp_m_line_index"),
     ] {
         let error = scene.refused_json(message.clone()).await;
         assert_eq!(about(&error), ("bad_field", field), "{message:.100}");

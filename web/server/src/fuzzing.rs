@@ -25,7 +25,10 @@ pub fn message(data: &[u8]) {
         ClientMessage::UpdateMaxLatency { max_latency } => {
             assert!((0.0..=10.0).contains(&max_latency));
         }
-        ClientMessage::IceCandidate { m_line, .. } => assert!(m_line <= 255),
+        ClientMessage::IceCandidate { line, mid, .. } => {
+            assert!(line.is_none_or(|line| line <= 255));
+            assert!(mid.is_none_or(|mid| mid.chars().count() <= 64));
+        }
         _ => {}
     }
 }

@@ -59,8 +59,10 @@ pub enum ClientMessage {
     IceCandidate {
         /// The candidate line; empty = that was the last one.
         candidate: String,
-        /// The media section it is for.
-        m_line: u32,
+        /// The `a=mid` of the media section that it is for.
+        mid: Option<String>,
+        /// The index of that section, for clients that do not give its mid.
+        line: Option<u32>,
     },
     /// The next question is wanted at once.
     AskNow,
@@ -112,15 +114,7 @@ impl ClientMessage {
                     .and_then(Value::as_bool)
                     .ok_or_else(|| Refusal::field("debug", "true or false"))?,
             }),
-            Some("ice_candidate") => Ok(Self::IceCandidate {
-                candidate: fields.optional_text("candidate", 1024)?.unwrap_or_default(),
-                m_line: fields
-                    .number("sdp_m_line_index")
-                    .filter(|index| (0.0..=255.0).contains(index) && index.fract() == 0.0)
-                    // In range by the filter before.
-                    .map(|index| index as u32)
-                    .ok_or_else(|| Refusal::field("sdp_m_line_index", "0 to 255"))?,
-            }),
+            Some("ice_candidate") => fields.ice_candidate(),
             Some("ask_now") => Ok(Self::AskNow),
             Some("hang_up") => Ok(Self::HangUp),
             other => Err(unknown_type(other)),
@@ -175,6 +169,35 @@ impl Fields {
                 })?,
         };
         Ok(ClientMessage::UpdateProcessing { interval })
+    }
+
+    /// A candidate as the page sends it, or as `RTCIceCandidate.toJSON()` gives it: in place of the
+    /// candidate's text, or beside the type.
+    fn ice_candidate(&self) -> Result<ClientMessage, Refusal> {
+        let nested = match self.0.get("candidate") {
+            Some(Value::Object(fields)) => Some(Self(fields.clone())),
+            _ => None,
+        };
+        let own = nested.as_ref().unwrap_or(self);
+        let named = |name: &'static str, other: &'static str| {
+            if own.0.contains_key(name) { name } else { other }
+        };
+        let index = named("sdp_m_line_index", "sdpMLineIndex");
+        let line = match own.0.get(index) {
+            None | Some(Value::Null) => None,
+            Some(_) => Some(
+                own.number(index)
+                    .filter(|index| (0.0..=255.0).contains(index) && index.fract() == 0.0)
+                    // In range by the filter before.
+                    .map(|index| index as u32)
+                    .ok_or_else(|| Refusal::field(index, "a whole number, 0 to 255"))?,
+            ),
+        };
+        Ok(ClientMessage::IceCandidate {
+            candidate: own.optional_text("candidate", 1024)?.unwrap_or_default(),
+            mid: own.optional_text(named("sdp_mid", "sdpMid"), 64)?,
+            line,
+        })
     }
 
     fn required_text(&self, field: &str, longest: usize) -> Result<String, Refusal> {

@@ -78,7 +78,9 @@ fn bad_values_are_refused_with_the_field_and_what_is_allowed() {
         (json!({"type": "update_max_latency", "max_latency": 11}), "max_latency"),
         (json!({"type": "update_max_latency"}), "max_latency"),
         (json!({"type": "set_debug", "debug": "yes"}), "debug"),
-        (json!({"type": "ice_candidate", "candidate": ""}), "sdp_m_line_index"),
+        (json!({"type": "ice_candidate", "sdp_m_line_index": -1}), "sdp_m_line_index"),
+        (json!({"type": "ice_candidate", "candidate": {"sdpMLineIndex": 1.5}}), "sdpMLineIndex"),
+        (json!({"type": "ice_candidate", "candidate": 5}), "candidate"),
     ] {
         let refusal = refused(&message);
         assert_eq!(refusal.code, Code::BadField, "{message}");
@@ -114,4 +116,39 @@ fn frames_become_seconds_at_thirty_a_second() {
         parse(r#"{"type":"update_processing","process_every":1}"#),
         ClientMessage::UpdateProcessing { interval: 0.1 }
     );
+}
+
+#[test]
+fn candidates_are_read_in_every_form_that_clients_send() {
+    use serde_json::json;
+
+    let line = "candidate:1 1 udp 1 192.0.2.1 9 typ host";
+    for (message, mid, index) in [
+        (json!({"candidate": line, "sdp_m_line_index": 1}), None, Some(1)),
+        (json!({"candidate": line, "sdp_mid": "a", "sdp_m_line_index": null}), Some("a"), None),
+        (json!({"candidate": line, "sdpMid": "0", "sdpMLineIndex": 0}), Some("0"), Some(0)),
+        (json!({"candidate": line, "sdpMid": "0"}), Some("0"), None),
+        (
+            json!({"candidate": {"candidate": line, "sdpMid": "0", "sdpMLineIndex": 0,
+                                 "usernameFragment": "abcd"}}),
+            Some("0"),
+            Some(0),
+        ),
+        (json!({"candidate": {"candidate": line}}), None, None),
+        (json!({"candidate": line}), None, None),
+    ] {
+        let mut message = message;
+        message["type"] = json!("ice_candidate");
+        let expected = ClientMessage::IceCandidate {
+            candidate: line.to_owned(),
+            mid: mid.map(ToOwned::to_owned),
+            line: index,
+        };
+        assert_eq!(ClientMessage::parse(&message.to_string()).unwrap(), expected, "{message}");
+    }
+    let end = json!({"type": "ice_candidate", "candidate": null}).to_string();
+    let ClientMessage::IceCandidate { candidate, .. } = ClientMessage::parse(&end).unwrap() else {
+        panic!("another message")
+    };
+    assert_eq!(candidate, "");
 }

@@ -9,7 +9,9 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use live_vlm_pipelines::{BrowserSession, LostReason, SessionEvent, SessionOptions};
+use live_vlm_pipelines::{
+    BrowserSession, CandidateSection, LostReason, SessionEvent, SessionOptions,
+};
 use tokio::{
     runtime::Handle,
     sync::{
@@ -284,9 +286,10 @@ impl Session {
                 self.settings.debug = debug;
                 self.tell(&ServerMessage::DebugUpdated { debug });
             }
-            ClientMessage::IceCandidate { candidate, m_line } => {
+            ClientMessage::IceCandidate { candidate, mid, line } => {
                 if let Some(video) = &self.video {
-                    video.add_ice_candidate(m_line, &candidate);
+                    let section = CandidateSection::new(mid.as_deref(), line);
+                    video.add_ice_candidate(section, &candidate);
                 }
             }
             ClientMessage::AskNow => {
