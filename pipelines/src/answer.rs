@@ -3,7 +3,7 @@
 
 use crate::{
     fingerprint::Fingerprint,
-    offer::{Direction, Offer, TRANSPORT_CC},
+    offer::{Direction, Offer, Offered, Role, TRANSPORT_CC},
     sdp::{Sdp, Section},
 };
 
@@ -30,8 +30,12 @@ pub(crate) fn write(offer: &Offer, ours: &str, extras: Extras) -> Result<String,
     let video = ours.sections.first().filter(|section| !section.is_rejected());
     let video = video.ok_or("webrtcbin did not accept the video")?;
     let transport = transport_lines(video, extras.fingerprint)?;
-    let data = ours.sections.get(1).filter(|section| !section.is_rejected());
-    let data = offer.data.filter(|_| data.is_some());
+    let has_data = ours.sections.get(1).is_some_and(|section| !section.is_rejected());
+    let is_accepted = |section: &Offered| match section.role {
+        Role::Video | Role::Inactive { .. } => true,
+        Role::Data => has_data,
+        Role::TurnedDown => false,
+    };
 
     let mut lines = vec![
         "v=0".to_owned(),
@@ -40,32 +44,36 @@ pub(crate) fn write(offer: &Offer, ours: &str, extras: Extras) -> Result<String,
         "t=0 0".to_owned(),
     ];
     if offer.is_bundled {
-        let mids =
-            offer.accepted_mids(|section| section == offer.video.section || data == Some(section));
-        lines.push(format!("a=group:BUNDLE {}", mids.join(" ")));
+        // The section that has the transport comes first (RFC 9143, section 7.3.1).
+        let mut accepted: Vec<usize> = (0..offer.sections.len()).collect();
+        accepted.retain(|index| is_accepted(&offer.sections[*index]));
+        accepted.sort_by_key(|index| *index != offer.transport.section);
+        let mids = accepted.iter().filter_map(|index| offer.sections[*index].mid.as_deref());
+        lines.push(format!("a=group:BUNDLE {}", mids.collect::<Vec<_>>().join(" ")));
     }
     for (index, section) in offer.sections.iter().enumerate() {
-        let (media, protocol) = (&section.media, &section.protocol);
-        let is_video = index == offer.video.section;
-        let is_data = data == Some(index);
+        let Offered { media, protocol, format, mid, .. } = section;
+        let formats = match section.role {
+            Role::Video => offer.video.format.payloads(),
+            _ => format.clone(),
+        };
         // A section that is turned down has port 0 (RFC 3264, section 6).
-        lines.push(if is_video {
-            format!("m={media} 9 {protocol} {}", offer.video.format.payloads())
-        } else {
-            let port = if is_data { 9 } else { 0 };
-            format!("m={media} {port} {protocol} {}", section.format)
-        });
+        let port = if is_accepted(section) { 9 } else { 0 };
+        lines.push(format!("m={media} {port} {protocol} {formats}"));
         lines.push("c=IN IP4 0.0.0.0".to_owned());
-        lines.extend(section.mid.iter().map(|mid| format!("a=mid:{mid}")));
+        lines.extend(mid.iter().map(|mid| format!("a=mid:{mid}")));
         // Nobody needs them where a section is turned down, but webrtcbin wants them as a peer.
         lines.extend(transport.iter().cloned());
-        if is_video {
-            lines.extend(video_lines(offer, video, extras.start_kbps));
-        } else if is_data {
+        match &section.role {
+            Role::Video => lines.extend(video_lines(offer, video, extras.start_kbps)),
             // webrtcbin always has this port.
-            lines.push("a=sctp-port:5000".to_owned());
-        } else {
-            lines.push("a=inactive".to_owned());
+            Role::Data => lines.push("a=sctp-port:5000".to_owned()),
+            Role::Inactive { rtpmap, has_rtcp_mux } => {
+                lines.push("a=inactive".to_owned());
+                lines.extend(has_rtcp_mux.then(|| "a=rtcp-mux".to_owned()));
+                lines.extend(rtpmap.iter().map(|rtpmap| format!("a=rtpmap:{rtpmap}")));
+            }
+            Role::TurnedDown => lines.push("a=inactive".to_owned()),
         }
         if index == offer.transport.section {
             lines.extend(candidate_lines(video));
@@ -147,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_has_the_offers_sections_and_turns_down_those_that_are_not_used() {
+    fn the_answer_has_the_offers_sections() {
         let transport = format!(
             "a=ice-ufrag:uuuu\r\na=ice-pwd:pppp\r\na=setup:active\r\n\
              a=fingerprint:sha-256 {}\r\na=ice-options:trickle\r\n",
@@ -156,15 +164,16 @@ mod tests {
         assert_eq!(
             answer(&offer(CHROMIUM), OURS).unwrap(),
             format!(
-                "v=0\r\no=- 7 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 1 2\r\n\
-                 m=audio 0 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\n{transport}a=inactive\r\n\
+                "v=0\r\no=- 7 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1 2\r\n\
+                 m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\n{transport}\
+                 a=inactive\r\na=rtcp-mux\r\na=rtpmap:111 opus/48000/2\r\n\
+                 a=candidate:1 1 UDP 1 192.0.2.1 40000 typ host\r\na=end-of-candidates\r\n\
                  m=video 9 UDP/TLS/RTP/SAVPF 100 101\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\n{transport}\
                  a=recvonly\r\na=rtcp-mux\r\na=rtpmap:100 VP9/90000\r\n\
                  a=rtcp-fb:100 nack\r\na=rtcp-fb:100 nack pli\r\na=rtcp-fb:100 ccm fir\r\n\
                  a=rtcp-fb:100 transport-cc\r\n\
                  a=fmtp:100 profile-id=0;x-google-start-bitrate=1500\r\n\
                  a=rtpmap:101 rtx/90000\r\na=fmtp:101 apt=100\r\na=extmap:3 {TRANSPORT_CC}\r\n\
-                 a=candidate:1 1 UDP 1 192.0.2.1 40000 typ host\r\na=end-of-candidates\r\n\
                  m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=mid:2\r\n\
                  {transport}a=sctp-port:5000\r\n"
             )

@@ -100,8 +100,8 @@ impl<'a> Attributes<'a> {
     }
 }
 
-/// What SDP calls a token (RFC 8866, section 9), and slashes.
-fn is_word(word: &str) -> bool {
+/// What SDP calls a token (RFC 8866, section 9), and slashes; bounded.
+pub(crate) fn is_word(word: &str) -> bool {
     word.len() <= MAX_WORD && word.bytes().all(|byte| is_token(byte) || byte == b'/')
 }
 

@@ -33,7 +33,8 @@ async fn audio_beside_the_video_is_left_out() {
     let options = SenderOptions { audio: true, ..SenderOptions::default() };
     let mut meeting = Meeting::start(options, Wanted::slow()).await;
     meeting.first_frame().await;
-    assert!(meeting.answer.contains("m=audio 0 UDP/TLS/RTP/SAVPF "), "{}", meeting.answer);
+    let audio = meeting.answer.split("m=audio").nth(1).expect("an audio section");
+    assert!(audio.split("m=").next().unwrap().contains("a=inactive"), "{}", meeting.answer);
     meeting.end().await;
 }
 

@@ -9,20 +9,17 @@ impl Offer {
     /// The offer that webrtcbin gets: what we understood, in our own words and always in the same
     /// form. webrtcbin aborts the process on much that SDP allows, and on more that it forbids.
     pub(crate) fn for_webrtcbin(&self) -> String {
-        let Self { video, transport, data, .. } = self;
+        let Self { video, transport, .. } = self;
         let format = &video.format;
         let mut lines = vec![
             "v=0".to_owned(),
             "o=- 1 1 IN IP4 0.0.0.0".to_owned(),
             "s=-".to_owned(),
             "t=0 0".to_owned(),
-            format!(
-                "a=group:BUNDLE {VIDEO_LINE}{}",
-                match data {
-                    Some(_) => format!(" {DATA_LINE}"),
-                    None => String::new(),
-                }
-            ),
+            match self.has_data() {
+                true => format!("a=group:BUNDLE {VIDEO_LINE} {DATA_LINE}"),
+                false => format!("a=group:BUNDLE {VIDEO_LINE}"),
+            },
             "a=ice-options:trickle".to_owned(),
         ];
         if transport.is_lite {
@@ -39,7 +36,7 @@ impl Offer {
         if let Some(id) = video.transport_cc {
             lines.push(format!("a=extmap:{id} {}", super::TRANSPORT_CC));
         }
-        if data.is_some() {
+        if self.has_data() {
             lines.push("m=application 9 UDP/DTLS/SCTP webrtc-datachannel".to_owned());
             lines.extend(self.transport_lines(DATA_LINE));
             lines.push(format!("a=sctp-port:{}", super::SCTP_PORT));

@@ -15,7 +15,7 @@ pub(crate) use transport::Transport;
 use crate::{
     Codec, OfferError,
     candidate::Candidate,
-    sdp::{Attributes, Sdp, Section, is_token},
+    sdp::{Attributes, Sdp, Section, is_token, is_word},
 };
 
 /// Header extension for bandwidth estimation; without it in the answer browsers stay at a few
@@ -38,18 +38,17 @@ pub(crate) struct Offer {
     /// All media sections, in the offer's order: an answer has to have the same.
     pub(crate) sections: Vec<Offered>,
     pub(crate) video: Video,
-    /// The index of the data channels' section.
-    pub(crate) data: Option<usize>,
-    /// Whether video and data share a transport by `a=group:BUNDLE` (RFC 9143).
+    /// Whether sections share a transport by `a=group:BUNDLE` (RFC 9143).
     pub(crate) is_bundled: bool,
     pub(crate) transport: Transport,
     /// The peer's candidates for that transport, at most [`MAX_CANDIDATES`].
     pub(crate) candidates: Vec<Candidate>,
 }
 
-/// What an answer repeats of a media section, also of one that is rejected.
+/// A media section, as far as an answer repeats it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Offered {
+    pub(crate) role: Role,
     pub(crate) media: String,
     pub(crate) protocol: String,
     /// The first one.
@@ -59,11 +58,27 @@ pub(crate) struct Offered {
     has_our_transport: bool,
 }
 
-/// The media section that carries the video.
+/// What we do with a media section.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// It carries the video; there is one of these.
+    Video,
+    /// It carries the data channels; there is one at most.
+    Data,
+    /// It shares the video's transport and carries nothing. It is not turned down: Chromium loses
+    /// the transport together with the first section of a bundle.
+    Inactive {
+        /// `<payload> <name>/<rate>` of its first format.
+        rtpmap: Option<String>,
+        has_rtcp_mux: bool,
+    },
+    /// We take nothing of it.
+    TurnedDown,
+}
+
+/// How we take the video.
 #[derive(Debug, Clone)]
 pub(crate) struct Video {
-    /// Its index among the sections.
-    pub(crate) section: usize,
     pub(crate) format: Format,
     pub(crate) direction: Direction,
     /// The id of the transport-wide congestion control extension.
@@ -123,23 +138,26 @@ impl Offer {
             )));
         }
         let mids = mids(&sdp)?;
-        let video = choose(&sdp, decodable)?;
-        let bundle = mids[video.section].and_then(|mid| bundle_with(&sdp, mid));
-        // Without a BUNDLE data channels would need a transport of their own.
-        let data = bundle.as_deref().and_then(|bundle| data(&sdp, &mids, bundle));
+        let (video_section, video) = choose(&sdp, decodable)?;
+        let bundle = mids[video_section].and_then(|mid| bundle_with(&sdp, mid));
+        let roles = roles(&sdp, &mids, video_section, bundle.as_deref());
         let ours: Vec<usize> = match &bundle {
             Some(bundle) => {
-                let is_ours = |index: usize| index == video.section || data == Some(index);
                 let index = |mid: &&str| mids.iter().position(|own| own == &Some(*mid));
-                bundle.iter().filter_map(index).filter(|index| is_ours(*index)).collect()
+                let is_ours = |index: &usize| roles[*index] != Role::TurnedDown;
+                bundle.iter().filter_map(index).filter(is_ours).collect()
             }
-            None => vec![video.section],
+            None => vec![video_section],
         };
         let transport = Transport::read(&sdp, &ours)?;
-        let has_our_transport =
-            |index: usize| ours.contains(&index) || transport.is_of(&sdp.sections[index]);
-        let sections: Vec<Offered> = (0..sdp.sections.len())
-            .map(|index| Offered::new(&sdp.sections[index], mids[index], has_our_transport(index)))
+        let sections: Vec<Offered> = roles
+            .into_iter()
+            .enumerate()
+            .map(|(index, role)| {
+                let section = &sdp.sections[index];
+                let has_our_transport = role != Role::TurnedDown || transport.is_of(section);
+                Offered::new(section, mids[index], role, has_our_transport)
+            })
             .collect();
         let candidates = sdp
             .sections
@@ -150,7 +168,12 @@ impl Offer {
             .filter_map(|candidate| Candidate::parse(&format!("candidate:{candidate}")).ok())
             .take(MAX_CANDIDATES)
             .collect();
-        Ok(Self { sections, video, data, is_bundled: bundle.is_some(), transport, candidates })
+        Ok(Self { sections, video, is_bundled: bundle.is_some(), transport, candidates })
+    }
+
+    /// Whether the peer offers data channels that we can take.
+    pub(crate) fn has_data(&self) -> bool {
+        self.sections.iter().any(|section| section.role == Role::Data)
     }
 
     /// Whether a trickled candidate is for the transport that we use. One for a section that we
@@ -168,14 +191,6 @@ impl Offer {
         section.is_some_and(|section| section.has_our_transport)
     }
 
-    /// The mids of those sections that `is_accepted`, the one with the transport first.
-    pub(crate) fn accepted_mids(&self, is_accepted: impl Fn(usize) -> bool) -> Vec<&str> {
-        let mut sections: Vec<usize> =
-            (0..self.sections.len()).filter(|section| is_accepted(*section)).collect();
-        sections.sort_by_key(|section| *section != self.transport.section);
-        sections.into_iter().filter_map(|section| self.sections[section].mid.as_deref()).collect()
-    }
-
     pub(crate) fn codec(&self) -> Codec {
         self.video.format.codec
     }
@@ -187,8 +202,9 @@ impl Offer {
 }
 
 impl Offered {
-    fn new(section: &Section, mid: Option<&str>, has_our_transport: bool) -> Self {
+    fn new(section: &Section, mid: Option<&str>, role: Role, has_our_transport: bool) -> Self {
         Self {
+            role,
             media: section.media.to_owned(),
             protocol: section.protocol.to_owned(),
             format: section.formats.first().copied().unwrap_or("0").to_owned(),
@@ -213,8 +229,35 @@ fn mids<'a>(sdp: &Sdp<'a>) -> Result<Vec<Option<&'a str>>, OfferError> {
     Ok(mids)
 }
 
-/// The first section that sends video in a format that we can decode.
-fn choose(sdp: &Sdp, decodable: &[Codec]) -> Result<Video, OfferError> {
+/// What we do with each section.
+fn roles(sdp: &Sdp, mids: &[Option<&str>], video: usize, bundle: Option<&[&str]>) -> Vec<Role> {
+    let mut has_data = false;
+    let role = |(index, section): (usize, &Section)| {
+        let mid = mids[index];
+        let shares_transport = mid.zip(bundle).is_some_and(|(mid, bundle)| bundle.contains(&mid));
+        if index == video {
+            Role::Video
+        } else if section.is_rejected() || !shares_transport {
+            Role::TurnedDown
+        } else if is_data(section) && !has_data {
+            has_data = true;
+            Role::Data
+        } else if is_rtp(section) {
+            let format = section.formats.first().copied().unwrap_or_default();
+            let name = section.attributes.of_payload("rtpmap", format).filter(|name| is_word(name));
+            Role::Inactive {
+                rtpmap: name.map(|name| format!("{format} {name}")),
+                has_rtcp_mux: has_rtcp_mux(&section.attributes),
+            }
+        } else {
+            Role::TurnedDown
+        }
+    };
+    sdp.sections.iter().enumerate().map(role).collect()
+}
+
+/// The first section that sends video in a format that we can decode, and its index.
+fn choose(sdp: &Sdp, decodable: &[Codec]) -> Result<(usize, Video), OfferError> {
     let mut offered = BTreeSet::new();
     let mut sends_video = false;
     for (index, section) in sdp.sections.iter().enumerate() {
@@ -223,15 +266,13 @@ fn choose(sdp: &Sdp, decodable: &[Codec]) -> Result<Video, OfferError> {
         match Format::choose(section, decodable) {
             Ok(format) => {
                 let attributes = &section.attributes;
-                return Ok(Video {
-                    section: index,
+                let video = Video {
                     transport_cc: transport_cc(attributes).filter(|_| format.has("transport-cc")),
                     format,
                     direction,
-                    has_rtcp_mux: ["rtcp-mux", "rtcp-mux-only"]
-                        .iter()
-                        .any(|name| attributes.value(name).is_some()),
-                });
+                    has_rtcp_mux: has_rtcp_mux(attributes),
+                };
+                return Ok((index, video));
             }
             Err(names) => offered.extend(names),
         }
@@ -245,11 +286,21 @@ fn choose(sdp: &Sdp, decodable: &[Codec]) -> Result<Video, OfferError> {
     })
 }
 
-/// The direction of a media section that sends us video over DTLS.
+/// Audio or video over RTP.
+fn is_rtp(section: &Section) -> bool {
+    let profile = section.protocol.rsplit('/').next().unwrap_or_default();
+    matches!(profile, "SAVPF" | "SAVP" | "AVPF" | "AVP")
+        && matches!(section.media, "audio" | "video")
+}
+
+/// Whether both RTP and RTCP come on one port (RFC 5761, RFC 8858).
+fn has_rtcp_mux(attributes: &Attributes) -> bool {
+    ["rtcp-mux", "rtcp-mux-only"].iter().any(|name| attributes.value(name).is_some())
+}
+
+/// The direction of a media section that sends us video.
 fn sent_video(sdp: &Sdp, section: &Section) -> Option<Direction> {
-    let protocol = section.protocol.rsplit('/').next().unwrap_or_default();
-    let is_rtp = matches!(protocol, "SAVPF" | "SAVP" | "AVPF" | "AVP");
-    if section.media != "video" || section.is_rejected() || !is_rtp {
+    if section.media != "video" || !is_rtp(section) || section.is_rejected() {
         return None;
     }
     let own = direction(&section.attributes).or_else(|| direction(&sdp.session));
@@ -276,16 +327,12 @@ fn bundle_with<'a>(sdp: &Sdp<'a>, mid: &str) -> Option<Vec<&'a str>> {
     })
 }
 
-/// The first section of data channels in the bundle (RFC 8841).
-fn data(sdp: &Sdp, mids: &[Option<&str>], bundle: &[&str]) -> Option<usize> {
-    sdp.sections.iter().zip(mids).position(|(section, mid)| {
-        section.media == "application"
-            && section.protocol.ends_with("/DTLS/SCTP")
-            && section.formats == ["webrtc-datachannel"]
-            && section.attributes.value("sctp-port").unwrap_or(SCTP_PORT) == SCTP_PORT
-            && !section.is_rejected()
-            && mid.is_some_and(|mid| bundle.contains(&mid))
-    })
+/// Whether a section has data channels that webrtcbin can take (RFC 8841).
+fn is_data(section: &Section) -> bool {
+    section.media == "application"
+        && section.protocol.ends_with("/DTLS/SCTP")
+        && section.formats == ["webrtc-datachannel"]
+        && section.attributes.value("sctp-port").unwrap_or(SCTP_PORT) == SCTP_PORT
 }
 
 /// The id of the transport-wide-cc extension (RFC 8285, section 8), if the peer sends it.

@@ -56,7 +56,9 @@ fn the_first_decodable_codec_of_the_offer_is_chosen() {
 #[test]
 fn what_we_take_has_the_offers_numbers() {
     let offer = read(CHROMIUM, &Codec::ALL).unwrap();
-    assert_eq!((offer.video.section, offer.data), (1, Some(2)));
+    let roles: Vec<_> = offer.sections.iter().map(|section| &section.role).collect();
+    let opus = Role::Inactive { rtpmap: Some("111 opus/48000/2".into()), has_rtcp_mux: true };
+    assert_eq!(roles, [&opus, &Role::Video, &Role::Data]);
     assert_eq!(offer.video.direction, Direction::SendOnly);
     assert_eq!(offer.video.transport_cc, Some(3));
     gst::init().unwrap();
@@ -130,7 +132,7 @@ fn credentials_that_stand_twice_are_read_once() {
 }
 
 #[test]
-fn the_first_accepted_section_of_the_bundle_has_the_transport() {
+fn the_first_section_of_the_bundle_has_the_transport() {
     let text = |group: &str| {
         let [audio, video, data] = [
             format!("m=audio 9 UDP/TLS/RTP/SAVPF 0\na=mid:au\n{}", transport('a')),
@@ -141,13 +143,13 @@ fn the_first_accepted_section_of_the_bundle_has_the_transport() {
     };
     let ufrag = |group: &str| {
         let offer = read(&text(group), &Codec::ALL).unwrap();
-        (offer.transport.ufrag, offer.data, offer.is_bundled)
+        (offer.transport.ufrag.clone(), offer.has_data(), offer.is_bundled)
     };
-    assert_eq!(ufrag("a=group:BUNDLE au vi da"), ("vvvv".into(), Some(2), true));
-    assert_eq!(ufrag("a=group:BUNDLE da au vi"), ("dddd".into(), Some(2), true));
-    assert_eq!(ufrag("a=group:BUNDLE nobody vi"), ("vvvv".into(), None, true));
-    assert_eq!(ufrag("a=group:BUNDLE au da\na=group:LS vi"), ("vvvv".into(), None, false));
-    assert_eq!(ufrag(""), ("vvvv".into(), None, false));
+    assert_eq!(ufrag("a=group:BUNDLE au vi da"), ("aaaa".into(), true, true));
+    assert_eq!(ufrag("a=group:BUNDLE da au vi"), ("dddd".into(), true, true));
+    assert_eq!(ufrag("a=group:BUNDLE nobody vi"), ("vvvv".into(), false, true));
+    assert_eq!(ufrag("a=group:BUNDLE au da\na=group:LS vi"), ("vvvv".into(), false, false));
+    assert_eq!(ufrag(""), ("vvvv".into(), false, false));
 }
 
 #[test]
@@ -196,7 +198,7 @@ fn two_sections_with_the_same_mid_are_refused() {
     let error = read(&text, &Codec::ALL).unwrap_err();
     assert!(error.to_string().contains("same a=mid"), "{error}");
     let without = offer(&transport('a'), &[&video(""), &data("a=mid:")]);
-    assert_eq!(read(&without, &Codec::ALL).unwrap().data, None);
+    assert!(!read(&without, &Codec::ALL).unwrap().has_data());
 }
 
 #[test]
@@ -204,7 +206,9 @@ fn the_video_is_the_first_section_that_sends_what_we_decode() {
     let other = "m=video 9 UDP/TLS/RTP/SAVPF 45\na=sendonly\na=rtpmap:45 AV1/90000";
     let off = video("").replace("m=video 9", "m=video 0");
     let text = offer(&transport('a'), &[other, &off, &video("a=mid:v"), &video("a=mid:w")]);
-    assert_eq!(read(&text, &Codec::ALL).unwrap().video.section, 2);
+    let offer = read(&text, &Codec::ALL).unwrap();
+    assert_eq!(offer.sections.iter().position(|section| section.role == Role::Video), Some(2));
+    assert!(offer.sections.iter().enumerate().all(|(i, s)| i == 2 || s.role == Role::TurnedDown));
 }
 
 #[test]
@@ -212,7 +216,7 @@ fn data_channels_are_taken_where_webrtcbin_can() {
     for (lines, taken) in [("a=mid:d", true), ("", false), ("a=mid:e", false)] {
         let session = format!("a=group:BUNDLE v d\n{}", transport('a'));
         let text = offer(&session, &[&video("a=mid:v"), &data(lines)]);
-        assert_eq!(read(&text, &Codec::ALL).unwrap().data.is_some(), taken, "{lines}");
+        assert_eq!(read(&text, &Codec::ALL).unwrap().has_data(), taken, "{lines}");
         for (from, to) in [
             ("a=sctp-port:5000", "a=sctp-port:5001"),
             ("m=application 9", "m=application 0"),
@@ -220,7 +224,7 @@ fn data_channels_are_taken_where_webrtcbin_can() {
             ("webrtc-datachannel", "5000"),
         ] {
             let text = text.replace(from, to);
-            assert_eq!(read(&text, &Codec::ALL).unwrap().data, None, "{to}");
+            assert!(!read(&text, &Codec::ALL).unwrap().has_data(), "{to}");
         }
     }
 }

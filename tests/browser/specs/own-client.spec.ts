@@ -6,6 +6,8 @@ interface Wanted {
   /** Only this codec is offered. */
   codec: string;
   direction: "sendonly" | "sendrecv";
+  /** Offers audio before the video, and a data channel, bundled so. */
+  bundled?: RTCBundlePolicy;
 }
 
 interface Got {
@@ -13,6 +15,8 @@ interface Got {
   sent: string | null;
   /** Frames decoded of the video that came back, at two moments. */
   decoded: [number, number];
+  /** The state of its data channel, if it offered one. */
+  channel: RTCDataChannelState | null;
 }
 
 test.describe("a client of one's own", () => {
@@ -51,6 +55,23 @@ test.describe("a client of one's own", () => {
     });
   }
 
+  for (const bundled of ["balanced", "max-bundle", "max-compat"] as const) {
+    test(`that offers audio and data beside its video, ${bundled}, gets answers`, async ({
+      startServer,
+      startVlm,
+      viewer,
+      cameras,
+    }) => {
+      const vlm = await startVlm();
+      const server = await startServer({ apiBase: vlm.apiBase });
+      const person = await viewer({ camera: await cameras.flat("yellow") });
+      await person.visit(server);
+      const got = await connect(person.page, { codec: "VP8", direction: "sendonly", bundled });
+      expect(got.answer).toContain("sees yellow, 640 by 480");
+      expect(got.channel).toBe("open");
+    });
+  }
+
   test("that offers no codec of ours is told which there are", async ({ startServer, viewer }) => {
     const server = await startServer();
     const person = await viewer();
@@ -77,7 +98,7 @@ test.describe("a client of one's own", () => {
 
 /** Connects the camera without the page's own code, and reads one answer. */
 function connect(page: Page, wanted: Wanted): Promise<Got> {
-  return page.evaluate(async ({ codec, direction }) => {
+  return page.evaluate(async ({ codec, direction, bundled }) => {
     const id = crypto.randomUUID();
     const socket = new WebSocket(`${location.origin.replace("http", "ws")}/ws?session_id=${id}`);
     await new Promise((resolve) => socket.addEventListener("open", resolve, { once: true }));
@@ -91,7 +112,9 @@ function connect(page: Page, wanted: Wanted): Promise<Got> {
     const stream = await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 480 } });
     const [track] = stream.getVideoTracks();
     if (track === undefined) throw new Error("no camera");
-    const pc = new RTCPeerConnection();
+    const pc = new RTCPeerConnection(bundled && { bundlePolicy: bundled });
+    if (bundled) pc.addTransceiver("audio", { direction: "sendonly" });
+    const channel = bundled ? pc.createDataChannel("control") : null;
     const video = pc.addTransceiver(track, { direction, streams: [stream] });
     const codecs = RTCRtpSender.getCapabilities("video")?.codecs ?? [];
     video.setCodecPreferences(codecs.filter(({ mimeType }) => mimeType === `video/${codec}`));
@@ -136,9 +159,10 @@ function connect(page: Page, wanted: Wanted): Promise<Got> {
       await frames(15);
       decoded[1] = (await entry("inbound-rtp"))?.framesDecoded ?? 0;
     }
+    const state = channel?.readyState ?? null;
     pc.close();
     track.stop();
     socket.close();
-    return { answer, sent, decoded };
+    return { answer, sent, decoded, channel: state };
   }, wanted);
 }
