@@ -339,13 +339,23 @@ async fn negotiate(
     answer::write(offer, &ours, extras).map_err(OfferError::pipeline)
 }
 
+/// The transceiver of the video, if there is one yet.
+fn video_transceiver(webrtc: &gst::Element) -> Option<WebRTCRTPTransceiver> {
+    // The only one: data channels have none.
+    webrtc.emit_by_name::<Option<WebRTCRTPTransceiver>>("get-transceiver", &[&0i32])
+}
+
 /// Prepares the way back, for a peer that wants its video back.
 fn send_back(pipeline: &gst::Pipeline, parts: &Parts) -> Result<(), String> {
     let video = &parts.shared.offer.video;
     let caps = video.format.caps(video.transport_cc);
-    let template = parts.webrtc.pad_template("sink_%u").ok_or("webrtcbin has no sink_%u")?;
-    let sink = parts
-        .webrtc
+    let webrtc = &parts.webrtc;
+    // GStreamer 1.26 has the transceiver by now, and gives no sink pad to one that only receives.
+    if let Some(transceiver) = video_transceiver(webrtc) {
+        transceiver.set_direction(TransceiverDirection::Sendrecv);
+    }
+    let template = webrtc.pad_template("sink_%u").ok_or("webrtcbin has no sink_%u")?;
+    let sink = webrtc
         .request_pad(&template, Some(&format!("sink_{VIDEO_LINE}")), Some(&caps))
         .ok_or("webrtcbin gives no sink pad")?;
     let transceiver = get_if_present::<WebRTCRTPTransceiver>(&sink, "transceiver")
@@ -353,5 +363,14 @@ fn send_back(pipeline: &gst::Pipeline, parts: &Parts) -> Result<(), String> {
     transceiver.set_codec_preferences(Some(&caps));
     transceiver.set_direction(TransceiverDirection::Sendrecv);
     parts.chain.send_back_through(&chain::echo(pipeline, &parts.shared, &sink)?);
+    // Not knowing the latency, GStreamer 1.26 makes no RTCP report of what it sends. After five
+    // seconds it makes none at all, and the requests for key frames that go with them.
+    let whole = pipeline.downgrade();
+    webrtc.connect_notify(Some("connection-state"), move |webrtc, _| {
+        let state = get_if_present::<ConnectionState>(webrtc, "connection-state");
+        if let Some(whole) = whole.upgrade().filter(|_| state == Some(ConnectionState::Connected)) {
+            whole.call_async(|whole| drop(whole.recalculate_latency()));
+        }
+    });
     Ok(())
 }

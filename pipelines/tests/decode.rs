@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Meeting, Wanted, settings};
-use live_vlm_pipelines::{Clip, ClipOptions, Codec, SenderOptions, VideoSource};
+use live_vlm_pipelines::{Clip, ClipOptions, Codec, SenderDirection, SenderOptions, VideoSource};
 use std::time::Duration;
 
 async fn decodes_on_demand(codec: Codec) {
@@ -56,6 +56,24 @@ async fn vp9_is_decoded_only_when_asked_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clip_is_decoded_only_when_asked_for() {
     questions_decode(clip()).await;
+}
+
+/// What is sent to the peer has its own RTCP reports, which must not come in the requests' way;
+/// GStreamer 1.26 took five seconds to go silent.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_gets_the_video_back_is_asked_for_key_frames_all_the_time() {
+    let options =
+        SenderOptions { direction: SenderDirection::SendRecv, ..SenderOptions::default() };
+    let mut meeting = Meeting::start(options, Wanted::slow()).await;
+    meeting.first_frame().await;
+    // Seven seconds' frames.
+    for _ in 0..7 {
+        meeting.sent(30).await;
+        let decoded = meeting.decoded_so_far();
+        meeting.ask_for_key_frame();
+        meeting.frames(decoded + 1).await;
+    }
+    meeting.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
