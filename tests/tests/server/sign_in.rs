@@ -74,6 +74,14 @@ impl Scene {
         let server = Server::start(&["--keys-file", &file, "--api-base", vlm.base()]).await;
         Self { keys, ada, bob, vlm, server }
     }
+
+    /// A server for the same people, behind a proxy that ends TLS.
+    async fn behind_tls(&self) -> Server {
+        let file = self.keys.file();
+        let proxy = ["--trusted-proxy", "127.0.0.1"];
+        let arguments = ["--keys-file", &file, "--api-base", self.vlm.base()];
+        Server::start(&[&arguments[..], &proxy].concat()).await
+    }
 }
 
 fn refused(refused: &Refused) -> (u16, &str) {
@@ -217,13 +225,56 @@ async fn the_cookie_is_for_this_site_alone_and_out_of_reach_of_scripts() {
     let value = |cookie: &str| cookie.split(['=', ';']).nth(1).unwrap().to_owned();
     assert_eq!(value(&plain).len(), 43);
 
-    // Behind a proxy that ends TLS the page's origin tells.
-    let origin = format!("https://{}", scene.server.address());
-    let request = page.request(Method::POST, "/sign-in").header(header::ORIGIN, origin);
-    let secure = cookie(&request.body(body).send().await.unwrap());
+    // Behind a proxy that ends TLS, the proxy tells.
+    let proxied = scene.behind_tls().await;
+    let secure = cookie(&over_tls(&proxied).post("/sign-in", body).await);
     assert!(secure.starts_with("__Host-live_vlm_sign_in="), "{secure}");
     assert!(secure.ends_with("; Secure"), "{secure}");
     assert_ne!(value(&plain), value(&secure));
+}
+
+/// A browser that a proxy brings, which speaks TLS with it.
+fn over_tls(server: &Server) -> Client {
+    let script = server.script().with_header("x-forwarded-proto", "https");
+    script.with_header("x-forwarded-for", "203.0.113.7")
+}
+
+#[tokio::test]
+async fn a_cookie_that_anybody_could_have_set_does_not_count_where_there_is_tls() {
+    let scene = Scene::new().await;
+    let server = scene.behind_tls().await;
+    let browser = over_tls(&server);
+    let cookie = async |key: &Key| {
+        let body = json!({"key": key.key}).to_string();
+        let response = browser.post("/sign-in", body).await;
+        let cookie = response.headers()[header::SET_COOKIE].to_str().unwrap();
+        cookie.split(['=', ';']).nth(1).unwrap().to_owned()
+    };
+    let (ada, bob) = (cookie(&scene.ada).await, cookie(&scene.bob).await);
+    let who = async |client: &Client, cookie: &str| {
+        client.clone().with_cookie(cookie).get_json("/who-am-i").await["user"].clone()
+    };
+    let adas = format!("__Host-live_vlm_sign_in={ada}");
+    // Set by another port, by plain HTTP, or by a site beside this one; some several times.
+    let plain = format!("live_vlm_sign_in={bob}");
+    let junk = "live_vlm_sign_in=a; live_vlm_sign_in=b; live_vlm_sign_in=c";
+    for planted in [plain.as_str(), junk, &format!("{junk}; {plain}")] {
+        for sent in [format!("{planted}; {adas}"), format!("{adas}; {planted}")] {
+            assert_eq!(who(&browser, &sent).await, "ada", "{sent}");
+        }
+        assert_eq!(who(&browser, planted).await, Value::Null, "{planted}");
+    }
+    // Without TLS it is the other one that counts, however many stand before it.
+    let script = server.script();
+    assert_eq!(who(&script, &adas).await, Value::Null);
+    assert_eq!(who(&script, &format!("{adas}; {junk}; {plain}")).await, "bob");
+
+    // Signing out ends each that was sent.
+    let sent = format!("{junk}; {plain}; {adas}");
+    let response = browser.clone().with_cookie(&sent).post("/sign-out", "").await;
+    assert_eq!(response.status(), StatusCode::NO_CONTENT);
+    assert_eq!(who(&browser, &adas).await, Value::Null);
+    assert_eq!(who(&script, &plain).await, Value::Null);
 }
 
 #[tokio::test]

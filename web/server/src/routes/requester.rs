@@ -24,8 +24,9 @@ use crate::{
 
 /// The cookie by which a browser is known again. It is random and stands for nothing else.
 pub(super) const COOKIE: &str = "live_vlm";
-/// The cookies of those who signed in: over TLS, which no page without it can overwrite (RFC
-/// 6265bis, section 4.1.3.2), and without.
+/// The cookies of those who signed in: over TLS, and without. Browsers let nobody set the first but
+/// this host itself, over TLS (RFC 6265bis, section 4.1.3.2). The second can come from another port
+/// or from plain HTTP, so each counts only where it is set.
 pub(super) const SIGN_IN_COOKIES: [&str; 2] = ["__Host-live_vlm_sign_in", "live_vlm_sign_in"];
 /// 32 hexadecimal digits.
 const COOKIE_LENGTH: usize = 32;
@@ -73,7 +74,7 @@ async fn identify(
     }
     let pass = match bearer(headers) {
         Some(secret) => sign_in.check(secret, address).await?,
-        None => sign_in_cookies(headers)
+        None => sign_in_cookies(headers, peer.tls)
             .find_map(|cookie| sign_in.by_cookie(cookie))
             .ok_or_else(Refusal::sign_in_required)?,
     };
@@ -93,10 +94,22 @@ pub(super) fn cookie(headers: &HeaderMap) -> Option<&str> {
     })
 }
 
-/// The cookies by which a browser may be signed in, over TLS and without.
-pub(super) fn sign_in_cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
-    let ours = |(name, _): &(&str, &str)| SIGN_IN_COOKIES.contains(name);
-    cookies(headers).filter(ours).map(|(_, value)| value).take(SIGN_IN_COOKIES.len())
+/// What the cookie of those who signed in is called, over TLS or without.
+pub(super) fn sign_in_cookie(tls: bool) -> &'static str {
+    let [secure, plain] = SIGN_IN_COOKIES;
+    if tls { secure } else { plain }
+}
+
+/// The cookies by which a browser may be signed in. One that somebody else has set may stand
+/// before ours.
+fn sign_in_cookies(headers: &HeaderMap, tls: bool) -> impl Iterator<Item = &str> {
+    let ours = sign_in_cookie(tls);
+    cookies(headers).filter(move |(name, _)| *name == ours).map(|(_, value)| value)
+}
+
+/// The cookies by which a browser may be signed in over TLS or without, wherever it is now.
+pub(super) fn all_sign_in_cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    [true, false].into_iter().flat_map(|tls| sign_in_cookies(headers, tls))
 }
 
 fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::{
-    App, header as text_of,
+    App,
     requester::{self, SIGN_IN_COOKIES},
 };
 use crate::{
@@ -56,7 +56,7 @@ pub(super) async fn sign_in(
     let cookie = app.sign_in.remember(pass.clone())?;
     // Whoever was signed in before in this browser is not any more.
     forget(&app, &headers);
-    let cookie = set_cookie(&cookie, is_secure(peer, &headers));
+    let cookie = set_cookie(&cookie, peer.tls);
     Ok(([(header::SET_COOKIE, cookie)], Json(about(&pass.user))).into_response())
 }
 
@@ -85,23 +85,15 @@ fn about(user: &User) -> Value {
 }
 
 fn forget(app: &App, headers: &HeaderMap) {
-    for cookie in requester::sign_in_cookies(headers) {
+    for cookie in requester::all_sign_in_cookies(headers) {
         app.sign_in.forget(cookie);
     }
     app.sessions.end_unless(|credential| app.sign_in.holds(credential));
 }
 
-/// Whether the browser came by TLS: to us, or to a proxy before us, as its page's origin says.
-fn is_secure(peer: Peer, headers: &HeaderMap) -> bool {
-    let origin = text_of(headers, &header::ORIGIN);
-    peer.tls || origin.is_some_and(|origin| origin.starts_with("https://"))
-}
-
-fn set_cookie(cookie: &NewCookie, secure: bool) -> HeaderValue {
-    let (name, secure) = match (SIGN_IN_COOKIES, secure) {
-        ([name, _], true) => (name, "; Secure"),
-        ([_, name], false) => (name, ""),
-    };
+fn set_cookie(cookie: &NewCookie, tls: bool) -> HeaderValue {
+    let name = requester::sign_in_cookie(tls);
+    let secure = if tls { "; Secure" } else { "" };
     let value = cookie.value.expose_secret();
     let text = format!(
         "{name}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={}{secure}",
