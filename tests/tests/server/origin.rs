@@ -1,13 +1,16 @@
 //! Pages of other sites are kept out, and the page itself is bound to its own site.
 
 use live_vlm_tests::{
-    client::{Refused, new_id},
+    client::{Client, Refused, new_id},
+    process::{Process, home},
     server::Server,
     socket::Socket,
     vlm::Vlm,
 };
 use reqwest::{Method, header};
 use serde_json::json;
+
+use super::PROGRAM;
 
 #[tokio::test]
 async fn other_sites_pages_are_refused_and_our_own_is_not() {
@@ -63,6 +66,37 @@ async fn the_page_may_load_and_run_only_what_is_its_own() {
     // A browser that is known keeps its cookie.
     let known = server.browser().await.get("/").await;
     assert!(!known.headers().contains_key("set-cookie"));
+}
+
+#[tokio::test]
+async fn a_page_of_the_same_name_without_tls_is_another_sites() {
+    let vlm = Vlm::saying(&["llava:7b"], "Yes.").await;
+    let home = home();
+    let arguments = ["--host", "127.0.0.1", "--port", "0", "--api-base", vlm.base()];
+    let process = Process::start_at(&home, PROGRAM, &arguments, &[]);
+    let (plain, secure) = (process.address("http").await, process.address("https").await);
+    let offer = async |to: &str, origin: &str| {
+        let request = Client::script(to).request(Method::POST, "/offer");
+        let request = request.header(header::ORIGIN, origin).body("{}").send().await.unwrap();
+        Refused::of(request).await.about().0.to_owned()
+    };
+    assert_eq!(offer(&secure, &secure).await, "bad_field");
+    assert_eq!(offer(&plain, &plain).await, "bad_field");
+    assert_eq!(offer(&secure, &plain).await, "foreign_origin");
+    assert_eq!(offer(&plain, &secure).await, "foreign_origin");
+}
+
+#[tokio::test]
+async fn a_host_or_origin_that_is_no_text_is_foreign_and_not_absent() {
+    let vlm = Vlm::saying(&["llava:7b"], "Yes.").await;
+    let server = Server::start(&["--api-base", vlm.base()]).await;
+    let script = server.script();
+    let unreadable = || header::HeaderValue::from_bytes(b"evil\xff").unwrap();
+    for name in [header::HOST, header::ORIGIN] {
+        let request = script.request(Method::GET, "/models").header(&name, unreadable());
+        let refused = Refused::of(request.send().await.unwrap()).await;
+        assert_eq!((refused.status, refused.about().0), (403, "foreign_origin"), "{name}");
+    }
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod offer;
 mod pace;
 mod page;
 mod requester;
+mod same_origin;
 mod sign_in;
 mod websocket;
 
@@ -80,7 +81,7 @@ pub fn router(app: App, tls: bool) -> Router {
         .fallback(page::page)
         .with_state(app.clone())
         .merge(metrics)
-        .layer(middleware::from_fn_with_state(askers, requester::same_origin))
+        .layer(middleware::from_fn_with_state(askers, same_origin::same_origin))
         .layer(middleware::from_fn_with_state(app, note_refusals));
     let router = if tls { router.layer(middleware::from_fn(listen::require_tls)) } else { router };
     // The outermost: whatever follows sees the client, not the proxy.

@@ -1,22 +1,19 @@
-//! Who makes a request, and from which page.
+//! Who makes a request.
 
 use std::net::SocketAddr;
 
 use axum::{
     extract::{FromRequestParts, Request, State},
-    http::{Extensions, HeaderMap, Method, header, request::Parts, uri::Authority},
+    http::{Extensions, HeaderMap, header, request::Parts},
     middleware::Next,
-    response::{IntoResponse, Response},
+    response::Response,
 };
-
-use url::Host;
 
 use super::{App, header};
 use crate::{
     forwarded::{Origin, TrustedProxies},
     listen::Peer,
-    reach::Askers,
-    refusal::{Code, Refusal},
+    refusal::Refusal,
     session::Requester,
     sign_in::SignIn,
     user::User,
@@ -138,90 +135,9 @@ pub(super) async fn seen_through_proxies(
     next.run(request).await
 }
 
-/// Refuses what pages of other sites ask in their visitors' name: a WebSocket is not bound by the
-/// browser's same-origin policy, and a server on localhost is reached by every page.
-pub(super) async fn same_origin(
-    State(askers): State<Askers>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let headers = request.headers();
-    let host =
-        header(headers, &header::HOST).or_else(|| request.uri().authority().map(|a| a.as_str()));
-    if askers == Askers::ThisMachine && host.is_some_and(|host| !is_this_machine(host)) {
-        let message = "this server is for its own host alone, and is not known by that name; open \
-                       it at localhost, or name the proxy before it with --trusted-proxy";
-        return Refusal::new(Code::ForeignOrigin, message).into_response();
-    }
-    let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    // Browsers that leave the origin out still say this; nobody but a browser can be misled.
-    let site = headers.get("sec-fetch-site").and_then(|site| site.to_str().ok());
-    let foreign = match header(headers, &header::ORIGIN) {
-        Some(origin) => (!is_same(origin, host)).then_some(origin),
-        None => site.filter(|site| changes && !matches!(*site, "same-origin" | "none")),
-    };
-    match foreign {
-        Some(whose) => Refusal::new(
-            Code::ForeignOrigin,
-            format!("pages of {whose:.80} may not use this server; open its own page"),
-        )
-        .into_response(),
-        None => next.run(request).await,
-    }
-}
-
-/// Any name can be made to lead here; a page at such a name would be our own by its origin.
-fn is_this_machine(host: &str) -> bool {
-    let Ok(authority) = host.parse::<Authority>() else { return false };
-    match Host::parse(authority.host()) {
-        Ok(Host::Domain(name)) => {
-            let name = name.strip_suffix('.').unwrap_or(&name);
-            name == "localhost" || name.ends_with(".localhost")
-        }
-        Ok(Host::Ipv4(_) | Host::Ipv6(_)) => true,
-        Err(_) => false,
-    }
-}
-
-fn is_same(origin: &str, host: Option<&str>) -> bool {
-    let authority = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
-    match (authority, host) {
-        (Some(authority), Some(host)) => authority.eq_ignore_ascii_case(host),
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_the_servers_own_page_is_the_same_origin() {
-        assert!(is_same("https://box:8090", Some("box:8090")));
-        assert!(is_same("http://LOCALHOST:8090", Some("localhost:8090")));
-        for origin in ["https://evil.example", "null", "", "https://box:8090.evil.example"] {
-            assert!(!is_same(origin, Some("box:8090")), "{origin}");
-        }
-        assert!(!is_same("https://box", None));
-    }
-
-    #[test]
-    fn only_addresses_and_localhost_are_names_of_this_machine() {
-        for host in [
-            "localhost",
-            "localhost:8090",
-            "a.localhost:1",
-            "LOCALHOST.",
-            "127.0.0.1:8090",
-            "[::1]:8090",
-            "192.168.1.7",
-        ] {
-            assert!(is_this_machine(host), "{host}");
-        }
-        for host in ["evil.example:8090", "localhost.evil.example", "", "a b", "box:8090"] {
-            assert!(!is_this_machine(host), "{host}");
-        }
-    }
 
     #[test]
     fn our_cookie_is_found_among_others_and_others_are_not_taken_for_it() {
