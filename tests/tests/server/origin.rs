@@ -69,6 +69,54 @@ async fn the_page_may_load_and_run_only_what_is_its_own() {
 }
 
 #[tokio::test]
+async fn what_a_browser_marks_as_another_sites_is_refused_on_every_route_for_users() {
+    let vlm = Vlm::saying(&["llava:7b"], "Yes.").await;
+    let asked = Vlm::saying(&["their-vl"], "Yes.").await;
+    let server = Server::start(&["--api-base", vlm.base()]).await;
+    let page = server.browser().await;
+    let named = format!("/models?api_base={}&api_key=chosen", asked.base());
+    let own = format!("http://{}", server.address());
+    let routes = [
+        (Method::GET, named.as_str()),
+        (Method::POST, "/models"),
+        (Method::GET, "/detect-services"),
+        (Method::GET, "/who-am-i"),
+        (Method::GET, "/api/rtsp/status"),
+        (Method::GET, "/ws"),
+        (Method::POST, "/offer"),
+        (Method::POST, "/sign-in"),
+    ];
+    for site in ["cross-site", "same-site", "anything-else"] {
+        for (method, path) in &routes {
+            let request = page.request(method.clone(), path).header("sec-fetch-site", site);
+            let refused = Refused::of(request.body("{}").send().await.unwrap()).await;
+            let why = (refused.status, refused.about().0);
+            assert_eq!(why, (403, "foreign_origin"), "{site} {path}");
+        }
+        // An origin that is ours does not say more than the browser itself.
+        let request = page.request(Method::POST, "/offer").header(header::ORIGIN, &own);
+        let request = request.header("sec-fetch-site", site).body("{}");
+        let refused = Refused::of(request.send().await.unwrap()).await;
+        assert_eq!((refused.status, refused.about().0), (403, "foreign_origin"), "{site}");
+        let browser = page.clone().with_header("sec-fetch-site", site);
+        let refused = browser.try_open(Some(&new_id())).await.unwrap_err();
+        assert_eq!((refused.status, refused.about().0), (403, "foreign_origin"), "{site}");
+        // A link leads to the page, and to nothing else.
+        for path in ["/", "/page.js", "/healthz"] {
+            assert_eq!(browser.get(path).await.status(), 200, "{site} {path}");
+        }
+    }
+    assert_eq!(asked.requests().len(), 0);
+    for site in ["same-origin", "none"] {
+        let browser = page.clone().with_header("sec-fetch-site", site);
+        browser.open(&new_id()).await;
+        assert_eq!(browser.get("/models").await.status(), 200, "{site}");
+        let bad = browser.offer(&json!({"type": "offer", "sdp": "hello"})).await.unwrap_err();
+        assert_eq!(bad.about(), ("bad_offer", "sdp"), "{site}");
+    }
+}
+
+#[tokio::test]
 async fn a_page_of_the_same_name_without_tls_is_another_sites() {
     let vlm = Vlm::saying(&["llava:7b"], "Yes.").await;
     let home = home();

@@ -71,7 +71,8 @@ pub fn router(app: App, tls: bool) -> Router {
         .route("/api/rtsp/stop", post(rtsp))
         .route("/api/rtsp/status", get(rtsp))
         .route("/who-am-i", get(sign_in::who_am_i))
-        .route_layer(middleware::from_fn_with_state(app.clone(), requester::signed_in));
+        .route_layer(middleware::from_fn_with_state(app.clone(), requester::signed_in))
+        .route_layer(middleware::from_fn(same_origin::own_pages_only));
     let router = Router::new()
         .route("/sign-in", post(sign_in::sign_in))
         .route("/sign-out", post(sign_in::sign_out))

@@ -38,6 +38,13 @@ pub(super) async fn same_origin(
     }
 }
 
+/// Refuses, whatever the method, what a browser says is asked by another site's page: for routes
+/// that no link leads to.
+pub(super) async fn own_pages_only(request: Request, next: Next) -> Result<Response, Refusal> {
+    check_site(request.headers())?;
+    Ok(next.run(request).await)
+}
+
 /// The only one of this name as text. One that is no text, or stands there twice, is not one that
 /// a browser sends, and must not pass for one that is absent.
 fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Refusal> {
