@@ -19,6 +19,7 @@ pub mod discover;
 pub mod forwarded;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+pub mod host;
 pub mod limits;
 pub mod listen;
 pub mod memory;

@@ -13,7 +13,7 @@ use std::{
 use axum::{
     Extension, Router,
     extract::Request,
-    http::{HeaderValue, StatusCode, header, uri::Authority},
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use hyper_util::{
@@ -33,6 +33,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::{
     forwarded::TrustedProxies,
+    host,
     limits::{AddressKey, Counts, Place as Connection},
     reload::Live,
 };
@@ -230,15 +231,42 @@ fn is_this_host(address: SocketAddr) -> bool {
 }
 
 fn to_https(request: &Request) -> Response {
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-    let host = host.and_then(|host| host.parse::<Authority>().ok());
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
-    let location =
-        host.and_then(|host| HeaderValue::try_from(format!("https://{host}{path}")).ok());
+    let path = if path.starts_with('/') { path } else { "/" };
+    let location = host::named(request.headers())
+        .and_then(|host| HeaderValue::try_from(format!("https://{host}{path}")).ok());
     match location {
         Some(location) => {
             (StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, location)]).into_response()
         }
         None => (StatusCode::BAD_REQUEST, "use https\n").into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+
+    use super::*;
+
+    fn location(path: &str, host: &[u8]) -> Option<String> {
+        let request = Request::builder().uri(path).header(header::HOST, host);
+        let response = to_https(&request.body(Body::empty()).unwrap());
+        let location = response.headers().get(header::LOCATION);
+        let status = if location.is_some() { 308 } else { 400 };
+        assert_eq!(response.status(), status);
+        location.map(|location| location.to_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn whoever_comes_unencrypted_is_sent_to_the_same_host_or_nowhere() {
+        let to = |path, host: &str| location(path, host.as_bytes());
+        assert_eq!(to("/a?b=c", "box:8090").as_deref(), Some("https://box:8090/a?b=c"));
+        assert_eq!(to("//evil.example", "box").as_deref(), Some("https://box//evil.example"));
+        assert_eq!(to("*", "box").as_deref(), Some("https://box/"));
+        for host in ["evil.example@box", "box:x", "box/evil", "", "a b"] {
+            assert_eq!(to("/", host), None, "{host}");
+        }
+        assert_eq!(location("/", b"box\xff"), None);
     }
 }
