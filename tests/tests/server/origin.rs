@@ -54,6 +54,11 @@ async fn the_page_may_load_and_run_only_what_is_its_own() {
     assert!(!policy.contains("unsafe") && !policy.contains('*'), "{policy}");
     assert_eq!(header("x-content-type-options"), "nosniff");
     assert_eq!(header("referrer-policy"), "no-referrer");
+    assert_eq!(header("cross-origin-opener-policy"), "same-origin");
+    let permissions = header("permissions-policy");
+    for part in ["camera=(self)", "display-capture=(self)", "microphone=()", "geolocation=()"] {
+        assert!(permissions.contains(part), "{permissions}");
+    }
     let cookie = header("set-cookie");
     for flag in ["HttpOnly", "SameSite=Strict", "Path=/"] {
         assert!(cookie.contains(flag), "{cookie}");
@@ -66,6 +71,50 @@ async fn the_page_may_load_and_run_only_what_is_its_own() {
     // A browser that is known keeps its cookie.
     let known = server.browser().await.get("/").await;
     assert!(!known.headers().contains_key("set-cookie"));
+}
+
+#[tokio::test]
+async fn every_answer_is_taken_for_what_it_is_and_shown_in_no_other_page() {
+    let vlm = Vlm::saying(&["llava:7b"], "Yes.").await;
+    let metrics = ["--metrics-token", "a-token-of-this-test-alone", "--metrics-listen", "127.0.0.1:0"];
+    let server = Server::start(&[&["--api-base", vlm.base()][..], &metrics].concat()).await;
+    let page = server.browser().await;
+    let own = Client::script(&format!("http://{}", server.metrics_address().unwrap()));
+    let evil = page.clone().with_header("origin", "https://evil.example");
+    for (who, method, path, status, kept) in [
+        (&page, Method::GET, "/", 200, "no-cache"),
+        (&page, Method::GET, "/page.js", 200, "no-cache"),
+        (&page, Method::POST, "/", 405, "no-store"),
+        (&page, Method::GET, "/nothing", 404, "no-store"),
+        (&page, Method::GET, "/offer", 405, "no-store"),
+        (&page, Method::POST, "/offer", 400, "no-store"),
+        (&page, Method::GET, "/ws", 400, "no-store"),
+        (&page, Method::GET, "/models", 200, "no-store"),
+        (&page, Method::GET, "/who-am-i", 200, "no-store"),
+        (&page, Method::POST, "/sign-in", 200, "no-store"),
+        (&page, Method::POST, "/sign-out", 204, "no-store"),
+        (&page, Method::GET, "/api/rtsp/status", 501, "no-store"),
+        (&page, Method::GET, "/healthz", 200, "no-store"),
+        (&page, Method::GET, "/readyz", 200, "no-store"),
+        (&page, Method::GET, "/metrics", 401, "no-store"),
+        (&own, Method::GET, "/metrics", 401, "no-store"),
+        (&own, Method::GET, "/", 404, "no-store"),
+        (&evil, Method::GET, "/", 403, "no-store"),
+    ] {
+        let response = who.request(method.clone(), path).body("{}").send().await.unwrap();
+        assert_eq!(response.status(), status, "{method} {path}");
+        let header = |name: &str| {
+            let value = response.headers().get(name).unwrap_or_else(|| panic!("{name} of {path}"));
+            value.to_str().unwrap()
+        };
+        assert_eq!(header("x-content-type-options"), "nosniff");
+        assert_eq!(header("referrer-policy"), "no-referrer");
+        assert_eq!(header("cache-control"), kept, "{method} {path}");
+        let policy = header("content-security-policy");
+        for part in ["default-src 'none'", "frame-ancestors 'none'"] {
+            assert!(policy.contains(part), "{path}: {policy}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -53,6 +53,8 @@ async fn plain_http_from_elsewhere_is_sent_to_https() {
             assert_eq!(response.status(), StatusCode::PERMANENT_REDIRECT, "{path}");
             assert_eq!(response.headers()["location"], format!("https://{elsewhere}{path}"));
             assert!(!response.headers().contains_key("set-cookie"));
+            // Where somebody else's Host led once, nobody else is led.
+            assert_eq!(response.headers()["cache-control"], "no-store");
         }
         let secure = Client::script(&format!("https://{elsewhere}"));
         assert_eq!(secure.get("/").await.status(), StatusCode::OK);

@@ -14,6 +14,7 @@
 )]
 
 pub mod addresses;
+pub mod answer_headers;
 pub mod config;
 pub mod discover;
 pub mod forwarded;

@@ -6,13 +6,17 @@ use axum::{
     Router,
     extract::State,
     http::{HeaderMap, StatusCode, header},
+    middleware,
     response::{IntoResponse, Response},
     routing::get,
 };
 use tokio::net::TcpListener;
 
 use super::{Format, Metrics, MetricsToken};
-use crate::listen::{self, PerAddress, Security};
+use crate::{
+    answer_headers,
+    listen::{self, PerAddress, Security},
+};
 
 /// A scrape takes milliseconds.
 const CONNECTIONS_END: Duration = Duration::from_millis(200);
@@ -38,7 +42,7 @@ pub async fn on_own_address(
     per_address: PerAddress,
     shutdown: impl Future<Output = ()>,
 ) {
-    let router = routes(metrics, token);
+    let router = routes(metrics, token).layer(middleware::from_fn(answer_headers::complete));
     listen::serve(listener, Security::Plain, router, per_address, shutdown, CONNECTIONS_END).await;
 }
 
@@ -55,7 +59,7 @@ async fn scrape(State(served): State<Served>, headers: HeaderMap) -> Response {
         return (StatusCode::UNAUTHORIZED, challenge, help).into_response();
     }
     let format = wanted(&headers);
-    let kind = [(header::CONTENT_TYPE, format.content_type()), (header::CACHE_CONTROL, "no-store")];
+    let kind = [(header::CONTENT_TYPE, format.content_type())];
     (kind, served.metrics.exposition(format)).into_response()
 }
 

@@ -22,6 +22,7 @@ use axum::{
 use vlm_client::Client;
 
 use crate::{
+    answer_headers,
     forwarded::TrustedProxies,
     listen::{self, Peer},
     metrics::{self, MetricsToken},
@@ -85,8 +86,10 @@ pub fn router(app: App, tls: bool) -> Router {
         .layer(middleware::from_fn_with_state(askers, same_origin::same_origin))
         .layer(middleware::from_fn_with_state(app, note_refusals));
     let router = if tls { router.layer(middleware::from_fn(listen::require_tls)) } else { router };
-    // The outermost: whatever follows sees the client, not the proxy.
-    router.layer(middleware::from_fn_with_state(proxies, requester::seen_through_proxies))
+    // Whatever follows sees the client, not the proxy.
+    let router =
+        router.layer(middleware::from_fn_with_state(proxies, requester::seen_through_proxies));
+    router.layer(middleware::from_fn(answer_headers::complete))
 }
 
 /// Counts and logs what was refused.

@@ -8,7 +8,7 @@ use std::{
 
 use axum::{
     Extension,
-    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
 use uuid::Uuid;
@@ -21,15 +21,21 @@ use crate::{
 
 static FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/page_files.rs"));
 
-const SECURITY: [(header::HeaderName, &str); 4] = [
+const SECURITY: [(HeaderName, &str); 4] = [
     (
         header::CONTENT_SECURITY_POLICY,
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
          media-src 'self' blob: mediastream:; connect-src 'self'; base-uri 'none'; \
          form-action 'none'; frame-ancestors 'none'",
     ),
-    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::REFERRER_POLICY, "no-referrer"),
+    // The camera, or the screen in its place, is all that the page asks its visitor for.
+    (
+        HeaderName::from_static("permissions-policy"),
+        "camera=(self), display-capture=(self), accelerometer=(), geolocation=(), gyroscope=(), \
+         hid=(), magnetometer=(), microphone=(), midi=(), payment=(), serial=(), usb=()",
+    ),
+    // Another site's page that opens this one gets no hold of its window.
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     // The files change with the binary only, which the tag tells.
     (header::CACHE_CONTROL, "no-cache"),
 ];

@@ -75,8 +75,8 @@ pub(super) async fn sign_out(State(app): State<App>, headers: HeaderMap) -> Resp
 }
 
 /// `GET /who-am-i`
-pub(super) async fn who_am_i(user: User) -> ([(header::HeaderName, &'static str); 1], Json<Value>) {
-    ([(header::CACHE_CONTROL, "no-store")], Json(about(&user)))
+pub(super) async fn who_am_i(user: User) -> Json<Value> {
+    Json(about(&user))
 }
 
 fn about(user: &User) -> Value {
