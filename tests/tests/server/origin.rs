@@ -76,7 +76,8 @@ async fn the_page_may_load_and_run_only_what_is_its_own() {
 #[tokio::test]
 async fn every_answer_is_taken_for_what_it_is_and_shown_in_no_other_page() {
     let vlm = Vlm::saying(&["llava:7b"], "Yes.").await;
-    let metrics = ["--metrics-token", "a-token-of-this-test-alone", "--metrics-listen", "127.0.0.1:0"];
+    let metrics =
+        ["--metrics-token", "a-token-of-this-test-alone", "--metrics-listen", "127.0.0.1:0"];
     let server = Server::start(&[&["--api-base", vlm.base()][..], &metrics].concat()).await;
     let page = server.browser().await;
     let own = Client::script(&format!("http://{}", server.metrics_address().unwrap()));

@@ -8,7 +8,7 @@ use live_vlm_tests::{
     process::{Process, home},
     vlm::Vlm,
 };
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode, header};
 
 use super::PROGRAM;
 
@@ -59,6 +59,30 @@ async fn plain_http_from_elsewhere_is_sent_to_https() {
         let secure = Client::script(&format!("https://{elsewhere}"));
         assert_eq!(secure.get("/").await.status(), StatusCode::OK);
     }
+}
+
+#[tokio::test]
+async fn https_is_asked_for_from_now_on_at_a_name_with_a_certificate_of_its_own() {
+    let vlm = Vlm::saying(&["llava:7b"], "Yes.").await;
+    let home = home();
+    let arguments = ["--port", "0", "--api-base", vlm.base()];
+    let made = Process::start_at(&home, PROGRAM, &arguments, &[]);
+    let asked = async |process: &Process, scheme: &str, host: &str| {
+        let request = Client::script(&process.address(scheme).await).request(Method::GET, "/");
+        let response = request.header(header::HOST, host).send().await.unwrap();
+        response.headers().get(header::STRICT_TRANSPORT_SECURITY).cloned()
+    };
+    // Browsers would not let anybody past their warning any more.
+    assert_eq!(asked(&made, "https", "vlm.example").await, None);
+    let path = |name: &str| home.path().join("live-vlm").join(name).to_str().unwrap().to_owned();
+    let (cert, key) = (path("cert.pem"), path("key.pem"));
+    let given = [&arguments[..], &["--ssl-cert", &cert, "--ssl-key", &key]].concat();
+    let given = Process::start_at(&home, PROGRAM, &given, &[]);
+    let told = asked(&given, "https", "vlm.example").await.unwrap();
+    assert_eq!(told, "max-age=15768000");
+    // It would hold for the other ports of the name, too.
+    assert_eq!(asked(&given, "https", "vlm.example:8090").await, None);
+    assert_eq!(asked(&given, "http", "vlm.example").await, None);
 }
 
 #[tokio::test]

@@ -107,8 +107,17 @@ impl PerAddress {
 pub enum Security {
     /// Plain HTTP for everybody.
     Plain,
-    /// TLS, and plain HTTP on this host.
-    Tls(Arc<ServerConfig>),
+    /// TLS with a certificate of our own making, and plain HTTP on this host.
+    OwnTls(Arc<ServerConfig>),
+    /// The same with a certificate that the operator gave.
+    GivenTls(Arc<ServerConfig>),
+}
+
+impl Security {
+    /// Whether TLS is spoken.
+    pub fn is_tls(&self) -> bool {
+        !matches!(self, Self::Plain)
+    }
 }
 
 /// Serves until `shutdown`, then gives connections `grace` to end.
@@ -179,7 +188,7 @@ async fn connection(
     stream.set_nodelay(true)?;
     let tls = match security {
         Security::Plain => None,
-        Security::Tls(config) => {
+        Security::OwnTls(config) | Security::GivenTls(config) => {
             let mut first = [0];
             let read = timeout(HANDSHAKE, stream.peek(&mut first)).await??;
             if read == 0 {

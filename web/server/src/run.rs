@@ -101,8 +101,10 @@ impl Server {
         let hosts = addresses::of_this_host();
         let security = match &config.server.certificate {
             _ if !config.server.tls => Security::Plain,
-            Some(given) => Security::Tls(tls::load(&given.cert, &given.key)?),
-            None => Security::Tls(tls::load_or_make(&tls::own_folder()?, tls::own_names(&hosts))?),
+            Some(given) => Security::GivenTls(tls::load(&given.cert, &given.key)?),
+            None => {
+                Security::OwnTls(tls::load_or_make(&tls::own_folder()?, tls::own_names(&hosts))?)
+            }
         };
         let listener = bind(config).await?;
         let metrics = MetricsDoor::open(&config.observe.metrics).await?;
@@ -127,7 +129,7 @@ impl Server {
         let observer = Observer::start(&config.observe, &runtime)?;
         let pool = dispatcher.clone();
         observer.metrics.watch_pool(move || pool.pool().into_iter().map(Into::into).collect());
-        let tls = matches!(security, Security::Tls(_));
+        let tls = security.is_tls();
         let address = local_address(&listener, config);
         let summary = format!(
             "\n  live-vlm {}\n\n{}{}\n  {}\n\n  Stop with Ctrl-C.\n\n",
@@ -243,8 +245,7 @@ impl Server {
             per_address.clone(),
         )));
         let _memory = AbortOnDropHandle::new(tokio::spawn(give_memory_back(sessions.clone())));
-        let tls = matches!(self.security, Security::Tls(_));
-        let router = routes::router(self.app, tls);
+        let router = routes::router(self.app, &self.security);
         let drain_timeout = self.drain_timeout;
         let ending = async {
             shutdown.await;

@@ -24,7 +24,7 @@ use vlm_client::Client;
 use crate::{
     answer_headers,
     forwarded::TrustedProxies,
-    listen::{self, Peer},
+    listen::{self, Peer, Security},
     metrics::{self, MetricsToken},
     reach::Askers,
     refusal::Refusal,
@@ -50,8 +50,8 @@ pub struct App {
     pub metrics_token: Option<MetricsToken>,
 }
 
-/// All routes. With `tls`, plain HTTP is answered on this host only.
-pub fn router(app: App, tls: bool) -> Router {
+/// All routes. With TLS, plain HTTP is answered on this host only.
+pub fn router(app: App, security: &Security) -> Router {
     let proxies = app.trusted_proxies.clone();
     let askers = app.askers;
     let metrics = match app.metrics_token.clone() {
@@ -85,7 +85,17 @@ pub fn router(app: App, tls: bool) -> Router {
         .merge(metrics)
         .layer(middleware::from_fn_with_state(askers, same_origin::same_origin))
         .layer(middleware::from_fn_with_state(app, note_refusals));
-    let router = if tls { router.layer(middleware::from_fn(listen::require_tls)) } else { router };
+    let router = match security.is_tls() {
+        true => router.layer(middleware::from_fn(listen::require_tls)),
+        false => router,
+    };
+    // Of a certificate of our own making browsers warn, and would do so without a way past it.
+    let router = match security {
+        Security::GivenTls(_) => {
+            router.layer(middleware::from_fn(answer_headers::https_from_now_on))
+        }
+        _ => router,
+    };
     // Whatever follows sees the client, not the proxy.
     let router =
         router.layer(middleware::from_fn_with_state(proxies, requester::seen_through_proxies));
