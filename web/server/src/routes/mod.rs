@@ -1,6 +1,7 @@
 //! What the server answers: one file per kind of request. Handlers are glue; what they do stands
 //! elsewhere.
 
+mod body;
 mod health;
 mod models;
 mod offer;

@@ -1,16 +1,14 @@
 use std::time::Duration;
 
-use axum::{
-    Json,
-    body::{Body, to_bytes},
-    extract::State,
-};
+use axum::{Json, body::Body, extract::State};
 use live_vlm_pipelines::OfferError;
 use serde::Serialize;
 use serde_json::Value;
-use tokio::time::timeout;
 
-use super::App;
+use super::{
+    App,
+    body::{self, Unread},
+};
 use crate::{
     refusal::{Code, Refusal},
     session::Requester,
@@ -38,13 +36,15 @@ pub(super) async fn offer(
     requester: Requester,
     body: Body,
 ) -> Result<Json<Answer>, Refusal> {
-    let body = timeout(BODY_TIMEOUT, to_bytes(body, MAX_BODY)).await.map_err(|_| {
-        Refusal::new(Code::BadOffer, "the offer did not arrive in time; send it again")
-    })?;
-    let body = body.map_err(|_| {
-        Refusal::new(Code::TooLarge, format!("an offer may have at most {MAX_BODY} bytes"))
-            .about("sdp")
-            .allowing(format!("up to {} bytes", OfferError::MAX_BYTES))
+    let body = body::whole(body, MAX_BODY, BODY_TIMEOUT).await.map_err(|unread| match unread {
+        Unread::Late => {
+            Refusal::new(Code::BadOffer, "the offer did not arrive in time; send it again")
+        }
+        Unread::TooLarge => {
+            Refusal::new(Code::TooLarge, format!("an offer may have at most {MAX_BODY} bytes"))
+                .about("sdp")
+                .allowing(format!("up to {} bytes", OfferError::MAX_BYTES))
+        }
     })?;
     let offer = Offer::parse(&body)?;
     let session = app.sessions.open(offer.session_id.as_deref(), &requester)?;

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use axum::{
     Extension, Json,
-    body::{Body, to_bytes},
+    body::Body,
     extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -10,10 +10,10 @@ use axum::{
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::time::timeout;
 
 use super::{
     App,
+    body::{self, Unread},
     requester::{self, SIGN_IN_COOKIES},
 };
 use crate::{
@@ -43,10 +43,13 @@ pub(super) async fn sign_in(
     if !app.sign_in.is_on() {
         return Ok(Json(json!({"sign_in": "off", "user": null, "groups": []})).into_response());
     }
-    let late = |_| Refusal::new(Code::BadJson, "the key did not arrive in time; send it again");
-    let body = timeout(BODY_TIMEOUT, to_bytes(body, MAX_BODY)).await.map_err(late)?;
-    let body = body.map_err(|_| {
-        Refusal::new(Code::TooLarge, format!("a sign-in may have at most {MAX_BODY} bytes"))
+    let body = body::whole(body, MAX_BODY, BODY_TIMEOUT).await.map_err(|unread| match unread {
+        Unread::Late => {
+            Refusal::new(Code::BadJson, "the key did not arrive in time; send it again")
+        }
+        Unread::TooLarge => {
+            Refusal::new(Code::TooLarge, format!("a sign-in may have at most {MAX_BODY} bytes"))
+        }
     })?;
     // Not the error itself, which could show a piece of the key.
     let shown: Shown = serde_json::from_slice(&body)
