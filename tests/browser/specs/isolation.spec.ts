@@ -232,6 +232,9 @@ test("a key goes to the VLM that it was given for, and nowhere else", async ({
   await ben.visit(server);
   await Promise.all([ann.play(), ben.play()]);
   await Promise.all([ann.readAnswers(1), ben.readAnswers(1)]);
+  // Whatever logs them on the way.
+  const addresses: string[] = [];
+  ann.page.on("request", (request) => addresses.push(request.url()));
 
   await ann.page.getByText("Connect a VLM").click();
   await ann.page.getByTestId("api-base").fill(own.apiBase);
@@ -246,6 +249,8 @@ test("a key goes to the VLM that it was given for, and nowhere else", async ({
   expect(house.questions.at(-1)?.colour).toBe("blue");
   for (const person of [ann, ben]) expect(person.received.join("\n")).not.toContain(key);
   expect(server.log).not.toContain(key);
+  expect(addresses).toContain(`${server.url}/models`);
+  expect(addresses.join("\n")).not.toContain(key);
   const stored = await ann.page.evaluate(() => JSON.stringify(localStorage) + document.cookie);
   expect(stored).not.toContain(key);
   expect(stored).not.toContain(ann.sessionId);

@@ -278,5 +278,16 @@ async fn requests_that_no_route_takes_are_refused_with_words() {
     }
     let refused = Refused::of(scene.page.get("/offer").await).await;
     assert_eq!(refused.status, 405);
+    for (body, status, about) in [
+        ("", 400, ("bad_json", "")),
+        ("{", 400, ("bad_json", "")),
+        (r#"{"api_base": 7}"#, 400, ("bad_field", "api_base")),
+        (r#"{"api_key": ["a"]}"#, 400, ("bad_field", "api_key")),
+        (r#"{"api_base": "ftp://host"}"#, 400, ("bad_field", "api_base")),
+        (&"a".repeat(MEGABYTES), 413, ("too_large", "")),
+    ] {
+        let refused = Refused::of(scene.page.post("/models", body.to_owned()).await).await;
+        assert_eq!((refused.status, refused.about()), (status, about), "{body:.40}");
+    }
     scene.nobody_noticed().await;
 }

@@ -14,6 +14,7 @@ use super::{OFTEN, PROGRAM};
 
 const SERVERS: &str = "sk-of-the-server-41f6";
 const SESSIONS: &str = "sk-of-the-session-9b2e";
+const POSTED: &str = "sk-of-a-body-55d0";
 
 fn bearer(key: &str) -> Option<String> {
     Some(format!("Bearer {key}"))
@@ -58,6 +59,14 @@ async fn the_servers_key_goes_to_its_own_vlm_only() {
     assert_eq!(scene.page.get_json(&listed).await["models"][0]["id"], "their-vl");
     let listed = format!("/models?api_base={}&api_key={SESSIONS}", scene.theirs.base());
     scene.page.get(&listed).await;
+    // In a body, it is in no log of a proxy.
+    let which = json!({"api_base": scene.theirs.base(), "api_key": POSTED}).to_string();
+    let listed: Value = scene.page.post("/models", which).await.json().await.unwrap();
+    assert_eq!(listed["models"][0]["id"], "their-vl", "{listed}");
+    for own in ["{}", r#"{"api_base": null}"#, r#"{"api_base": "", "api_key": "sk-for-nobody"}"#] {
+        let listed: Value = scene.page.post("/models", own).await.json().await.unwrap();
+        assert_eq!(listed["models"][0]["id"], "own-vl", "{listed}");
+    }
 
     // Back to the server's own: its key is used again.
     let before = scene.own.questions().len();
@@ -66,7 +75,7 @@ async fn the_servers_key_goes_to_its_own_vlm_only() {
     live_vlm_tests::until("more questions", || scene.own.questions().len() > before).await;
     sender.vanish().await;
     assert_eq!(scene.own.authorizations(), [bearer(SERVERS)]);
-    assert_eq!(scene.theirs.authorizations(), [None, bearer(SESSIONS)]);
+    assert_eq!(scene.theirs.authorizations(), [None, bearer(POSTED), bearer(SESSIONS)]);
     let with_key = |asked: &Asked| asked.authorization.is_some();
     assert!(!scene.theirs.questions().iter().any(with_key));
     scene.server.stop().await;
@@ -177,6 +186,14 @@ async fn no_key_is_ever_shown() {
         "/detect-services".to_owned(),
     ] {
         shown.push(Value::String(page.get(&path).await.text().await.unwrap()));
+    }
+    for body in [
+        json!({"api_base": base, "api_key": SESSIONS}).to_string(),
+        json!({"api_base": "nowhere", "api_key": SESSIONS}).to_string(),
+        json!({"api_base": SESSIONS, "api_key": [SESSIONS]}).to_string(),
+        format!("{{\"api_key\": \"{SESSIONS}"),
+    ] {
+        shown.push(Value::String(page.post("/models", body).await.text().await.unwrap()));
     }
     sender.hang_up().await;
     socket.close().await;

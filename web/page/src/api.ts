@@ -60,12 +60,12 @@ export async function postOffer(
 
 /** The models of the server's own VLM, or of the one given. */
 export async function listModels(apiBase = "", apiKey = ""): Promise<Model[]> {
-  const query = new URLSearchParams();
-  if (apiBase !== "") {
-    query.set("api_base", apiBase);
-    if (apiKey !== "") query.set("api_key", apiKey);
-  }
-  const reply = await fetch(apiBase === "" ? "models" : `models?${query}`, { cache: "no-store" });
+  // Not in the address, which proxies log.
+  const reply = await fetch("models", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(apiBase === "" ? {} : { api_base: apiBase, api_key: apiKey }),
+  });
   const body = await jsonOf(reply);
   if (!reply.ok) throw refusal(reply.status, body);
   const error = field(body, "error");

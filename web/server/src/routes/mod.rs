@@ -67,7 +67,7 @@ pub fn router(app: App, security: &Security) -> Router {
     let for_users = Router::new()
         .route("/offer", post(offer::offer))
         .route("/ws", get(websocket::websocket))
-        .route("/models", get(models::models))
+        .route("/models", get(models::models).post(models::models_of))
         .route("/detect-services", get(models::detect_services))
         .route("/api/rtsp/start", post(rtsp))
         .route("/api/rtsp/stop", post(rtsp))

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use axum::{
     Json,
+    body::Body,
     extract::{Query, State, rejection::QueryRejection},
 };
 use serde::{Deserialize, Serialize};
@@ -9,14 +10,24 @@ use serde_json::{Value, json};
 use tokio::{sync::Semaphore, time::timeout};
 use vlm_client::{ApiKey, Error};
 
-use super::App;
-use crate::{discover, refusal::Refusal, user::User};
+use super::{
+    App,
+    body::{self, Unread},
+};
+use crate::{
+    discover,
+    refusal::{Code, Refusal},
+    user::User,
+};
 
+/// An address, a key, and JSON around them.
+const MAX_BODY: usize = 16 << 10;
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 const TIMEOUT: Duration = Duration::from_secs(8);
 /// Lists that are read at once, as each may be megabytes long; the others wait.
 static LISTINGS: Semaphore = Semaphore::const_new(16);
 
-/// Of `GET /models`. Has no `Debug`: it may carry a key.
+/// Whose models. Has no `Debug`: it may carry a key.
 #[derive(Deserialize)]
 pub(super) struct Which {
     #[serde(default)]
@@ -40,6 +51,42 @@ pub(super) async fn models(
     which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Json<Value>, Refusal> {
     let Query(which) = which?;
+    list(&app, &user, which).await
+}
+
+/// `POST /models`: the same, of a key that is in no address, as those are logged on the way.
+pub(super) async fn models_of(
+    State(app): State<App>,
+    user: User,
+    body: Body,
+) -> Result<Json<Value>, Refusal> {
+    let body = body::whole(body, MAX_BODY, BODY_TIMEOUT).await.map_err(|unread| match unread {
+        Unread::Late => {
+            Refusal::new(Code::BadJson, "the request did not arrive in time; send it again")
+        }
+        Unread::TooLarge => {
+            Refusal::new(Code::TooLarge, format!("the request may have at most {MAX_BODY} bytes"))
+        }
+    })?;
+    list(&app, &user, Which::parse(&body)?).await
+}
+
+impl Which {
+    fn parse(body: &[u8]) -> Result<Self, Refusal> {
+        // Not the error itself, which could show a piece of the key.
+        let body: Value = serde_json::from_slice(body).map_err(|_| {
+            Refusal::new(Code::BadJson, "this is no JSON; send {api_base, api_key}")
+        })?;
+        let text = |name: &str| match body.get(name) {
+            None | Some(Value::Null) => Ok(String::new()),
+            Some(Value::String(text)) => Ok(text.clone()),
+            Some(_) => Err(Refusal::field(name, "a text")),
+        };
+        Ok(Self { api_base: text("api_base")?, api_key: text("api_key")? })
+    }
+}
+
+async fn list(app: &App, user: &User, which: Which) -> Result<Json<Value>, Refusal> {
     let config = app.sessions.config();
     let rules = config.live.now().policy.rules_for(&user.id, &user.groups);
     let endpoint = if which.api_base.trim().is_empty() {
