@@ -13,10 +13,11 @@ use live_vlm_tests::{
     vlm::Vlm,
     within,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
 };
 use tokio_tungstenite::tungstenite::{Message, protocol::frame::coding::CloseCode};
 
@@ -305,4 +306,37 @@ async fn messages_within_the_limit_are_all_obeyed() {
         assert_eq!(about(&socket.next().await), ("bad_field", "debug"));
     }
     scene.nobody_noticed().await;
+}
+
+#[tokio::test]
+async fn servers_that_never_list_their_models_keep_only_those_waiting_who_brought_them() {
+    let keys = super::sign_in::Keys::new();
+    let [ada, bob, eve] =
+        [keys.add("ada", &[]).await, keys.add("bob", &[]).await, keys.add("eve", &[]).await];
+    let own = Vlm::saying(&["own-vl"], "Own.").await;
+    let bobs = Vlm::saying(&["bobs-vl"], "Bob's.").await;
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let file = keys.file();
+    let arguments =
+        ["--keys-file", &file, "--allow-api-base", "127.0.0.1", "--api-base", own.base()];
+    let server = Server::start(&arguments).await;
+    let list = |key: &str, base: &str| {
+        let script = server.script().with_bearer(key);
+        let body = json!({"api_base": base}).to_string();
+        async move { script.post("/models", body).await.json::<Value>().await.unwrap() }
+    };
+    let base = format!("http://{}/v1", silent.local_addr().unwrap());
+    let eves: Vec<_> = (0..16).map(|_| tokio::spawn(list(&eve.key, &base))).collect();
+    let asked = [
+        within("a question for models", silent.accept()).await.unwrap(),
+        within("another one", silent.accept()).await.unwrap(),
+    ];
+    assert_eq!(list(&ada.key, "").await["models"][0]["id"], "own-vl");
+    assert_eq!(list(&bob.key, bobs.base()).await["models"][0]["id"], "bobs-vl");
+    assert!(eves.iter().all(|list| !list.is_finished()));
+    // Hers are asked two at a time.
+    assert!(tokio::time::timeout(Duration::ZERO, silent.accept()).await.is_err());
+    eves.iter().for_each(JoinHandle::abort);
+    drop(asked);
+    server.stop().await;
 }

@@ -19,7 +19,7 @@ use crate::{
     observe::{MetricsDoor, ObserveError, Observer},
     reach::{Askers, OwnEndpoints},
     reload::Live,
-    routes::{self, App},
+    routes::{self, App, Listings},
     session::{Defaults, Sessions, SessionsConfig},
     sign_in::{SignIn, SignInError},
     tls::{self, TlsError},
@@ -165,6 +165,7 @@ impl Server {
             trusted_proxies: config.server.trusted_proxies.clone(),
             sign_in,
             askers,
+            listings: Listings::default(),
             metrics_token: metrics.token.clone(),
         };
         Ok(Self {

@@ -80,6 +80,16 @@ impl From<IpAddr> for AddressKey {
     }
 }
 
+/// Whom something counts for: of those who signed in, each; of others, all at an address together,
+/// as they can be as many users as they like.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Party {
+    /// Who signed in, by name.
+    User(Arc<str>),
+    /// Those who did not.
+    Address(AddressKey),
+}
+
 /// What everybody has used. Cheap to clone; a clone counts the same.
 #[derive(Debug, Clone)]
 pub struct Limits {

@@ -3,6 +3,7 @@
 
 mod body;
 mod health;
+mod listings;
 mod models;
 mod offer;
 mod pace;
@@ -21,6 +22,8 @@ use axum::{
     routing::{get, post},
 };
 use vlm_client::Client;
+
+pub use listings::Listings;
 
 use crate::{
     answer_headers,
@@ -47,6 +50,8 @@ pub struct App {
     pub sign_in: SignIn,
     /// Who can ask anything at all.
     pub askers: Askers,
+    /// Where lists of models are read.
+    pub listings: Listings,
     /// What readers of `/metrics` must bring; without it there is no `/metrics` here.
     pub metrics_token: Option<MetricsToken>,
 }

@@ -7,7 +7,7 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::time::timeout;
 use vlm_client::{ApiKey, Error};
 
 use super::{
@@ -17,15 +17,13 @@ use super::{
 use crate::{
     discover,
     refusal::{Code, Refusal},
-    user::User,
+    session::Requester,
 };
 
 /// An address, a key, and JSON around them.
 const MAX_BODY: usize = 16 << 10;
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 const TIMEOUT: Duration = Duration::from_secs(8);
-/// Lists that are read at once, as each may be megabytes long; the others wait.
-static LISTINGS: Semaphore = Semaphore::const_new(16);
 
 /// Whose models. Has no `Debug`: it may carry a key.
 #[derive(Deserialize)]
@@ -47,17 +45,17 @@ struct Listed {
 /// `GET /models`: of the server's VLM, or of the one at `api_base`, which never gets our key.
 pub(super) async fn models(
     State(app): State<App>,
-    user: User,
+    requester: Requester,
     which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Json<Value>, Refusal> {
     let Query(which) = which?;
-    list(&app, &user, which).await
+    list(&app, &requester, which).await
 }
 
 /// `POST /models`: the same, of a key that is in no address, as those are logged on the way.
 pub(super) async fn models_of(
     State(app): State<App>,
-    user: User,
+    requester: Requester,
     body: Body,
 ) -> Result<Json<Value>, Refusal> {
     let body = body::whole(body, MAX_BODY, BODY_TIMEOUT).await.map_err(|unread| match unread {
@@ -68,7 +66,7 @@ pub(super) async fn models_of(
             Refusal::new(Code::TooLarge, format!("the request may have at most {MAX_BODY} bytes"))
         }
     })?;
-    list(&app, &user, Which::parse(&body)?).await
+    list(&app, &requester, Which::parse(&body)?).await
 }
 
 impl Which {
@@ -86,7 +84,8 @@ impl Which {
     }
 }
 
-async fn list(app: &App, user: &User, which: Which) -> Result<Json<Value>, Refusal> {
+async fn list(app: &App, requester: &Requester, which: Which) -> Result<Json<Value>, Refusal> {
+    let user = &requester.user;
     let config = app.sessions.config();
     let rules = config.live.now().policy.rules_for(&user.id, &user.groups);
     let endpoint = if which.api_base.trim().is_empty() {
@@ -98,13 +97,15 @@ async fn list(app: &App, user: &User, which: Which) -> Result<Json<Value>, Refus
     let at_pool = config.dispatcher.pooled(endpoint.base()).is_some();
     // With a key of one's own it is another account at the same server.
     let own = at_pool && (!endpoint.has_key() || which.api_base.trim().is_empty());
-    let Ok(_place) = timeout(TIMEOUT, LISTINGS.acquire()).await else {
-        let error = "too many lists of models are being read; try again";
-        return Ok(Json(json!({"models": [], "error": error})));
-    };
     let listed = if own {
+        // The pool's servers are asked by all together, and at most once a second.
         config.dispatcher.models(TIMEOUT).await
     } else {
+        let place = timeout(TIMEOUT, app.listings.place(requester.party())).await;
+        let Ok(Some(_place)) = place else {
+            let error = "too many lists of models are being read; try again";
+            return Ok(Json(json!({"models": [], "error": error})));
+        };
         app.client.models(&endpoint, TIMEOUT).await
     };
     let listed = match listed {

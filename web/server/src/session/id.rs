@@ -5,6 +5,7 @@ use std::{net::IpAddr, sync::Arc};
 use uuid::{Uuid, Variant};
 
 use crate::{
+    limits::Party,
     refusal::{Code, Refusal},
     sign_in::Credential,
     user::User,
@@ -70,6 +71,16 @@ pub struct Requester {
     pub address: IpAddr,
     /// What the user signed in by; `None` where nobody signs in.
     pub credential: Option<Credential>,
+}
+
+impl Requester {
+    /// Whom the request counts for.
+    pub fn party(&self) -> Party {
+        match self.user.signed_in {
+            true => Party::User(Arc::clone(&self.user.id)),
+            false => Party::Address(self.address.into()),
+        }
+    }
 }
 
 /// The user who brought a session's id first.
@@ -152,5 +163,20 @@ mod tests {
         let other = requester(User::signed_in("bob", Vec::new()), [192, 0, 2, 1]);
         let owner = Owner::of(&phone);
         assert!(owner.is(&laptop) && !owner.is(&other));
+    }
+
+    #[test]
+    fn requests_count_for_whoever_signed_in_and_else_for_their_address() {
+        let [phone, laptop] = [[192, 0, 2, 1], [192, 0, 2, 2]]
+            .map(|address| requester(User::signed_in("ada", Vec::new()), address));
+        assert_eq!(phone.party(), laptop.party());
+        let other = requester(User::signed_in("bob", Vec::new()), [192, 0, 2, 1]);
+        assert_ne!(phone.party(), other.party());
+        // Cookies are invented easily, and so are names that look like an address.
+        let [one, two] = ["a", "b"].map(|cookie| requester(User::browser(cookie), [192, 0, 2, 1]));
+        assert_eq!(one.party(), two.party());
+        assert_ne!(one.party(), requester(User::browser("a"), [192, 0, 2, 2]).party());
+        let named = requester(User::signed_in("address:192.0.2.1", Vec::new()), [192, 0, 2, 9]);
+        assert_ne!(one.party(), named.party());
     }
 }
