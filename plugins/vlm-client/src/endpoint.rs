@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
-use url::{Host, Url};
+use url::Url;
 
 use crate::{
     ApiKey, Error,
-    reach::{Blocked, Gate, Reach},
+    reach::{Blocked, Gate, Reach, is_this_host},
 };
 
 /// Where a VLM server is reached, together with the key that belongs to it.
@@ -119,14 +119,14 @@ impl Endpoint {
         self.base.as_str().trim_end_matches('/')
     }
 
-    /// Whether the server is on this host.
+    /// Whether the server is on this host, as far as its address says without a look-up.
     pub fn is_this_host(&self) -> bool {
-        match self.base.host() {
-            Some(Host::Domain(name)) => name == "localhost",
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        }
+        self.base.host().is_some_and(|host| is_this_host(&host))
+    }
+
+    /// Whether somebody else named it than the operator.
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.reach.is_some()
     }
 
     /// Whether a key belongs to this endpoint.
@@ -167,9 +167,30 @@ mod tests {
     #[test]
     fn this_host_is_known_by_its_names() {
         let is_this_host = |base| Endpoint::new(base, None).unwrap().is_this_host();
-        assert!(is_this_host("http://localhost:8000/v1"));
-        assert!(is_this_host("http://127.0.0.1:8000/v1") && is_this_host("http://[::1]/v1"));
-        assert!(!is_this_host("http://localhost.example/v1") && !is_this_host("http://192.0.2.1"));
+        for here in [
+            "http://localhost:8000/v1",
+            "http://LOCALHOST./v1",
+            "http://vlm.localhost/v1",
+            "http://127.0.0.1:8000/v1",
+            "http://127.8.9.10/v1",
+            "http://0.0.0.0:8000/v1",
+            "http://0/v1",
+            "http://[::1]/v1",
+            "http://[::]/v1",
+            "http://[::ffff:127.0.0.1]/v1",
+            "http://[::ffff:0.0.0.0]/v1",
+        ] {
+            assert!(is_this_host(here), "{here}");
+        }
+        for elsewhere in [
+            "http://localhost.example/v1",
+            "http://notlocalhost/v1",
+            "http://192.0.2.1",
+            "http://[::ffff:192.0.2.1]/v1",
+            "http://[2001:db8::1]/v1",
+        ] {
+            assert!(!is_this_host(elsewhere), "{elsewhere}");
+        }
     }
 
     #[test]

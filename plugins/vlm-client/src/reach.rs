@@ -110,13 +110,10 @@ impl Gate {
         match host {
             Host::Ipv4(address) => self.check(None, (*address).into()),
             Host::Ipv6(address) => self.check(None, (*address).into()),
-            // RFC 6761, section 6.3: these always lead to this host.
-            Host::Domain(name) => match plain(name) {
-                name if name == "localhost" || name.ends_with(".localhost") => {
-                    self.check(Some(name), Ipv4Addr::LOCALHOST.into())
-                }
-                _ => Ok(()),
-            },
+            Host::Domain(name) if is_this_host(host) => {
+                self.check(Some(name), Ipv4Addr::LOCALHOST.into())
+            }
+            Host::Domain(_) => Ok(()),
         }
     }
 
@@ -139,6 +136,21 @@ impl Gate {
             }
         };
         if kind == Kind::Public || self.0.iter().any(opens) { Ok(()) } else { Err(Blocked(kind)) }
+    }
+}
+
+/// Whether this is the host itself, as far as can be told without a look-up: a loopback address or
+/// the unspecified one, which systems take for it, of IPv4 as IPv6 writes it too, or a name that
+/// always leads here (RFC 6761, section 6.3). A domain is as URLs have it, in lower case.
+pub fn is_this_host(host: &Host<&str>) -> bool {
+    let is_here = |address: IpAddr| address.is_loopback() || address.is_unspecified();
+    match host {
+        Host::Ipv4(address) => is_here((*address).into()),
+        Host::Ipv6(address) => is_here(address.to_canonical()),
+        Host::Domain(name) => {
+            let name = plain(name);
+            name == "localhost" || name.ends_with(".localhost")
+        }
     }
 }
 

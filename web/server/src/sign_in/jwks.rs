@@ -11,7 +11,8 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 use tokio_util::task::AbortOnDropHandle;
-use url::{Host, Url};
+use url::Url;
+use vlm_client::is_this_host;
 
 use super::{
     SignInError,
@@ -137,12 +138,7 @@ impl Source {
     pub(super) fn new(url: &str) -> Result<Self, SignInError> {
         let bad = |reason: &str| SignInError::JwksUrl { reason: reason.to_owned() };
         let url = Url::parse(url).map_err(|error| bad(&error.to_string()))?;
-        let here = match url.host() {
-            Some(Host::Ipv4(ip)) => ip.is_loopback(),
-            Some(Host::Ipv6(ip)) => ip.is_loopback(),
-            Some(Host::Domain(name)) => name == "localhost",
-            None => false,
-        };
+        let here = url.host().is_some_and(|host| is_this_host(&host));
         match url.scheme() {
             "https" => {}
             "http" if here => {}

@@ -122,7 +122,14 @@ fn of_a_set_only_strong_public_keys_for_signatures_are_taken() {
 
 #[test]
 fn keys_are_fetched_by_https_or_from_this_host() {
-    for good in ["https://id.example/keys", "http://127.0.0.1:1/keys", "http://localhost/keys"] {
+    for good in [
+        "https://id.example/keys",
+        "http://127.0.0.1:1/keys",
+        "http://localhost/keys",
+        "http://localhost./keys",
+        "http://0.0.0.0/keys",
+        "http://[::ffff:127.0.0.1]/keys",
+    ] {
         assert!(Source::new(good).is_ok(), "{good}");
     }
     for bad in ["http://id.example/keys", "file:///keys", "keys", "https://a:b@id.example/keys"] {
