@@ -39,7 +39,8 @@ pub struct AskHeaders {
 #[derive(Clone, Debug)]
 pub struct Client {
     http: reqwest::Client,
-    /// For this host, which no proxy reaches.
+    /// Past the system's proxy: this host, which it does not reach, and endpoints that somebody
+    /// else named, which are none of its business.
     direct: reqwest::Client,
     /// For endpoints that somebody else named.
     guarded: Arc<Guarded>,
@@ -72,7 +73,7 @@ impl Client {
                 base: endpoint.base().into(),
                 reason: reason(&error),
             }),
-            None if endpoint.is_this_host() => Ok(self.direct.clone()),
+            None if endpoint.is_foreign() || endpoint.is_this_host() => Ok(self.direct.clone()),
             None => Ok(self.http.clone()),
         }
     }

@@ -214,19 +214,34 @@ async fn a_foreign_endpoint_has_no_key_but_its_own() {
 }
 
 #[tokio::test]
-async fn no_proxy_looks_names_up_for_a_foreign_endpoint() {
+async fn no_proxy_is_told_of_a_foreign_endpoint() {
     let mut proxy = Listener::at("127.0.0.1", 0, LIST).await;
     // SAFETY: nothing else reads the environment yet; this test has a process of its own.
     unsafe { std::env::set_var("HTTP_PROXY", format!("http://127.0.0.1:{}", proxy.port)) };
     let endpoint = foreign("inside.example", 80, &public_and(&[]));
     let error = client(&[&["10.0.0.1"]]).models(&endpoint, LONG).await.unwrap_err();
     assert_eq!(error.kind(), "not-allowed", "{error}");
-    assert_eq!(proxy.requests(), [] as [String; 0]);
-    // Whoever may reach anything asks as the system does.
+    // Nor of those of people who may reach anything: their keys are for the servers they name.
+    // Reserved names, which lead nowhere (RFC 6761, section 6.4).
+    let key = || ApiKey::new("sk-theirs");
     let anything = Arc::new(Reach::Anything);
-    let endpoint = Endpoint::foreign("http://inside.example/v1", None, anything).unwrap();
-    Client::new().unwrap().models(&endpoint, LONG).await.unwrap();
+    let endpoint = Endpoint::foreign("http://vlm.invalid/v1", key(), anything).unwrap();
+    let client = Client::new().unwrap();
+    let error = client.models(&endpoint, LONG).await.unwrap_err();
+    assert_eq!(error.kind(), "network", "{error}");
+    assert_eq!(proxy.requests(), [] as [String; 0]);
+    // The operator's own servers are reached as the system says, except on this host.
+    let own = Endpoint::new("http://vlm.invalid/v1", key()).unwrap();
+    client.models(&own, LONG).await.unwrap();
     assert_eq!(proxy.requests().len(), 1);
+    let here = Listener::at("127.0.0.1", 0, LIST).await;
+    for host in ["0.0.0.0", "localhost.", "[::ffff:127.0.0.1]"] {
+        let own = Endpoint::new(&format!("http://{host}:{}/v1", here.port), key()).unwrap();
+        // Not every system knows the name with its dot.
+        let listed = client.models(&own, LONG).await;
+        assert!(listed.is_ok() || host == "localhost.", "{host}: {listed:?}");
+        assert_eq!(proxy.requests(), [] as [String; 0], "{host}");
+    }
 }
 
 #[tokio::test]
