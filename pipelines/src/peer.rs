@@ -1,6 +1,6 @@
 //! What sessions and [`Sender`](crate::Sender) have in common: a webrtcbin and its promises.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use gst::{glib, prelude::*};
 use gst_sdp::SDPMessage;
@@ -36,12 +36,21 @@ pub(crate) fn webrtcbin(network: &NetworkOptions) -> Result<gst::Element, String
         set_if_present(&ice, "max-rtp-port", u32::from(port));
     }
     if let Some(address) = network.bind {
-        let taken = ice.emit_by_name::<bool>("add-local-ip-address", &[&address.to_string()]);
-        if !taken {
+        if !add_address(&ice, address) {
             return Err(format!("the ICE agent does not take the address {address}"));
+        }
+        if let Some(address) = network.also_bind
+            && !add_address(&ice, address)
+        {
+            tracing::debug!(%address, "the ICE agent does not take this address");
         }
     }
     Ok(webrtc)
+}
+
+/// Has the ICE agent use this address; without any it uses every interface's.
+fn add_address(ice: &glib::Object, address: IpAddr) -> bool {
+    ice.emit_by_name("add-local-ip-address", &[&address.to_string()])
 }
 
 /// Makes a description: `what` is `offer` or `answer`.

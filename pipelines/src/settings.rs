@@ -7,6 +7,9 @@ use crate::{DecodeMode, OfferError, analyze};
 pub struct NetworkOptions {
     /// The only address to offer and listen on, `127.0.0.1` say. Default: every interface's.
     pub bind: Option<IpAddr>,
+    /// One more address beside `bind`, without which it does not count; if it is not to be had,
+    /// the session goes on without it. Default: none.
+    pub also_bind: Option<IpAddr>,
     /// The lowest UDP port to use. Default: any.
     pub min_port: Option<u16>,
     /// The highest UDP port to use, inclusive. Default: any. A session takes one or two ports.

@@ -20,6 +20,7 @@ mod sign_in;
 mod signals;
 mod slow_reader;
 mod start;
+mod this_host;
 mod tls;
 mod tokens;
 mod webui;

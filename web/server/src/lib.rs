@@ -23,6 +23,7 @@ pub mod fuzzing;
 pub mod host;
 pub mod limits;
 pub mod listen;
+pub mod media_address;
 pub mod memory;
 pub mod metrics;
 pub mod observe;

@@ -194,6 +194,7 @@ impl Config {
         let host = self.server.host;
         NetworkOptions {
             bind: host.is_loopback().then_some(host),
+            also_bind: None,
             min_port: self.video.min_rtp_port,
             max_port: self.video.max_rtp_port,
             stun_server: self.video.stun_server.clone(),

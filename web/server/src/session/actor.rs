@@ -33,6 +33,7 @@ use super::{
     settings::Settings,
 };
 use crate::{
+    media_address,
     metrics::{EndReason, SessionFigures},
     protocol::{ClientMessage, ServerMessage, Status},
     refusal::Refusal,
@@ -326,7 +327,7 @@ impl Session {
         self.may_ask()?;
         let config = self.sessions.config();
         let mut options = SessionOptions::new(self.settings.for_pipeline())?;
-        options.network = config.network.clone();
+        options.network = media_address::reachable(&config.network);
         options.context = Some(live_vlm_pipelines::dispatcher_context(&self.dispatcher));
         let number = self.video_number + 1;
         let commands = self.handle.sender();
