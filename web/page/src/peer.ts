@@ -55,6 +55,7 @@ export class Peer {
   async negotiate(): Promise<void> {
     const abort = new AbortController();
     const forget = this.#scope.own(() => abort.abort());
+    await this.#keepResolution();
     await this.#pc.setLocalDescription(await this.#pc.createOffer());
     const sdp = await this.#events.offer(this.#pc.localDescription?.sdp ?? "", abort.signal);
     if (this.#scope.ended) return;
@@ -68,6 +69,21 @@ export class Peer {
   /** Another camera goes over the same connection. */
   async replace(track: MediaStreamTrack): Promise<void> {
     await this.#sender.replaceTrack(track);
+  }
+
+  /**
+   * On a slow start or a weak link fewer frames rather than smaller ones: a VLM looks at one now
+   * and then, and what it cannot make out is lost.
+   */
+  async #keepResolution(): Promise<void> {
+    try {
+      await this.#sender.setParameters({
+        ...this.#sender.getParameters(),
+        degradationPreference: "maintain-resolution",
+      });
+    } catch {
+      // A browser that cannot do this goes on as it does by itself.
+    }
   }
 
   #send(candidate: RTCIceCandidate): void {
