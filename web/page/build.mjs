@@ -17,7 +17,7 @@ await Promise.all([
     outdir: out,
     bundle: true,
     format: "esm",
-    target: ["es2022", "chrome105", "firefox121", "safari16"],
+    target: ["es2022", "chrome105", "firefox121", "safari16.4"],
     minify: true,
     legalComments: "none",
     logLevel: "warning",

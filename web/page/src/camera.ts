@@ -61,8 +61,31 @@ export function cameraProblem(error: unknown): string {
   }
 }
 
+/** What sending video takes. */
+export interface Abilities {
+  /** The page came from https or from this very computer. */
+  secure: boolean;
+  camera: boolean;
+  webRtc: boolean;
+}
+
+/** Why this browser can send no video from this page at all; null if it can. */
+export function unableProblem(
+  { secure, camera, webRtc }: Abilities,
+  location: Pick<Location, "host" | "port">,
+): string | null {
+  if (!camera && !secure) return insecureProblem(location);
+  if (!webRtc) {
+    return "This page sends video by WebRTC, which this browser does not have or has switched off. Switch it on in the browser's settings, or open this page in another browser.";
+  }
+  if (!camera) {
+    return "This browser gives cameras to no page. Change that in the browser's settings, or open this page in another browser.";
+  }
+  return null;
+}
+
 /** Browsers give cameras only to pages from https or this very computer. */
-export function insecureProblem(location: Pick<Location, "host" | "port">): string {
+function insecureProblem(location: Pick<Location, "host" | "port">): string {
   const local = `http://localhost${location.port === "" ? "" : `:${location.port}`}`;
   return `Browsers give the camera to secure pages only. Open this page as https://${location.host}, or on the server itself as ${local}.`;
 }

@@ -6,6 +6,7 @@ import { answerView } from "./views/answer.ts";
 import { camerasView } from "./views/cameras.ts";
 import { connectView } from "./views/connect.ts";
 import { connectionView } from "./views/connection.ts";
+import { byTest } from "./views/dom.ts";
 import { historyView } from "./views/history.ts";
 import { limitsView } from "./views/limits.ts";
 import { metricsView } from "./views/metrics.ts";
@@ -61,3 +62,6 @@ const signIn = signInView(page, {
     problems.set("page", message);
   },
 });
+
+byTest("connection", HTMLElement).hidden = false;
+byTest("unstarted", HTMLElement).remove();

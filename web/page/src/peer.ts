@@ -11,6 +11,12 @@ export interface PeerEvents {
   lost(): void;
 }
 
+/** Why a browser makes no connection at all. */
+export function peerProblem(error: unknown): string {
+  const why = error instanceof Error || error instanceof DOMException ? error.message : `${error}`;
+  return `This browser cannot send video: ${why}`;
+}
+
 /** One connection that sends one camera track. It closes with its scope. */
 export class Peer {
   readonly #scope: Scope;

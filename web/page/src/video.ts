@@ -2,7 +2,7 @@
 import { Refused } from "./api.ts";
 import { backoffMs } from "./backoff.ts";
 import { cameraProblem, openCamera } from "./camera.ts";
-import { Peer } from "./peer.ts";
+import { Peer, peerProblem } from "./peer.ts";
 import type { SessionStatus } from "./protocol.ts";
 import { Scope } from "./scope.ts";
 import type { VideoState } from "./words.ts";
@@ -164,14 +164,20 @@ export class Video {
     this.#reached = false;
     const link = this.#play.child();
     this.#link = link;
-    const peer = new Peer(link, stream, track, this.#host.iceServers(), {
-      offer: (sdp, signal) => this.#host.offer(sdp, signal),
-      candidate: (candidate, mLine) => this.#host.candidate(candidate, mLine),
-      connected: () => this.#live(),
-      lost: () => this.#lost(),
-    });
-    this.#peer = peer;
-    peer.negotiate().catch((error: unknown) => link.ended || this.#failed(error));
+    try {
+      const peer = new Peer(link, stream, track, this.#host.iceServers(), {
+        offer: (sdp, signal) => this.#host.offer(sdp, signal),
+        candidate: (candidate, mLine) => this.#host.candidate(candidate, mLine),
+        connected: () => this.#live(),
+        lost: () => this.#lost(),
+      });
+      this.#peer = peer;
+      peer.negotiate().catch((error: unknown) => link.ended || this.#failed(error));
+    } catch (error) {
+      // No WebRTC, or none with these relays: another try would end alike.
+      this.#end();
+      this.#host.mediaProblem(peerProblem(error), null);
+    }
   }
 
   #lost(): void {

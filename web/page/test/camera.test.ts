@@ -4,8 +4,8 @@ import {
   cameraChoices,
   cameraConstraints,
   cameraProblem,
-  insecureProblem,
   openCamera,
+  unableProblem,
 } from "../src/camera.ts";
 
 const device = (deviceId: string, label: string, kind: MediaDeviceKind = "videoinput") => ({
@@ -63,8 +63,23 @@ test("each failure has its own words", () => {
   assert.match(words[3] ?? "", /strange/);
 });
 
-test("an insecure page says which addresses would do", () => {
-  const words = insecureProblem({ host: "box.lan:8090", port: "8090" });
-  assert.match(words, /https:\/\/box\.lan:8090/);
-  assert.match(words, /http:\/\/localhost:8090/);
+const here = { host: "box.lan:8090", port: "8090" };
+
+test("a page that is not secure says where it is", () => {
+  for (const webRtc of [true, false]) {
+    const words = unableProblem({ secure: false, camera: false, webRtc }, here) ?? "";
+    assert.match(words, /https:\/\/box\.lan:8090/);
+    assert.match(words, /http:\/\/localhost:8090/);
+  }
+});
+
+test("a browser without WebRTC or cameras is told what it lacks, and what to do", () => {
+  const words = (camera: boolean, webRtc: boolean) =>
+    unableProblem({ secure: true, camera, webRtc }, here) ?? "nothing";
+  for (const camera of [true, false]) assert.match(words(camera, false), /WebRTC.*another browser/);
+  assert.match(words(false, true), /gives cameras to no page.*another browser/);
+  assert.equal(words(true, true), "nothing");
+  // Browsers may trust a page that is not secure.
+  const trusted = { secure: false, camera: true, webRtc: true };
+  assert.equal(unableProblem(trusted, here), null);
 });

@@ -1,4 +1,4 @@
-import { cameraChoices, insecureProblem } from "../camera.ts";
+import { cameraChoices, unableProblem } from "../camera.ts";
 import type { Problems } from "../problems.ts";
 import type { Scope } from "../scope.ts";
 import type { Session } from "../session.ts";
@@ -14,10 +14,16 @@ export function camerasView(
   save: () => void,
 ): void {
   const select = byTest("camera", HTMLSelectElement);
-  // Absent on pages that are not secure, whatever the types say.
-  const devices = navigator.mediaDevices as MediaDevices | undefined;
-  if (devices === undefined) {
-    problems.set("page", insecureProblem(location));
+  const { mediaDevices: devices } = navigator;
+  // Some browsers lack them, and all of them on pages that are not secure, whatever the types say.
+  const abilities = {
+    secure: isSecureContext,
+    camera: Boolean(devices),
+    webRtc: typeof RTCPeerConnection === "function",
+  };
+  const unable = unableProblem(abilities, location);
+  if (unable !== null) {
+    problems.set("page", unable);
     select.replaceChildren(option("", "No camera here"));
     select.disabled = true;
     byTest("play", HTMLButtonElement).disabled = true;
