@@ -171,8 +171,8 @@ pub(crate) fn confirm(webrtc: &gst::Element, shared: &Shared) -> bool {
         !certificates.is_empty() && certificates.iter().all(|pem| shared.offer.announces(pem));
     if !matches {
         shared.lose(LostReason::FingerprintMismatch);
-    } else if shared.mark_connected() {
-        shared.tell(SessionEvent::Connected);
+    } else {
+        shared.mark_connected();
     }
     matches
 }

@@ -17,7 +17,8 @@
 //!
 //! Locking order: there is none to keep, because every lock in here is a leaf. A lock is held for
 //! a few assignments; no signal is emitted, event pushed, property set, state changed or event
-//! handler called under one.
+//! handler called under one. One `Once` is held while [`SessionEvent::Connected`] is told, so that
+//! no other event comes before it.
 
 mod analyze;
 mod answer;

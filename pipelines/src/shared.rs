@@ -1,6 +1,6 @@
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, Once, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -32,6 +32,7 @@ pub(crate) struct Shared {
     over: AtomicBool,
     started: Instant,
     connected: Moment,
+    told_connected: Once,
     media: Moment,
     goodbye: Moment,
     /// Wakes the watchdog: a moment has changed, or the session is over.
@@ -49,11 +50,6 @@ impl Moment {
     fn set(&self, since_start: Duration) {
         let micros = u64::try_from(since_start.as_micros()).unwrap_or(u64::MAX);
         self.0.store(micros.max(1), Ordering::Relaxed);
-    }
-
-    fn set_once(&self, since_start: Duration) -> bool {
-        let micros = u64::try_from(since_start.as_micros()).unwrap_or(u64::MAX);
-        self.0.compare_exchange(0, micros.max(1), Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
     fn get(&self) -> Option<Duration> {
@@ -78,6 +74,7 @@ impl Shared {
             over: AtomicBool::new(false),
             started: Instant::now(),
             connected: Moment::never(),
+            told_connected: Once::new(),
             media: Moment::never(),
             goodbye: Moment::never(),
             changed: Notify::new(),
@@ -113,11 +110,14 @@ impl Shared {
         self.over.load(Ordering::Acquire)
     }
 
-    /// The connection is there. Answers whether this is news.
-    pub(crate) fn mark_connected(&self) -> bool {
-        let news = self.connected.set_once(self.started.elapsed());
-        self.changed.notify_one();
-        news
+    /// The connection is there. The owner is told once; whoever else finds it there waits until
+    /// that is done, or a first frame could be told before it.
+    pub(crate) fn mark_connected(&self) {
+        self.told_connected.call_once(|| {
+            self.connected.set(self.started.elapsed());
+            self.changed.notify_one();
+            self.tell(SessionEvent::Connected);
+        });
     }
 
     /// A packet came. Answers whether the peer should be asked for a key frame because nothing
