@@ -25,8 +25,16 @@ pub struct Server {
 }
 
 /// Arguments without which a host with many clients, as a test is, meets limits.
-pub const UNLIMITED: &[&str] =
-    &["--connections-per-address", "0", "--sessions-per-user", "0", "--questions-per-minute", "0"];
+pub const UNLIMITED: &[&str] = &[
+    "--connections-per-address",
+    "0",
+    "--sessions-per-user",
+    "0",
+    "--questions-per-minute",
+    "0",
+    "--offers-per-minute",
+    "0",
+];
 
 /// The configuration that a command line gives, for a server on any free port, and of this host
 /// only unless it says otherwise. Limits of sessions and connections are off unless they are among

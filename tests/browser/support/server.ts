@@ -15,6 +15,7 @@ const UNLIMITED = [
   "--connections-per-address=0",
   "--sessions-per-user=0",
   "--questions-per-minute=0",
+  "--offers-per-minute=0",
 ];
 
 export interface ServerOptions {

@@ -36,7 +36,7 @@ impl Server {
             .args(["--api-base", &vlm.base, "--slots", &vlm.slots.to_string()])
             // Here one host is many people.
             .args(["--connections-per-address=0", "--sessions-per-user=0"])
-            .arg("--questions-per-minute=0")
+            .args(["--questions-per-minute=0", "--offers-per-minute=0"])
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .args(["--usage-db", "off"])

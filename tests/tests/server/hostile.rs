@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use futures_util::future::join_all;
 use live_vlm_pipelines::Sender;
 use live_vlm_tests::{
-    client::{about, new_id},
+    client::{Refused, about, new_id},
     process::Process,
     server::Server,
     socket::Socket,
@@ -115,6 +115,17 @@ async fn flood(stream: TcpStream, piece: &[u8]) -> (usize, Vec<u8>) {
     })
     .await;
     (sent, within("the server's hanging up", heard).await.unwrap())
+}
+
+/// Video from nowhere.
+fn an_offer() -> String {
+    let hash = ["AB"; 32].join(":");
+    format!(
+        "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n\
+         m=video 9 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=ice-ufrag:abcd\r\n\
+         a=ice-pwd:abcdefghijklmnopqrstuvwx\r\na=fingerprint:sha-256 {hash}\r\n\
+         a=setup:actpass\r\na=mid:0\r\na=sendonly\r\na=rtcp-mux\r\na=rtpmap:96 VP8/90000\r\n"
+    )
 }
 
 fn contains(bytes: &[u8], text: &str) -> bool {
@@ -293,6 +304,33 @@ async fn a_flood_is_logged_once() {
     let limited = "limit=\"messages_per_second\"";
     assert_eq!(ended.stderr.matches(limited).count(), 1, "{}", ended.stderr);
     assert!(ended.stderr.lines().count() < 20, "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn offers_without_an_end_cost_few_pipelines() {
+    let vlm = Vlm::saying(&["llava:7b"], "Yes.").await;
+    let here = ["--host", "127.0.0.1", "--port", "0", "--no-ssl", "--api-base", vlm.base()];
+    let limits = ["--connections-per-address", "1", "--offers-per-minute", "1"];
+    let process = Process::start(PROGRAM, &[&here[..], &limits].concat());
+    let (page, id) = (process.browser().await, new_id());
+    let (mut socket, _) = page.open(&id).await;
+    let offer = json!({"type": "offer", "sdp": an_offer(), "session_id": id});
+    let answers = join_all((0..20).map(|_| page.offer(&offer))).await;
+    let limited = |answer: &Result<Value, Refused>| {
+        let refused = answer.as_ref().err()?;
+        refused.body["limit"].as_str().map(|limit| (refused.status, limit.to_owned()))
+    };
+    let refused: Vec<_> = answers.iter().filter_map(limited).collect();
+    assert_eq!(refused, vec![(429, "offers_per_minute".to_owned()); 10]);
+    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 10);
+    // The session that it was done to lives on.
+    let prompt = json!({"type": "update_prompt", "prompt": "Still there?"});
+    socket.send(&prompt).await;
+    socket.next_of(&["prompt_updated"]).await;
+    process.signal("TERM").await;
+    let ended = process.ended().await;
+    let limited = "limit=\"offers_per_minute\"";
+    assert_eq!(ended.stderr.matches(limited).count(), 1, "{}", ended.stderr);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Limits: what is refused, with which words, and that it ends when there is room again.
 
 use live_vlm_tests::{
-    client::{Refused, new_id},
+    client::{Client, Refused, new_id},
     process::Process,
     server::Server,
     socket::Socket,
@@ -16,6 +16,8 @@ use tokio::{
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::PROGRAM;
+
+const METRICS: &str = "a-token-of-this-test-alone";
 
 /// A limit's refusal says which, how much, and when to try again: in the body and in the header.
 fn is_refusal(refused: &Refused, limit: &str, value: u64) {
@@ -75,7 +77,7 @@ async fn an_address_has_as_many_sockets_as_it_may_whoever_they_are() {
 }
 
 /// A connection is free for another shortly after its session.
-async fn loop_until_open(page: &live_vlm_tests::client::Client) -> (Socket, Value) {
+async fn loop_until_open(page: &Client) -> (Socket, Value) {
     let id = new_id();
     live_vlm_tests::within("a socket", async {
         loop {
@@ -109,6 +111,63 @@ async fn inventing_cookies_gives_no_more_sessions_than_an_address_may_have() {
     }
     until("the sessions' end", || server.sessions().count() == 0).await;
     assert_eq!(another.offer(&offer()).await.unwrap_err().about(), ("no_video", "sdp"));
+    server.stop().await;
+}
+
+/// Offers that are refused for no other reason than the offer, until there have been too many.
+async fn offers_before_the_limit(client: &Client) -> (u32, Refused) {
+    for offers in 0..100 {
+        let refused = client.offer(&json!({"type": "offer", "sdp": "v=0"})).await.unwrap_err();
+        if refused.status != 400 {
+            return (offers, refused);
+        }
+    }
+    panic!("there is no limit")
+}
+
+#[tokio::test]
+async fn a_user_may_offer_so_often_on_whatever_device_and_nobody_else_notices() {
+    let vlm = Vlm::saying(&["llava:7b"], "Yes.").await;
+    let keys = super::sign_in::Keys::new();
+    let (ada, eve) = (keys.add("ada", &[]).await, keys.add("eve", &[]).await);
+    let file = keys.file();
+    // One a minute: no time passes here.
+    let limits = ["--sessions-per-user", "2", "--offers-per-minute", "1"];
+    let arguments = ["--api-base", vlm.base(), "--keys-file", &file, "--metrics-token", METRICS];
+    let server = Server::start(&[&arguments[..], &limits].concat()).await;
+    let script = server.script().with_bearer(&eve.key);
+    let browser = server.browser().await.sign_in(&eve.key).await.unwrap();
+    let (offers, refused) = offers_before_the_limit(&script).await;
+    assert_eq!(offers, 10);
+    is_refusal(&refused, "offers_per_minute", 1);
+    let (offers, refused) = offers_before_the_limit(&browser).await;
+    assert_eq!(offers, 0);
+    is_refusal(&refused, "offers_per_minute", 1);
+    // What is refused was not even looked at, and is counted for whoever operates the server.
+    let body = script.post("/offer", "{").await;
+    is_refusal(&Refused::of(body).await, "offers_per_minute", 1);
+    let metrics = server.script().with_bearer(METRICS).get("/metrics").await.text().await.unwrap();
+    let line = "live_vlm_limits_reached_total{limit=\"offers_per_minute\"} 3\n";
+    assert!(metrics.contains(line), "{metrics}");
+
+    let ada = server.script().with_bearer(&ada.key);
+    let sender = ada.send_video(&new_id()).await.unwrap();
+    assert_eq!(script.get("/models").await.status(), 200);
+    sender.hang_up().await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn inventing_cookies_gives_no_more_offers() {
+    let vlm = Vlm::saying(&["llava:7b"], "Yes.").await;
+    let limits = ["--connections-per-address", "2", "--offers-per-minute", "1"];
+    let server = Server::start(&[&["--api-base", vlm.base()][..], &limits].concat()).await;
+    assert_eq!(offers_before_the_limit(&server.browser().await).await.0, 10);
+    for client in [server.browser().await, server.script()] {
+        let (offers, refused) = offers_before_the_limit(&client).await;
+        assert_eq!(offers, 0);
+        is_refusal(&refused, "offers_per_minute", 1);
+    }
     server.stop().await;
 }
 

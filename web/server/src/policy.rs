@@ -19,6 +19,8 @@ pub struct Rules {
     pub own_api_base: bool,
     /// Questions a minute (60).
     pub questions_per_minute: u32,
+    /// Offers of video a minute (60).
+    pub offers_per_minute: u32,
     /// Sessions at once (4).
     pub sessions: u32,
     /// Questions a day, by UTC (0).
@@ -43,6 +45,7 @@ impl Default for Rules {
             models: vec!["*".to_owned()],
             own_api_base: true,
             questions_per_minute: 60,
+            offers_per_minute: 60,
             sessions: 4,
             questions_per_day: 0,
             tokens_per_day: 0,
@@ -81,6 +84,7 @@ impl Rules {
         put(&mut self.models, patterns(table));
         put(&mut self.own_api_base, table.own_api_base);
         put(&mut self.questions_per_minute, table.questions_per_minute.map(|n| n.get() as u32));
+        put(&mut self.offers_per_minute, table.offers_per_minute.map(|n| n.get() as u32));
         put(&mut self.sessions, table.sessions.map(|n| n.get() as u32));
         put(&mut self.questions_per_day, table.questions_per_day.map(|n| n.get()));
         put(&mut self.tokens_per_day, table.tokens_per_day.map(|n| n.get()));
@@ -154,6 +158,7 @@ fn most_generous(tables: &[&RuleTable]) -> RuleTable {
         models: models.peek().is_some().then(|| models.flatten().cloned().collect()),
         own_api_base: tables.iter().filter_map(|table| table.own_api_base).max(),
         questions_per_minute: limit(tables, |table| table.questions_per_minute, |n| n.get()),
+        offers_per_minute: limit(tables, |table| table.offers_per_minute, |n| n.get()),
         sessions: limit(tables, |table| table.sessions, |n| n.get()),
         questions_per_day: limit(tables, |table| table.questions_per_day, |n| n.get()),
         tokens_per_day: limit(tables, |table| table.tokens_per_day, |n| n.get()),

@@ -60,6 +60,7 @@ fn of_several_groups_the_most_generous_of_each_limit_counts() {
         weight = 3
         sessions = 20
         questions_per_minute = 600
+        offers_per_minute = 7
         tokens_per_day = 500
         models = ['qwen*', 'llava*']
         own_api_base = true
@@ -72,6 +73,7 @@ fn of_several_groups_the_most_generous_of_each_limit_counts() {
         assert_eq!((rules.weight, rules.sessions), (5, 20));
         // 0 is no limit, and more than any.
         assert_eq!((rules.questions_per_minute, rules.tokens_per_day), (0, 1000));
+        assert_eq!(rules.offers_per_minute, 7);
         assert!(rules.own_api_base);
         assert!(rules.allows_model("qwen2.5vl") && rules.allows_model("llava:7b"));
         assert_eq!(rules.models.len(), 2);

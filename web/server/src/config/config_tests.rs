@@ -72,6 +72,7 @@ fn a_flag_overrides_the_file_and_the_file_the_default() {
         max_sessions = 5
         [rules]
         questions_per_minute = 7
+        offers_per_minute = 5
         sessions = 0
     ";
     let config = load("live-vlm", file).unwrap();
@@ -80,10 +81,11 @@ fn a_flag_overrides_the_file_and_the_file_the_default() {
     assert_eq!((config.vlm.process_every, config.limits.max_sessions), (60, 5));
     let rules = config.policy.rules_for("alice", &[]);
     assert_eq!((rules.questions_per_minute, rules.sessions), (7, 0));
+    assert_eq!(rules.offers_per_minute, 5);
 
     let line = "live-vlm --port 2000 --auto-port=false --no-ssl=false --process-every 3 \
                 --trusted-proxy 10.0.0.2 --trusted-proxy 192.0.2.0/24 --max-sessions 0 \
-                --questions-per-minute 8 --sessions-per-user 9";
+                --questions-per-minute 8 --sessions-per-user 9 --offers-per-minute 0";
     let config = load(line, file).unwrap();
     assert_eq!((config.server.port, config.server.auto_port), (2000, false));
     assert_eq!(config.server.host.to_string(), "127.0.0.1");
@@ -92,6 +94,7 @@ fn a_flag_overrides_the_file_and_the_file_the_default() {
     assert_eq!((config.vlm.process_every, config.limits.max_sessions), (3, 0));
     let rules = config.policy.rules_for("alice", &[]);
     assert_eq!((rules.questions_per_minute, rules.sessions), (8, 9));
+    assert_eq!(rules.offers_per_minute, 0);
 }
 
 #[test]

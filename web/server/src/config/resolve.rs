@@ -206,10 +206,11 @@ fn limits(flags: &LimitsTable, file: &LimitsTable) -> ServerLimits {
     }
 }
 
-/// The file's, with the four that have flags.
+/// The file's, with the five that have flags.
 fn rules(flags: &RuleTable, file: RuleTable) -> RuleTable {
     RuleTable {
         questions_per_minute: flags.questions_per_minute.or(file.questions_per_minute),
+        offers_per_minute: flags.offers_per_minute.or(file.offers_per_minute),
         sessions: flags.sessions.or(file.sessions),
         questions_per_day: flags.questions_per_day.or(file.questions_per_day),
         tokens_per_day: flags.tokens_per_day.or(file.tokens_per_day),

@@ -1,23 +1,14 @@
 use std::{
-    collections::VecDeque,
     num::NonZeroU32,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
     time::{Duration, Instant},
 };
 
-use governor::{
-    Quota, RateLimiter,
-    clock::Clock,
-    middleware::NoOpMiddleware,
-    nanos::Nanos,
-    state::{InMemoryState, NotKeyed},
-};
 use lru::LruCache;
 
-use super::{Limit, LimitReached, Now};
+use super::{
+    Limit, LimitReached, Now,
+    rates::{Done, Given, Rate},
+};
 use crate::{policy::Rules, usage};
 
 /// Users that are remembered. Of more, whoever has asked nothing for the longest time is forgotten.
@@ -27,12 +18,8 @@ const MAX_USERS: usize = 16_384;
 const BURST: NonZeroU32 = NonZeroU32::new(5).unwrap();
 /// After this time every rate is as if nothing had been asked: a burst is at most a minute's worth.
 const FORGET: Duration = Duration::from_secs(60);
-/// Different rates of one user that are remembered.
-const RATES: usize = 4;
 /// How many are forgotten at once, so that nobody's question waits for many.
 const FORGET_AT_ONCE: usize = 8;
-
-type Rate = RateLimiter<NotKeyed, InMemoryState, Given, NoOpMiddleware<Nanos>>;
 
 /// What a user has used of a day.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -63,26 +50,13 @@ pub(super) struct Asked {
 
 #[derive(Debug)]
 struct User {
-    /// Questions a minute, and who watches them; the last used first. Sessions of a user may have
-    /// different rules, as their groups differ.
-    rates: VecDeque<(u32, Rate)>,
+    /// Questions, as far as rates look at them.
+    asked: Done,
     day: u64,
     used: Used,
     /// Whether what was used today must be remembered.
     has_day_limit: bool,
     seen: Instant,
-}
-
-/// A clock that shows the time that it is given.
-#[derive(Debug, Clone, Default)]
-struct Given(Arc<AtomicU64>);
-
-impl Clock for Given {
-    type Instant = Nanos;
-
-    fn now(&self) -> Nanos {
-        self.0.load(Ordering::Relaxed).into()
-    }
 }
 
 impl Asked {
@@ -118,7 +92,7 @@ impl Asked {
         {
             return Err(LimitReached { limit, value, retry_after: now.until_tomorrow() });
         }
-        if let Err(retry_after) = user.rate(rules.questions_per_minute, clock) {
+        if let Err(retry_after) = user.one_more(rules.questions_per_minute, &clock) {
             let value = rules.questions_per_minute.into();
             return Err(LimitReached { limit: Limit::QuestionsPerMinute, value, retry_after });
         }
@@ -139,13 +113,12 @@ impl Asked {
 
     /// Who asks, on today's page.
     fn user(&mut self, name: &str, now: Now) -> &mut User {
-        let since = now.monotonic.saturating_duration_since(self.began);
-        self.clock.0.store(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.clock.set(now.monotonic.saturating_duration_since(self.began));
         if !self.users.contains(name) && self.users.len() >= MAX_USERS {
             self.users.pop_lru();
         }
         let user = self.users.get_or_insert_mut_ref(name, || User {
-            rates: VecDeque::new(),
+            asked: Done::default(),
             day: now.day(),
             used: Used::default(),
             has_day_limit: false,
@@ -176,18 +149,9 @@ impl Asked {
 
 impl User {
     /// Counts a question, or says how long it must wait.
-    fn rate(&mut self, per_minute: u32, clock: Given) -> Result<(), Duration> {
-        let Some(most) = NonZeroU32::new(per_minute) else { return Ok(()) };
-        let at = clock.now();
-        let known = self.rates.iter().position(|(same, _)| *same == per_minute);
-        let entry = known.and_then(|known| self.rates.remove(known)).unwrap_or_else(|| {
-            let quota = Quota::per_minute(most).allow_burst(BURST.min(most));
-            (per_minute, RateLimiter::direct_with_clock(quota, clock))
-        });
-        self.rates.truncate(RATES - 1);
-        self.rates.push_front(entry);
-        let (_, rate) = &self.rates[0];
-        rate.check().map_err(|not_until| not_until.wait_time_from(at))
+    fn one_more(&mut self, per_minute: u32, clock: &Given) -> Result<(), Duration> {
+        let Some(per_minute) = NonZeroU32::new(per_minute) else { return Ok(()) };
+        self.asked.one_more(Rate { per_minute, at_once: BURST.min(per_minute) }, clock)
     }
 
     /// Whether forgetting them changes nothing.

@@ -170,6 +170,95 @@ fn no_more_users_are_remembered_than_there_is_room_for() {
     assert!(scene.limits.admit_question("browser:19999", &rules, scene.noon).is_err());
 }
 
+fn user(name: &str) -> Party {
+    Party::User(name.into())
+}
+
+/// Offers at this many milliseconds after noon, until one is refused: how many were admitted.
+fn offers(scene: &Scene, party: &Party, sessions: u32, ms: u64) -> (usize, LimitReached) {
+    let rules = Rules::default();
+    for admitted in 0.. {
+        let offer = scene.limits.admit_offer(party.clone(), &rules, sessions, scene.at(ms));
+        if let Err(reached) = offer {
+            return (admitted, reached);
+        }
+    }
+    unreachable!("there is no end to what is admitted")
+}
+
+#[test]
+fn ten_offers_may_come_at_once_and_then_one_a_second() {
+    let scene = Scene::new();
+    let reached = LimitReached {
+        limit: Limit::OffersPerMinute,
+        value: 60,
+        retry_after: Duration::from_secs(1),
+    };
+    assert_eq!(offers(&scene, &user("eve"), 1, 0), (10, reached));
+    assert_eq!(offers(&scene, &user("eve"), 1, 999).0, 0);
+    assert_eq!(offers(&scene, &user("eve"), 1, 1000).0, 1);
+    assert_eq!(offers(&scene, &user("eve"), 1, 4000).0, 3);
+    // Nobody else is kept waiting, and of those who did not sign in an address is one.
+    assert_eq!(offers(&scene, &user("bob"), 1, 4000).0, 10);
+    let at = |address: &str| Party::Address(address.parse::<IpAddr>().unwrap().into());
+    assert_eq!(offers(&scene, &at("2001:db8::1"), 2, 0).0, 10);
+    assert_eq!(offers(&scene, &at("2001:db8::2"), 2, 0).0, 0);
+    assert_eq!(offers(&scene, &at("2001:db8:1::1"), 2, 0).0, 10);
+}
+
+#[test]
+fn all_sessions_that_one_may_have_can_come_back_at_once() {
+    for (sessions, most) in [(1, 10), (2, 10), (4, 20), (40, 200), (50, 200), (700, 700), (0, 200)]
+    {
+        assert_eq!(offers(&Scene::new(), &user("ada"), sessions, 0).0, most, "{sessions}");
+    }
+}
+
+/// As `web/page/src/backoff.ts` waits at the least, with videos that fail at once.
+#[test]
+fn pages_that_try_again_and_again_never_meet_the_rate_of_offers() {
+    for pages in 1..=7 {
+        let scene = Scene::new();
+        let mut waits = [0, 250, 500, 1000, 2000, 4000].iter().chain(std::iter::repeat(&7500));
+        let mut ms = 0;
+        while ms < 600_000 {
+            ms += waits.next().unwrap();
+            for page in 0..pages {
+                let admitted =
+                    scene.limits.admit_offer(user("ada"), &Rules::default(), pages, scene.at(ms));
+                assert_eq!(admitted, Ok(()), "{pages} pages, page {page} after {ms} ms");
+            }
+        }
+    }
+}
+
+#[test]
+fn zero_switches_the_rate_of_offers_off() {
+    let scene = Scene::new();
+    let rules = Rules { offers_per_minute: 0, ..Rules::default() };
+    for _ in 0..10_000 {
+        scene.limits.admit_offer(user("ada"), &rules, 1, scene.noon).unwrap();
+    }
+}
+
+#[test]
+fn those_who_offer_no_more_are_forgotten_and_no_more_are_remembered_than_there_is_room_for() {
+    let scene = Scene::new();
+    let parties = |scene: &Scene| scene.limits.offered.lock().unwrap().parties();
+    let offer = |scene: &Scene, n: u32, ms: u64| {
+        let party = Party::Address(IpAddr::V4(n.into()).into());
+        scene.limits.admit_offer(party, &Rules::default(), 1, scene.at(ms))
+    };
+    for n in 0..20_000 {
+        offer(&scene, n, 0).unwrap();
+    }
+    assert_eq!(parties(&scene), 16_384);
+    for n in 0..2048 {
+        offer(&scene, 0, 10_000 + n).ok();
+    }
+    assert_eq!(parties(&scene), 1);
+}
+
 #[test]
 fn sessions_are_counted_by_user_and_connections_by_address() {
     let scene = Scene::new();

@@ -5,6 +5,8 @@
 
 mod asked;
 mod counts;
+mod offered;
+mod rates;
 mod reached;
 
 use std::{
@@ -19,6 +21,7 @@ pub use counts::{Counts, Full, Place};
 pub use reached::{Limit, LimitReached};
 
 use asked::Asked;
+use offered::Offered;
 
 use crate::policy::Rules;
 
@@ -97,6 +100,7 @@ pub struct Limits {
     connections: Counts<AddressKey>,
     unsigned_sessions: Counts<AddressKey>,
     asked: Arc<Mutex<Asked>>,
+    offered: Arc<Mutex<Offered>>,
 }
 
 impl Limits {
@@ -107,6 +111,7 @@ impl Limits {
             connections: Counts::default(),
             unsigned_sessions: Counts::default(),
             asked: Arc::new(Mutex::new(Asked::new(now.monotonic))),
+            offered: Arc::new(Mutex::new(Offered::new(now.monotonic))),
         }
     }
 
@@ -164,6 +169,22 @@ impl Limits {
     /// Whether nothing is open.
     pub fn is_unused(&self) -> bool {
         self.sessions.is_empty() && self.connections.is_empty() && self.unsigned_sessions.is_empty()
+    }
+
+    /// One more offer of video for this party, which counts if it may be made. `sessions` is how
+    /// many the party may have, 0 = any number: so many may come back at once.
+    ///
+    /// # Errors
+    /// When it is too soon.
+    pub fn admit_offer(
+        &self,
+        party: Party,
+        rules: &Rules,
+        sessions: u32,
+        now: Now,
+    ) -> Result<(), LimitReached> {
+        let mut offered = self.offered.lock().unwrap_or_else(PoisonError::into_inner);
+        offered.admit(party, rules.offers_per_minute, sessions, now.monotonic)
     }
 
     /// One more question of this user, which counts if it may be asked.

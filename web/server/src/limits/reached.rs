@@ -24,6 +24,8 @@ pub enum Limit {
     MessagesPerSecond,
     /// Failures to sign in, a minute, from one address.
     FailuresPerMinute,
+    /// Offers of video, a minute, of one user, or of those at an address who have not signed in.
+    OffersPerMinute,
     /// Questions a minute of one user.
     QuestionsPerMinute,
     /// Questions a day of one user.
@@ -34,7 +36,7 @@ pub enum Limit {
 
 impl Limit {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::MaxSessions,
         Self::MaxCpu,
         Self::MaxMemory,
@@ -43,6 +45,7 @@ impl Limit {
         Self::Connections,
         Self::MessagesPerSecond,
         Self::FailuresPerMinute,
+        Self::OffersPerMinute,
         Self::QuestionsPerMinute,
         Self::QuestionsPerDay,
         Self::TokensPerDay,
@@ -64,6 +67,7 @@ impl Limit {
             Self::Connections => "connections_per_address",
             Self::MessagesPerSecond => "messages_per_second",
             Self::FailuresPerMinute => "failures_per_minute",
+            Self::OffersPerMinute => "offers_per_minute",
             Self::QuestionsPerMinute => "questions_per_minute",
             Self::QuestionsPerDay => "questions_per_day",
             Self::TokensPerDay => "tokens_per_day",
@@ -112,6 +116,9 @@ impl fmt::Display for LimitReached {
                 f,
                 "signing in failed too often from this address: it may {value} times a minute"
             ),
+            Limit::OffersPerMinute => {
+                write!(f, "you may start a video {value} times a minute; the next one has to wait")
+            }
             Limit::QuestionsPerMinute => {
                 write!(f, "you may ask {value} questions a minute; the next one has to wait")
             }

@@ -4,19 +4,24 @@ use axum::{Json, body::Body, extract::State};
 use live_vlm_pipelines::OfferError;
 use serde::Serialize;
 use serde_json::Value;
+use tokio::time::sleep;
 
 use super::{
     App,
     body::{self, Unread},
 };
 use crate::{
+    limits::{LimitReached, Now, Party},
     refusal::{Code, Refusal},
-    session::Requester,
+    session::{Requester, SessionsConfig},
 };
 
 /// An offer, and JSON around it: escapes can double its length.
 const MAX_BODY: usize = 2 * OfferError::MAX_BYTES + 4096;
 const BODY_TIMEOUT: Duration = Duration::from_secs(15);
+/// Whoever offers too often waits so long for the refusal, so that a flood comes no faster than
+/// its connections are many.
+const HOLD: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Serialize)]
 pub(super) struct Answer {
@@ -46,10 +51,28 @@ pub(super) async fn offer(
                 .allowing(format!("up to {} bytes", OfferError::MAX_BYTES))
         }
     })?;
+    if let Err(reached) = admit(&app, &requester) {
+        drop(body);
+        sleep(reached.retry_after.min(HOLD)).await;
+        return Err(reached.into());
+    }
     let offer = Offer::parse(&body)?;
     let session = app.sessions.open(offer.session_id.as_deref(), &requester)?;
     let sdp = session.offer(offer.sdp).await?;
     Ok(Json(Answer { sdp, r#type: "answer", session_id: session.id().to_string() }))
+}
+
+/// Each offer is a pipeline, whatever becomes of it.
+fn admit(app: &App, requester: &Requester) -> Result<(), LimitReached> {
+    let SessionsConfig { limits, live, .. } = app.sessions.config();
+    let live = live.now();
+    let rules = live.policy.rules_for(&requester.user.id, &requester.user.groups);
+    let party = requester.party();
+    let sessions = match party {
+        Party::User(_) => rules.sessions,
+        Party::Address(_) => live.limits.connections_per_address,
+    };
+    limits.admit_offer(party, &rules, sessions, Now::read())
 }
 
 impl Offer {
