@@ -42,6 +42,9 @@ use crate::{
 /// How many commands may wait. Pieces of answers are dropped when it is full; see [`Command::Video`].
 pub(super) const COMMANDS: usize = 128;
 
+/// How often it is noted that offers are answered.
+const NOTE_OFFERS: Duration = Duration::from_secs(60);
+
 pub(super) enum Command {
     Attach(Outbox),
     Detach(Outbox),
@@ -86,6 +89,8 @@ struct Session {
     page: Option<Outbox>,
     video: Option<BrowserSession>,
     video_number: u64,
+    /// When it was last noted that one was answered, and how many were since then.
+    offers: Option<(Instant, u64)>,
     model_changes: u64,
     model_check: Option<AbortOnDropHandle<()>>,
     answers: Answers,
@@ -138,6 +143,7 @@ pub(super) async fn run(
         page: None,
         video: None,
         video_number: 0,
+        offers: None,
         model_changes: 0,
         model_check: None,
         answers: Answers::default(),
@@ -360,7 +366,7 @@ impl Session {
         self.announce();
         self.stop_video().await;
         self.video_number = number;
-        tracing::info!(session = self.handle.id().short(), codec = ?video.codec(), "offer answered");
+        self.note_offer(&video);
         self.figures.video_began(video.frames());
         self.video = Some(video);
         if self.page.is_none() {
@@ -369,6 +375,22 @@ impl Session {
         }
         self.set_status(Status::Connecting, "Connecting to your camera");
         Ok(answer)
+    }
+
+    /// Once a minute, as a page may offer as often as it likes.
+    fn note_offer(&mut self, video: &BrowserSession) {
+        let (session, codec) = (self.handle.id().short(), video.codec());
+        match &mut self.offers {
+            Some((noted, since)) if noted.elapsed() < NOTE_OFFERS => {
+                *since += 1;
+                tracing::debug!(session, ?codec, "offer answered");
+            }
+            offers => {
+                let before = offers.map_or(0, |(_, since)| since);
+                tracing::info!(session, ?codec, before, "offer answered");
+                *offers = Some((Instant::now(), 0));
+            }
+        }
     }
 
     async fn on_video(&mut self, event: SessionEvent) {
