@@ -36,6 +36,7 @@ setup_test() {
     ensure_npm web/page
     ensure_npm tests/browser
     ensure_chromium
+    ensure_firefox
 }
 
 as_root() {
@@ -147,4 +148,15 @@ ensure_chromium() {
     (cd tests/browser && as_root env "PATH=$PATH" npx playwright install-deps chromium >&2 &&
         npx playwright install chromium >&2)
     cp tests/browser/package-lock.json "$stamp"
+}
+
+# Debian's Firefox, as people have it. Ubuntu's is a snap too, and the one that Playwright brings is
+# changed; there the tests are left to Chromium.
+ensure_firefox() {
+    if [ "$(. /etc/os-release && echo "${ID:-}")" = debian ]; then
+        ensure_apt firefox-esr
+    elif [ -z "${FIREFOX:-}" ] && [ ! -x /usr/bin/firefox-esr ]; then
+        echo "The browser tests run in Chromium alone. To have them run in Firefox too, set FIREFOX" >&2
+        echo "to the path of one that is not a snap." >&2
+    fi
 }

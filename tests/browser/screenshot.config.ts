@@ -2,4 +2,4 @@
 import { defineConfig } from "@playwright/test";
 import tests from "./playwright.config.ts";
 
-export default defineConfig({ ...tests, testDir: "screenshot" });
+export default defineConfig({ ...tests, testDir: "screenshot", projects: [{ name: "chromium" }] });

@@ -95,7 +95,7 @@ async function everythingShown(person: Viewer, vlm: ScriptedVlm): Promise<void> 
   await person.readAnswers(4);
   await expect(page.getByTestId("sparkline")).toBeVisible();
   await expect(page.getByTestId("history").getByRole("listitem").first()).toBeVisible();
-  await page.getByTestId("interval").fill("0");
+  await person.write("interval", "0");
   await page.getByTestId("api-base").fill("nowhere");
   await page.getByTestId("connect-vlm").click();
   await expect(page.locator("#interval-note")).not.toBeEmpty();

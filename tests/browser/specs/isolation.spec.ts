@@ -78,6 +78,7 @@ test("two tabs of one browser are two sessions", async ({ startServer, startVlm,
   const second = await person.context.newPage();
   await second.goto(server.url);
   await expect(second.getByTestId("connection")).toHaveText("Ready");
+  await second.getByTestId("max-tokens").clear();
   await second.getByTestId("max-tokens").fill("17");
   await second.getByTestId("max-tokens").blur();
   await expect(second.locator("#max-tokens-note")).toHaveText("Applied");

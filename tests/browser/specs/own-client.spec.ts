@@ -2,6 +2,8 @@
 import type { Page } from "@playwright/test";
 import { expect, test } from "../support/test.ts";
 
+const NO_H264 = "Firefox downloads its H264 encoder from the internet after it has started";
+
 interface Wanted {
   /** Only this codec is offered. */
   codec: string;
@@ -26,7 +28,9 @@ test.describe("a client of one's own", () => {
       startVlm,
       viewer,
       cameras,
+      kind,
     }) => {
+      test.skip(kind === "firefox" && codec === "H264", NO_H264);
       const vlm = await startVlm();
       const server = await startServer({ apiBase: vlm.apiBase });
       const person = await viewer({ camera: await cameras.flat("yellow") });
@@ -43,7 +47,9 @@ test.describe("a client of one's own", () => {
       startVlm,
       viewer,
       cameras,
+      kind,
     }) => {
+      test.skip(kind === "firefox" && codec === "H264", NO_H264);
       const vlm = await startVlm();
       const server = await startServer({ apiBase: vlm.apiBase });
       const person = await viewer({ camera: await cameras.flat("yellow") });
@@ -118,6 +124,11 @@ function connect(page: Page, wanted: Wanted): Promise<Got> {
     const video = pc.addTransceiver(track, { direction, streams: [stream] });
     const codecs = RTCRtpSender.getCapabilities("video")?.codecs ?? [];
     video.setCodecPreferences(codecs.filter(({ mimeType }) => mimeType === `video/${codec}`));
+    // Or Firefox begins with a quarter of the picture.
+    await video.sender.setParameters({
+      ...video.sender.getParameters(),
+      degradationPreference: "maintain-resolution",
+    });
     // Without trickling: the offer has all candidates.
     const gathered = new Promise<void>((resolve) => {
       pc.addEventListener("icegatheringstatechange", () => {

@@ -1,4 +1,4 @@
-// Video files that Chromium plays as its camera, over and over.
+// Cameras that show what a test knows, over and over.
 import { execFile } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -6,13 +6,20 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { COLOURS, type Colour } from "./colours.ts";
 
-const WIDTH = 640;
-const HEIGHT = 480;
+export const WIDTH = 640;
+export const HEIGHT = 480;
 const FRAMES = 8;
 const BLOCK = 64;
 const CLIP = join(import.meta.dirname, "../media/big-buck-bunny.webm");
 
-/** Makes each camera once, in a temporary folder. */
+export interface Camera {
+  /** A video file, which Chromium plays as its camera. */
+  y4m: string;
+  /** The same for Firefox, which does not. */
+  shows: { colour: Colour } | { clip: string; size: { width: number; height: number } };
+}
+
+/** Makes each camera's file once, in a temporary folder. */
 export class Cameras {
   readonly #folder: string;
   readonly #made = new Map<string, Promise<string>>();
@@ -26,13 +33,14 @@ export class Cameras {
   }
 
   /** One colour all over, and a small block that moves, as real cameras never give still video. */
-  flat(colour: Colour): Promise<string> {
-    return this.#once(`${colour}.y4m`, (path) => writeFile(path, flatVideo(colour)));
+  async flat(colour: Colour): Promise<Camera> {
+    const y4m = await this.#once(`${colour}.y4m`, (path) => writeFile(path, flatVideo(colour)));
+    return { y4m, shows: { colour } };
   }
 
   /** Two seconds of Big Buck Bunny, 640 by 360. */
-  clip(): Promise<string> {
-    return this.#once("clip.y4m", async (path) => {
+  async clip(): Promise<Camera> {
+    const y4m = await this.#once("clip.y4m", async (path) => {
       const line = [
         ["filesrc", `location=${CLIP}`],
         ["decodebin"],
@@ -44,6 +52,7 @@ export class Cameras {
       const args = line.flatMap((element, at) => (at === 0 ? element : ["!", ...element]));
       await promisify(execFile)("gst-launch-1.0", ["-q", ...args], { timeout: 30_000 });
     });
+    return { y4m, shows: { clip: CLIP, size: { width: 640, height: 360 } } };
   }
 
   async remove(): Promise<void> {

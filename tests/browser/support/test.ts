@@ -1,5 +1,6 @@
 // What every test has: servers, VLMs, cameras and people. All are gone when it ends.
 import { test as base, expect } from "@playwright/test";
+import type { BrowserKind } from "./browsers.ts";
 import { Cameras } from "./cameras.ts";
 import { ScriptedVlm, type ScriptedVlmOptions } from "./scripted-vlm.ts";
 import { Server, type ServerOptions, startDemoVlm } from "./server.ts";
@@ -14,7 +15,15 @@ interface TestParts {
   viewer(options?: ViewerOptions): Promise<Viewer>;
 }
 
-export const test = base.extend<TestParts, { cameras: Cameras }>({
+export interface WorkerParts {
+  /** Which browser people come with: each project of playwright.config.ts has one. */
+  kind: BrowserKind;
+  cameras: Cameras;
+}
+
+export const test = base.extend<TestParts, WorkerParts>({
+  kind: ["chromium", { scope: "worker", option: true }],
+
   cameras: [
     async ({}, use) => {
       const cameras = await Cameras.make();
@@ -60,10 +69,10 @@ export const test = base.extend<TestParts, { cameras: Cameras }>({
     }
   },
 
-  viewer: async ({ startServer: _serversEndLater }, use) => {
+  viewer: async ({ startServer: _serversEndLater, kind }, use) => {
     const viewers: Viewer[] = [];
     await use(async (options) => {
-      const viewer = await Viewer.start(options);
+      const viewer = await Viewer.start(kind, options);
       viewers.push(viewer);
       return viewer;
     });

@@ -1,30 +1,10 @@
 // A person with a browser and a camera.
-import { existsSync } from "node:fs";
-import { type Browser, type BrowserContext, chromium, expect, type Page } from "@playwright/test";
+import { type Browser, type BrowserContext, expect, type Page } from "@playwright/test";
+import { type BrowserKind, type BrowserOptions, openBrowser } from "./browsers.ts";
 import type { Server } from "./server.ts";
+import { watchSockets } from "./sockets.ts";
 
-/** Debian's and Google's browsers, where their packages put them; else Playwright's own. */
-const BROWSERS = ["/usr/bin/chromium", "/usr/bin/google-chrome"];
-
-const FLAGS = [
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
-
-export interface ViewerOptions {
-  /** A Y4M file; "none" = a computer without a camera; without it Chromium's test picture. */
-  camera?: string;
-  /** What the person says when asked for the camera. */
-  allow?: boolean;
-  dark?: boolean;
-  width?: number;
-  height?: number;
-  scale?: number;
-}
+export type ViewerOptions = BrowserOptions;
 
 interface Message {
   type: string;
@@ -53,40 +33,26 @@ export class Viewer {
       }
     });
     page.on("pageerror", (error) => this.#complaints.push(`uncaught: ${error.stack ?? error}`));
-    page.on("websocket", (socket) => {
-      const id = new URL(socket.url()).searchParams.get("session_id");
-      if (id !== null) this.sessionIds.push(id);
-      socket.on("framereceived", ({ payload }) => this.received.push(payload.toString()));
-      socket.on("framesent", ({ payload }) => this.sent.push(payload.toString()));
-    });
   }
 
-  static async start(options: ViewerOptions = {}): Promise<Viewer> {
-    const { camera, allow = true } = options;
-    const executablePath = process.env.CHROMIUM ?? BROWSERS.find((path) => existsSync(path));
-    const fake = camera === "none" ? "=device-count=0" : "=fps=30";
-    const browser = await chromium.launch({
-      ...(executablePath === undefined ? {} : { executablePath }),
-      args: [
-        ...FLAGS,
-        `--use-fake-device-for-media-stream${fake}`,
-        ...(allow ? ["--use-fake-ui-for-media-stream"] : []),
-        ...(camera === undefined || camera === "none"
-          ? []
-          : [`--use-file-for-fake-video-capture=${camera}`]),
-      ],
-    });
-    const context = await browser.newContext({
-      colorScheme: options.dark === true ? "dark" : "light",
-      viewport: { width: options.width ?? 1280, height: options.height ?? 900 },
-      deviceScaleFactor: options.scale ?? 1,
-    });
+  static async start(kind: BrowserKind, options: ViewerOptions = {}): Promise<Viewer> {
+    const { browser, context } = await openBrowser(kind, options);
     await context.addInitScript(() => {
       document.addEventListener("securitypolicyviolation", (event) => {
         console.error(`against the content security policy: ${event.violatedDirective}`);
       });
     });
-    return new Viewer(browser, context, await context.newPage());
+    const page = await context.newPage();
+    const viewer = new Viewer(browser, context, page);
+    await watchSockets(kind, context, page, {
+      opened: (url) => {
+        const id = new URL(url).searchParams.get("session_id");
+        if (id !== null) viewer.sessionIds.push(id);
+      },
+      received: (text) => viewer.received.push(text),
+      sent: (text) => viewer.sent.push(text),
+    });
+    return viewer;
   }
 
   /** Opens the server's page and waits until it is ready. */
@@ -119,9 +85,17 @@ export class Viewer {
 
   /** Sets a number and waits until the server has confirmed it. */
   async set(field: "interval" | "max-tokens", value: number): Promise<void> {
-    await this.page.getByTestId(field).fill(String(value));
-    await this.page.getByTestId(field).blur();
+    await this.write(field, String(value));
     await expect(this.page.locator(`#${field}-note`)).toHaveText("Applied");
+  }
+
+  /** Replaces what stands in a field, and leaves the field. */
+  async write(field: string, text: string): Promise<void> {
+    const input = this.page.getByTestId(field);
+    // In Firefox a number would be added to what stands there.
+    await input.clear();
+    await input.fill(text);
+    await input.blur();
   }
 
   async chooseModel(model: string): Promise<void> {
