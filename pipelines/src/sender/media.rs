@@ -37,6 +37,7 @@ pub(super) fn add_video(
                 .map_err(|error| format!("the video source cannot be made: {error}"))?;
             encoded(source.upcast(), options)?
         }
+        VideoSource::Encoded(element) => vec![element.clone()],
         VideoSource::Clip(_) if options.codec != Codec::Vp8 => {
             return Err(format!("a clip is VP8 and not {}", options.codec));
         }

@@ -67,13 +67,16 @@ pub enum SenderDirection {
     SendRecv,
 }
 
-/// Where a [`Sender`]'s video comes from. Raw video should be live, or it is sent too fast.
+/// Where a [`Sender`]'s video comes from. It should be live, or it is sent too fast.
 #[derive(Debug, Clone)]
 pub enum VideoSource {
     /// A bin description, as for gst-launch, whose last pad gives raw video.
     Description(String),
     /// An element with one source pad, which belongs to no bin.
     Element(gst::Element),
+    /// An element with one source pad that gives frames encoded in the wanted codec, H.264 as byte
+    /// stream; `bitrate` does not count.
+    Encoded(gst::Element),
     /// Video that is encoded already, VP8 only, over and over; `bitrate` does not count.
     Clip(Arc<Clip>),
 }
