@@ -10,15 +10,13 @@ use gst_app::AppSrc;
 use gst_video::{ForceKeyUnitEvent, UpstreamForceKeyUnitEvent};
 
 use crate::{
-    DecodeMode, LostReason, SessionEvent,
+    Codec, DecodeMode, LostReason, SessionEvent,
     gate::{Frame, Verdict},
     peer,
+    picture_size::{self, Refusal},
     properties::set_if_present,
     shared::Shared,
 };
-
-/// The longest edge of a picture that is decoded, in pixels.
-const MAX_EDGE: i32 = 4096;
 
 /// At most half a second of packets' frames waits to be sent back; the oldest are dropped.
 const ECHO_FRAMES: u64 = 15;
@@ -115,9 +113,8 @@ impl Chain {
             copy_to(&inlet, &echo);
         }
         install_gate(&inlet, self.shared.clone());
-        // Most parsers tell the size before the decoder makes room for it; the others after.
-        for pad in [decoder.static_pad("sink"), decoder.static_pad("src")].into_iter().flatten() {
-            refuse_large_pictures(&pad, &self.shared);
+        for pad in [Some(inlet.clone()), decoder.static_pad("src")].into_iter().flatten() {
+            admit_caps(&pad, &self.shared);
         }
         *self.lock() =
             Some(Inlet { depayloader: depayloader.downgrade(), decoder: inlet.downgrade() });
@@ -232,11 +229,14 @@ fn copy_to(inlet: &gst::Pad, echo: &AppSrc) {
     });
 }
 
+/// Keeps from the decoder what is not to be decoded. Only what passes costs more than a look at
+/// its flags.
 fn install_gate(decoder: &gst::Pad, shared: Arc<Shared>) {
     decoder.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
-        let Some(buffer) = info.buffer() else { return gst::PadProbeReturn::Ok };
+        let Some(buffer) = info.buffer_mut() else { return gst::PadProbeReturn::Ok };
         let delta = buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
-        match shared.judge(if delta { Frame::Delta } else { Frame::Key }) {
+        let frame = if delta { Frame::Delta } else { Frame::Key };
+        match shared.judge(frame, || admit(buffer, &shared)) {
             Verdict::Pass => return gst::PadProbeReturn::Ok,
             Verdict::Drop => {}
             Verdict::DropAndAsk => request_key_frame(pad),
@@ -246,26 +246,58 @@ fn install_gate(decoder: &gst::Pad, shared: Arc<Shared>) {
     });
 }
 
-/// Ends the session of a peer whose pictures would take the memory of everybody.
-fn refuse_large_pictures(pad: &gst::Pad, shared: &Arc<Shared>) {
+/// Whether a decoder may see this frame, whatever it says of itself. Ends the session of a peer
+/// whose pictures would take the memory of everybody.
+fn admit(frame: &mut gst::Buffer, shared: &Shared) -> bool {
+    let checked = match frame.map_readable() {
+        Ok(bytes) => picture_size::check(shared.offer.codec(), &bytes),
+        Err(_) => return false,
+    };
+    match checked {
+        Ok(None) => true,
+        Ok(Some(trailer)) => {
+            frame.make_mut().append_memory(gst::Memory::from_slice(trailer));
+            true
+        }
+        Err(Refusal::Unreadable) => false,
+        Err(Refusal::Unsupported(why)) => {
+            shared.lose(LostReason::UnsupportedVideo(why));
+            false
+        }
+    }
+}
+
+/// As [`admit`], for what is said before any frame: depayloaders and parsers that know the size
+/// tell it, and so does the decoder.
+fn admit_caps(pad: &gst::Pad, shared: &Arc<Shared>) {
     let shared = shared.clone();
     pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
-        let too_large = info.event().is_some_and(|event| match event.view() {
-            gst::EventView::Caps(caps) => is_too_large(caps.caps()),
-            _ => false,
+        let refused = info.event().and_then(|event| match event.view() {
+            gst::EventView::Caps(caps) => refuse_caps(caps.caps(), shared.offer.codec()),
+            _ => None,
         });
-        if !too_large {
-            return gst::PadProbeReturn::Ok;
+        match refused {
+            None => gst::PadProbeReturn::Ok,
+            Some(reason) => {
+                shared.lose(reason);
+                gst::PadProbeReturn::Handled
+            }
         }
-        let limit = format!("its picture is larger than {MAX_EDGE}x{MAX_EDGE}");
-        shared.lose(LostReason::Pipeline(limit));
-        gst::PadProbeReturn::Drop
     });
 }
 
-fn is_too_large(caps: &gst::CapsRef) -> bool {
-    let edge = |name| caps.structure(0).and_then(|s| s.get::<i32>(name).ok());
-    [edge("width"), edge("height")].into_iter().flatten().any(|edge| edge > MAX_EDGE)
+fn refuse_caps(caps: &gst::CapsRef, codec: Codec) -> Option<LostReason> {
+    let caps = caps.structure(0)?;
+    // Other forms have their parameter sets elsewhere, where nobody reads how large a picture is.
+    let form = caps.get::<&str>("stream-format").ok().filter(|_| codec == Codec::H264);
+    if form.is_some_and(|form| form != "byte-stream") {
+        return Some(LostReason::Pipeline("the decoder wants another form of H.264".to_owned()));
+    }
+    let edge = |name| caps.get::<i32>(name).ok().and_then(|edge| u32::try_from(edge).ok());
+    match picture_size::check_size(edge("width")?, edge("height")?) {
+        Err(Refusal::Unsupported(why)) => Some(LostReason::UnsupportedVideo(why)),
+        _ => None,
+    }
 }
 
 fn key_frame_request() -> gst::Event {
@@ -303,14 +335,31 @@ fn is_video(pad: &gst::Pad) -> bool {
 mod tests {
     use super::*;
 
+    fn refused(caps: &gst::Caps) -> Option<LostReason> {
+        refuse_caps(caps, Codec::H264)
+    }
+
     #[test]
-    fn only_pictures_beyond_the_limit_are_too_large() {
+    fn only_pictures_beyond_the_limit_are_refused_by_their_caps() {
         gst::init().unwrap();
         let caps = |width: i32, height: i32| {
             gst::Caps::builder("video/x-vp8").field("width", width).field("height", height).build()
         };
-        assert!(!is_too_large(&caps(3840, 2160)));
-        assert!(is_too_large(&caps(640, MAX_EDGE + 1)) && is_too_large(&caps(16383, 16383)));
-        assert!(!is_too_large(&gst::Caps::new_empty_simple("video/x-vp8")));
+        assert_eq!(refused(&caps(3840, 2160)), None);
+        assert_eq!(refused(&gst::Caps::new_empty_simple("video/x-vp8")), None);
+        for (width, height) in [(640, 4097), (16_383, 16_383), (4096, 4096)] {
+            let reason = refused(&caps(width, height)).unwrap().to_string();
+            assert!(reason.contains(&format!("{width}x{height} is larger")), "{reason}");
+        }
+    }
+
+    #[test]
+    fn h264_is_given_to_a_decoder_only_in_the_form_that_is_read() {
+        gst::init().unwrap();
+        let caps = |form: &str| {
+            gst::Caps::builder("video/x-h264").field("stream-format", form.to_owned()).build()
+        };
+        assert_eq!(refused(&caps("byte-stream")), None);
+        assert!(matches!(refused(&caps("avc")), Some(LostReason::Pipeline(_))));
     }
 }

@@ -35,6 +35,10 @@ pub enum LostReason {
     /// The peer's DTLS certificate is not the one in its offer (RFC 8827, section 6.5).
     #[error("the peer's certificate does not match the fingerprint in its offer")]
     FingerprintMismatch,
+    /// The peer sends what is not decoded here, in words that tell it what to send: pictures that
+    /// are too large, or an unusual profile.
+    #[error("the video cannot be decoded here: {0}")]
+    UnsupportedVideo(String),
     /// An element of the pipeline failed; the text is for the log, not for the peer.
     #[error("the video pipeline failed: {0}")]
     Pipeline(String),

@@ -106,6 +106,12 @@ impl Gate {
         }
     }
 
+    /// A frame that passed is not given to the decoder after all. What builds on it is not either.
+    pub(crate) fn withhold(&mut self) -> Verdict {
+        self.needs_key_frame = true;
+        if self.mode == DecodeMode::All { self.want() } else { Verdict::Drop }
+    }
+
     fn want(&mut self) -> Verdict {
         self.wanting += 1;
         if self.wanting < PATIENCE {
@@ -156,6 +162,20 @@ mod tests {
         passed(&mut gate, &[Key]);
         assert!(!gate.set_mode(All));
         assert_eq!(passed(&mut gate, &[Delta]), [true]);
+    }
+
+    #[test]
+    fn what_builds_on_a_withheld_frame_is_dropped_and_a_new_start_asked_for() {
+        let mut gate = Gate::new(All);
+        passed(&mut gate, &[Key, Delta]);
+        assert_eq!(gate.withhold(), Verdict::Drop);
+        let verdicts: Vec<Verdict> = (1..PATIENCE).map(|_| gate.judge(Delta)).collect();
+        assert_eq!(verdicts.iter().position(|v| *v == Verdict::DropAndAsk), Some(13));
+        assert_eq!(passed(&mut gate, &[Key, Delta]), [true, true]);
+        let mut gate = Gate::new(KeyFramesOnly);
+        passed(&mut gate, &[Key]);
+        assert_eq!(gate.withhold(), Verdict::Drop);
+        assert!(gate.set_mode(All), "nothing is there to go on from");
     }
 
     #[test]

@@ -12,6 +12,7 @@
 //! Invariants
 //! - No HTTP types in here, and nothing that outlives its session.
 //! - Media reaches no decoder before the peer's certificate was compared with its offer.
+//! - Nor does a frame whose picture is larger than is decoded here, whatever it says of itself.
 //! - Nothing is decoded that no question will show: see [`DecodeMode`].
 //! - A session reports [`SessionEvent::Lost`] at most once, and nothing after it.
 //!
@@ -35,6 +36,7 @@ pub mod fuzzing;
 mod gate;
 mod offer;
 mod peer;
+mod picture_size;
 mod properties;
 mod requirements;
 mod sdp;

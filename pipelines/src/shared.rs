@@ -153,8 +153,12 @@ impl Shared {
         }
     }
 
-    pub(crate) fn judge(&self, frame: Frame) -> Verdict {
-        let verdict = self.gate().judge(frame);
+    /// Whether a frame goes to the decoder. Of those that would, `admit` is asked too.
+    pub(crate) fn judge(&self, frame: Frame, admit: impl FnOnce() -> bool) -> Verdict {
+        let mut verdict = self.gate().judge(frame);
+        if verdict == Verdict::Pass && !admit() {
+            verdict = self.gate().withhold();
+        }
         self.frames.came(verdict == Verdict::Pass);
         if verdict == Verdict::Pass {
             self.passed.set(self.started.elapsed());

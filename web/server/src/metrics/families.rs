@@ -194,6 +194,7 @@ pub(super) fn lost_name(reason: &LostReason) -> &'static str {
         LostReason::HungUp => "hung_up",
         LostReason::IceFailed => "ice_failed",
         LostReason::FingerprintMismatch => "fingerprint_mismatch",
+        LostReason::UnsupportedVideo(_) => "unsupported_video",
         LostReason::Pipeline(_) => "pipeline",
         _ => "other",
     }

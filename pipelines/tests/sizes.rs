@@ -1,0 +1,160 @@
+//! A frame may say of itself what it likes: it costs no more than it is worth.
+
+mod common;
+
+use std::{fs, time::Duration};
+
+use common::{Meeting, Wanted, lost};
+use gst::prelude::*;
+use gst_app::{AppSink, AppSrc};
+use live_vlm_pipelines::{Codec, LostReason, SenderOptions, SessionEvent, VideoSource};
+
+/// What sessions with small pictures may take more than those before them, in KiB: what threads
+/// leave behind. A picture of 16384x16384 takes thirty times as much.
+const NOISE: u64 = 24 * 1024;
+
+/// Frames of an encoder, without what a test does to them.
+fn encoded(encoder: &str, width: u32, height: u32, frames: usize) -> Vec<Vec<u8>> {
+    gst::init().unwrap();
+    let line = format!(
+        "videotestsrc num-buffers={frames} ! video/x-raw,format=I420,width={width},height={height} \
+         ! {encoder} ! appsink name=end sync=false"
+    );
+    let pipeline = gst::parse::launch(&line).unwrap().downcast::<gst::Pipeline>().unwrap();
+    let sink = pipeline.by_name("end").and_downcast::<AppSink>().unwrap();
+    pipeline.set_state(gst::State::Playing).unwrap();
+    let frames: Vec<_> = std::iter::from_fn(|| sink.pull_sample().ok())
+        .map(|sample| sample.buffer().unwrap().map_readable().unwrap().to_vec())
+        .collect();
+    pipeline.set_state(gst::State::Null).unwrap();
+    frames
+}
+
+const VP9: &str = "vp9enc deadline=1 cpu-used=9";
+
+/// A sender that sends these frames over and over, so many a second.
+fn sender(codec: Codec, caps: &str, frames: Vec<Vec<u8>>, a_second: u32) -> SenderOptions {
+    gst::init().unwrap();
+    let caps: gst::Caps = caps.parse().unwrap();
+    let source = AppSrc::builder().caps(&caps).format(gst::Format::Time).is_live(true);
+    let source = source.do_timestamp(true).build();
+    let mut next =
+        frames.into_iter().map(gst::Buffer::from_slice).collect::<Vec<_>>().into_iter().cycle();
+    let mut due = std::time::Instant::now();
+    let feed = move |source: &AppSrc, _: u32| {
+        // The source's own thread has nothing else to do.
+        std::thread::sleep(due.saturating_duration_since(std::time::Instant::now()));
+        due = std::time::Instant::now() + Duration::from_secs(1) / a_second;
+        // It fails when the pipeline is being stopped.
+        let _ = source.push_buffer(next.next().unwrap());
+    };
+    source.set_callbacks(gst_app::AppSrcCallbacks::builder().need_data(feed).build());
+    SenderOptions {
+        codec,
+        source: VideoSource::Encoded(source.upcast()),
+        ..SenderOptions::default()
+    }
+}
+
+/// The most memory that this process has had so far, in KiB.
+fn peak() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// Has a session decode these frames, and gives the memory that the process peaks at.
+async fn decode(sender: SenderOptions, frames: u64) -> u64 {
+    let mut meeting = Meeting::start(sender, Wanted::fast()).await;
+    meeting.first_frame().await;
+    meeting.frames(frames).await;
+    meeting.end().await;
+    peak()
+}
+
+/// Why a session that is sent these frames is lost.
+async fn refused(sender: SenderOptions) -> LostReason {
+    let mut meeting = Meeting::start(sender, Wanted::fast()).await;
+    let reason = lost(&mut meeting.events).await;
+    assert_eq!(meeting.decoded_so_far(), 0);
+    meeting.end().await;
+    reason
+}
+
+fn is_unsupported(reason: &LostReason, words: &str) -> bool {
+    matches!(reason, LostReason::UnsupportedVideo(why) if why.contains(words))
+}
+
+/// A VP9 key frame that says it is 16384x16384.
+fn huge() -> Vec<u8> {
+    let mut frame = encoded(VP9, 64, 64, 1).remove(0);
+    // The two sizes less one begin after 36 bits and have 16 each.
+    frame[4] = frame[4] & 0xF0 | 0x03;
+    frame[5..8].copy_from_slice(&[0xFF, 0xF3, 0xFF]);
+    frame[8] |= 0xF0;
+    frame
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn four_sessions_that_claim_huge_pictures_are_lost_and_cost_what_ordinary_ones_do() {
+    // Encoders take memory too.
+    let (ordinary, huge) = (encoded(VP9, 64, 64, 1), huge());
+    let vp9 = |frames| sender(Codec::Vp9, "video/x-vp9", frames, 30);
+    let mut before = 0;
+    for _ in 0..5 {
+        before = decode(vp9(ordinary.clone()), 10).await;
+    }
+    for _ in 0..4 {
+        let reason = refused(vp9(vec![huge.clone()])).await;
+        assert!(is_unsupported(&reason, "16384x16384 is larger than 4096x2304"), "{reason}");
+    }
+    // Behind a frame that is in order, where libvpx would find it.
+    let hidden = [ordinary[0].clone(), huge].concat();
+    let after = decode(vp9(vec![ordinary[0].clone(), hidden]), 10).await;
+    assert!(after < before + NOISE, "{before} KiB with ordinary pictures, {after} with huge ones");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_huge_picture_is_refused_in_every_codec() {
+    let vp8 = "vp8enc deadline=1";
+    let mut frame = encoded(vp8, 64, 64, 1).remove(0);
+    frame[6..10].copy_from_slice(&[0xFF, 0x3F, 0xFF, 0x3F]);
+    let reason = refused(sender(Codec::Vp8, "video/x-vp8", vec![frame], 30)).await;
+    assert!(is_unsupported(&reason, "16383x16383"), "{reason}");
+
+    let x264 = "x264enc tune=zerolatency ! h264parse ! \
+                video/x-h264,stream-format=byte-stream,alignment=au";
+    let caps = "video/x-h264,stream-format=byte-stream,alignment=au";
+    let frame = encoded(x264, 64, 64, 1).remove(0);
+    // A sequence parameter set of the Baseline profile and 8192x8192.
+    let set = [0, 0, 0, 1, 0x67, 66, 0xC0, 40, 0xDA, 0x00, 0x20, 0x00, 0x04, 0x01, 0x90];
+    // Behind the delimiter, with which an access unit begins.
+    let frame = [&frame[..6], &set, &frame[6..]].concat();
+    let reason = refused(sender(Codec::H264, caps, vec![frame], 30)).await;
+    assert!(is_unsupported(&reason, "8192x8192"), "{reason}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_size_that_changes_with_every_frame_takes_no_more_memory_than_the_largest() {
+    let sizes = [(1280, 720), (64, 64), (720, 1280), (640, 480), (1024, 64), (64, 1024)];
+    let frames: Vec<_> = sizes.iter().map(|(w, h)| encoded(VP9, *w, *h, 1).remove(0)).collect();
+    let before = decode(sender(Codec::Vp9, "video/x-vp9", vec![frames[0].clone()], 100), 100).await;
+    let after = decode(sender(Codec::Vp9, "video/x-vp9", frames, 100), 300).await;
+    assert!(after < before + NOISE, "{before} KiB with one size, {after} with six");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frame_that_cannot_be_read_is_passed_over() {
+    let good = encoded(VP9, 64, 64, 1).remove(0);
+    // It ends as a superframe does, and has no index.
+    let broken = [&good[..], &[0xC9]].concat();
+    let frames = vec![broken.clone(), good, broken];
+    let mut meeting =
+        Meeting::start(sender(Codec::Vp9, "video/x-vp9", frames, 30), Wanted::fast()).await;
+    meeting.first_frame().await;
+    meeting.sent(30).await;
+    let (sent, decoded) = (meeting.sender.stats().frames, meeting.decoded_so_far());
+    assert!(decoded > 5 && decoded <= sent / 3 + 1, "{decoded} of {sent}");
+    assert!(matches!(meeting.events.try_recv(), Err(_) | Ok(SessionEvent::Answer(_))));
+    meeting.end().await;
+}
