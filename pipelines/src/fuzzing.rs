@@ -5,8 +5,12 @@ use crate::{
     answer::{self, Extras},
     candidate::Candidate,
     offer::Offer,
+    picture_size,
     sdp::{Sdp, Section},
 };
+
+/// A sequence parameter set of 8192x8192 (ITU-T H.264, 7.3.2.1), which is refused.
+const LARGE_SET: [u8; 15] = [0, 0, 0, 1, 0x67, 66, 0xC0, 40, 0xDA, 0, 0x20, 0, 4, 1, 0x90];
 
 /// The SDP of an offer, as a peer sends it.
 ///
@@ -61,6 +65,30 @@ pub fn candidate(data: &[u8]) {
     }
 }
 
+/// An encoded frame behind a byte that chooses its codec.
+///
+/// # Panics
+/// When one is let through to a decoder that could find something else in it.
+pub fn picture_size(data: &[u8]) {
+    let Some((choice, frame)) = data.split_first() else { return };
+    let codec = Codec::ALL[usize::from(*choice) % Codec::ALL.len()];
+    let Ok(trailer) = picture_size::check(codec, frame) else { return };
+    match codec {
+        Codec::Vp8 => {
+            let head = &frame[..frame.len().min(10)];
+            assert_eq!(picture_size::check(codec, head), Ok(None), "only its head counts");
+        }
+        Codec::Vp9 => {
+            let closed = [frame, trailer.as_ref().map_or(&[], |trailer| trailer)].concat();
+            assert_eq!(picture_size::check(codec, &closed), Ok(None), "it has its index now");
+        }
+        Codec::H264 => {
+            let more = [frame, &LARGE_SET].concat();
+            assert!(picture_size::check(codec, &more).is_err(), "whatever stands before it");
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::{fs, path::Path};
@@ -77,5 +105,6 @@ mod tests {
     fn the_corpus_is_read_as_it_should_be() {
         replay("offer", super::offer);
         replay("candidate", super::candidate);
+        replay("picture_size", super::picture_size);
     }
 }
