@@ -7,14 +7,10 @@ use std::sync::{
 
 use gst::{glib, prelude::*};
 use gst_app::AppSrc;
-use gst_video::{ForceKeyUnitEvent, UpstreamForceKeyUnitEvent};
+use gst_video::ForceKeyUnitEvent;
 
 use crate::{
-    Codec, DecodeMode, LostReason, SessionEvent,
-    gate::{Frame, Verdict},
-    peer,
-    picture_size::{self, Refusal},
-    properties::set_if_present,
+    DecodeMode, LostReason, SessionEvent, admission, key_frame, peer, properties::set_if_present,
     shared::Shared,
 };
 
@@ -75,7 +71,7 @@ impl Chain {
         let packets = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
         pad.add_probe(packets, move |pad, _| {
             if shared.mark_media() {
-                pad.send_event(key_frame_request());
+                pad.send_event(key_frame::request());
             }
             gst::PadProbeReturn::Ok
         });
@@ -112,10 +108,7 @@ impl Chain {
             // Before the gate, which keeps most of it back.
             copy_to(&inlet, &echo);
         }
-        install_gate(&inlet, self.shared.clone());
-        for pad in [Some(inlet.clone()), decoder.static_pad("src")].into_iter().flatten() {
-            admit_caps(&pad, &self.shared);
-        }
+        admission::guard(&inlet, decoder.static_pad("src").as_ref(), &self.shared);
         *self.lock() =
             Some(Inlet { depayloader: depayloader.downgrade(), decoder: inlet.downgrade() });
         self.follow_mode(self.shared.mode());
@@ -146,7 +139,7 @@ impl Chain {
 
     fn ask_for_key_frame(&self) {
         if let Some(pad) = self.inlet().and_then(|inlet| inlet.decoder.upgrade()) {
-            request_key_frame(&pad);
+            key_frame::ask(&pad);
         }
     }
 
@@ -223,92 +216,10 @@ fn copy_to(inlet: &gst::Pad, echo: &AppSrc) {
     outlet.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| {
         let asked = info.event().is_some_and(|event| ForceKeyUnitEvent::is(event));
         if let Some(origin) = origin.upgrade().filter(|_| asked) {
-            request_key_frame(&origin);
+            key_frame::ask(&origin);
         }
         gst::PadProbeReturn::Ok
     });
-}
-
-/// Keeps from the decoder what is not to be decoded. Only what passes costs more than a look at
-/// its flags.
-fn install_gate(decoder: &gst::Pad, shared: Arc<Shared>) {
-    decoder.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
-        let Some(buffer) = info.buffer_mut() else { return gst::PadProbeReturn::Ok };
-        let delta = buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
-        let frame = if delta { Frame::Delta } else { Frame::Key };
-        match shared.judge(frame, || admit(buffer, &shared)) {
-            Verdict::Pass => return gst::PadProbeReturn::Ok,
-            Verdict::Drop => {}
-            Verdict::DropAndAsk => request_key_frame(pad),
-        }
-        // Not `Drop`: GStreamer 1.22 complains about the buffer that the probe already freed.
-        gst::PadProbeReturn::Handled
-    });
-}
-
-/// Whether a decoder may see this frame, whatever it says of itself. Ends the session of a peer
-/// whose pictures would take the memory of everybody.
-fn admit(frame: &mut gst::Buffer, shared: &Shared) -> bool {
-    let checked = match frame.map_readable() {
-        Ok(bytes) => picture_size::check(shared.offer.codec(), &bytes),
-        Err(_) => return false,
-    };
-    match checked {
-        Ok(None) => true,
-        Ok(Some(trailer)) => {
-            frame.make_mut().append_memory(gst::Memory::from_slice(trailer));
-            true
-        }
-        Err(Refusal::Unreadable) => false,
-        Err(Refusal::Unsupported(why)) => {
-            shared.lose(LostReason::UnsupportedVideo(why));
-            false
-        }
-    }
-}
-
-/// As [`admit`], for what is said before any frame: depayloaders and parsers that know the size
-/// tell it, and so does the decoder.
-fn admit_caps(pad: &gst::Pad, shared: &Arc<Shared>) {
-    let shared = shared.clone();
-    pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
-        let refused = info.event().and_then(|event| match event.view() {
-            gst::EventView::Caps(caps) => refuse_caps(caps.caps(), shared.offer.codec()),
-            _ => None,
-        });
-        match refused {
-            None => gst::PadProbeReturn::Ok,
-            Some(reason) => {
-                shared.lose(reason);
-                gst::PadProbeReturn::Handled
-            }
-        }
-    });
-}
-
-fn refuse_caps(caps: &gst::CapsRef, codec: Codec) -> Option<LostReason> {
-    let caps = caps.structure(0)?;
-    // Other forms have their parameter sets elsewhere, where nobody reads how large a picture is.
-    let form = caps.get::<&str>("stream-format").ok().filter(|_| codec == Codec::H264);
-    if form.is_some_and(|form| form != "byte-stream") {
-        return Some(LostReason::Pipeline("the decoder wants another form of H.264".to_owned()));
-    }
-    let edge = |name| caps.get::<i32>(name).ok().and_then(|edge| u32::try_from(edge).ok());
-    match picture_size::check_size(edge("width")?, edge("height")?) {
-        Err(Refusal::Unsupported(why)) => Some(LostReason::UnsupportedVideo(why)),
-        _ => None,
-    }
-}
-
-fn key_frame_request() -> gst::Event {
-    UpstreamForceKeyUnitEvent::builder().all_headers(true).build()
-}
-
-/// Asks the peer for a key frame (RTCP PLI), from a decoder's sink pad upwards.
-fn request_key_frame(decoder: &gst::Pad) {
-    if !decoder.push_event(key_frame_request()) {
-        tracing::debug!("the peer could not be asked for a key frame");
-    }
 }
 
 fn watch_first_frame(analyzer: &gst::Element, shared: &Arc<Shared>) {
@@ -329,37 +240,4 @@ pub(crate) fn discard(pad: &gst::Pad) {
 fn is_video(pad: &gst::Pad) -> bool {
     let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
     caps.structure(0).is_some_and(|caps| caps.get::<&str>("media") == Ok("video"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn refused(caps: &gst::Caps) -> Option<LostReason> {
-        refuse_caps(caps, Codec::H264)
-    }
-
-    #[test]
-    fn only_pictures_beyond_the_limit_are_refused_by_their_caps() {
-        gst::init().unwrap();
-        let caps = |width: i32, height: i32| {
-            gst::Caps::builder("video/x-vp8").field("width", width).field("height", height).build()
-        };
-        assert_eq!(refused(&caps(3840, 2160)), None);
-        assert_eq!(refused(&gst::Caps::new_empty_simple("video/x-vp8")), None);
-        for (width, height) in [(640, 4097), (16_383, 16_383), (4096, 4096)] {
-            let reason = refused(&caps(width, height)).unwrap().to_string();
-            assert!(reason.contains(&format!("{width}x{height} is larger")), "{reason}");
-        }
-    }
-
-    #[test]
-    fn h264_is_given_to_a_decoder_only_in_the_form_that_is_read() {
-        gst::init().unwrap();
-        let caps = |form: &str| {
-            gst::Caps::builder("video/x-h264").field("stream-format", form.to_owned()).build()
-        };
-        assert_eq!(refused(&caps("byte-stream")), None);
-        assert!(matches!(refused(&caps("avc")), Some(LostReason::Pipeline(_))));
-    }
 }

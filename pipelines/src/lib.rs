@@ -21,6 +21,7 @@
 //! handler called under one. One `Once` is held while [`SessionEvent::Connected`] is told, so that
 //! no other event comes before it.
 
+mod admission;
 mod analyze;
 mod answer;
 mod candidate;
@@ -34,6 +35,7 @@ mod frames;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod gate;
+mod key_frame;
 mod offer;
 mod peer;
 mod picture_size;

@@ -1,0 +1,126 @@
+//! What of a peer's video reaches a decoder, and what ends its session instead.
+
+use std::sync::Arc;
+
+use gst::prelude::*;
+
+use crate::{
+    Codec, LostReason,
+    gate::{Frame, Verdict},
+    key_frame,
+    picture_size::{self, Refusal},
+    shared::Shared,
+};
+
+/// Watches the sink pad and the source pad of a decoder. To be called before there is any video,
+/// and after whatever wants to see the frames that are kept back.
+pub(crate) fn guard(inlet: &gst::Pad, outlet: Option<&gst::Pad>, shared: &Arc<Shared>) {
+    install_gate(inlet, shared.clone());
+    for pad in [Some(inlet), outlet].into_iter().flatten() {
+        admit_caps(pad, shared);
+    }
+}
+
+/// Keeps from the decoder what is not to be decoded. Only what passes costs more than a look at
+/// its flags.
+fn install_gate(decoder: &gst::Pad, shared: Arc<Shared>) {
+    decoder.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
+        let Some(buffer) = info.buffer_mut() else { return gst::PadProbeReturn::Ok };
+        let delta = buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
+        let frame = if delta { Frame::Delta } else { Frame::Key };
+        match shared.judge(frame, || admit(buffer, &shared)) {
+            Verdict::Pass => return gst::PadProbeReturn::Ok,
+            Verdict::Drop => {}
+            Verdict::DropAndAsk => key_frame::ask(pad),
+        }
+        // Not `Drop`: GStreamer 1.22 complains about the buffer that the probe already freed.
+        gst::PadProbeReturn::Handled
+    });
+}
+
+/// Whether a decoder may see this frame, whatever it says of itself. Ends the session of a peer
+/// whose pictures would take the memory of everybody.
+fn admit(frame: &mut gst::Buffer, shared: &Shared) -> bool {
+    let checked = match frame.map_readable() {
+        Ok(bytes) => picture_size::check(shared.offer.codec(), &bytes),
+        Err(_) => return false,
+    };
+    match checked {
+        Ok(None) => true,
+        Ok(Some(trailer)) => {
+            frame.make_mut().append_memory(gst::Memory::from_slice(trailer));
+            true
+        }
+        Err(Refusal::Unreadable) => false,
+        Err(Refusal::Unsupported(why)) => {
+            shared.lose(LostReason::UnsupportedVideo(why));
+            false
+        }
+    }
+}
+
+/// As [`admit`], for what is said before any frame: depayloaders and parsers that know the size
+/// tell it, and so does the decoder.
+fn admit_caps(pad: &gst::Pad, shared: &Arc<Shared>) {
+    let shared = shared.clone();
+    pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+        let refused = info.event().and_then(|event| match event.view() {
+            gst::EventView::Caps(caps) => refuse_caps(caps.caps(), shared.offer.codec()),
+            _ => None,
+        });
+        match refused {
+            None => gst::PadProbeReturn::Ok,
+            Some(reason) => {
+                shared.lose(reason);
+                gst::PadProbeReturn::Handled
+            }
+        }
+    });
+}
+
+fn refuse_caps(caps: &gst::CapsRef, codec: Codec) -> Option<LostReason> {
+    let caps = caps.structure(0)?;
+    // Other forms have their parameter sets elsewhere, where nobody reads how large a picture is.
+    let form = caps.get::<&str>("stream-format").ok().filter(|_| codec == Codec::H264);
+    if form.is_some_and(|form| form != "byte-stream") {
+        return Some(LostReason::Pipeline("the decoder wants another form of H.264".to_owned()));
+    }
+    let edge = |name| caps.get::<i32>(name).ok().and_then(|edge| u32::try_from(edge).ok());
+    match picture_size::check_size(edge("width")?, edge("height")?) {
+        Err(Refusal::Unsupported(why)) => Some(LostReason::UnsupportedVideo(why)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(caps: &gst::Caps) -> Option<LostReason> {
+        refuse_caps(caps, Codec::H264)
+    }
+
+    #[test]
+    fn only_pictures_beyond_the_limit_are_refused_by_their_caps() {
+        gst::init().unwrap();
+        let caps = |width: i32, height: i32| {
+            gst::Caps::builder("video/x-vp8").field("width", width).field("height", height).build()
+        };
+        assert_eq!(refused(&caps(3840, 2160)), None);
+        assert_eq!(refused(&gst::Caps::new_empty_simple("video/x-vp8")), None);
+        for (width, height) in [(640, 4097), (16_383, 16_383), (4096, 4096)] {
+            let reason = refused(&caps(width, height)).unwrap().to_string();
+            assert!(reason.contains(&format!("{width}x{height} is larger")), "{reason}");
+        }
+    }
+
+    #[test]
+    fn h264_is_given_to_a_decoder_only_in_the_form_that_is_read() {
+        gst::init().unwrap();
+        let caps = |form: &str| {
+            gst::Caps::builder("video/x-h264").field("stream-format", form.to_owned()).build()
+        };
+        assert_eq!(refused(&caps("byte-stream")), None);
+        assert!(matches!(refused(&caps("avc")), Some(LostReason::Pipeline(_))));
+    }
+}
