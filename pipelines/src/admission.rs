@@ -10,6 +10,7 @@ use crate::{
     key_frame,
     picture_size::{self, Refusal},
     shared::Shared,
+    unfinished::{self, Backlog, Unfinished},
 };
 
 /// Watches the sink pad and the source pad of a decoder. To be called before there is any video,
@@ -19,6 +20,36 @@ pub(crate) fn guard(inlet: &gst::Pad, outlet: Option<&gst::Pad>, shared: &Arc<Sh
     for pad in [Some(inlet), outlet].into_iter().flatten() {
         admit_caps(pad, shared);
     }
+}
+
+/// Ends the session of a peer whose frames have no end: a depayloader keeps their packets.
+pub(crate) fn watch_unfinished(inlet: &gst::Pad, outlet: &gst::Pad, shared: Arc<Shared>) {
+    let packets = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
+    let unfinished = Arc::new(Unfinished::default());
+    let finished = unfinished.clone();
+    outlet.add_probe(packets, move |_, _| {
+        finished.gave();
+        gst::PadProbeReturn::Ok
+    });
+    inlet.add_probe(packets, move |pad, info| {
+        let bytes = match &info.data {
+            Some(gst::PadProbeData::Buffer(packet)) => packet.size(),
+            Some(gst::PadProbeData::BufferList(list)) => list.calculate_size(),
+            _ => 0,
+        };
+        match unfinished.took(bytes) {
+            Backlog::Usual => {}
+            Backlog::Overdue => key_frame::ask(pad),
+            Backlog::TooMuch => {
+                let most = unfinished::MOST >> 20;
+                shared.lose(LostReason::UnsupportedVideo(format!(
+                    "{most} MiB came without a complete frame; send smaller ones"
+                )));
+                return gst::PadProbeReturn::Handled;
+            }
+        }
+        gst::PadProbeReturn::Ok
+    });
 }
 
 /// Keeps from the decoder what is not to be decoded. Only what passes costs more than a look at
@@ -94,7 +125,12 @@ fn refuse_caps(caps: &gst::CapsRef, codec: Codec) -> Option<LostReason> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
+    use gst_app::AppSrc;
+
     use super::*;
+    use crate::{DecodeMode, offer::Offer};
 
     fn refused(caps: &gst::Caps) -> Option<LostReason> {
         refuse_caps(caps, Codec::H264)
@@ -122,5 +158,50 @@ mod tests {
         };
         assert_eq!(refused(&caps("byte-stream")), None);
         assert!(matches!(refused(&caps("avc")), Some(LostReason::Pipeline(_))));
+    }
+
+    /// Gives a depayloader that is watched the packets of a frame of so many bytes. How many of its
+    /// bytes came out again, and what the session's owner was told.
+    fn depayloaded(bytes: usize) -> (usize, Vec<String>) {
+        gst::init().unwrap();
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let tell = told.clone();
+        let events = move |event| tell.lock().unwrap().push(format!("{event:?}"));
+        let offer = Offer::parse(include_str!("offer_chromium.sdp"), &[Codec::Vp8]).unwrap();
+        let shared = Arc::new(Shared::new(offer, DecodeMode::All, Box::new(events)));
+        let line = "appsrc name=source format=time caps=video/x-vp8 ! rtpvp8pay ! \
+                    rtpvp8depay name=depayloader ! fakesink name=sink sync=false";
+        let pipeline = gst::parse::launch(line).unwrap().downcast::<gst::Pipeline>().unwrap();
+        let pad =
+            |element: &str, pad: &str| pipeline.by_name(element).unwrap().static_pad(pad).unwrap();
+        watch_unfinished(&pad("depayloader", "sink"), &pad("depayloader", "src"), shared);
+        let came = Arc::new(Mutex::new(0));
+        let count = came.clone();
+        pad("sink", "sink").add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+            *count.lock().unwrap() += info.buffer().map_or(0, |frame| frame.size());
+            gst::PadProbeReturn::Ok
+        });
+        pipeline.set_state(gst::State::Playing).unwrap();
+        let source = pipeline.by_name("source").and_downcast::<AppSrc>().unwrap();
+        // The head of a key frame of 64x64, and whatever.
+        let mut frame = vec![0x10, 0x02, 0x00, 0x9D, 0x01, 0x2A, 64, 0, 64, 0];
+        frame.resize(bytes, 0);
+        source.push_buffer(gst::Buffer::from_slice(frame)).unwrap();
+        source.end_of_stream().unwrap();
+        let bus = pipeline.bus().unwrap();
+        let ends = [gst::MessageType::Eos, gst::MessageType::Error];
+        bus.timed_pop_filtered(gst::ClockTime::from_seconds(20), &ends).unwrap();
+        pipeline.set_state(gst::State::Null).unwrap();
+        let (came, told) = (*came.lock().unwrap(), told.lock().unwrap().clone());
+        (came, told)
+    }
+
+    #[test]
+    fn a_frame_without_an_end_ends_its_session_and_is_kept_no_longer() {
+        let large = 3 << 20;
+        assert_eq!(depayloaded(large), (large, vec![]));
+        let (came, told) = depayloaded(64 << 20);
+        assert_eq!((came, told.len()), (0, 1), "{told:?}");
+        assert!(told[0].contains("16 MiB came without a complete frame"), "{told:?}");
     }
 }

@@ -117,6 +117,8 @@ impl Chain {
             element.sync_state_with_parent().map_err(|error| error.to_string())?;
         }
         let sink = depayloader.static_pad("sink").ok_or("the depayloader has no sink pad")?;
+        let outlet = depayloader.static_pad("src").ok_or("the depayloader has no source pad")?;
+        admission::watch_unfinished(&sink, &outlet, self.shared.clone());
         pad.link(&sink).map_err(|error| format!("the video cannot be linked: {error:?}"))?;
         Ok(())
     }

@@ -47,6 +47,7 @@ mod session;
 mod settings;
 mod shared;
 mod teardown;
+mod unfinished;
 mod warm_up;
 mod watchdog;
 
