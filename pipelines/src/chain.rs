@@ -16,6 +16,8 @@ use crate::{
 
 /// At most half a second of packets' frames waits to be sent back; the oldest are dropped.
 const ECHO_FRAMES: u64 = 15;
+/// Nor more bytes than an ordinary peer's frames of that time have.
+const ECHO_BYTES: u64 = 4 << 20;
 
 /// What a session keeps of its elements, for changing settings while it runs.
 pub(crate) struct Chain {
@@ -181,7 +183,7 @@ pub(crate) fn echo(
         .format(gst::Format::Time)
         .is_live(true)
         .max_buffers(ECHO_FRAMES)
-        .max_bytes(0)
+        .max_bytes(ECHO_BYTES)
         .leaky_type(gst_app::AppLeakyType::Downstream)
         .build();
     let format = &shared.offer.video.format;
@@ -242,4 +244,31 @@ pub(crate) fn discard(pad: &gst::Pad) {
 fn is_video(pad: &gst::Pad) -> bool {
     let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
     caps.structure(0).is_some_and(|caps| caps.get::<&str>("media") == Ok("video"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Codec, offer::Offer};
+
+    #[test]
+    fn what_waits_to_be_sent_back_is_bounded_in_frames_and_in_bytes() {
+        gst::init().unwrap();
+        let offer = Offer::parse(include_str!("offer_chromium.sdp"), &[Codec::Vp8]).unwrap();
+        let shared = Shared::new(offer, DecodeMode::All, Box::new(|_| ()));
+        let pipeline = gst::Pipeline::new();
+        let sink = gst::ElementFactory::make("fakesink").build().unwrap();
+        pipeline.add(&sink).unwrap();
+        let echo = echo(&pipeline, &shared, &sink.static_pad("sink").unwrap()).unwrap();
+        // What is live gives nothing before it plays.
+        pipeline.set_state(gst::State::Paused).unwrap();
+        for (bytes, most) in [(1 << 20, ECHO_BYTES), (1000, ECHO_FRAMES * 1000)] {
+            for _ in 0..100 {
+                echo.push_buffer(gst::Buffer::from_slice(vec![0; bytes])).unwrap();
+            }
+            let waiting = echo.current_level_bytes();
+            assert!((most / 2..=most).contains(&waiting), "{waiting} of frames of {bytes} bytes");
+        }
+        pipeline.set_state(gst::State::Null).unwrap();
+    }
 }
