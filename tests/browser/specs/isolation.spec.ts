@@ -1,3 +1,5 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { ScriptedVlm } from "../support/scripted-vlm.ts";
 import { expect, test } from "../support/test.ts";
 import type { Viewer } from "../support/viewer.ts";
@@ -255,4 +257,36 @@ test("a key goes to the VLM that it was given for, and nowhere else", async ({
   const stored = await ann.page.evaluate(() => JSON.stringify(localStorage) + document.cookie);
   expect(stored).not.toContain(key);
   expect(stored).not.toContain(ann.sessionId);
+});
+
+test("a link from another site opens the page, and what that site asks for itself is refused", async ({
+  startServer,
+  viewer,
+}) => {
+  const server = await startServer();
+  const asked: string[] = [];
+  const site = createServer((request, response) => {
+    asked.push(request.url ?? "");
+    const own = `http://${request.headers.host}/v1`;
+    response.setHeader("content-type", "text/html");
+    response.end(
+      `<link rel="icon" href="data:,"><a href="${server.url}">in</a>
+       <img src="${server.url}/models?api_base=${own}&api_key=chosen">`,
+    );
+  });
+  await new Promise<void>((listening) => site.listen(0, "127.0.0.1", listening));
+  try {
+    const person = await viewer();
+    person.expectComplaint(/status of 403|ERR_BLOCKED/);
+    // Another name than the server's, so another site.
+    const { port } = site.address() as AddressInfo;
+    await person.page.goto(`http://localhost:${port}/`);
+    await expect.poll(() => server.log).toContain("code=ForeignOrigin");
+    expect(asked).toEqual(["/"]);
+    await person.page.getByText("in").click();
+    await expect(person.connection).toHaveText("Ready");
+  } finally {
+    site.close();
+    site.closeAllConnections();
+  }
 });
