@@ -1,7 +1,4 @@
-use std::{
-    num::NonZeroU32,
-    time::{Duration, Instant},
-};
+use std::{num::NonZeroU32, time::Instant};
 
 use lru::LruCache;
 
@@ -68,7 +65,7 @@ impl Offered {
         self.clock.set(now.saturating_duration_since(self.began));
         let offers = self.parties.get_or_insert_mut(party, Offers::default);
         offers.refilled = now.checked_add(rate.refilled_after()).max(offers.refilled);
-        offers.done.one_more(rate, &self.clock).map_err(|retry_after: Duration| LimitReached {
+        offers.done.one_more(rate, &self.clock).map_err(|retry_after| LimitReached {
             limit: Limit::OffersPerMinute,
             value: per_minute.get().into(),
             retry_after,
