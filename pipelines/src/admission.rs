@@ -167,7 +167,7 @@ mod tests {
         let told = Arc::new(Mutex::new(Vec::new()));
         let tell = told.clone();
         let events = move |event| tell.lock().unwrap().push(format!("{event:?}"));
-        let offer = Offer::parse(include_str!("offer_chromium.sdp"), &[Codec::Vp8]).unwrap();
+        let offer = Offer::parse(include_str!("offer/chromium.sdp"), &[Codec::Vp8]).unwrap();
         let shared = Arc::new(Shared::new(offer, DecodeMode::All, Box::new(events)));
         let line = "appsrc name=source format=time caps=video/x-vp8 ! rtpvp8pay ! \
                     rtpvp8depay name=depayloader ! fakesink name=sink sync=false";

@@ -254,7 +254,7 @@ mod tests {
     #[test]
     fn what_waits_to_be_sent_back_is_bounded_in_frames_and_in_bytes() {
         gst::init().unwrap();
-        let offer = Offer::parse(include_str!("offer_chromium.sdp"), &[Codec::Vp8]).unwrap();
+        let offer = Offer::parse(include_str!("offer/chromium.sdp"), &[Codec::Vp8]).unwrap();
         let shared = Shared::new(offer, DecodeMode::All, Box::new(|_| ()));
         let pipeline = gst::Pipeline::new();
         let sink = gst::ElementFactory::make("fakesink").build().unwrap();
