@@ -46,6 +46,25 @@ test("the first answer comes soon after play", async ({ startServer, startDemoVl
   expect(answer).toBeLessThan(5000);
 });
 
+test("the picture has its full size from the first answer on", async ({
+  startServer,
+  startVlm,
+  viewer,
+  cameras,
+}) => {
+  const vlm = await startVlm();
+  const server = await startServer({ apiBase: vlm.apiBase });
+  const person = await viewer({ camera: await cameras.flat("green") });
+  await person.visit(server);
+  for (let play = 0; play < 2; play++) {
+    await person.play();
+    await person.readAnswers(3);
+    await person.stop();
+  }
+  const sizes = vlm.questions.map(({ width, height }) => `${width} by ${height}`);
+  expect(new Set(sizes)).toEqual(new Set(["640 by 480"]));
+});
+
 /** In ms after Play was pressed, by the page's own clock. */
 function firstTimes(page: Page): Promise<{ token: number; answer: number }> {
   return page.evaluate(() => {

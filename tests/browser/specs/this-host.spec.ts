@@ -19,22 +19,3 @@ test("a browser on this host plays to a server for this host alone", async ({
   await expect(person.answer).toContainText("sees blue, 640 by 480");
   await expect(person.problem).toBeHidden();
 });
-
-test("the picture has its full size from the first answer on", async ({
-  startServer,
-  startVlm,
-  viewer,
-  cameras,
-}) => {
-  const vlm = await startVlm();
-  const server = await startServer({ apiBase: vlm.apiBase });
-  const person = await viewer({ camera: await cameras.flat("green") });
-  await person.visit(server);
-  for (let play = 0; play < 2; play++) {
-    await person.play();
-    await person.readAnswers(3);
-    await person.stop();
-  }
-  const sizes = vlm.questions.map(({ width, height }) => `${width} by ${height}`);
-  expect(new Set(sizes)).toEqual(new Set(["640 by 480"]));
-});
