@@ -57,6 +57,14 @@ impl Sampler {
         until.filter(|until| !until.is_zero()).or(self.spacing)
     }
 
+    /// How long it is from the last frame to the next sample at least; zero if that may be the
+    /// next frame. Counted frames are taken to be as far apart as they were.
+    pub(crate) fn quiet(&self) -> Duration {
+        let counted = || self.last_sample?.checked_add(self.spacing?);
+        let next = self.due.or_else(counted);
+        next.zip(self.last).and_then(|(next, last)| next.checked_sub(last)).unwrap_or_default()
+    }
+
     fn decide(&mut self, nth: u64, time: Duration, jumped_back: bool, rule: Rule) -> bool {
         match rule {
             Rule::EveryNth(n) => {
@@ -158,5 +166,21 @@ mod tests {
         assert!(sampler.is_sample(at(66), Rule::Every(at(100))));
         assert!(!sampler.is_sample(at(99), Rule::Every(at(100))));
         assert!(sampler.is_sample(at(166), Rule::Every(at(100))));
+    }
+
+    #[test]
+    fn between_samples_it_is_quiet_until_the_next() {
+        let quiet = |rule, times: &[u64]| {
+            let mut sampler = Sampler::default();
+            assert_eq!(sampler.quiet(), Duration::ZERO);
+            let quiet = |time: &u64| {
+                sampler.is_sample(Duration::from_millis(*time), rule);
+                sampler.quiet().as_millis()
+            };
+            times.iter().map(quiet).collect::<Vec<_>>()
+        };
+        assert_eq!(quiet(SECOND, &[0, 400, 999, 1030, 5000]), [1000, 600, 1, 970, 1000]);
+        assert_eq!(quiet(Rule::EveryNth(2), &[0, 40, 80, 120, 160, 250]), [0, 0, 80, 40, 80, 0]);
+        assert_eq!(quiet(Rule::EveryNth(1), &[0, 40, 80]), [0, 40, 40]);
     }
 }

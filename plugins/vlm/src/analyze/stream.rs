@@ -22,6 +22,10 @@ use crate::{context, meta};
 /// Buffers that are held for asking are missing in their pool meanwhile: the newest sample, and
 /// the one being encoded; with several frames to a question, those as well.
 const HELD_BUFFERS: u32 = 2;
+/// How long a caption can wait that comes whenever it is known.
+const QUIET: Duration = Duration::from_millis(250);
+/// And one that is asked for out of turn while the stream is held for each sample.
+const QUIET_HELD: Duration = Duration::from_secs(1);
 /// A later arrival than this is a clock that does not fit, not a slow network.
 const PLAUSIBLE_LATENESS: Duration = Duration::from_secs(10);
 
@@ -49,7 +53,7 @@ impl VlmAnalyze {
         if let Some(inbox) = self.inbox() {
             self.look_at(&inbox, &buffer)?;
         }
-        self.captions.pass(buffer.pts());
+        self.captions.pass(buffer.pts(), self.quiet());
         if let Some(answer) = self.shared.run().latest_answer() {
             // A copy of the buffer's head at the most; its memory is shared.
             meta::attach(buffer.make_mut(), &answer);
@@ -139,6 +143,12 @@ impl VlmAnalyze {
             true => Ok(()),
             false => Err(gst::FlowError::Flushing),
         }
+    }
+
+    /// How long no caption begins, or can wait, after the frame that was looked at last.
+    fn quiet(&self) -> Duration {
+        let is_held = self.shared.with_settings(|s| s.busy == Busy::Wait && !s.on_demand);
+        if is_held { lock(&self.stream).sampler.quiet().min(QUIET_HELD) } else { QUIET }
     }
 
     /// How long ago a live source captured what has just arrived.

@@ -56,7 +56,10 @@ fn subtitles_are_a_track_of_the_matroska_file() {
     while let Some(sample) = texts.try_pull_sample(gst::ClockTime::from_seconds(10)) {
         let buffer = sample.buffer().unwrap();
         let text = String::from_utf8_lossy(&buffer.map_readable().unwrap()).to_lowercase();
-        found.push((buffer.pts().unwrap().seconds(), text));
+        // Some versions write an empty block where there is no caption.
+        if !text.is_empty() {
+            found.push((buffer.pts().unwrap().seconds(), text));
+        }
     }
     assert!(texts.is_eos());
     pipeline.set_state(gst::State::Null).unwrap();

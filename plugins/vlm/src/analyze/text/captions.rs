@@ -7,9 +7,10 @@ use std::{
     collections::VecDeque,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::{self, ThreadId},
+    time::Duration,
 };
 
-use super::timeline::{Lasts, Placed, Span, Timeline};
+use super::timeline::{Lasts, Span, Timeline};
 use crate::messages::Answer;
 
 /// A text pad that is further behind loses its oldest captions.
@@ -71,7 +72,8 @@ impl State {
             return;
         }
         if let (Some(Item::Gap(last)), Item::Gap(next)) = (self.items.back_mut(), &item) {
-            last.end = next.end;
+            // Where the later one begins, all is told.
+            *last = *next;
             return;
         }
         self.items.push_back(item);
@@ -83,10 +85,12 @@ impl State {
         let oldest = |found: fn(&Item) -> bool| self.items.iter().position(found);
         if let Some(at) = oldest(|item| matches!(item, Item::Caption(..))) {
             self.dropped += 1;
-            let Some(Item::Caption(span, _)) = self.items.get(at).cloned() else { return false };
-            self.items[at] = Item::Gap(Span { end: span.start, ..span });
-            self.join_gaps(at + 1);
-            self.join_gaps(at);
+            self.items.remove(at);
+            let is_gap = |at| matches!(self.items.get(at), Some(Item::Gap(_)));
+            // As they would be if it had never come.
+            if let Some(before) = at.checked_sub(1).filter(|before| is_gap(*before) && is_gap(at)) {
+                self.items.remove(before);
+            }
             return true;
         }
         let stale = oldest(|item| matches!(item, Item::Gap(_))).or_else(|| {
@@ -96,15 +100,6 @@ impl State {
             })
         });
         stale.is_some_and(|at| self.items.remove(at).is_some())
-    }
-
-    /// Makes the gap at `at` part of one right before it.
-    fn join_gaps(&mut self, at: usize) {
-        let Some(Item::Gap(gap)) = self.items.get(at).cloned() else { return };
-        if let Some(Item::Gap(before)) = at.checked_sub(1).and_then(|at| self.items.get_mut(at)) {
-            before.end = gap.end;
-            self.items.remove(at);
-        }
     }
 
     /// Leaves what a pad needs to know before anything else.
@@ -159,6 +154,7 @@ impl Captions {
             state.active = true;
             state.pushing = None;
             state.items.clear();
+            state.timeline.tell_anew();
             state.add_start();
         });
     }
@@ -237,9 +233,11 @@ impl Captions {
         });
     }
 
-    /// The pad is linked: an end that went nowhere is told again, as no buffer will follow it.
+    /// The pad is linked: what went nowhere is told again.
     pub(super) fn linked(&self) {
         self.change(|state| {
+            state.timeline.tell_anew();
+            // No buffer will follow it.
             if let Some(end) = state.end.clone()
                 && state.items.is_empty()
             {
@@ -248,13 +246,16 @@ impl Captions {
         });
     }
 
-    /// The video has come to `pts`, and all that was to be said at that time was said.
-    pub(crate) fn pass(&self, pts: Option<gst::ClockTime>) {
-        self.change(|state| {
-            if let Some(gap) = pts.and_then(|pts| state.timeline.pass(pts)) {
-                state.add(Item::Gap(gap));
-            }
-        });
+    /// The video has come to `pts`, all that was to be said at that time was said, and no caption
+    /// is to begin before `quiet` has passed in running time.
+    pub(crate) fn pass(&self, pts: Option<gst::ClockTime>, quiet: Duration) {
+        let Some(pts) = pts else { return };
+        let mut state = self.lock();
+        if let Some(gap) = state.timeline.pass(pts, quiet) {
+            state.add(Item::Gap(gap));
+            drop(state);
+            self.changed.notify_all();
+        }
     }
 
     /// Which stream the frames belong to that come now.
@@ -269,11 +270,9 @@ impl Captions {
                 return;
             }
             let placed = state.timeline.caption(answer.pts, answer.running_time, lasts);
-            let Some(Placed { gap, caption }) = placed else { return };
-            if let Some(gap) = gap {
-                state.add(Item::Gap(gap));
+            if let Some(span) = placed {
+                state.add(Item::Caption(span, Arc::new(answer.clone())));
             }
-            state.add(Item::Caption(caption, Arc::new(answer.clone())));
         });
     }
 

@@ -8,7 +8,10 @@ mod captions;
 mod form;
 mod timeline;
 
-use std::sync::{Arc, LazyLock};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use gst::{glib, prelude::*, subclass::prelude::*};
 
@@ -47,7 +50,7 @@ pub(super) struct TextPad {
 pub(crate) struct Place {
     pub(crate) stream: Stream,
     /// From the frame to the next sample, if that is known.
-    pub(crate) until_next: Option<std::time::Duration>,
+    pub(crate) until_next: Option<Duration>,
 }
 
 impl Asker {
@@ -166,7 +169,8 @@ impl VlmAnalyze {
             }
             EventView::Gap(gap) => {
                 let (start, duration) = gap.get();
-                self.captions.pass(start.checked_add(duration.unwrap_or_default()));
+                let end = start.checked_add(duration.unwrap_or_default());
+                self.captions.pass(end, Duration::ZERO);
             }
             EventView::Eos(_) | EventView::SegmentDone(_) | EventView::StreamGroupDone(_) => {
                 self.captions.event(event);

@@ -10,7 +10,7 @@ mod vlm;
 use std::time::Duration;
 
 pub(crate) use bench::{Bench, FORMAT, Heard, frame, heard, stream_error, vlmanalyze};
-pub(crate) use captions::{Captions, Said, assert_no_hole};
+pub(crate) use captions::{Captions, Said, assert_in_order, gaps};
 pub(crate) use slots::Slots;
 pub(crate) use vlm::{Asked, Vlm, nobody};
 
