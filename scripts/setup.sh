@@ -1,4 +1,4 @@
-# Sets a fresh Debian 12 or Ubuntu 24.04 machine up. Sourced by run.sh, test.sh and the scripts
+# Sets a fresh Debian 12, Debian 13 or Ubuntu 24.04 machine up. Sourced by run.sh, test.sh and the scripts
 # beside it; every step looks first whether there is anything to do.
 
 # Oldest versions that build the project.
@@ -48,6 +48,13 @@ as_root() {
         echo "This needs root and there is no sudo. As root, run: $*" >&2
         return 1
     fi
+}
+
+# The version of package $1 that apt would install, 0 without one.
+apt_version() {
+    local version
+    version="$(apt-cache policy "$1" 2>/dev/null | awk '$1 == "Candidate:" && $2 != "(none)" { print $2 }')"
+    echo "${version:-0}"
 }
 
 # Whether version $1 is at least $2.
@@ -103,8 +110,13 @@ ensure_node() {
         command -v npm >/dev/null; then
         return 0
     fi
+    # Debian 13 has Node 20.
+    if at_least "$(apt_version nodejs)" "$NODE_WANTED"; then
+        ensure_apt nodejs npm
+        return 0
+    fi
     # Debian 12 and Ubuntu 24.04 have Node 18; a newer one is a download beside the project.
-    local system arch version folder
+    local arch version folder
     case "$(uname -m)" in
         x86_64) arch=x64 ;;
         aarch64) arch=arm64 ;;
