@@ -7,7 +7,9 @@ use gst::prelude::*;
 use common::{Meeting, Wanted, poll};
 use live_vlm_pipelines::{Codec, SenderOptions, warm_up};
 
+/// Without those that GLib keeps for later work.
 fn threads() -> usize {
+    gst::glib::ThreadPool::stop_unused_threads();
     std::fs::read_dir("/proc/self/task").unwrap().count()
 }
 
