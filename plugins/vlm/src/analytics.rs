@@ -7,7 +7,8 @@ use gst_analytics::{AnalyticsRelationMeta, prelude::*};
 /// A VLM does not say how sure it is.
 const CONFIDENCE: f32 = 1.0;
 
-/// Adds a classification per class. Their names are kept by the process for ever, so they must be
+/// Adds a classification per class, behind what other elements have put on the buffer: the library
+/// only ever adds. Their names are kept by the process for ever, so they must be
 /// few: those that a schema allows.
 pub(crate) fn attach(buffer: &mut gst::BufferRef, classes: &[String]) {
     let mut relations = if buffer.meta::<AnalyticsRelationMeta>().is_some() {

@@ -9,6 +9,7 @@
 mod analytics;
 pub mod analyze;
 mod change;
+mod classes;
 pub mod context;
 mod jpeg;
 pub mod messages;

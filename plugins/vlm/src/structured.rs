@@ -7,6 +7,8 @@ use gst::{glib, prelude::ToSendValue};
 use jsonschema::{PatternOptions, Validator};
 use serde_json::{Map, Value};
 
+use crate::classes::Listed;
+
 /// Longer than a VLM server takes.
 const MAX_BYTES: usize = 64 << 10;
 /// How much is told of an answer that does not fit, in characters.
@@ -19,6 +21,7 @@ pub(crate) struct Schema {
     value: Arc<Value>,
     validator: Arc<Validator>,
     names: Arc<HashSet<String>>,
+    listed: Arc<Listed>,
 }
 
 /// An answer that fits its schema.
@@ -28,7 +31,7 @@ pub(crate) struct Structured {
     pub(crate) json: String,
     /// What the schema names of it.
     pub(crate) fields: gst::Structure,
-    /// `name=value` of each field for which the schema lists its values: no more than it lists.
+    /// Those of its values that the schema lists.
     pub(crate) classes: Vec<String>,
 }
 
@@ -66,6 +69,7 @@ impl Schema {
         collect_names(&value, &mut names);
         Ok(Some(Self {
             text: text.to_owned(),
+            listed: Arc::new(Listed::new(&value)),
             value: Arc::new(value),
             validator: Arc::new(validator),
             names: Arc::new(names),
@@ -95,19 +99,8 @@ impl Schema {
             Value::Object(object) => self.structure(object),
             other => self.structure(&Map::from_iter([("value".to_owned(), other.clone())])),
         };
-        let classes = self.classes(&value);
+        let classes = self.listed.classes(&value);
         Ok(Structured { json: value.to_string(), fields, classes })
-    }
-
-    fn classes(&self, answer: &Value) -> Vec<String> {
-        let listed = |name: &str| self.value.pointer(&format!("/properties/{name}/enum"));
-        let fields = answer.as_object().into_iter().flatten();
-        fields
-            .filter(|(name, value)| {
-                listed(name).and_then(Value::as_array).is_some_and(|values| values.contains(value))
-            })
-            .filter_map(|(name, value)| Some(format!("{name}={}", value.as_str()?)))
-            .collect()
     }
 
     /// Names are kept by the process for ever, so those that only the model knows are left out.
@@ -256,17 +249,6 @@ mod tests {
         assert!(matches!(refused(r#"{"$ref": "http://127.0.0.1:1/s"}"#), BadSchema::NoSchema(_)));
         assert_eq!(refused(&" ".repeat(MAX_BYTES + 1)), BadSchema::TooLong);
         assert_eq!(Schema::parse(" ").unwrap(), None);
-    }
-
-    #[test]
-    fn values_that_the_schema_lists_are_classes_and_no_others() {
-        gst::init().unwrap();
-        let schema = r#"{"properties": {
-            "door": {"enum": ["open", "shut"]}, "who": {"type": "string"}, "n": {"enum": [1]}
-        }}"#;
-        let schema = Schema::parse(schema).unwrap().unwrap();
-        let read = schema.read(r#"{"door": "shut", "who": "Ann", "n": 1}"#).unwrap();
-        assert_eq!(read.classes, ["door=shut"]);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The element `vlmanalyze` against a VLM that says what the test wants; one file per theme.
 
+#[cfg(feature = "v1_24")]
+mod analytics;
 mod answers;
 mod carried;
 mod changes;
