@@ -274,7 +274,7 @@ fn unreachable_server(endpoint: &Endpoint, error: &reqwest::Error) -> Error {
     let mut cause: Option<&dyn std::error::Error> = Some(error);
     while let Some(this) = cause {
         if let Some(blocked) = this.downcast_ref::<Blocked>() {
-            return endpoint.forbidden(*blocked);
+            return endpoint.leads_astray(*blocked);
         }
         let io = this.downcast_ref::<std::io::Error>();
         if io.is_some_and(|io| io.kind() == std::io::ErrorKind::ConnectionRefused) {

@@ -105,12 +105,21 @@ impl Endpoint {
         };
         match self.base.host().map_or(Ok(()), |host| gate.check_host(&host)) {
             Ok(()) => Ok(Some(gate)),
-            Err(blocked) => Err(self.forbidden(blocked)),
+            // They wrote it themselves, and learn nothing.
+            Err(blocked) => Err(self.forbidden(blocked, blocked.to_string())),
         }
     }
 
-    pub(crate) fn forbidden(&self, blocked: Blocked) -> Error {
-        Error::Forbidden { base: self.base().to_owned(), reason: blocked.to_string() }
+    /// Its name leads where it may not reach. Whoever named it is not told what is there: they
+    /// could find out about every name inside.
+    pub(crate) fn leads_astray(&self, blocked: Blocked) -> Error {
+        tracing::debug!(base = self.base(), inside = %blocked.0, "an endpoint was refused");
+        let reason = "its name leads neither to a public address nor to one that is allowed";
+        self.forbidden(blocked, reason.to_owned())
+    }
+
+    fn forbidden(&self, blocked: Blocked, reason: String) -> Error {
+        Error::Forbidden { base: self.base().to_owned(), reason, inside: blocked.0 }
     }
 
     /// The base address, without a slash at its end. Two endpoints with the same base are the

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use crate::AddressKind;
+
 /// Why a VLM server gave no (whole) answer. The message says what happened and what to do next.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -18,8 +20,10 @@ pub enum Error {
     Forbidden {
         /// The base address of the server.
         base: String,
-        /// What is there, without its address.
+        /// Why, for whoever named it: of a name nothing that they did not know.
         reason: String,
+        /// What is there, for the operator alone.
+        inside: AddressKind,
     },
     /// The network failed before an answer came.
     #[error("cannot reach the VLM server at {base}: {reason}")]

@@ -41,6 +41,6 @@ pub use extra::{BadExtraBody, ExtraBody};
 pub use key::ApiKey;
 pub use models::{Model, choose_model, looks_like_vision};
 pub use names::LookedUp;
-pub use reach::{Allowed, BadAllowed, Reach, is_this_host};
+pub use reach::{AddressKind, Allowed, BadAllowed, Reach, is_this_host};
 pub use report::{QuestionOutcome, QuestionReport};
 pub use wire::{ChatRequest, Picture, Usage};

@@ -55,32 +55,39 @@ pub struct BadAllowed {
     given: String,
 }
 
-/// Why an address is not reached.
+/// Why an address is not reached. For whoever wrote the address itself, and for the log: of names
+/// it would tell what is inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("it is, or its name leads to, {}", .0.words())]
-pub(crate) struct Blocked(Kind);
+#[error("it is {0}")]
+pub(crate) struct Blocked(pub(crate) AddressKind);
 
 /// What is behind an address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AddressKind {
+    /// A server that everybody reaches.
     Public,
+    /// A private network.
     Private,
+    /// The host that this runs on.
     ThisHost,
+    /// The network around it.
     LinkLocal,
+    /// A cloud's metadata service.
     Metadata,
+    /// Nothing that could be a server.
     Reserved,
 }
 
-impl Kind {
-    fn words(self) -> &'static str {
-        match self {
+impl fmt::Display for AddressKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
             Self::Public => "a public address",
             Self::Private => "an address of a private network",
             Self::ThisHost => "this host itself",
             Self::LinkLocal => "a link-local address",
             Self::Metadata => "a cloud's metadata service",
             Self::Reserved => "an address that no server has",
-        }
+        })
     }
 }
 
@@ -124,18 +131,22 @@ impl Gate {
         let opens = |target: &Target| match target {
             Target::Network(network) => {
                 let itself = network.prefix_len() == network.max_prefix_len();
-                network.contains(&address) && (kind != Kind::Metadata || itself)
+                network.contains(&address) && (kind != AddressKind::Metadata || itself)
             }
             Target::Name(own) => {
                 name.is_some_and(|name| plain(name).eq_ignore_ascii_case(own))
-                    && matches!(kind, Kind::Private | Kind::ThisHost)
+                    && matches!(kind, AddressKind::Private | AddressKind::ThisHost)
             }
             Target::Below(own) => {
                 name.is_some_and(|name| plain(name).to_ascii_lowercase().ends_with(own))
-                    && kind == Kind::Private
+                    && kind == AddressKind::Private
             }
         };
-        if kind == Kind::Public || self.0.iter().any(opens) { Ok(()) } else { Err(Blocked(kind)) }
+        if kind == AddressKind::Public || self.0.iter().any(opens) {
+            Ok(())
+        } else {
+            Err(Blocked(kind))
+        }
     }
 }
 
@@ -182,7 +193,7 @@ fn embedded(address: IpAddr) -> IpAddr {
     }
 }
 
-fn kind(address: IpAddr) -> Kind {
+fn kind(address: IpAddr) -> AddressKind {
     match address {
         IpAddr::V4(address) => kind_v4(address),
         IpAddr::V6(address) => kind_v6(address),
@@ -190,41 +201,43 @@ fn kind(address: IpAddr) -> Kind {
 }
 
 /// By IANA's registry of special-purpose addresses.
-fn kind_v4(address: Ipv4Addr) -> Kind {
+fn kind_v4(address: Ipv4Addr) -> AddressKind {
     match address.octets() {
         // AWS, GCP, Azure, ...; AWS ECS and EKS; Alibaba; Oracle; Azure's host, which is public.
         [169, 254, 169, 253 | 254]
         | [169, 254, 170, 2 | 23]
         | [100, 100, 100, 200]
         | [192, 0, 0, 192]
-        | [168, 63, 129, 16] => Kind::Metadata,
-        [0 | 127, ..] => Kind::ThisHost,
-        [169, 254, ..] => Kind::LinkLocal,
-        [10, ..] | [172, 16..=31, ..] | [192, 168, ..] | [100, 64..=127, ..] => Kind::Private,
+        | [168, 63, 129, 16] => AddressKind::Metadata,
+        [0 | 127, ..] => AddressKind::ThisHost,
+        [169, 254, ..] => AddressKind::LinkLocal,
+        [10, ..] | [172, 16..=31, ..] | [192, 168, ..] | [100, 64..=127, ..] => {
+            AddressKind::Private
+        }
         [192, 0, 0 | 2, _]
         | [192, 88, 99, _]
         | [198, 18 | 19, ..]
         | [198, 51, 100, _]
         | [203, 0, 113, _]
-        | [224..=255, ..] => Kind::Reserved,
-        _ => Kind::Public,
+        | [224..=255, ..] => AddressKind::Reserved,
+        _ => AddressKind::Public,
     }
 }
 
-fn kind_v6(address: Ipv6Addr) -> Kind {
+fn kind_v6(address: Ipv6Addr) -> AddressKind {
     match address.segments() {
         // AWS and GCP; OpenStack.
         [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254 | 0x253]
         | [0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254]
-        | [0xfe80, 0, 0, 0, 0, 0, 0xa9fe, 0xa9fe] => Kind::Metadata,
-        [0, 0, 0, 0, 0, 0, 0, 0 | 1] => Kind::ThisHost,
-        [0xfe80..=0xfebf, ..] => Kind::LinkLocal,
+        | [0xfe80, 0, 0, 0, 0, 0, 0xa9fe, 0xa9fe] => AddressKind::Metadata,
+        [0, 0, 0, 0, 0, 0, 0, 0 | 1] => AddressKind::ThisHost,
+        [0xfe80..=0xfebf, ..] => AddressKind::LinkLocal,
         // Unique local, and the site-local ones before them (RFC 3879).
-        [0xfc00..=0xfdff, ..] | [0xfec0..=0xfeff, ..] => Kind::Private,
+        [0xfc00..=0xfdff, ..] | [0xfec0..=0xfeff, ..] => AddressKind::Private,
         // Of the global unicast block: protocols' own, Teredo among them, and documentation.
-        [0x2001, 0..=0x1ff | 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => Kind::Reserved,
-        [0x2000..=0x3fff, ..] => Kind::Public,
-        _ => Kind::Reserved,
+        [0x2001, 0..=0x1ff | 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => AddressKind::Reserved,
+        [0x2000..=0x3fff, ..] => AddressKind::Public,
+        _ => AddressKind::Reserved,
     }
 }
 

@@ -134,7 +134,11 @@ fn an_allowed_port_is_that_port_alone() {
 fn names_of_this_host_are_known_without_asking_for_their_addresses() {
     let gate = gate(&[], 80);
     for name in ["localhost", "localhost.", "a.localhost"] {
-        assert_eq!(gate.check_host(&Host::Domain(name)), Err(Blocked(Kind::ThisHost)), "{name}");
+        assert_eq!(
+            gate.check_host(&Host::Domain(name)),
+            Err(Blocked(AddressKind::ThisHost)),
+            "{name}"
+        );
     }
     assert!(gate.check_host(&Host::Domain("localhost.example")).is_ok());
 }

@@ -2,7 +2,7 @@
 //! lead to, and whenever.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     io,
     net::IpAddr,
     sync::{Arc, Mutex},
@@ -84,15 +84,30 @@ fn foreign(host: &str, port: u16, reach: &Arc<Reach>) -> Endpoint {
 async fn a_name_that_leads_inside_is_refused_without_a_connection() {
     let mut secret = Listener::at("127.0.0.1", 0, LIST).await;
     let reach = public_and(&[]);
-    for inside in ["127.0.0.1", "::ffff:127.0.0.1", "10.0.0.1", "169.254.169.254", "fd00:ec2::254"]
-    {
+    let mut said = BTreeSet::new();
+    let mut insides = BTreeSet::new();
+    for inside in [
+        "127.0.0.1",
+        "::ffff:127.0.0.1",
+        "10.0.0.1",
+        "169.254.169.254",
+        "fd00:ec2::254",
+        "169.254.0.1",
+        "240.0.0.1",
+    ] {
         let endpoint = foreign("vlm.example", secret.port, &reach);
         let error = client(&[&[inside]]).models(&endpoint, LONG).await.unwrap_err();
         assert_eq!(error.kind(), "not-allowed", "{inside}: {error}");
         assert!(error.to_string().contains("allowed_api_bases"), "{error}");
         assert!(!error.to_string().contains(inside), "the address stays untold: {error}");
         assert!(!error.is_passing());
+        said.insert(error.to_string());
+        let Error::Forbidden { inside, .. } = error else { panic!("{error:?}") };
+        insides.insert(inside);
     }
+    // Nor does the message tell what kind of address it is, which the operator can know.
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert_eq!(insides.len(), 5, "{insides:?}");
     assert_eq!(secret.requests(), [] as [String; 0]);
 }
 

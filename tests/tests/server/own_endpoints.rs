@@ -4,12 +4,13 @@
 use live_vlm::reach::{Askers, OwnEndpoints};
 use live_vlm_tests::{
     client::{Client, Refused, about, new_id},
+    process::Process,
     server::Server,
     vlm::{Asked, Reply, Vlm},
 };
 use serde_json::{Value, json};
 
-use super::OFTEN;
+use super::{OFTEN, PROGRAM};
 
 const SERVERS: &str = "sk-of-the-server-77c1";
 
@@ -77,6 +78,20 @@ async fn addresses_inside_are_refused_with_what_to_do() {
     }
     assert_eq!(vlm.questions().len(), 0);
     server.stop().await;
+}
+
+#[tokio::test]
+async fn the_log_says_what_is_inside() {
+    let vlm = Vlm::saying(&["own-vl"], "Own.").await;
+    let arguments = ["--port", "0", "--no-ssl", "--sign-in", "off", "--api-base", vlm.base()];
+    let process = Process::start(PROGRAM, &arguments);
+    let page = process.browser().await;
+    list(&page, "http://169.254.169.254/v1").await.unwrap_err();
+    list(&page, "http://192.168.1.1/v1").await.unwrap_err();
+    for inside in ["a cloud's metadata service", "an address of a private network"] {
+        let line = process.logged(&format!("inside={inside}")).await;
+        assert!(line.contains("code=NotAllowed"), "{line}");
+    }
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use axum::{
 };
 use live_vlm_pipelines::OfferError;
 use serde::{Deserialize, Serialize};
-use vlm_client::BadEndpoint;
+use vlm_client::{AddressKind, BadEndpoint};
 
 use crate::{
     limits::{Limit, LimitReached},
@@ -78,6 +78,9 @@ pub struct Refusal {
     pub limit: Option<Limit>,
     /// How much it allows.
     pub value: Option<u64>,
+    /// What is at the address that was named. For the log alone, and never sent.
+    #[serde(skip)]
+    pub inside: Option<AddressKind>,
 }
 
 impl Refusal {
@@ -91,6 +94,7 @@ impl Refusal {
             retry_after_s: None,
             limit: None,
             value: None,
+            inside: None,
         }
     }
 
@@ -152,7 +156,12 @@ impl Refusal {
     /// The `api_base` is, or leads to, where this client may not reach.
     pub fn not_allowed(error: &vlm_client::Error) -> Self {
         let allowed = "a public address, or one in allowed_api_bases";
-        Self::new(Code::NotAllowed, error.to_string()).about("api_base").allowing(allowed)
+        let inside = match error {
+            vlm_client::Error::Forbidden { inside, .. } => Some(*inside),
+            _ => None,
+        };
+        let refusal = Self::new(Code::NotAllowed, error.to_string()).about("api_base");
+        Self { inside, ..refusal.allowing(allowed) }
     }
 
     /// Our fault. `why` goes to the log only.

@@ -8,6 +8,7 @@ use std::{
 };
 
 use lru::LruCache;
+use vlm_client::AddressKind;
 
 use crate::{
     limits::{AddressKey, Limit},
@@ -28,6 +29,8 @@ pub struct Refused {
     pub field: Option<String>,
     /// The limit, if it was one.
     pub limit: Option<Limit>,
+    /// What is at the address that was named, if that is why.
+    pub inside: Option<AddressKind>,
 }
 
 /// Notes refusals. Cheap to clone; a clone notes in the same place.
@@ -47,7 +50,12 @@ struct Logged {
 
 impl From<&Refusal> for Refused {
     fn from(refusal: &Refusal) -> Self {
-        Self { code: refusal.code, field: refusal.field.clone(), limit: refusal.limit }
+        Self {
+            code: refusal.code,
+            field: refusal.field.clone(),
+            limit: refusal.limit,
+            inside: refusal.inside,
+        }
     }
 }
 
@@ -66,10 +74,11 @@ impl Refusals {
         if matches!(refused.code, Code::SignInFailed | Code::Internal) {
             return;
         }
-        let (code, field, limit) = (refused.code, refused.field.clone(), refused.limit);
+        let Refused { code, field, limit, inside } = refused.clone();
         if let Some(before) = self.is_due(refused, address, Instant::now()) {
             let limit = limit.map(Limit::name);
-            tracing::info!(%address, session, ?code, field, limit, before, "refused");
+            let inside = inside.map(tracing::field::display);
+            tracing::info!(%address, session, ?code, field, limit, inside, before, "refused");
         }
     }
 
@@ -101,7 +110,7 @@ mod tests {
     const HOME: [u8; 4] = [192, 0, 2, 1];
 
     fn refused(code: Code) -> Refused {
-        Refused { code, field: None, limit: None }
+        Refused { code, field: None, limit: None, inside: None }
     }
 
     #[test]
@@ -118,6 +127,17 @@ mod tests {
         assert_eq!(due(Code::BadOffer, HOME, 1), Some(0));
         assert_eq!(due(Code::SessionTaken, [192, 0, 2, 2], 1), Some(0));
         assert_eq!(due(Code::SessionTaken, HOME, 60), Some(59));
+    }
+
+    #[test]
+    fn what_is_behind_a_name_is_noted_for_the_log_and_not_sent() {
+        let inside = AddressKind::Private;
+        let (base, reason) = ("http://vlm.example".into(), "its name".into());
+        let error = vlm_client::Error::Forbidden { base, reason, inside };
+        let refusal = Refusal::not_allowed(&error);
+        assert_eq!(Refused::from(&refusal).inside, Some(inside));
+        let sent = serde_json::to_string(&refusal).unwrap();
+        assert!(sent.contains("vlm.example") && !sent.contains("private"), "{sent}");
     }
 
     #[test]

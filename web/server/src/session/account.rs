@@ -68,7 +68,7 @@ impl Account for UserAccount {
         let admitted = self.limits.admit_question(&self.user, &rules, now);
         admitted.map_err(|reached| {
             let (code, limit) = (Code::LimitReached, Some(reached.limit));
-            let refused = Refused { code, field: None, limit };
+            let refused = Refused { code, field: None, limit, inside: None };
             self.observer.refusals.note(refused, self.address, None);
             Denied {
                 limit: reached.limit.name(),
