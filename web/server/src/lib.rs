@@ -24,6 +24,7 @@ pub mod host;
 pub mod limits;
 pub mod listen;
 pub mod media_address;
+pub mod log_limit;
 pub mod memory;
 pub mod metrics;
 pub mod observe;

@@ -7,7 +7,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     pin::pin,
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -35,6 +35,7 @@ use crate::{
     forwarded::TrustedProxies,
     host,
     limits::{AddressKey, Counts, Place as Connection},
+    log_limit::{LogLimit, Site},
     reload::Live,
 };
 
@@ -74,12 +75,14 @@ pub struct PerAddress {
     /// Bring many clients' connections.
     pub trusted_proxies: TrustedProxies,
     open: Counts<AddressKey>,
+    log: Arc<LogLimit<Site>>,
 }
 
 impl PerAddress {
     /// None open yet.
     pub fn new(live: Live, trusted_proxies: TrustedProxies) -> Self {
-        Self { live, trusted_proxies, open: Counts::default() }
+        let log = Arc::new(LogLimit::new(1));
+        Self { live, trusted_proxies, open: Counts::default(), log }
     }
 
     /// One more from this address; `None` when it has as many as it may.
@@ -91,10 +94,12 @@ impl PerAddress {
         };
         match self.open.take(address.into(), most) {
             Ok(place) => Some(place),
-            Err(full) => {
-                // Once, not for every connection of a flood.
-                if full.first {
-                    tracing::warn!(%address, most, "connections refused: too many of this address");
+            Err(_) => {
+                // Not for every connection of a flood, nor for one in place of each that closes.
+                if let Some(before) = self.log.due(address.into(), Instant::now()) {
+                    tracing::warn!(
+                        %address, most, before, "connections refused: too many of this address"
+                    );
                 }
                 None
             }
@@ -132,10 +137,10 @@ pub async fn serve(
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     let connections = GracefulShutdown::new();
     let mut shutdown = pin!(shutdown);
-    let mut is_full = false;
+    let log = LogLimit::new(1);
     loop {
         let accepted = tokio::select! {
-            accepted = accept(&listener, &room, &mut is_full) => accepted,
+            accepted = accept(&listener, &room, &log) => accepted,
             () = &mut shutdown => break,
         };
         let Some((stream, address, place)) = accepted else { continue };
@@ -160,18 +165,20 @@ type Place = tokio::sync::OwnedSemaphorePermit;
 async fn accept(
     listener: &TcpListener,
     room: &Arc<Semaphore>,
-    is_full: &mut bool,
+    log: &LogLimit<&'static str>,
 ) -> Option<(TcpStream, SocketAddr, Place)> {
-    let is_first = room.available_permits() == 0 && !*is_full;
-    *is_full = room.available_permits() == 0;
-    if is_first {
-        tracing::warn!(most = CONNECTIONS, "all connections are taken; further ones wait");
+    if room.available_permits() == 0
+        && let Some(before) = log.due("full", Instant::now())
+    {
+        tracing::warn!(most = CONNECTIONS, before, "all connections are taken; further ones wait");
     }
     let place = Arc::clone(room).acquire_owned().await.ok()?;
     match listener.accept().await {
         Ok((stream, address)) => Some((stream, address, place)),
         Err(error) => {
-            tracing::warn!(%error, "cannot accept a connection");
+            if let Some(before) = log.due("failed", Instant::now()) {
+                tracing::warn!(%error, before, "cannot accept a connection");
+            }
             sleep(ACCEPT_PAUSE).await;
             None
         }

@@ -1,5 +1,7 @@
 //! How a request is refused: one type for HTTP and WebSocket.
 
+use std::{sync::LazyLock, time::Instant};
+
 use axum::{
     Json,
     extract::rejection::QueryRejection,
@@ -12,9 +14,13 @@ use vlm_client::{AddressKind, BadEndpoint};
 
 use crate::{
     limits::{Limit, LimitReached},
+    log_limit::LogLimit,
     protocol::ServerMessage,
     refusals::Refused,
 };
+
+/// Failures a minute of our own that are logged.
+const FAILURES_LOGGED: u64 = 10;
 
 /// Why a request was not carried out: one word for machines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -166,7 +172,11 @@ impl Refusal {
 
     /// Our fault. `why` goes to the log only.
     pub fn internal(why: &dyn std::fmt::Display) -> Self {
-        tracing::error!(%why, "a request failed");
+        static LOG: LazyLock<LogLimit<()>> = LazyLock::new(|| LogLimit::new(FAILURES_LOGGED));
+        if let Some(before) = LOG.due((), Instant::now()) {
+            let before = (before > 0).then_some(before);
+            tracing::error!(%why, before, "a request failed");
+        }
         let message = "the server failed; its log says why. Trying again may help";
         Self { retry_after_s: Some(2.0), ..Self::new(Code::Internal, message) }
     }

@@ -1,24 +1,16 @@
 //! What is refused, for whoever operates the server: counted each time, and logged once a minute
 //! for each kind and address, so that a flood of bad requests is no flood of lines.
 
-use std::{
-    net::IpAddr,
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
-};
+use std::{net::IpAddr, sync::Arc, time::Instant};
 
-use lru::LruCache;
 use vlm_client::AddressKind;
 
 use crate::{
-    limits::{AddressKey, Limit},
+    limits::Limit,
+    log_limit::{LogLimit, Site},
     metrics::Metrics,
     refusal::{Code, Refusal},
 };
-
-const AGAIN: Duration = Duration::from_secs(60);
-/// Kinds and addresses that are remembered; the longest unseen is forgotten first.
-const REMEMBERED: usize = 4096;
 
 /// What of a refusal is counted and logged: nothing that the client wrote.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -37,15 +29,7 @@ pub struct Refused {
 #[derive(Debug, Clone)]
 pub struct Refusals {
     metrics: Metrics,
-    /// A leaf lock, held for a look-up.
-    logged: Arc<Mutex<LruCache<(Refused, AddressKey), Logged>>>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Logged {
-    at: Instant,
-    /// Further ones since then.
-    since: u64,
+    log: Arc<LogLimit<(Refused, Site)>>,
 }
 
 impl From<&Refusal> for Refused {
@@ -62,7 +46,7 @@ impl From<&Refusal> for Refused {
 impl Refusals {
     /// None yet.
     pub fn new(metrics: Metrics) -> Self {
-        Self { metrics, logged: Arc::new(Mutex::new(LruCache::unbounded())) }
+        Self { metrics, log: Arc::new(LogLimit::new(1)) }
     }
 
     /// Somebody at this address was refused something, as this session if they had one.
@@ -75,31 +59,11 @@ impl Refusals {
             return;
         }
         let Refused { code, field, limit, inside } = refused.clone();
-        if let Some(before) = self.is_due(refused, address, Instant::now()) {
+        if let Some(before) = self.log.due((refused, address.into()), Instant::now()) {
             let limit = limit.map(Limit::name);
             let inside = inside.map(tracing::field::display);
             tracing::info!(%address, session, ?code, field, limit, inside, before, "refused");
         }
-    }
-
-    /// Whether it is to be logged now; then, how many were not since the last time.
-    fn is_due(&self, refused: Refused, address: IpAddr, now: Instant) -> Option<u64> {
-        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (refused, AddressKey::from(address));
-        let seen = logged.get_mut(&key);
-        let before = match seen {
-            Some(seen) if now.saturating_duration_since(seen.at) < AGAIN => {
-                seen.since += 1;
-                return None;
-            }
-            Some(seen) => seen.since,
-            None => 0,
-        };
-        logged.push(key, Logged { at: now, since: 0 });
-        if logged.len() > REMEMBERED {
-            logged.pop_lru();
-        }
-        Some(before)
     }
 }
 
@@ -114,22 +78,6 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_and_address_is_logged_once_a_minute() {
-        let refusals = Refusals::new(Metrics::new(false));
-        let now = Instant::now();
-        let due = |code, address: [u8; 4], after: u64| {
-            refusals.is_due(refused(code), address.into(), now + Duration::from_secs(after))
-        };
-        assert_eq!(due(Code::SessionTaken, HOME, 0), Some(0));
-        for after in 1..60 {
-            assert_eq!(due(Code::SessionTaken, HOME, after), None);
-        }
-        assert_eq!(due(Code::BadOffer, HOME, 1), Some(0));
-        assert_eq!(due(Code::SessionTaken, [192, 0, 2, 2], 1), Some(0));
-        assert_eq!(due(Code::SessionTaken, HOME, 60), Some(59));
-    }
-
-    #[test]
     fn what_is_behind_a_name_is_noted_for_the_log_and_not_sent() {
         let inside = AddressKind::Private;
         let (base, reason) = ("http://vlm.example".into(), "its name".into());
@@ -138,15 +86,6 @@ mod tests {
         assert_eq!(Refused::from(&refusal).inside, Some(inside));
         let sent = serde_json::to_string(&refusal).unwrap();
         assert!(sent.contains("vlm.example") && !sent.contains("private"), "{sent}");
-    }
-
-    #[test]
-    fn no_flood_of_addresses_fills_the_memory() {
-        let refusals = Refusals::new(Metrics::new(false));
-        for n in 0..10_000_u32 {
-            refusals.is_due(refused(Code::BadOffer), IpAddr::V4(n.into()), Instant::now());
-        }
-        assert_eq!(refusals.logged.lock().unwrap().len(), REMEMBERED);
     }
 
     #[test]
