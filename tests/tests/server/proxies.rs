@@ -1,13 +1,17 @@
 //! Behind a proxy: the client's address and encryption are what a trusted proxy says, and nobody
 //! else.
 
+use futures_util::future::join_all;
 use live_vlm_tests::{
     client::{Client, new_id},
+    process::Process,
     server::Server,
     vlm::Vlm,
 };
 use reqwest::{Method, StatusCode, header};
 use serde_json::json;
+
+use super::PROGRAM;
 
 /// An address by which a client is known.
 const CLIENT: &str = "203.0.113.7";
@@ -118,4 +122,26 @@ async fn sockets_and_failures_are_counted_for_the_client_whom_a_trusted_proxy_na
         assert_eq!(others.status, if trusted { 401 } else { 429 });
         server.stop().await;
     }
+}
+
+#[tokio::test]
+async fn a_site_of_ipv6_fails_as_one_and_is_a_line_of_the_log_a_minute() {
+    let vlm = Vlm::saying(&["llava:7b"], "Yes.").await;
+    let here = ["--host", "127.0.0.1", "--port", "0", "--no-ssl", "--sign-in", "on"];
+    let more = ["--trusted-proxy", "127.0.0.1", "--api-base", vlm.base()];
+    let process = Process::start(PROGRAM, &[&here[..], &more].concat());
+    let script = Client::script(&process.address("http").await);
+    let of_network = async |site: u32, network: u32| {
+        let address = format!("2001:db8:{site:x}:{network:x}::1");
+        let request = script.request(Method::GET, "/models").header("x-forwarded-for", address);
+        let request = request.header(header::AUTHORIZATION, "Bearer lvk_wrong");
+        request.send().await.unwrap().status().as_u16()
+    };
+    let statuses = join_all((0..100).map(|network| of_network(2, network))).await;
+    let count = |status| statuses.iter().filter(|own| **own == status).count();
+    assert_eq!((count(401), count(429)), (60, 40));
+    assert_eq!(of_network(3, 0).await, 401);
+    process.signal("TERM").await;
+    let log = process.ended().await.stderr;
+    assert_eq!(log.matches("somebody could not sign in").count(), 2, "{log}");
 }

@@ -13,8 +13,11 @@ use governor::{
     state::keyed::HashMapStateStore,
 };
 
-/// Failures a minute.
-pub(super) const A_MINUTE: NonZeroU32 = NonZeroU32::new(10).unwrap();
+/// Failures a minute of an address, or of IPv6 a network of 64 bits: one subscriber has a whole one.
+const OF_ADDRESS: NonZeroU32 = NonZeroU32::new(10).unwrap();
+/// Failures a minute of a network of 48 bits of IPv6: one site has 65,536 of those (RFC 6177), and
+/// many people.
+const OF_SITE: NonZeroU32 = NonZeroU32::new(60).unwrap();
 /// So many addresses are told apart; further ones share one count.
 const MOST_ADDRESSES: usize = 10_000;
 const THE_REST: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
@@ -22,38 +25,72 @@ const THE_REST: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
 type Limiter<C> =
     RateLimiter<IpAddr, HashMapStateStore<IpAddr>, C, NoOpMiddleware<<C as Clock>::Instant>>;
 
-/// Failures by address.
+/// Failures by address, and by site.
 #[derive(Debug)]
 pub(super) struct Attempts<C: Clock + Clone = MonotonicClock> {
-    limiter: Limiter<C>,
-    clock: C,
+    addresses: Failures<C>,
+    sites: Failures<C>,
+}
+
+/// Somebody has failed too often.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TooMany {
+    /// How many may fail a minute.
+    pub most: u32,
+    /// How long to wait until the next may fail.
+    pub wait: Duration,
 }
 
 impl<C: Clock + Clone> Attempts<C> {
     pub(super) fn new(clock: C) -> Self {
-        let limiter = RateLimiter::hashmap_with_clock(Quota::per_minute(A_MINUTE), clock.clone());
-        Self { limiter, clock }
+        let addresses = Failures::new(OF_ADDRESS, clock.clone());
+        Self { addresses, sites: Failures::new(OF_SITE, clock) }
     }
 
     /// Counts a failure.
     ///
     /// # Errors
-    /// When there were too many: how long to wait until the next may fail.
-    pub(super) fn failed(&self, address: IpAddr) -> Result<(), Duration> {
+    /// When there were too many.
+    pub(super) fn failed(&self, address: IpAddr) -> Result<(), TooMany> {
+        match address.to_canonical() {
+            v4 @ IpAddr::V4(_) => self.addresses.one_more(v4),
+            IpAddr::V6(ip) => {
+                self.addresses.one_more(network(ip, 64))?;
+                self.sites.one_more(network(ip, 48))
+            }
+        }
+    }
+}
+
+fn network(address: Ipv6Addr, bits: u32) -> IpAddr {
+    let others = 128 - bits;
+    IpAddr::V6((u128::from(address) >> others << others).into())
+}
+
+/// Failures by network.
+#[derive(Debug)]
+struct Failures<C: Clock + Clone> {
+    a_minute: NonZeroU32,
+    limiter: Limiter<C>,
+    clock: C,
+}
+
+impl<C: Clock + Clone> Failures<C> {
+    fn new(a_minute: NonZeroU32, clock: C) -> Self {
+        let limiter = RateLimiter::hashmap_with_clock(Quota::per_minute(a_minute), clock.clone());
+        Self { a_minute, limiter, clock }
+    }
+
+    fn one_more(&self, of: IpAddr) -> Result<(), TooMany> {
         if self.limiter.len() >= MOST_ADDRESSES {
             self.limiter.retain_recent();
         }
         let full = self.limiter.len() >= MOST_ADDRESSES;
-        let whose = if full { THE_REST } else { network(address) };
-        self.limiter.check_key(&whose).map_err(|wait| wait.wait_time_from(self.clock.now()))
-    }
-}
-
-/// One subscriber has a whole /64 of addresses (RFC 6177).
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(ip) => IpAddr::V6((u128::from(ip) >> 64 << 64).into()),
-        v4 @ IpAddr::V4(_) => v4,
+        let of = if full { THE_REST } else { of };
+        self.limiter.check_key(&of).map_err(|wait| {
+            let wait = wait.wait_time_from(self.clock.now());
+            TooMany { most: self.a_minute.get(), wait }
+        })
     }
 }
 
@@ -71,7 +108,8 @@ mod tests {
         for _ in 0..10 {
             assert_eq!(attempts.failed(here), Ok(()));
         }
-        assert_eq!(attempts.failed(here), Err(Duration::from_secs(6)));
+        let wait = Duration::from_secs(6);
+        assert_eq!(attempts.failed(here), Err(TooMany { most: 10, wait }));
         assert_eq!(attempts.failed("192.0.2.2".parse().unwrap()), Ok(()));
         clock.advance(Duration::from_secs(6));
         assert_eq!(attempts.failed(here), Ok(()));
@@ -89,17 +127,37 @@ mod tests {
     }
 
     #[test]
+    fn a_site_does_not_fail_more_often_by_changing_its_networks() {
+        let clock = FakeRelativeClock::default();
+        let attempts = Attempts::new(clock.clone());
+        let failed =
+            |network: u32| attempts.failed(format!("2001:db8:7:{network:x}::1").parse().unwrap());
+        for network in 0..60 {
+            assert_eq!(failed(network), Ok(()));
+        }
+        let wait = Duration::from_secs(1);
+        assert_eq!(failed(60), Err(TooMany { most: 60, wait }));
+        assert_eq!(attempts.failed("2001:db8:8::1".parse().unwrap()), Ok(()));
+        clock.advance(wait);
+        assert_eq!(failed(61), Ok(()));
+        // IPv4 has no such sites.
+        for number in 0..100 {
+            assert_eq!(attempts.failed([192, 0, 2, number].into()), Ok(()));
+        }
+    }
+
+    #[test]
     fn addresses_without_end_are_not_all_remembered() {
         let clock = FakeRelativeClock::default();
         let attempts = Attempts::new(clock.clone());
         for number in 0..2 * MOST_ADDRESSES as u32 {
             let _ = attempts.failed(std::net::Ipv4Addr::from(number).into());
         }
-        assert!(attempts.limiter.len() <= MOST_ADDRESSES + 1);
+        assert!(attempts.addresses.limiter.len() <= MOST_ADDRESSES + 1);
         let another = "192.0.2.1".parse().unwrap();
         assert!(attempts.failed(another).is_err());
         clock.advance(Duration::from_secs(60));
         assert_eq!(attempts.failed(another), Ok(()));
-        assert!(attempts.limiter.len() < 3);
+        assert!(attempts.addresses.limiter.len() < 3);
     }
 }

@@ -49,7 +49,7 @@ pub(super) struct Verified {
 }
 
 /// Why a token is not taken. Says nothing that the token says, as it goes to the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub(super) enum BadToken {
     #[error("it is no token that could be read")]
     Malformed,

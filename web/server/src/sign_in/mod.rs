@@ -17,7 +17,7 @@ use std::{
     net::IpAddr,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant as Moment},
 };
 
 use governor::clock::MonotonicClock;
@@ -26,7 +26,7 @@ use time::OffsetDateTime;
 use tokio::time::{Instant, sleep_until};
 
 use self::{
-    attempts::Attempts,
+    attempts::{Attempts, TooMany},
     cookies::Cookies,
     jwks::{Jwks, Source},
     jwt::{BadToken, KeySet, TokenRules},
@@ -43,6 +43,7 @@ pub use self::{
 };
 use crate::{
     limits::{Limit, LimitReached},
+    log_limit::{LogLimit, Site},
     refusal::Refusal,
     user::User,
 };
@@ -100,6 +101,7 @@ struct Desk {
     tokens: Option<Tokens>,
     cookies: Mutex<Cookies>,
     attempts: Attempts,
+    log: LogLimit<(NotSignedIn, Site)>,
 }
 
 #[derive(Debug)]
@@ -147,7 +149,7 @@ enum Root {
 }
 
 /// Why nobody is signed in by this. It goes to the log.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 enum NotSignedIn {
     #[error("there is no such key")]
     NoSuchKey,
@@ -201,6 +203,7 @@ impl SignIn {
             tokens,
             cookies: Mutex::default(),
             attempts: Attempts::new(MonotonicClock),
+            log: LogLimit::new(1),
         };
         Ok((Self { desk: Some(Arc::new(desk)) }, run))
     }
@@ -226,11 +229,13 @@ impl SignIn {
         // shut others out who share their address.
         let refusal = match desk.attempts.failed(address) {
             Ok(()) => {
-                tracing::warn!(%address, %why, "somebody could not sign in");
+                if let Some(before) = desk.log.due((why, address.into()), Moment::now()) {
+                    tracing::warn!(%address, %why, before, "somebody could not sign in");
+                }
                 Refusal::sign_in_failed()
             }
-            Err(retry_after) => {
-                let (limit, value) = (Limit::FailuresPerMinute, attempts::A_MINUTE.get().into());
+            Err(TooMany { most, wait: retry_after }) => {
+                let (limit, value) = (Limit::FailuresPerMinute, most.into());
                 LimitReached { limit, value, retry_after }.into()
             }
         };
