@@ -86,6 +86,9 @@ fn a_token_that_is_not_for_us_now_is_refused_and_the_log_is_told_why() {
         (without("aud"), BadToken::Claims),
         (without("sub"), BadToken::User),
         (with("sub", json!("a\nb")), BadToken::User),
+        (with("sub", json!("ada\u{202e}")), BadToken::User),
+        (with("sub", json!("a\u{200b}da")), BadToken::User),
+        (with("sub", json!("a\u{2028}da")), BadToken::User),
         (with("sub", json!(7)), BadToken::User),
     ] {
         let result = verify(&signer.sign(&claims), &[signer.verifying_key()], &rules());
