@@ -156,6 +156,11 @@ fn reason(kind: &ErrorKind) -> BadToken {
 }
 
 fn read(claims: &Map<String, Value>, rules: &TokenRules) -> Result<Verified, BadToken> {
+    // One issuer has made it (RFC 7519, section 4.1.1); a list that has the right one, too, is not
+    // refused before.
+    if claims.get("iss").and_then(Value::as_str) != Some(&rules.issuer) {
+        return Err(BadToken::Issuer);
+    }
     let until = claims.get("exp").and_then(Value::as_f64).map(|exp| exp as i64);
     let until = until.and_then(|exp| exp.checked_add(LEEWAY_S as i64));
     let until = until.and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok());
