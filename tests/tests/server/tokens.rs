@@ -169,6 +169,34 @@ async fn keys_that_their_issuer_changes_are_fetched_but_not_for_every_unknown_on
 }
 
 #[tokio::test]
+async fn whoever_has_the_name_of_a_keys_user_does_not_become_them_by_a_token() {
+    let vlm = Vlm::saying(&["llava:7b"], "Yes.").await;
+    let signer = Signer::new("1");
+    let published = Published::start(&signer).await;
+    let keys = super::sign_in::Keys::new();
+    let ada = keys.add("ada", &[]).await;
+    let file = keys.file();
+    let arguments = ["--keys-file", &file, "--jwt-jwks-url", &published.url];
+    let arguments = [&arguments[..], &["--api-base", vlm.base()], &RULES].concat();
+    let server = Server::start(&arguments).await;
+    let by = |secret: &str| server.script().with_bearer(secret);
+    assert_eq!(by(&ada.key).get_json("/who-am-i").await["user"], "ada");
+    let refused = by(&signer.sign(&claims())).get("/who-am-i").await;
+    assert_eq!(Refused::of(refused).await.about().0, "sign_in_failed");
+
+    let bobs = signer.sign(&with("sub", json!("bob")));
+    let page = server.browser().await.sign_in(&bobs).await.unwrap();
+    let (mut socket, _) = page.open(&new_id()).await;
+    // From now on it is another's name.
+    let bob = keys.add("bob", &[]).await;
+    assert_eq!(socket.next_of(&["error"]).await["code"], "sign_in_required");
+    for request in [page.get("/who-am-i").await, by(&bobs).get("/who-am-i").await] {
+        assert_eq!(request.status(), StatusCode::UNAUTHORIZED);
+    }
+    assert_eq!(by(&bob.key).get_json("/who-am-i").await["user"], "bob");
+}
+
+#[tokio::test]
 async fn a_session_ends_with_the_token_that_opened_it() {
     let vlm = Vlm::saying(&["llava:7b"], "Yes.").await;
     let signer = Signer::new("1");

@@ -115,7 +115,7 @@ mod tests {
     fn pass(user: &str, until: Option<OffsetDateTime>) -> Pass {
         Pass {
             user: User::signed_in(user, Vec::new()),
-            credential: Credential { root: Root::Token, until, cookie: None },
+            credential: Credential { root: Root::Token(user.into()), until, cookie: None },
         }
     }
 

@@ -145,7 +145,8 @@ enum Root {
     Run,
     /// A key of the file, as it was then.
     Key(Arc<KeyRecord>),
-    Token,
+    /// A token that names this user.
+    Token(Arc<str>),
 }
 
 /// Why nobody is signed in by this. It goes to the log.
@@ -159,6 +160,11 @@ enum NotSignedIn {
     NoTokens,
     #[error("a token: {0}")]
     Token(#[from] BadToken),
+    #[error(
+        "a token: its user has the name of one who has a key here; give that key to another name \
+         (live-vlm keys list, revoke, add), as a name is one user's"
+    )]
+    NameOfKey,
 }
 
 impl SignIn {
@@ -290,7 +296,13 @@ impl Desk {
     async fn check(&self, secret: &str) -> Result<Pass, NotSignedIn> {
         if !secret.starts_with(keys::PREFIX) {
             let tokens = self.tokens.as_ref().ok_or(NotSignedIn::NoTokens)?;
-            return Ok(tokens.check(secret).await?);
+            let pass = tokens.check(secret).await?;
+            // Whoever the issuer gives the name of somebody here must not become them.
+            return if self.has(&pass.credential.root) {
+                Ok(pass)
+            } else {
+                Err(NotSignedIn::NameOfKey)
+            };
         }
         if self.run.is_some_and(|run| run.is_of(secret)) {
             let user = User::signed_in(RUNS_USER, Vec::new());
@@ -307,10 +319,7 @@ impl Desk {
     }
 
     fn has(&self, root: &Root) -> bool {
-        match root {
-            Root::Run | Root::Token => true,
-            Root::Key(record) => lock(&self.keys).records.contains(record),
-        }
+        lock(&self.keys).let_in(root, OffsetDateTime::now_utc())
     }
 
     fn refresh(&self) {
@@ -329,14 +338,23 @@ impl Desk {
         }
         let now = OffsetDateTime::now_utc();
         let keys = lock(&self.keys);
-        lock(&self.cookies).retain(now, |pass| match &pass.credential.root {
-            Root::Run | Root::Token => true,
-            Root::Key(record) => keys.records.contains(record),
-        });
+        lock(&self.cookies).retain(now, |pass| keys.let_in(&pass.credential.root, now));
     }
 }
 
 impl Keys {
+    /// Whether whoever signed in by this still may come in, as far as keys say.
+    fn let_in(&self, root: &Root, now: OffsetDateTime) -> bool {
+        match root {
+            Root::Run => true,
+            Root::Key(record) => self.records.contains(record),
+            // A name is one user's: theirs who has a key that is valid.
+            Root::Token(user) => {
+                !self.records.iter().any(|key| *key.user == **user && key.is_valid_at(now))
+            }
+        }
+    }
+
     fn load(path: &Path) -> Result<Self, KeyFileError> {
         let (records, stamp) = key_file::load(path)?;
         Ok(Self { records: records.into_iter().map(Arc::new).collect(), stamp })
@@ -371,7 +389,8 @@ impl Tokens {
                 verified => verified?,
             },
         };
-        let credential = Credential::new(Root::Token, Some(verified.until));
+        let root = Root::Token(Arc::clone(&verified.user.id));
+        let credential = Credential::new(root, Some(verified.until));
         Ok(Pass { user: verified.user, credential })
     }
 }
