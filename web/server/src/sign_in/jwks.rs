@@ -1,13 +1,13 @@
 //! Public keys of those who issue tokens: from files, or as their issuer publishes them (JWKS,
 //! RFC 7517). Those change, so a task keeps them fresh; whoever verifies a token only reads.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::Path, pin::pin, sync::Arc, time::Duration};
 
 use futures_util::StreamExt;
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, DecodingKeyKind, jwk::Jwk};
 use serde_json::Value;
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{Semaphore, mpsc, oneshot, watch},
     time::{Instant, sleep_until, timeout},
 };
 use tokio_util::task::AbortOnDropHandle;
@@ -29,7 +29,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_BODY: usize = 512 << 10;
 const MAX_KEYS: usize = 64;
 const SMALLEST_RSA_BYTES: usize = 256;
-/// How many may wait for the same look.
+/// How many may wait for a look; further ones have the keys that there are.
 const WAITING: usize = 64;
 
 /// The keys that an issuer publishes, as they were when they were last to be had.
@@ -37,6 +37,7 @@ const WAITING: usize = 64;
 pub(super) struct Jwks {
     fetched: watch::Receiver<Fetched>,
     asks: mpsc::Sender<oneshot::Sender<()>>,
+    waiting: Semaphore,
     _task: AbortOnDropHandle<()>,
 }
 
@@ -55,7 +56,8 @@ impl Jwks {
         let (to, fetched) = watch::channel(Fetched::default());
         let (asks, asked) = mpsc::channel(WAITING);
         let task = tokio::spawn(keep_fresh(fetch, to, asked));
-        Self { fetched, asks, _task: AbortOnDropHandle::new(task) }
+        let waiting = Semaphore::new(WAITING);
+        Self { fetched, asks, waiting, _task: AbortOnDropHandle::new(task) }
     }
 
     /// Waits for the first keys, for as long as a fetch may take.
@@ -71,13 +73,14 @@ impl Jwks {
         if good { Arc::clone(&fetched.keys) } else { Arc::default() }
     }
 
-    /// Looks for new keys, unless that was done just before. Returns when [`keys`](Self::keys)
-    /// has what there is.
+    /// Looks for new keys, unless that was done just before or many wait for it already. Returns
+    /// when [`keys`](Self::keys) has what there is, or the time for one fetch is over.
     pub(super) async fn look_again(&self) {
+        let Ok(_place) = self.waiting.try_acquire() else { return };
         let (done, answer) = oneshot::channel();
         if self.asks.try_send(done).is_ok() {
-            // An error is the answer that nothing was done.
-            let _ = answer.await;
+            // An error is the answer that nothing was done, or not in time.
+            let _ = timeout(TIMEOUT, answer).await;
         }
     }
 }
@@ -93,18 +96,30 @@ async fn keep_fresh<F>(
     let mut looked: Option<Instant> = None;
     let mut failing = false;
     loop {
-        let waiting = tokio::select! {
-            () = sleep_until(next) => None,
+        let mut waiting = Vec::new();
+        tokio::select! {
+            () = sleep_until(next) => {}
             ask = asked.recv() => match ask {
                 None => return,
                 Some(_) if looked.is_some_and(|at| at.elapsed() < ASK_PAUSE) => continue,
-                Some(waiting) => {
+                Some(ask) => {
                     looked = Some(Instant::now());
-                    Some(waiting)
+                    waiting.push(ask);
                 }
             },
+        }
+        let mut fetching = pin!(fetch());
+        let fetched = loop {
+            tokio::select! {
+                fetched = &mut fetching => break fetched,
+                // Whoever asks meanwhile waits for this one and causes no other.
+                Some(ask) = asked.recv() => {
+                    waiting.retain(|ask: &oneshot::Sender<()>| !ask.is_closed());
+                    waiting.push(ask);
+                }
+            }
         };
-        match fetch().await {
+        match fetched {
             Ok(keys) => {
                 tracing::debug!(keys = keys.len(), "the keys of tokens were fetched");
                 failing = false;
@@ -119,8 +134,8 @@ async fn keep_fresh<F>(
                 next = Instant::now() + RETRY;
             }
         }
-        if let Some(waiting) = waiting {
-            let _ = waiting.send(());
+        for ask in waiting {
+            let _ = ask.send(());
         }
     }
 }

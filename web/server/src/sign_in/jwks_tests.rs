@@ -64,6 +64,52 @@ async fn unknown_keys_are_looked_for_at_once_and_then_no_more_than_each_30_s() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nobody_waits_longer_than_one_fetch_for_an_issuer_that_is_slow() {
+    let fetches = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&fetches);
+    let jwks = Arc::new(Jwks::start(move || {
+        counted.fetch_add(1, Ordering::SeqCst);
+        async {
+            tokio::time::sleep(TIMEOUT).await;
+            Err::<KeySet, _>("it takes too long".into())
+        }
+    }));
+    // In the middle of the fetch that its own clock began.
+    tokio::time::sleep(TIMEOUT / 2).await;
+    let ask = || {
+        let jwks = Arc::clone(&jwks);
+        tokio::spawn(async move {
+            let began = Instant::now();
+            jwks.look_again().await;
+            began.elapsed()
+        })
+    };
+    let mut waited = Vec::new();
+    for asked in (0..100).map(|_| ask()).collect::<Vec<_>>() {
+        waited.push(asked.await.unwrap());
+    }
+    assert_eq!(waited.iter().filter(|waited| !waited.is_zero()).count(), WAITING);
+    assert!(waited.iter().all(|waited| *waited <= TIMEOUT / 2), "{waited:?}");
+    assert_eq!(fetches.load(Ordering::SeqCst), 1);
+
+    // Whoever asks afterwards causes one, which the next one shares.
+    let first = ask();
+    tokio::time::sleep(TIMEOUT / 4).await;
+    let second = ask();
+    assert_eq!(first.await.unwrap(), TIMEOUT);
+    assert_eq!(second.await.unwrap(), TIMEOUT * 3 / 4);
+    assert_eq!(fetches.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_a_fetch_that_does_not_end() {
+    let jwks = Jwks::start(std::future::pending::<Result<KeySet, String>>);
+    let began = Instant::now();
+    jwks.look_again().await;
+    assert_eq!(began.elapsed(), TIMEOUT);
+}
+
+#[tokio::test(start_paused = true)]
 async fn keys_stay_good_for_a_day_while_their_issuer_does_not_answer() {
     let issuer = Issuer::default();
     issuer.publish(Some("1"));

@@ -51,7 +51,7 @@ use crate::{
 /// Who signs in with the key that the server makes when it has no other.
 const RUNS_USER: &str = "operator";
 /// Every failure takes this long, so that it does not tell what was wrong. Only looking for the
-/// keys of an issuer, twice a minute at most, can take longer.
+/// keys of an issuer, twice a minute at most, can take longer: by one fetch at most.
 const FAILURE_TAKES: Duration = Duration::from_millis(250);
 
 /// Why nobody could sign in.
