@@ -1,6 +1,6 @@
 //! Who may come in, and whose a session is. Tokens have a file of their own: `tokens.rs`.
 
-use std::sync::Arc;
+use std::{os::unix::fs::PermissionsExt, sync::Arc};
 
 use live_vlm_tests::{
     client::{Client, Refused, new_id},
@@ -326,6 +326,37 @@ async fn guessing_is_slowed_down_and_does_not_shut_others_out() {
     }
     let why = Refused::of(script.post("/sign-in", vec![b'a'; 1 << 20]).await).await;
     assert_eq!(refused(&why), (413, "too_large"));
+}
+
+#[tokio::test]
+async fn keys_that_others_could_have_made_are_refused_at_the_start_and_by_commands() {
+    let keys = Keys::new();
+    keys.add("ada", &[]).await;
+    let file = keys.file();
+    let start = ["--host", "127.0.0.1", "--port", "0", "--no-ssl", "--keys-file", &file];
+    let commands = [&start[..], &["keys", "list", "--keys-file", &file]];
+    let refused = async |says: &str| {
+        for arguments in commands {
+            let ended = Process::start(PROGRAM, arguments).ended().await;
+            assert_eq!(ended.status.code(), Some(1), "{arguments:?}");
+            assert!(ended.stderr.contains(says), "{arguments:?}: {}", ended.stderr);
+            assert_eq!(ended.stdout, "");
+        }
+    };
+    let folder = keys.home.path();
+    std::fs::set_permissions(folder, PermissionsExt::from_mode(0o777)).unwrap();
+    refused(&format!("{0}: others may write to it; run chmod go-w {0}", folder.display())).await;
+    std::fs::set_permissions(folder, PermissionsExt::from_mode(0o700)).unwrap();
+
+    let text = std::fs::read_to_string(&file).unwrap();
+    let at = text.lines().position(|line| line.starts_with("user")).unwrap() + 1;
+    std::fs::write(&file, text.replace("\"ada\"", "\"a\\u202eda\"")).unwrap();
+    refused(&format!("{file}:{at}: a name has 1 to 256 characters")).await;
+
+    std::fs::remove_file(&file).unwrap();
+    let made = std::process::Command::new("mkfifo").args(["-m", "600", &file]).status().unwrap();
+    assert!(made.success());
+    refused(&format!("{file}: it is not a file")).await;
 }
 
 #[tokio::test]

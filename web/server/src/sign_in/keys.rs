@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use subtle::{Choice, ConstantTimeEq};
 use time::OffsetDateTime;
 
+use super::names;
+
 /// What every key begins with, so that people and secret scanners know one when they see it.
 pub(super) const PREFIX: &str = "lvk_";
 const SECRET_BYTES: usize = 32;
@@ -84,10 +86,12 @@ impl From<SecretHash> for String {
 #[serde(deny_unknown_fields)]
 pub(super) struct KeyRecord {
     /// What `keys revoke` is told.
+    #[serde(deserialize_with = "names::read_user")]
     pub id: String,
     /// Whose it is.
+    #[serde(deserialize_with = "names::read_user")]
     pub user: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "names::read_groups")]
     pub groups: Vec<String>,
     pub sha256: SecretHash,
     #[serde(with = "time::serde::rfc3339")]

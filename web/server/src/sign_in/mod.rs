@@ -12,6 +12,7 @@ mod key_file;
 mod keys;
 mod names;
 mod options;
+mod trust;
 
 use std::{
     net::IpAddr,
@@ -40,6 +41,7 @@ pub use self::{
     keys::NoRandomness,
     names::BadName,
     options::{Mode, PublicKeyFile, SignInOptions, SignInTable, TokenAlgorithm},
+    trust::Untrusted,
 };
 use crate::{
     limits::{Limit, LimitReached},

@@ -1,5 +1,7 @@
 //! Names of users and groups, which stand in logs, metrics and messages.
 
+use serde::{Deserialize, Deserializer, de::Error};
+
 use crate::shown::is_shown;
 
 /// The longest name of a user, in characters.
@@ -25,6 +27,17 @@ pub(super) fn user(name: &str) -> Result<String, BadName> {
 
 pub(super) fn group(name: &str) -> Result<String, BadName> {
     checked(name, LONGEST_GROUP)
+}
+
+/// Reads a user's name, or another short text that is shown, from a file.
+pub(super) fn read_user<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    user(&String::deserialize(from)?).map_err(D::Error::custom)
+}
+
+/// Reads groups' names from a file.
+pub(super) fn read_groups<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    let groups = Vec::<String>::deserialize(from)?;
+    groups.iter().map(|name| group(name).map_err(D::Error::custom)).collect()
 }
 
 fn checked(name: &str, longest: usize) -> Result<String, BadName> {
