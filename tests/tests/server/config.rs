@@ -1,6 +1,6 @@
 //! The configuration as a process meets it: file, environment, flags, and reading it again.
 
-use std::{fs, path::PathBuf, sync::Arc};
+use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, sync::Arc};
 
 use live_vlm_tests::{
     client::new_id,
@@ -49,6 +49,37 @@ async fn the_users_own_file_is_in_force_under_environment_and_flags() {
         assert!(ended.stdout.lines().any(|said| said == line), "{line}\n{}", ended.stdout);
     }
     assert!(!ended.stdout.contains(SECRET) && !ended.stderr.contains(SECRET));
+}
+
+#[tokio::test]
+async fn a_file_with_keys_that_everybody_may_read_is_warned_of() {
+    let vlm = Vlm::saying(&["llava:7b"], "Yes.").await;
+    let with_key = format!(
+        "[server]\nhost = '127.0.0.1'\nport = 0\n[[backends]]\napi_base = '{}'\n\
+         api_key = '{SECRET}'\n",
+        vlm.base()
+    );
+    let (home, path) = home_with(&with_key);
+    let readable_by = |mode| fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+    let warning = format!("{}: every user of this host may read it", path.display());
+
+    readable_by(0o644);
+    let ended = check(&home, &[], &[]).await;
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
+    let said = &ended.stderr;
+    assert!(said.contains(&warning) && said.contains("backends[0].api_key"), "{said}");
+    assert!(said.contains(&format!("chmod o-r {}", path.display())), "{said}");
+    assert!(!said.contains(SECRET), "{said}");
+    let process = Process::start_at(&home, PROGRAM, &[], &[]);
+    let line = process.logged(&warning).await;
+    assert!(line.contains("WARN") && !line.contains(SECRET), "{line}");
+
+    readable_by(0o640);
+    assert_eq!(check(&home, &[], &[]).await.stderr, "");
+    // Without a key there is nothing to hide.
+    fs::write(&path, with_key.replace("api_key", "#")).unwrap();
+    readable_by(0o644);
+    assert_eq!(check(&home, &[], &[]).await.stderr, "");
 }
 
 #[tokio::test]

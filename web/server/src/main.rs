@@ -84,6 +84,9 @@ fn check(options: &Options) -> ExitCode {
         Ok(config) => {
             let file = config.file.as_ref().map(|file| format!(" {}", file.display()));
             let file = file.unwrap_or_else(|| " (no file)".to_owned());
+            for warning in &config.warnings {
+                let _ = writeln!(stderr(), "warning: {warning}");
+            }
             let _ = write!(stdout(), "ok:{file}\n\n{}", config.in_force());
             ExitCode::SUCCESS
         }

@@ -130,6 +130,7 @@ impl Reloader {
         changed.retain(|name| is_reloadable(name));
         let mut needs_restart = config.differences(&self.began);
         needs_restart.retain(|name| !is_reloadable(name));
+        config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         self.live.put_in_force((&config).into());
         self.last = config;
         Ok(Reloaded { changed, needs_restart })

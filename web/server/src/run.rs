@@ -97,6 +97,7 @@ impl Server {
         if let Some(file) = &config.file {
             tracing::info!(file = %file.display(), "configuration read");
         }
+        config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         live_vlm_pipelines::init().map_err(|error| StartError::GStreamer(error.to_string()))?;
         let hosts = addresses::of_this_host();
         let security = match &config.server.certificate {

@@ -2,8 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    fs, io,
+    fs::File,
+    io,
     ops::Range,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -26,6 +28,7 @@ use crate::{
 
 /// Errors after this many are more of the same.
 const MAX_PROBLEMS: usize = 50;
+const READABLE_BY_OTHERS: u32 = 0o004;
 
 /// All that a file may say.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -61,6 +64,16 @@ pub struct FileConfig {
     pub log: LogTable,
 }
 
+impl FileConfig {
+    /// The names of the keys that stand in it themselves.
+    fn keys(&self) -> Vec<String> {
+        let of_vlm = self.vlm.api_key.iter().map(|_| "vlm.api_key".to_owned());
+        let backends = self.backends.iter().enumerate();
+        let with_key = backends.filter(|(_, backend)| backend.api_key.is_some());
+        of_vlm.chain(with_key.map(|(at, _)| format!("backends[{at}].api_key"))).collect()
+    }
+}
+
 /// `[[backends]]`: one VLM server of several.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -88,6 +101,8 @@ pub struct BackendTable {
 pub struct Source {
     path: PathBuf,
     text: String,
+    /// Whether every user of this host may read it.
+    is_open: bool,
 }
 
 /// A step to a value in a file.
@@ -117,17 +132,34 @@ impl Source {
     /// # Errors
     /// When it cannot be read.
     pub fn read(path: &Path) -> io::Result<Self> {
-        Ok(Self::new(path, fs::read_to_string(path)?))
+        let file = File::open(path)?;
+        let is_open = file.metadata()?.mode() & READABLE_BY_OTHERS != 0;
+        Ok(Self { is_open, ..Self::new(path, io::read_to_string(file)?) })
     }
 
-    /// A file with this text.
+    /// A file with this text, which only we may read.
     pub fn new(path: &Path, text: String) -> Self {
-        Self { path: path.to_owned(), text }
+        Self { path: path.to_owned(), text, is_open: false }
     }
 
     /// Where the file is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What is to be said of a file that says this, although it can be used.
+    pub(super) fn warnings(&self, config: &FileConfig) -> Vec<String> {
+        let keys = config.keys();
+        if !self.is_open || keys.is_empty() {
+            return Vec::new();
+        }
+        let path = self.path.display();
+        vec![format!(
+            "{path}: every user of this host may read it, and there are keys in it ({}); run \
+             chmod o-r {path}, and chgrp if the server runs as another user, or put each key into \
+             a file of its own (api_key_file)",
+            keys.join(", ")
+        )]
     }
 
     /// What the file says.

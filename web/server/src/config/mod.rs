@@ -44,6 +44,9 @@ pub struct Config {
     /// The file that was read, if there is one.
     #[serde(skip)]
     pub file: Option<PathBuf>,
+    /// What is to be said of it, although it can be used.
+    #[serde(skip)]
+    pub warnings: Vec<String>,
     /// Where the server listens.
     pub server: ServerConfig,
     /// What it asks.

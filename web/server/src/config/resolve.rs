@@ -56,6 +56,7 @@ pub(super) fn resolve(
     }
     Ok(Config {
         file: source.map(|source| source.path().to_owned()),
+        warnings: source.map(|source| source.warnings(&file)).unwrap_or_default(),
         server,
         vlm: vlm(&options.vlm, &file.vlm),
         backends,
