@@ -36,6 +36,7 @@ mod frames;
 pub mod fuzzing;
 mod gate;
 mod key_frame;
+mod native_log;
 mod offer;
 mod peer;
 mod picture_size;
@@ -57,6 +58,7 @@ pub use error::OfferError;
 pub use event::{LostReason, SessionEvent};
 pub use frames::{FrameCounter, FrameCounts};
 pub use gate::DecodeMode;
+pub use native_log::{NativeLevel, NativeLine, native_debugging, take_native_log};
 pub use offer::CandidateSection;
 pub use requirements::{Missing, init};
 pub use sender::{

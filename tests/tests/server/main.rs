@@ -8,6 +8,7 @@ mod hostile;
 mod isolation;
 mod keys;
 mod limits;
+mod native_log;
 mod observe;
 mod origin;
 mod own_endpoints;

@@ -27,6 +27,7 @@ pub mod media_address;
 pub mod log_limit;
 pub mod memory;
 pub mod metrics;
+pub mod native_log;
 pub mod observe;
 pub mod overload;
 pub mod policy;

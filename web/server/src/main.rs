@@ -9,6 +9,7 @@ use std::{
 use clap::Parser;
 use live_vlm::{
     config::{Cli, Command, Config, ConfigCommand, LogConfig, LogFilter, LogFormat, Options},
+    native_log::{self, NativeLog},
     reload::Reloader,
     run::Server,
     sign_in::KeysCommand,
@@ -66,6 +67,7 @@ fn begin(log: &LogConfig) -> Result<(StopSignals, SetLog), String> {
 async fn serve(options: Options) -> Result<(), String> {
     let config = Config::load(&options).map_err(|error| error.to_string())?;
     let (signals, set_log) = begin(&config.log)?;
+    let _native_log = NativeLog::begin();
     let hang_up = signal(SignalKind::hangup())
         .map_err(|error| format!("cannot listen for signals: {error}"))?;
     let server = Server::prepare(&config).await.map_err(|error| error.to_string())?;
@@ -148,9 +150,10 @@ async fn demo_vlm(options: demo_vlm::Options, signals: StopSignals) -> ExitCode 
 type SetLog = Box<dyn Fn(&LogFilter) -> Result<(), String> + Send>;
 
 fn start_logging(log: &LogConfig) -> Result<SetLog, String> {
-    let read = |filter: &LogFilter| filter.to_env_filter().map_err(|error| error.to_string());
+    let read = |filter: &LogFilter| native_log::filter(filter).map_err(|error| error.to_string());
     let (filter, handle) = reload::Layer::new(read(&log.level)?);
-    let logs = tracing_subscriber::fmt::layer().with_writer(stderr);
+    // Nobody can be told that nobody can be told.
+    let logs = tracing_subscriber::fmt::layer().with_writer(stderr).log_internal_errors(false);
     // At its lower levels tungstenite writes out whole messages, and with them people's keys.
     let no_messages = filter_fn(|record| {
         *record.level() <= LevelFilter::WARN || !record.target().starts_with("tungstenite")

@@ -317,6 +317,11 @@ impl Serialize for Slots {
 pub struct LogFilter(pub(crate) String);
 
 impl LogFilter {
+    /// As it was written.
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+
     /// As the logger takes it.
     ///
     /// # Errors
