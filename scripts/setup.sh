@@ -16,7 +16,8 @@ readonly RUN_PACKAGES=(
     gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good
     gstreamer1.0-plugins-bad gstreamer1.0-libav gstreamer1.0-nice
 )
-readonly TEST_PACKAGES=(gstreamer1.0-plugins-ugly gstreamer1.0-x fonts-dejavu-core)
+# systemd: its systemd-analyze reads the unit. It is not started.
+readonly TEST_PACKAGES=(gstreamer1.0-plugins-ugly gstreamer1.0-x fonts-dejavu-core systemd)
 
 step() { printf '\n== %s\n' "$*" >&2; }
 

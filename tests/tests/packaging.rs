@@ -11,6 +11,8 @@ use std::{
 
 use tempfile::TempDir;
 
+/// By `systemd-analyze security`, in tenths of its figure.
+const MOST_EXPOSED: u32 = 20;
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 fn root() -> &'static Path {
@@ -98,12 +100,22 @@ fn assert_unit(unit: &Path, server: &Path) {
     let here = folder.path().join("live-vlm.service");
     fs::write(&here, text.replace(starts, &format!("{} {rest}", server.display()))).unwrap();
     assert!(server.ends_with(program.trim_start_matches('/')) || server == program, "{text}");
-    // Not on every host: the server does not need systemd.
-    if Command::new("systemd-analyze").arg("--version").output().is_ok() {
-        let said = run(Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(here));
-        // A setting that it does not know is a warning only; other units are the host's.
-        let warned = String::from_utf8_lossy(&said.stderr);
-        assert!(said.status.success() && !warned.contains("live-vlm.service"), "{warned}");
+    // ./test.sh installs it, with systemd.
+    let analyze = || Command::new("systemd-analyze");
+    let said = run(analyze().args(["verify", "--man=no"]).arg(&here));
+    // A setting that it does not know is a warning only; other units are the host's.
+    let warned = String::from_utf8_lossy(&said.stderr);
+    assert!(said.status.success() && !warned.contains("live-vlm.service"), "{warned}");
+    // Of 100: what the service could do to the host, if somebody took it over.
+    let threshold = format!("--threshold={MOST_EXPOSED}");
+    let said = run(analyze().args(["security", "--offline=true", &threshold]).arg(&here));
+    let (table, why) =
+        (String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
+    assert!(table.contains("Overall exposure level"), "{table}{why}");
+    assert!(said.status.success(), "{table}{why}");
+    // A crash leaves nobody's keys on the disk, and the next one does not leave it stopped.
+    for setting in ["LimitCORE=0", "StartLimitIntervalSec=0", "Restart=on-failure"] {
+        assert!(text.lines().any(|line| line == setting), "{setting}\n{text}");
     }
 }
 
