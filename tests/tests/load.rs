@@ -1,8 +1,16 @@
 //! The load tool's commands in small, so that it does not rot: each finds what it is for.
 
+use std::{
+    fs::Permissions,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
 use clap::Parser;
 use live_vlm_load::{Cli, Report, run};
-use serde_json::Value;
+use live_vlm_tests::until;
+use serde_json::{Value, json};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_live-vlm-under-test");
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
@@ -107,6 +115,78 @@ async fn webui_compares_a_server_that_it_starts() {
     assert!(found["first_answer_p50_ms"].as_f64().unwrap() > 0.0, "{found}");
     assert!(found["answers"].as_u64().unwrap() >= 1, "{found}");
     assert_eq!(found["unreadable"], 0, "{found}");
+}
+
+fn fuzz_offers(options: &str, server: &Path) -> Cli {
+    let server = server.to_str().unwrap();
+    let line = ["live-vlm-load", "fuzz-offers", "--server", server];
+    Cli::try_parse_from(line.into_iter().chain(options.split_whitespace())).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_offer_of_a_short_hunt_ends_the_server_or_leaves_anything_behind() {
+    let kept = tempfile::tempdir().unwrap();
+    let options = format!("--seconds 15 --seed 1 --keep {}", kept.path().display());
+    let Report { text, figures } = run(fuzz_offers(&options, Path::new(PROGRAM))).await.unwrap();
+    assert!(figures["cases"].as_u64().unwrap() > 100, "{text}");
+    // Changes that are refused and changes that are not.
+    let replies = figures["replies"].as_object().unwrap();
+    assert!(replies.contains_key("200 ") && replies.contains_key("400 bad_offer"), "{text}");
+    assert_eq!(std::fs::read_dir(kept.path()).unwrap().count(), 0);
+}
+
+/// The server as it is, whose process ids are kept in a file: one line each time that it starts.
+fn server_that_tells_its_id(folder: &Path) -> PathBuf {
+    let script = folder.join("server");
+    let text = format!("#!/bin/sh\necho $$ >> {}/ids\nexec {PROGRAM} \"$@\"\n", folder.display());
+    std::fs::write(&script, text).unwrap();
+    std::fs::set_permissions(&script, Permissions::from_mode(0o755)).unwrap();
+    script
+}
+
+/// Whether a process has a session: it has a UDP socket.
+fn has_session(id: &str) -> bool {
+    let sockets = std::fs::read_to_string(format!("/proc/{id}/net/udp")).unwrap_or_default();
+    let sockets: Vec<_> = sockets
+        .lines()
+        .filter_map(|line| Some(format!("socket:[{}]", line.split_whitespace().nth(9)?)))
+        .collect();
+    let files = std::fs::read_dir(format!("/proc/{id}/fd")).into_iter().flatten().flatten();
+    let mut targets = files.filter_map(|file| std::fs::read_link(file.path()).ok());
+    targets.any(|target| sockets.iter().any(|socket| target == Path::new(socket)))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_dies_in_a_hunt_is_noticed_and_started_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = server_that_tells_its_id(folder.path());
+    let ids = || std::fs::read_to_string(folder.path().join("ids")).unwrap_or_default();
+    let options = format!("--seconds 8 --workers 1 --keep {}", folder.path().display());
+    let kill = async {
+        until("the server's start", || ids().ends_with('\n')).await;
+        let id = ids().trim().to_owned();
+        // The first session is there to see whether offers are answered at all.
+        until("its first session", || has_session(&id)).await;
+        until("the end of that", || !has_session(&id)).await;
+        until("another one", || has_session(&id)).await;
+        assert!(Command::new("kill").args(["-ABRT", &id]).status().unwrap().success());
+    };
+    let (found, ()) = tokio::join!(run(fuzz_offers(&options, &server)), kill);
+    let found = found.unwrap_err().to_string();
+    assert!(found.contains("the server died 1 times"), "{found}");
+    assert!(found.contains("signal 6: it does not say why"), "{found}");
+    assert!(found.contains("none of these did it alone"), "{found}");
+    assert!(ids().lines().count() > 2, "one to find out why, and one to hunt on");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kept_case_is_done_again() {
+    let case = tempfile::NamedTempFile::new().unwrap();
+    let steps = json!({"steps": [{"offer": "v=0\r\n"}, {"say": {"type": "hang_up"}}]});
+    std::fs::write(case.path(), steps.to_string()).unwrap();
+    let options = format!("--replay {}", case.path().display());
+    let Report { figures, .. } = run(fuzz_offers(&options, Path::new(PROGRAM))).await.unwrap();
+    assert_eq!(figures, json!({"replies": ["400 no_video"], "criticals": 0}));
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use live_vlm_pipelines::Codec;
 
 use crate::{
-    Failure, Report, Tool, age, churn, cost, fairness, leaks, scale,
+    Failure, Report, Tool, age, churn, cost, fairness, fuzz_offers, leaks, scale,
     spec::UserSpec,
     video::{Size, Video, Wanted},
     webui,
@@ -181,6 +181,8 @@ enum What {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Offers that are nearly in order, until a server dies of one; fails when one does
+    FuzzOffers(fuzz_offers::Options),
     /// Chromium pages through /offer and /ws of a live-vlm-webui or a live-vlm
     Webui(webui::Options),
 }
@@ -215,7 +217,7 @@ async fn measure(common: &Common, what: What) -> Result<Report, Failure> {
     live_vlm_pipelines::init()?;
     let needs_no_clip = match &what {
         What::Cost { codec, .. } => *codec != Codec::Vp8,
-        What::Webui(_) => true,
+        What::Webui(_) | What::FuzzOffers(_) => true,
         _ => false,
     };
     let tool = common.tool(common.live || needs_no_clip).await?;
@@ -259,6 +261,7 @@ async fn measure(common: &Common, what: What) -> Result<Report, Failure> {
             };
             churn::measure(&tool, &plan).await
         }
+        What::FuzzOffers(options) => fuzz_offers::run(&common.server, &options).await,
         What::Webui(options) => webui::measure(&common.wanted(false), &options).await,
     }
 }

@@ -3,7 +3,8 @@
 //! read from `/proc`. The VLM is in this process too. Everything stays on 127.0.0.1 and ends by
 //! itself.
 //!
-//! docs/performance.md says what each command measures, and how.
+//! docs/performance.md says what each command measures, and how; docs/security.md what
+//! `fuzz-offers` does, which measures nothing.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -17,6 +18,7 @@ mod churn;
 mod cli;
 mod cost;
 mod fairness;
+mod fuzz_offers;
 mod leaks;
 mod process;
 mod queue;

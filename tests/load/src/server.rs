@@ -31,33 +31,9 @@ pub(crate) struct Server {
 impl Server {
     /// Starts the server at `path` with `vlm` as its VLM, and waits until it listens.
     pub(crate) async fn start(path: &Path, vlm: &Vlm) -> Result<Self, Failure> {
-        let mut child = command(path)
-            .args(["--host", "127.0.0.1", "--port", "0", "--no-ssl", "--max-sessions", "10000"])
-            .args(["--api-base", &vlm.base, "--slots", &vlm.slots.to_string()])
-            // Here one host is many people.
-            .args(["--connections-per-address=0", "--sessions-per-user=0"])
-            .args(["--questions-per-minute=0", "--offers-per-minute=0"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .args(["--usage-db", "off"])
-            .env("LIVE_VLM_LOG", "warn")
-            .env("LIVE_VLM_METRICS_TOKEN", METRICS_TOKEN)
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|error| absent(path, &error))?;
-        let stdout = child.stdout.take().ok_or("the server has no output")?;
-        let mut lines = BufReader::new(stdout).lines();
-        let address = async {
-            while let Some(line) = lines.next_line().await? {
-                if let Some((_, address)) = line.split_once("http://127.0.0.1:") {
-                    return Ok(format!("127.0.0.1:{}", address.trim()));
-                }
-            }
-            Err::<_, Failure>("the server ended before it listened".into())
-        };
-        let address = timeout(START, address).await??;
-        // Somebody must read on, or the server's output ends.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        let mut command = command(path, vlm);
+        command.stderr(Stdio::inherit());
+        let (child, address) = listen(command, path).await?;
         Ok(Self { child, address })
     }
 
@@ -66,8 +42,8 @@ impl Server {
     }
 }
 
-/// What the environment says to a server of the user's does not count.
-fn command(path: &Path) -> Command {
+/// A server without limits. What the environment says to a server of the user's does not count.
+pub(crate) fn command(path: &Path, vlm: &Vlm) -> Command {
     let mut command = Command::new(path);
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("LIVE_VLM_") {
@@ -75,6 +51,36 @@ fn command(path: &Path) -> Command {
         }
     }
     command
+        .args(["--host", "127.0.0.1", "--port", "0", "--no-ssl", "--max-sessions", "10000"])
+        .args(["--api-base", &vlm.base, "--slots", &vlm.slots.to_string()])
+        // Here one host is many people.
+        .args(["--connections-per-address=0", "--sessions-per-user=0"])
+        .args(["--questions-per-minute=0", "--offers-per-minute=0"])
+        .args(["--usage-db", "off"])
+        .env("LIVE_VLM_LOG", "warn")
+        .env("LIVE_VLM_METRICS_TOKEN", METRICS_TOKEN)
+        .stdout(Stdio::piped())
+        .kill_on_drop(true);
+    command
+}
+
+/// Starts a server and waits until it listens: the process, and the host and port of it.
+pub(crate) async fn listen(mut command: Command, path: &Path) -> Result<(Child, String), Failure> {
+    let mut child = command.spawn().map_err(|error| absent(path, &error))?;
+    let stdout = child.stdout.take().ok_or("the server has no output")?;
+    let mut lines = BufReader::new(stdout).lines();
+    let address = async {
+        while let Some(line) = lines.next_line().await? {
+            if let Some((_, address)) = line.split_once("http://127.0.0.1:") {
+                return Ok(format!("127.0.0.1:{}", address.trim()));
+            }
+        }
+        Err::<_, Failure>("the server ended before it listened".into())
+    };
+    let address = timeout(START, address).await??;
+    // Somebody must read on, or the server's output ends.
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    Ok((child, address))
 }
 
 fn absent(path: &Path, error: &std::io::Error) -> Failure {

@@ -1,0 +1,102 @@
+//! Offers that are nearly in order, until the server dies of one.
+//!
+//! `pipelines` reads offers and hands webrtcbin its own; what native code asserts beyond that is
+//! only found by asking it. So a real server is a child here. Offers are made as browsers and
+//! publishers make them, and then changed in their structure: lines, sections, mids, numbers. Each
+//! case depends on its seed and its number alone, so that whatever ends the server does so again.
+
+mod candidates;
+mod case;
+mod child;
+mod findings;
+mod hunt;
+mod mutate;
+mod sdp;
+mod shapes;
+mod shrink;
+mod visit;
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use clap::Args;
+use serde_json::json;
+
+use self::{case::Case, child::Child, hunt::Plan};
+use crate::{Failure, Report, cli::some, vlm::Vlm};
+
+/// An abort may come a moment after the answer.
+const AFTERWARDS: Duration = Duration::from_millis(500);
+
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// How long to go on, in seconds
+    #[arg(long, default_value_t = 60)]
+    seconds: u64,
+    /// Where chance begins: the same number gives the same offers
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Clients at once
+    #[arg(long, default_value_t = 8, value_parser = some)]
+    workers: usize,
+    /// Where what ends the server is kept
+    #[arg(long, value_name = "FOLDER", default_value = "target/fuzz-offers")]
+    keep: PathBuf,
+    /// Do what such a file says, once, and nothing else
+    #[arg(long, value_name = "FILE")]
+    replay: Option<PathBuf>,
+}
+
+/// Fuzzes the server at `path`.
+pub(crate) async fn run(path: &Path, options: &Options) -> Result<Report, Failure> {
+    let vlm = Vlm::start(4, Duration::from_millis(20)).await?;
+    if let Some(file) = &options.replay {
+        return replay(path, &vlm, file).await;
+    }
+    let plan = Plan {
+        server: path.to_owned(),
+        window: Duration::from_secs(options.seconds),
+        seed: options.seed,
+        workers: options.workers,
+        keep: options.keep.clone(),
+    };
+    let findings = hunt::hunt(&plan, &vlm).await?;
+    let head = format!(
+        "fuzz-offers: seed {}, {} s, {} clients at once",
+        options.seed, options.seconds, options.workers
+    );
+    let text = findings.text(&head);
+    let faults = findings.faults();
+    if faults.is_empty() {
+        return Ok(Report { text, figures: findings.figures() });
+    }
+    Err(format!("{}\n{text}", faults.join(", ")).into())
+}
+
+async fn replay(path: &Path, vlm: &Vlm, file: &Path) -> Result<Report, Failure> {
+    let text = std::fs::read_to_string(file).map_err(|error| unreadable(file, &error))?;
+    let case = Case::read(&text).map_err(|error| unreadable(file, &*error))?;
+    let mut server = Child::start(path, vlm).await?;
+    let replies = visit::play(&http()?, &server.address, &case).await;
+    let death = server.dies_within(AFTERWARDS).await;
+    let complaints = server.complaints();
+    let replies: Vec<_> = replies.iter().map(ToString::to_string).collect();
+    let said = format!("replies: {}; critical: {complaints:?}", replies.join(", "));
+    match death {
+        Some(cause) => Err(format!("the server died: {cause}; {said}").into()),
+        None => Ok(Report {
+            text: format!("the server lives\n{said}\n"),
+            figures: json!({"replies": replies, "criticals": complaints.len()}),
+        }),
+    }
+}
+
+fn unreadable(file: &Path, error: &(impl std::fmt::Display + ?Sized)) -> Failure {
+    format!("{}: {error}", file.display()).into()
+}
+
+fn http() -> Result<reqwest::Client, Failure> {
+    Ok(reqwest::Client::builder().no_proxy().build()?)
+}
