@@ -141,6 +141,29 @@ impl Process {
         self.stderr.text()
     }
 
+    /// Its process id.
+    ///
+    /// # Panics
+    /// When it has ended already.
+    pub fn id(&self) -> u32 {
+        match self.child.id() {
+            Some(id) => id,
+            None => panic!("the program has ended already"),
+        }
+    }
+
+    /// How many threads and open files it has.
+    ///
+    /// # Panics
+    /// When it has ended already.
+    pub fn threads_and_files(&self) -> (usize, usize) {
+        let count = |what: &str| {
+            let path = format!("/proc/{}/{what}", self.id());
+            std::fs::read_dir(&path).map_or_else(|error| panic!("{path}: {error}"), Iterator::count)
+        };
+        (count("task"), count("fd"))
+    }
+
     /// The folder for its configuration.
     pub fn home(&self) -> &Arc<TempDir> {
         &self.home
@@ -151,8 +174,8 @@ impl Process {
     /// # Panics
     /// When it has ended already.
     pub async fn signal(&self, signal: &str) {
-        let Some(id) = self.child.id() else { panic!("the program has ended already") };
-        let sent = Command::new("kill").arg(format!("-{signal}")).arg(id.to_string()).status();
+        let id = self.id().to_string();
+        let sent = Command::new("kill").arg(format!("-{signal}")).arg(id).status();
         match sent.await {
             Ok(status) if status.success() => {}
             other => panic!("SIG{signal} was not sent: {other:?}"),

@@ -379,3 +379,109 @@ async fn servers_that_never_list_their_models_keep_only_those_waiting_who_brough
     drop(asked);
     server.stop().await;
 }
+
+/// What a section of an offer begins with, and what every section has.
+fn section(media: &str, own: &[&str]) -> String {
+    let hash = ["AB"; 32].join(":");
+    let own: String = own.iter().map(|line| format!("{line}\r\n")).collect();
+    format!("{media}\r\na=fingerprint:sha-256 {hash}\r\na=setup:actpass\r\n{own}")
+}
+
+const VIDEO: &str = "m=video 9 UDP/TLS/RTP/SAVPF 96";
+const DATA: &str = "m=application 9 UDP/DTLS/SCTP webrtc-datachannel";
+const VP8: &str = "a=rtpmap:96 VP8/90000";
+const UFRAG: &str = "a=ice-ufrag:abcd";
+const PASSWORD: &str = "a=ice-pwd:abcdefghijklmnopqrstuvwx";
+
+/// Each of these has an assertion of webrtcbin 1.22 fail, which ends the process.
+#[tokio::test]
+async fn offers_that_webrtcbin_dies_of_never_get_there() {
+    let scene = Scene::new().await;
+    let mut offers = Vec::new();
+    for (twice, once) in [(UFRAG, PASSWORD), (PASSWORD, UFRAG)] {
+        // The session has one credential twice, and the section the other.
+        let video = section(VIDEO, &["a=mid:0", "a=sendonly", once, VP8]);
+        offers.push(format!("v=0\r\n{twice}\r\n{twice}\r\n{video}"));
+        offers.push(format!("v=0\r\n{twice}\r\n{twice}\r\n{once}\r\n{video}"));
+    }
+    // The section that BUNDLE is tagged by is not the first one, as it need not be (RFC 9143).
+    for (group, data_mid, video_mid) in
+        [("0 1", "1", "0"), ("1 2 0", "0", "1"), ("video data", "data", "video"), ("1", "0", "1")]
+    {
+        let mid = format!("a=mid:{data_mid}");
+        let data = section(DATA, &[UFRAG, PASSWORD, &mid, "a=sctp-port:5000"]);
+        for direction in ["a=sendonly", "a=sendrecv"] {
+            let mid = format!("a=mid:{video_mid}");
+            let video = section(VIDEO, &[UFRAG, PASSWORD, &mid, direction, VP8]);
+            offers.push(format!("v=0\r\na=group:BUNDLE {group}\r\n{data}{video}"));
+        }
+    }
+    for sdp in offers {
+        let (page, id) = (scene.server.browser().await, new_id());
+        let (mut socket, _) = page.open(&id).await;
+        let offer = json!({"type": "offer", "sdp": sdp, "session_id": id});
+        if let Err(refused) = page.offer(&offer).await {
+            assert_eq!(
+                (refused.status, &refused.body["code"]),
+                (400, &json!("bad_offer")),
+                "{sdp}"
+            );
+        }
+        // An abort may come a moment after the answer: the session goes on being there.
+        socket.send(&json!({"type": "hang_up"})).await;
+        let prompt = json!({"type": "update_prompt", "prompt": "Still there?"});
+        socket.send(&prompt).await;
+        socket.next_of(&["prompt_updated"]).await;
+        socket.close().await;
+    }
+    until("the end of every other session", || scene.server.sessions().count() == 1).await;
+    scene.nobody_noticed().await;
+}
+
+/// Threads that the whole process shares, and that come and go with the work.
+const POOLED: usize = 3;
+
+#[tokio::test]
+async fn names_in_candidates_leave_no_thread_and_no_file_behind() {
+    let vlm = Vlm::saying(&["llava:7b"], "Yes.").await;
+    let here = ["--host", "127.0.0.1", "--port", "0", "--no-ssl", "--api-base", vlm.base()];
+    let process = Process::start(PROGRAM, &[&here[..], &["--offers-per-minute", "0"]].concat());
+    let (page, id) = (process.browser().await, new_id());
+    let (mut socket, _) = page.open(&id).await;
+    let offer = |candidates: &str| {
+        let sdp = an_offer() + candidates;
+        json!({"type": "offer", "sdp": sdp, "session_id": id})
+    };
+    // The first one leaves behind what the process keeps for the next ones.
+    let hang_up = json!({"type": "hang_up"});
+    page.offer(&offer("")).await.unwrap();
+    let begun = process.threads_and_files();
+    socket.send(&hang_up).await;
+    until("the first video's end", || process.threads_and_files().1 < begun.1).await;
+    let before = process.threads_and_files();
+    // White space before the name of an attribute is skipped by GStreamer. Looking a name up that
+    // nobody answers for keeps an ICE agent for good.
+    let blanks = ["", " ", "\t", "  "];
+    for number in 0..300 {
+        let candidates: String = (0..10)
+            .map(|line| {
+                let (blank, port) = (blanks[line % blanks.len()], 20_000 + number);
+                format!(
+                    "a={blank}candidate:{line} 1 udp 1 p{number}-{line}.local {port} typ host\r\n"
+                )
+            })
+            .collect();
+        // Whether it is answered or refused.
+        let _ = page.offer(&offer(&candidates)).await;
+    }
+    socket.send(&hang_up).await;
+    until("the end of all that it took", || {
+        let now = process.threads_and_files();
+        now.0 <= before.0 + POOLED && now.1 <= before.1
+    })
+    .await;
+    socket.send(&json!({"type": "update_prompt", "prompt": "Still there?"})).await;
+    socket.next_of(&["prompt_updated"]).await;
+    process.signal("TERM").await;
+    assert!(process.ended().await.status.success());
+}
