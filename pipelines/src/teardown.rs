@@ -1,4 +1,9 @@
+use std::{sync::mpsc, time::Duration};
+
 use gst::prelude::*;
+
+/// For what `webrtcbin` has been told to do before it is stopped: milliseconds.
+const LAST_TASKS: Duration = Duration::from_secs(2);
 
 /// Owns a running pipeline. However it goes out of scope, the pipeline is stopped first, and not
 /// on the asynchronous runtime: stopping takes 2 to 35 ms.
@@ -62,14 +67,35 @@ impl Drop for StopOnDrop {
         // Already stopped: another state change would only take locks.
         let (_, current, pending) = self.0.state(gst::ClockTime::ZERO);
         let stopped = current == gst::State::Null && pending == gst::State::VoidPending;
-        if !stopped && self.0.set_state(gst::State::Null).is_err() {
-            tracing::error!("a pipeline could not be stopped");
-        }
-        for element in self.0.iterate_recurse().into_iter().flatten() {
-            if element.type_().name() == "GstSctpEnc" {
-                end_late_task(&element);
+        if !stopped {
+            for webrtcbin in of_type(&self.0, "GstWebRTCBin") {
+                wait_for_tasks(&webrtcbin);
+            }
+            if self.0.set_state(gst::State::Null).is_err() {
+                tracing::error!("a pipeline could not be stopped");
             }
         }
+        for sctpenc in of_type(&self.0, "GstSctpEnc") {
+            end_late_task(&sctpenc);
+        }
+    }
+}
+
+fn of_type(pipeline: &gst::Pipeline, name: &str) -> Vec<gst::Element> {
+    let all = pipeline.iterate_recurse().into_iter().flatten();
+    all.filter(|element| element.type_().name() == name).collect()
+}
+
+/// Waits until `webrtcbin` has done what it was told, such as to take an offer whose client has left
+/// since. A description that it takes while its parts are being stopped blocks a pad that nobody
+/// unblocks any more, and the block keeps the connection's sockets for ever (seen in GStreamer 1.22).
+fn wait_for_tasks(webrtcbin: &gst::Element) {
+    let (done, is_done) = mpsc::channel();
+    let promise = gst::Promise::with_change_func(move |_| drop(done));
+    // Tasks are done in their order, and this is one.
+    webrtcbin.emit_by_name::<()>("get-stats", &[&None::<gst::Pad>, &promise]);
+    if is_done.recv_timeout(LAST_TASKS) == Err::<(), _>(mpsc::RecvTimeoutError::Timeout) {
+        tracing::warn!("webrtcbin is stopped amid a task");
     }
 }
 
@@ -90,7 +116,7 @@ fn end_late_task(sctpenc: &gst::Element) {
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::mpsc, thread, time::Duration};
+    use std::thread;
 
     use super::*;
 

@@ -2,10 +2,13 @@
 
 mod common;
 
-use gst::prelude::*;
+use std::time::Duration;
 
-use common::{Meeting, Wanted, poll};
-use live_vlm_pipelines::{Codec, SenderOptions, warm_up};
+use gst::prelude::*;
+use tokio::time::timeout;
+
+use common::{Meeting, Wanted, options, poll};
+use live_vlm_pipelines::{BrowserSession, Codec, SenderOptions, warm_up};
 
 /// Without those that GLib keeps for later work.
 fn threads() -> usize {
@@ -46,16 +49,19 @@ async fn visit(number: usize) {
     }
 }
 
-// One runtime thread, and one for blocking work, so that the runtime's own threads do not vary.
-#[test]
-fn twenty_visits_leave_no_thread_or_descriptor() {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+/// One thread, and one for blocking work, so that the runtime's own threads do not vary.
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .max_blocking_threads(1)
         .enable_all()
         .build()
-        .unwrap();
-    runtime.block_on(async {
+        .unwrap()
+}
+
+#[test]
+fn twenty_visits_leave_no_thread_or_descriptor() {
+    runtime().block_on(async {
         warm_up().await.unwrap();
         for number in 0..3 {
             visit(number).await;
@@ -65,6 +71,24 @@ fn twenty_visits_leave_no_thread_or_descriptor() {
             visit(number).await;
         }
         // GStreamer's shared worker threads end a moment after their last task.
+        poll(|| threads() <= settled.0 && descriptors() <= settled.1).await;
+    });
+}
+
+#[test]
+fn a_client_that_leaves_at_any_moment_of_the_negotiation_leaves_nothing_behind() {
+    runtime().block_on(async {
+        warm_up().await.unwrap();
+        visit(0).await;
+        let settled = (threads(), descriptors());
+        for after in (0..100).map(|quarter| Duration::from_micros(250 * quarter)) {
+            let (options, analyzer, _) = options(&Wanted::slow());
+            let element = analyzer.downgrade();
+            drop(analyzer);
+            let offer = include_str!("offers/chromium.sdp");
+            drop(timeout(after, BrowserSession::answer(offer, options, |_| {})).await);
+            poll(|| element.upgrade().is_none()).await;
+        }
         poll(|| threads() <= settled.0 && descriptors() <= settled.1).await;
     });
 }
