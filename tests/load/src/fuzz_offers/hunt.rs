@@ -86,9 +86,7 @@ pub(super) async fn hunt(plan: &Plan, vlm: &Vlm) -> Result<Findings, Failure> {
                 *findings.replies.entry(reply).or_default() += 1;
             }
         }
-        // A connection that is kept for later is one of the server's files.
         let begun = work.begun.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        drop(work);
         // It may have died of the last ones.
         let death = match death {
             Some(cause) => Some(cause),

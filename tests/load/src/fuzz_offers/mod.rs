@@ -97,6 +97,8 @@ fn unreadable(file: &Path, error: &(impl std::fmt::Display + ?Sized)) -> Failure
     format!("{}: {error}", file.display()).into()
 }
 
+/// Connects for each request: a connection kept from the last may be closed by the server just then,
+/// which would read as its death.
 fn http() -> Result<reqwest::Client, Failure> {
-    Ok(reqwest::Client::builder().no_proxy().build()?)
+    Ok(reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build()?)
 }
