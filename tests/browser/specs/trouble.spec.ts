@@ -169,7 +169,7 @@ test("a video that fails on the server is started again by the page", async ({
         window.dispatchEvent(new Event("fail-video"));
       }),
   );
-  expect(then).toBe("Connecting");
+  expect(then).toBe("The video was lost. Connecting again…");
   await expect(person.connection).toHaveText("Live");
   await person.readAnswers(2);
   await expect(person.problem).toBeHidden();
