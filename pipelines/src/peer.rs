@@ -10,6 +10,7 @@ use tokio::sync::{Notify, oneshot};
 use crate::{
     NetworkOptions,
     properties::{get_if_present, make, set_if_present, set_text_if_present},
+    teardown,
 };
 
 /// A webrtcbin with what saves time and threads: no TCP, no UPnP, no jitter buffer delay, one
@@ -28,6 +29,7 @@ pub(crate) fn webrtcbin(network: &NetworkOptions) -> Result<gst::Element, String
     if let Some(agent) = get_if_present::<glib::Object>(&ice, "agent") {
         // Asking a router for a port takes 200 ms and multicasts into the network.
         set_if_present(&agent, "upnp", false);
+        teardown::end_states_with(&webrtc, &agent);
     }
     if let Some(port) = network.min_port {
         set_if_present(&ice, "min-rtp-port", u32::from(port));

@@ -1,6 +1,9 @@
 use std::{sync::mpsc, time::Duration};
 
-use gst::prelude::*;
+use gst::{
+    glib::{self, subclass::SignalId},
+    prelude::*,
+};
 
 /// For what `webrtcbin` has been told to do before it is stopped: milliseconds.
 const LAST_TASKS: Duration = Duration::from_secs(2);
@@ -99,6 +102,28 @@ fn wait_for_tasks(webrtcbin: &gst::Element) {
     }
 }
 
+/// Keeps the ICE agent of a `webrtcbin` that is stopped from telling it more. The agent goes on until
+/// it is freed, and a connection whose state changes meanwhile blocks a pad that nobody unblocks any
+/// more, which keeps its sockets for ever (seen in GStreamer 1.22). To be called before there is a
+/// connection: whoever listens first is asked first.
+pub(crate) fn end_states_with(webrtcbin: &gst::Element, agent: &glib::Object) {
+    const STATE: &str = "component-state-changed";
+    if SignalId::lookup(STATE, agent.type_()).is_none() {
+        tracing::debug!(agent = %agent.type_(), "this ICE agent tells no states");
+        return;
+    }
+    let webrtcbin = webrtcbin.downgrade();
+    agent.connect(STATE, false, move |values| {
+        let stopped =
+            webrtcbin.upgrade().is_none_or(|own| own.current_state() < gst::State::Paused);
+        if stopped && let Some(Ok(agent)) = values.first().map(|value| value.get::<glib::Object>())
+        {
+            agent.stop_signal_emission_by_name(STATE);
+        }
+        None
+    });
+}
+
 /// A `sctpenc` whose neighbour changes while it is being stopped starts its pad's task anew (seen in
 /// GStreamer 1.22), and whoever frees the element waits for that for ever. The task waits for
 /// packets; a flush ends the wait.
@@ -118,7 +143,42 @@ fn end_late_task(sctpenc: &gst::Element) {
 mod tests {
     use std::thread;
 
+    use gst_webrtc::WebRTCSDPType;
+
     use super::*;
+    use crate::{NetworkOptions, peer};
+
+    #[tokio::test]
+    async fn a_connection_whose_state_changes_after_the_end_is_freed() {
+        gst::init().unwrap();
+        let webrtcbin = peer::webrtcbin(&NetworkOptions::default()).unwrap();
+        let running = Running::new(gst::Pipeline::new());
+        running.pipeline().add(&webrtcbin).unwrap();
+        running.pipeline().set_state(gst::State::Playing).unwrap();
+        let offer = include_str!("../tests/offers/firefox.sdp");
+        let offer = peer::description(WebRTCSDPType::Offer, offer).unwrap();
+        peer::set(&webrtcbin, "remote", &offer).await.unwrap();
+        let answer = peer::create(&webrtcbin, "answer").await.unwrap();
+        peer::set(&webrtcbin, "local", &answer).await.unwrap();
+        let receiving = of_type(running.pipeline(), "TransportReceiveBin").remove(0);
+        let (freed, is_freed) = mpsc::channel();
+        receiving.add_weak_ref_notify(move || drop(freed.send(())));
+        drop(receiving);
+
+        running.teardown().run().await;
+        let agent =
+            webrtcbin.property::<glib::Object>("ice-agent").property::<glib::Object>("agent");
+        for state in [CHECKING, FAILED] {
+            agent.emit_by_name::<()>("component-state-changed", &[&1u32, &1u32, &state]);
+        }
+        drop((agent, webrtcbin));
+        running.stop().await;
+        is_freed.recv_timeout(Duration::from_secs(20)).expect("it is never freed");
+    }
+
+    /// States of `NiceComponentState`.
+    const CHECKING: u32 = 2;
+    const FAILED: u32 = 5;
 
     #[test]
     fn a_task_that_began_while_its_pipeline_was_stopped_does_not_keep_it_from_being_freed() {
