@@ -35,6 +35,8 @@ const INVESTIGATION: Duration = Duration::from_secs(40);
 const CAUSES: usize = 8;
 /// Sessions that nobody hung up end after 15 s, and idle threads of pools after 10 s.
 const REST: Duration = Duration::from_secs(30);
+/// Until the server has given back memory to the system, which it does every 5 s.
+const GIVEN_BACK: Duration = Duration::from_secs(12);
 /// For a session's end to be over before the first look.
 const SETTLED: Duration = Duration::from_secs(1);
 
@@ -152,6 +154,7 @@ async fn start(plan: &Plan, vlm: &Vlm) -> Result<(Child, Look), Failure> {
 /// Waits until threads and files are what they were, or for as long as that may take.
 async fn rest(server: &Child, before: &Look) -> Result<Look, Failure> {
     let until = Instant::now() + REST;
+    sleep(GIVEN_BACK).await;
     loop {
         let look = server.look()?;
         let rests = look.threads <= before.threads + POOLED && look.files <= before.files;
