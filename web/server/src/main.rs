@@ -25,6 +25,7 @@ use tracing_subscriber::{
 };
 
 fn main() -> ExitCode {
+    live_vlm::memory::without_glib_heap();
     live_vlm::memory::keep_flat();
     match tokio::runtime::Runtime::new() {
         Ok(runtime) => {
