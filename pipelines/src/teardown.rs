@@ -162,7 +162,9 @@ mod tests {
         peer::set(&webrtcbin, "local", &answer).await.unwrap();
         let receiving = of_type(running.pipeline(), "TransportReceiveBin").remove(0);
         let (freed, is_freed) = mpsc::channel();
-        receiving.add_weak_ref_notify(move || drop(freed.send(())));
+        receiving.add_weak_ref_notify(move || {
+            let _ = freed.send(());
+        });
         drop(receiving);
 
         running.teardown().run().await;
