@@ -8,8 +8,8 @@ use std::{
 
 use gst::{glib, prelude::*};
 use gst_webrtc::{
-    WebRTCDataChannel, WebRTCKind, WebRTCPeerConnectionState as ConnectionState,
-    WebRTCRTPTransceiver, WebRTCRTPTransceiverDirection as TransceiverDirection, WebRTCSDPType,
+    WebRTCKind, WebRTCPeerConnectionState as ConnectionState, WebRTCRTPTransceiver,
+    WebRTCRTPTransceiverDirection as TransceiverDirection, WebRTCSDPType,
 };
 use tokio::task::JoinHandle;
 
@@ -224,27 +224,14 @@ fn listen(
             _ => {}
         }
     });
+    let Some(bin) = webrtc.downcast_ref::<gst::Bin>() else { return Ok(()) };
     let channels = shared.clone();
-    let opened = AtomicUsize::new(0);
-    // `on-data-channel` comes once the channel is open; a peer may have closed it again by then.
-    let early = "prepare-data-channel";
-    let has_early = glib::subclass::SignalId::lookup(early, webrtc.type_()).is_some();
-    let signal = if has_early { early } else { "on-data-channel" };
-    webrtc.connect(signal, false, move |values| {
-        if let Some(channel) = values.get(1).and_then(|v| v.get::<WebRTCDataChannel>().ok()) {
-            if opened.fetch_add(1, Ordering::Relaxed) >= MAX_CHANNELS {
-                channels.lose(LostReason::Pipeline("the peer opens too many channels".into()));
-                return None;
-            }
-            let closed = channels.clone();
-            channel.connect_on_close(move |_| closed.lose(LostReason::HungUp));
-            let failed = channels.clone();
-            channel.connect_on_error(move |_, _| failed.lose(LostReason::HungUp));
+    bin.connect_deep_element_added(move |_, _, element| {
+        if element.factory().is_some_and(|factory| factory.name() == "sctpdec") {
+            listen_to_channels(element, &channels);
         }
-        None
     });
-    let rtp = webrtc.downcast_ref::<gst::Bin>().and_then(|bin| bin.by_name("rtpbin"));
-    if let Some(rtp) = rtp {
+    if let Some(rtp) = bin.by_name("rtpbin") {
         // Each costs threads, and the peer decides how many it sends.
         set_if_present(&rtp, "max-streams", MAX_STREAMS);
         for signal in ["on-timeout", "on-bye-ssrc", "on-bye-timeout"] {
@@ -256,6 +243,19 @@ fn listen(
         }
     }
     Ok(())
+}
+
+/// Hears of data channels where their streams are: a channel itself does not tell that it was closed
+/// before webrtcbin had read that it is open.
+fn listen_to_channels(sctpdec: &gst::Element, shared: &Arc<Shared>) {
+    let (opened, channels) = (AtomicUsize::new(0), shared.clone());
+    sctpdec.connect_pad_added(move |_, _| {
+        if opened.fetch_add(1, Ordering::Relaxed) >= MAX_CHANNELS {
+            channels.lose(LostReason::Pipeline("the peer opens too many channels".into()));
+        }
+    });
+    let closed = shared.clone();
+    sctpdec.connect_pad_removed(move |_, _| closed.lose(LostReason::HungUp));
 }
 
 /// Called from whichever thread posts.

@@ -53,6 +53,17 @@ async fn hanging_up_is_noticed_at_once_with_a_data_channel() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_opens_too_many_data_channels_is_lost() {
+    let mut meeting = Meeting::start(SenderOptions::default(), Wanted::slow()).await;
+    meeting.first_frame().await;
+    meeting.sender.connected().await.unwrap();
+    meeting.sender.open_channels(4);
+    let reason = lost(&mut meeting.events).await;
+    assert!(reason.to_string().contains("too many channels"), "{reason:?}");
+    meeting.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_peer_that_sends_nothing_more_is_lost() {
     let options = SenderOptions { data_channel: false, ..SenderOptions::default() };
     let wanted = Wanted::slow().patience(Patience { connect: LIMIT, ..SHORT });

@@ -225,13 +225,7 @@ impl Sender {
             }
         });
         pipeline.set_state(gst::State::Playing).map_err(|error| error.to_string())?;
-        let channel = options.data_channel.then(|| {
-            webrtc.emit_by_name::<Option<WebRTCDataChannel>>(
-                "create-data-channel",
-                &[&"control", &None::<gst::Structure>],
-            )
-        });
-        let channel = channel.flatten();
+        let channel = options.data_channel.then(|| open_channel(&webrtc, "control")).flatten();
         let (tell, open) = watch::channel(false);
         if let Some(channel) = &channel {
             channel.connect_on_open(move |_| {
@@ -263,6 +257,13 @@ impl Sender {
             within("opening the data channel", open.wait_for(|open| *open)).await?.map_err(gone)?;
         }
         Ok(())
+    }
+
+    /// Opens this many more data channels; nothing comes of it before the first is open.
+    pub fn open_channels(&self, more: usize) {
+        for _ in 0..more {
+            open_channel(&self.webrtc, "more");
+        }
     }
 
     /// What was sent and received so far.
@@ -305,6 +306,10 @@ impl Sender {
         drop((webrtc, channel));
         running.stop().await;
     }
+}
+
+fn open_channel(webrtc: &gst::Element, label: &str) -> Option<WebRTCDataChannel> {
+    webrtc.emit_by_name("create-data-channel", &[&label, &None::<gst::Structure>])
 }
 
 fn count_returned(pad: &gst::Pad, counters: &Arc<Counters>) {
