@@ -225,7 +225,7 @@ impl Asker {
 
     pub(super) fn thumbnail(&mut self, frame: &Frame) -> Option<Thumbnail> {
         match frame {
-            Frame::Raw { buffer, caps } => self.thumbnails.of(buffer, caps),
+            Frame::Raw(frame) => self.thumbnails.of(&frame.buffer, &frame.caps),
             Frame::Encoded(_) => None,
         }
     }

@@ -409,9 +409,8 @@ async fn pictures(
     let is_clip = settings.frames > 1;
     let mut pictures = Vec::with_capacity(clip.earlier.len() + 1);
     for sample in clip.earlier.iter_mut().chain([&mut clip.newest]) {
-        if let Frame::Raw { buffer, caps } = &sample.frame {
-            let encoded =
-                jpeg::encode(buffer.clone(), caps.clone(), settings.jpeg(), element).await;
+        if let Frame::Raw(frame) = &sample.frame {
+            let encoded = jpeg::encode(frame.clone(), settings.jpeg(), element).await;
             let jpeg = encoded.map_err(|error| Failure {
                 // Another frame may fare better, unless it is for want of an encoder.
                 same_frame: matches!(error, jpeg::EncodeError::Stuck),

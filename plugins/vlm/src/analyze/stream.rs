@@ -17,7 +17,7 @@ use super::{
     settings::Busy,
     text::Place,
 };
-use crate::{context, meta};
+use crate::{context, jpeg::RawFrame, meta};
 
 /// Buffers that are held for asking are missing in their pool meanwhile: the newest sample, and
 /// the one being encoded; with several frames to a question, those as well.
@@ -89,7 +89,7 @@ impl VlmAnalyze {
                 Busy::Wait => Duration::ZERO,
             };
             Sample {
-                frame: Frame::Raw { buffer: buffer.clone(), caps },
+                frame: Frame::Raw(RawFrame { buffer: buffer.clone(), caps }),
                 time,
                 pts: buffer.pts(),
                 running_time,

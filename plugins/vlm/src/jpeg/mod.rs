@@ -7,13 +7,16 @@
 //! none.
 
 mod chain;
+mod colours;
 mod description;
 mod encoder;
 mod memory;
 mod origin;
 mod output;
 mod pool;
+mod range;
 mod shape;
+mod shown;
 
 use std::{
     sync::LazyLock,
@@ -31,6 +34,13 @@ use tokio::sync::Semaphore;
 const LONGEST: Duration = Duration::from_secs(5);
 /// Time for all of it. Only an element that hangs, in a driver say, takes longer.
 const STUCK: Duration = Duration::from_secs(20);
+
+/// A frame as it came.
+#[derive(Debug, Clone)]
+pub(crate) struct RawFrame {
+    pub(crate) buffer: gst::Buffer,
+    pub(crate) caps: gst::Caps,
+}
 
 /// How a frame is encoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,8 +114,7 @@ fn most_at_once() -> usize {
 
 /// Encodes a frame that comes from `element` on a blocking thread of the current runtime.
 pub(crate) async fn encode(
-    buffer: gst::Buffer,
-    caps: gst::Caps,
+    frame: RawFrame,
     options: JpegOptions,
     element: &glib::WeakRef<gst::Element>,
 ) -> Result<Vec<u8>, EncodeError> {
@@ -115,7 +124,7 @@ pub(crate) async fn encode(
         tokio::task::spawn_blocking(move || {
             // Here, because encoding goes on when nobody waits for it any more.
             let _room = room;
-            encode_now(buffer, &caps, &options, origin)
+            encode_now(frame, &options, origin)
         })
         .await
         .map_err(|error| EncodeError::Failed(error.to_string()))?
@@ -124,19 +133,18 @@ pub(crate) async fn encode(
 }
 
 fn encode_now(
-    buffer: gst::Buffer,
-    caps: &gst::Caps,
+    frame: RawFrame,
     options: &JpegOptions,
     origin: Option<Origin>,
 ) -> Result<Vec<u8>, EncodeError> {
-    let plan = Plan::new(caps, options.encoder.clone(), origin)?;
+    let plan = Plan::new(&frame, options.encoder.clone(), origin)?;
     let idle = std::iter::from_fn(|| IDLE.take(|idle| idle.serves(&plan, options.quality)))
         .find(Encoder::is_usable);
     let mut encoder = match idle {
         Some(encoder) => encoder,
         None => Encoder::new(plan, options.quality)?,
     };
-    let jpeg = encoder.encode(buffer, caps, options, LONGEST)?;
+    let jpeg = encoder.encode(frame, options, LONGEST)?;
     // Only one that works goes back; the others are made anew.
     if encoder.is_usable() {
         drop(IDLE.give(encoder, most_at_once(), Instant::now()));
