@@ -7,7 +7,6 @@ use gst::{glib, prelude::*};
 use super::{
     EncodeError, JpegOptions, RawFrame,
     chain::{CONVERTS, Chain, Kind, choose, installed},
-    colours,
     description::EncoderDescription,
     memory,
     origin::Origin,
@@ -178,15 +177,13 @@ impl Encoder {
         options: &JpegOptions,
         longest: Duration,
     ) -> Result<Vec<u8>, EncodeError> {
-        let RawFrame { buffer, mut caps } = frame;
+        let RawFrame { mut buffer, mut caps } = frame;
         if self.plan.chain.is_mapped {
             caps = memory::mapped(&caps)?;
         }
         if self.plan.is_seen {
-            caps = colours::spelt_out(&caps);
-            if !shown::fits(&buffer, &caps) {
-                return Err(EncodeError::Failed(format!("it does not fit its caps, {caps}")));
-            }
+            (buffer, caps) = shown::shown(&buffer, &caps)
+                .ok_or_else(|| EncodeError::Failed(format!("it does not fit its caps, {caps}")))?;
         }
         self.prepare(&caps, options)?;
         // What was said of earlier frames.

@@ -28,6 +28,7 @@ use encoder::{Encoder, Plan};
 use gst::glib;
 use origin::Origin;
 use pool::Pool;
+pub(crate) use shown::shown;
 use tokio::sync::Semaphore;
 
 /// Time for an encoder with threads of its own to give a picture once it has the frame.

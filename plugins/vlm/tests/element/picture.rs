@@ -1,19 +1,135 @@
-//! Frames of which the VLM is shown nothing.
+//! Which part of a frame the VLM is shown.
 
-use crate::support::{Bench, Vlm, init};
+use gst::prelude::*;
+use gst_video::{VideoCropMeta, VideoFormat, VideoFrameFlags, VideoMeta};
+
+use crate::support::{Bench, Vlm, decoded, init, is_about};
+
+const RED: [u8; 3] = [255, 0, 0];
+const GREEN: [u8; 3] = [0, 255, 0];
+const BLUE: [u8; 3] = [0, 0, 255];
+const WHITE: [u8; 3] = [255, 255, 255];
+
+const WIDTH: usize = 128;
+const HEIGHT: usize = 64;
+const CAPS: &str = "video/x-raw,format=RGB,width=128,height=64,framerate=0/1";
+
+/// A frame whose quarters are red and green above blue and white.
+fn quarters() -> gst::Buffer {
+    let line = |left: [u8; 3], right: [u8; 3]| {
+        [left.repeat(WIDTH / 2), right.repeat(WIDTH / 2)].concat().repeat(HEIGHT / 2)
+    };
+    gst::Buffer::from_mut_slice([line(RED, GREEN), line(BLUE, WHITE)].concat())
+}
+
+/// What the VLM is shown.
+#[derive(Debug, PartialEq, Eq)]
+struct Seen {
+    size: (u32, u32),
+    /// By letters: above, from left to right, and below.
+    quarters: String,
+}
+
+fn seen(width: u32, height: u32, quarters: &str) -> Seen {
+    Seen { size: (width, height), quarters: quarters.to_owned() }
+}
+
+struct Stream {
+    vlm: Vlm,
+    bench: Bench,
+    next_ms: u64,
+}
+
+impl Stream {
+    fn new(properties: &[(&str, &dyn ToValue)]) -> Self {
+        init();
+        let vlm = Vlm::start();
+        let bench = Bench::new(&vlm, &[properties, &[("interval", &0u64)]].concat());
+        let stream = Self { vlm, bench, next_ms: 0 };
+        stream.caps(CAPS);
+        stream
+    }
+
+    fn caps(&self, caps: &str) {
+        let caps: gst::Caps = caps.parse().unwrap();
+        assert!(self.bench.sink().send_event(gst::event::Caps::new(&caps)));
+    }
+
+    /// What the VLM is shown of a frame, which has to leave the element as it came.
+    fn show(&mut self, mut frame: gst::Buffer) -> Seen {
+        frame.get_mut().unwrap().set_pts(gst::ClockTime::from_mseconds(self.next_ms));
+        self.next_ms += 1000;
+        let memory = frame.peek_memory(0).as_ptr();
+        let before = frame.map_readable().unwrap().to_vec();
+        let caps = self.bench.sink().current_caps();
+        self.bench.sink().chain(frame).unwrap();
+        let frame = self.bench.harness.pull().unwrap();
+        let asked = self.vlm.asked();
+        let picture = decoded(&asked.jpegs()[0]);
+        asked.answer("one");
+        self.bench.done();
+        assert_eq!(frame.peek_memory(0).as_ptr(), memory, "the frame is not touched");
+        assert_eq!(frame.map_readable().unwrap().to_vec(), before, "nor are its pixels");
+        let src = self.bench.element.static_pad("src").unwrap();
+        assert_eq!(src.current_caps(), caps, "nor are its caps");
+        let (width, height) = picture.dimensions();
+        let quarters = [(1, 1), (3, 1), (1, 3), (3, 3)].map(|(x, y)| {
+            let colour = picture.get_pixel(width * x / 4, height * y / 4).0;
+            let names = [(RED, 'r'), (GREEN, 'g'), (BLUE, 'b'), (WHITE, 'w')];
+            names.into_iter().find(|(meant, _)| is_about(colour, *meant)).map_or('?', |it| it.1)
+        });
+        Seen { size: (width, height), quarters: quarters.iter().collect() }
+    }
+}
+
+#[test]
+fn the_part_is_shown_that_crop_metadata_names() {
+    let mut stream = Stream::new(&[]);
+    let cropped = |part| {
+        let mut frame = quarters();
+        VideoCropMeta::add(frame.get_mut().unwrap(), part);
+        frame
+    };
+    assert_eq!(stream.show(cropped((0, 0, 64, 32))), seen(64, 32, "rrrr"));
+    assert_eq!(stream.show(cropped((32, 16, 64, 32))), seen(64, 32, "rgbw"));
+    assert_eq!(stream.show(cropped((64, 0, 64, 64))), seen(64, 64, "ggww"));
+    assert_eq!(stream.show(cropped((63, 31, 2, 2))).size, (2, 2));
+    assert_eq!(stream.show(cropped((65, 33, 31, 21))), seen(32, 22, "wwww"));
+    for outside in [(100, 0, 64, 64), (0, 0, 128, 65), (0, 0, 0, 0), (u32::MAX, 0, 64, 64)] {
+        assert_eq!(stream.show(cropped(outside)), seen(128, 64, "rgbw"), "{outside:?}");
+    }
+}
+
+#[test]
+fn the_part_is_shown_also_if_only_the_caps_have_its_size() {
+    let mut stream = Stream::new(&[]);
+    stream.caps("video/x-raw,format=RGB,width=64,height=32,framerate=0/1");
+    let mut frame = quarters();
+    let new = frame.get_mut().unwrap();
+    let (width, height) = (WIDTH as u32, HEIGHT as u32);
+    VideoMeta::add(new, VideoFrameFlags::empty(), VideoFormat::Rgb, width, height).unwrap();
+    VideoCropMeta::add(new, (64, 32, 64, 32));
+    assert_eq!(stream.show(frame), seen(64, 32, "wwww"));
+}
+
+#[test]
+fn another_part_is_a_changed_picture() {
+    let mut stream = Stream::new(&[("min-change", &0.5f64)]);
+    let mut cropped = |x| {
+        let mut frame = quarters();
+        VideoCropMeta::add(frame.get_mut().unwrap(), (x, 0, 64, 32));
+        stream.show(frame).quarters
+    };
+    assert_eq!((cropped(0), cropped(64)), ("rrrr".to_owned(), "gggg".to_owned()));
+}
 
 #[test]
 fn a_frame_that_does_not_fit_its_caps_is_an_error_and_no_picture_of_memory() {
-    init();
-    let vlm = Vlm::start();
-    for size in [10, 128 * 64 * 3 - 1] {
-        let mut bench = Bench::new(&vlm, &[("retries", &0u32)]);
-        bench.harness.set_src_caps_str("video/x-raw,format=RGB,width=128,height=64,framerate=0/1");
-        let mut frame = gst::Buffer::from_mut_slice(vec![1; size]);
-        frame.get_mut().unwrap().set_pts(gst::ClockTime::ZERO);
-        bench.harness.push_and_pull(frame).unwrap();
-        let error = bench.error();
+    for size in [10, WIDTH * HEIGHT * 3 - 1] {
+        let stream = Stream::new(&[("retries", &0u32)]);
+        stream.bench.sink().chain(gst::Buffer::from_mut_slice(vec![1; size])).unwrap();
+        let error = stream.bench.error();
         assert!(error.kind == "encode" && error.message.contains("does not fit"), "{error:?}");
-        assert!(vlm.is_idle());
+        assert!(stream.vlm.is_idle());
     }
 }
