@@ -41,6 +41,9 @@ impl Plan {
             None => choose(&memory, installed)?,
         };
         let is_seen = chain.is_mapped || memory == memory::SYSTEM;
+        if named.is_none() && !is_seen && shown::is_field(&frame.caps) {
+            return Err(EncodeError::Field { memory });
+        }
         let origin = origin.filter(|_| memory::has_context(&memory));
         Ok(Self { chain, named, origin, is_seen })
     }

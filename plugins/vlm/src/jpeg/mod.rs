@@ -68,6 +68,11 @@ pub(crate) enum EncodeError {
          convert before the element"
     )]
     Unknown { memory: String },
+    #[error(
+        "frames in {memory} that have one field each (interlace-mode=alternate) cannot be made \
+         JPEG; put a deinterlacer before the element"
+    )]
+    Field { memory: String },
     #[error("the JPEG encoder `{description}` cannot be made: {reason}")]
     BadDescription { description: String, reason: String },
     #[error("what `{encoder}` gives is not JPEG; end it with an encoder such as jpegenc")]

@@ -1,4 +1,5 @@
-//! What of a frame in ordinary memory is to be looked at: the part that its crop metadata names.
+//! What of a frame in ordinary memory is to be looked at: the part that its crop metadata names,
+//! and a single field as the picture that it is.
 
 use gst_video::{
     VideoConverter, VideoConverterConfig, VideoCropMeta, VideoFrameRef, VideoInfo, VideoMeta,
@@ -24,6 +25,7 @@ pub(crate) fn shown(buffer: &gst::Buffer, caps: &gst::Caps) -> Option<(gst::Buff
         return None;
     }
     let caps = colours::spelt_out(caps);
+    let (caps, lines) = if is_field(&caps) { (as_picture(&caps), 2) } else { (caps, 1) };
     let info = VideoInfo::from_caps(&caps).ok()?;
     let fits = |meta: gst::MetaRef<VideoMeta>| {
         let is_large_enough = meta.width() >= info.width() && meta.height() >= info.height();
@@ -33,21 +35,48 @@ pub(crate) fn shown(buffer: &gst::Buffer, caps: &gst::Caps) -> Option<(gst::Buff
         return None;
     }
     let frame = VideoFrameRef::from_buffer_ref_readable(buffer, &info).ok()?;
-    Some(cropped(buffer, &frame, &caps).unwrap_or_else(|| (buffer.clone(), caps)))
+    Some(cropped(buffer, &frame, &caps, lines).unwrap_or_else(|| (buffer.clone(), caps)))
 }
 
-/// The part that a frame's crop metadata names. `None` if there is no such metadata, or if it names
-/// what is not in the frame.
+/// Whether each buffer has one field only (`interlace-mode=alternate`).
+pub(super) fn is_field(caps: &gst::Caps) -> bool {
+    caps.structure(0).is_some_and(|caps| caps.get("interlace-mode") == Ok("alternate"))
+}
+
+/// A field as a picture of half the lines, each of which is twice as high.
+fn as_picture(caps: &gst::Caps) -> gst::Caps {
+    let mut field = caps.copy();
+    let caps = field.make_mut();
+    if let Some(features) = caps.features_mut(0) {
+        features.remove(gst_video::CAPS_FEATURE_FORMAT_INTERLACED);
+    }
+    let Some(structure) = caps.structure_mut(0) else { return field };
+    let par = structure.get::<gst::Fraction>("pixel-aspect-ratio").ok();
+    let (n, d) = par.map_or((1, 1), |par| (par.numer(), par.denom()));
+    if let (Ok(lines), Some(d)) = (structure.get::<i32>("height"), d.checked_mul(2)) {
+        structure.set("height", lines / 2 + lines % 2);
+        structure.set("pixel-aspect-ratio", gst::Fraction::new(n, d));
+    }
+    structure.set("interlace-mode", "progressive");
+    structure.remove_field("field-order");
+    field
+}
+
+/// The part that a frame's crop metadata names, which counts `lines` lines as one. `None` if there
+/// is no such metadata, or if it names what is not in the frame.
 fn cropped(
     buffer: &gst::Buffer,
     frame: &VideoFrameRef<&gst::BufferRef>,
     caps: &gst::Caps,
+    lines: u32,
 ) -> Option<(gst::Buffer, gst::Caps)> {
     let (x, y, width, height) = buffer.meta::<VideoCropMeta>()?.rect();
-    let part = Part::new(x, y, width, height)?;
+    let part = Part::new(x, y / lines, width, height.div_ceil(lines))?;
     let info = VideoInfo::from_caps(caps).ok()?;
-    // The frame's own size. Many who add crop metadata give the caps the size of the part.
-    let whole = Part::new(0, 0, frame.width(), frame.height())?;
+    // The frame's own size. Many who add crop metadata give the caps the size of the part; that of a
+    // field may count the lines of both.
+    let height = if lines == 1 { frame.height() } else { info.height() };
+    let whole = Part::new(0, 0, frame.width(), height)?;
     // What begins there and is as large as the caps say is what everybody looks at.
     let is_looked_at = Some(part) == Part::new(0, 0, info.width(), info.height());
     if is_looked_at || !part.is_in(whole) {
@@ -181,5 +210,20 @@ mod tests {
         let (buffer, caps) = shown(&given, &caps(SIX_LINES)).unwrap();
         assert_eq!(buffer.as_ptr(), given.as_ptr());
         assert_eq!(caps.structure(0).unwrap().get("colorimetry"), Ok("1:4:0:0"));
+    }
+
+    #[test]
+    fn a_field_is_a_picture_of_half_the_lines() {
+        let alternate = "interlace-mode=alternate,field-order=top-field-first";
+        let given = caps(&format!("(format:Interlaced),format=GRAY8,width=8,height=7,{alternate}"));
+        let (_, field) = shown(&gst::Buffer::with_size(32).unwrap(), &given).unwrap();
+        let expected = ",format=GRAY8,width=8,height=4,pixel-aspect-ratio=1/2,\
+                        interlace-mode=progressive,colorimetry=(string)1:4:0:0";
+        assert_eq!(field, caps(expected));
+        // The metadata counts the lines of both fields.
+        let given =
+            caps(&format!("(format:Interlaced),format=GRAY8,width=8,height=12,{alternate}"));
+        let (buffer, _) = shown(&counted((2, 2, 3, 4)), &given).unwrap();
+        assert_eq!(lines(&buffer, 3), [[10, 11, 12], [18, 19, 20]]);
     }
 }

@@ -3,7 +3,7 @@
 use gst::prelude::*;
 use gst_video::{VideoCropMeta, VideoFormat, VideoFrameFlags, VideoMeta};
 
-use crate::support::{Bench, Vlm, decoded, init, is_about};
+use crate::support::{Bench, Vlm, decoded, init, is_about, stand_ins};
 
 const RED: [u8; 3] = [255, 0, 0];
 const GREEN: [u8; 3] = [0, 255, 0];
@@ -16,8 +16,12 @@ const CAPS: &str = "video/x-raw,format=RGB,width=128,height=64,framerate=0/1";
 
 /// A frame whose quarters are red and green above blue and white.
 fn quarters() -> gst::Buffer {
+    quarters_of(WIDTH, HEIGHT)
+}
+
+fn quarters_of(width: usize, height: usize) -> gst::Buffer {
     let line = |left: [u8; 3], right: [u8; 3]| {
-        [left.repeat(WIDTH / 2), right.repeat(WIDTH / 2)].concat().repeat(HEIGHT / 2)
+        [left.repeat(width / 2), right.repeat(width / 2)].concat().repeat(height / 2)
     };
     gst::Buffer::from_mut_slice([line(RED, GREEN), line(BLUE, WHITE)].concat())
 }
@@ -121,6 +125,46 @@ fn another_part_is_a_changed_picture() {
         stream.show(frame).quarters
     };
     assert_eq!((cropped(0), cropped(64)), ("rrrr".to_owned(), "gggg".to_owned()));
+}
+
+#[test]
+fn a_field_is_shown_as_the_picture_that_it_is() {
+    let mut stream = Stream::new(&[]);
+    stream.caps(
+        "video/x-raw(format:Interlaced),interlace-mode=alternate,format=RGB,width=128,height=64,\
+         framerate=0/1",
+    );
+    assert_eq!(stream.show(quarters_of(128, 32)), seen(128, 64, "rgbw"));
+}
+
+#[test]
+fn frames_of_two_fields_are_shown() {
+    let mut stream = Stream::new(&[("max-size", &64u32)]);
+    for mode in ["interleaved", "mixed"] {
+        stream.caps(&format!("{CAPS},interlace-mode={mode}"));
+        assert_eq!(stream.show(quarters()), seen(64, 32, "rgbw"));
+    }
+}
+
+#[test]
+fn a_field_in_the_hardware_is_an_error_that_says_what_to_do_and_the_stream_flows_on() {
+    init();
+    stand_ins::stand_in(&["vapostproc", "vajpegenc"]);
+    let mut stream = Stream::new(&[("retries", &0u32)]);
+    stream.caps(
+        "video/x-raw(memory:VAMemory,format:Interlaced),interlace-mode=alternate,format=NV12,\
+         width=128,height=64,framerate=0/1",
+    );
+    let field = gst::Buffer::from_mut_slice(vec![128; WIDTH * HEIGHT * 3 / 4]);
+    stream.bench.sink().chain(field).unwrap();
+    stream.bench.harness.pull().unwrap();
+    let error = stream.bench.error();
+    assert_eq!(error.kind, "encode");
+    for word in ["memory:VAMemory", "interlace-mode=alternate", "deinterlacer"] {
+        assert!(error.message.contains(word), "{error:?}");
+    }
+    stream.caps(CAPS);
+    assert_eq!(stream.show(quarters()), seen(128, 64, "rgbw"));
 }
 
 #[test]
