@@ -7,6 +7,8 @@ use super::{
 
 /// The element that converts colours, by the CPU.
 pub(super) const CONVERTS: &str = "videoconvert";
+/// The element that turns frames.
+pub(super) const TURNS: &str = "videoflip";
 
 /// Elements from a frame to its JPEG. Where the hardware scales, no frame comes to the CPU in its
 /// full size. Before the last element, frames are in the format and the colours of a JPEG.
@@ -65,8 +67,13 @@ pub(super) struct Kind {
 }
 
 impl Kind {
-    pub(super) fn of(caps: &gst::Caps) -> Self {
-        Self { format: colours::format(caps), colorimetry: colours::of(caps) }
+    pub(super) fn of(caps: &gst::Caps, is_turned: bool) -> Self {
+        let format = match colours::format(caps) {
+            // `videoflip` does not take it, and half its colour would go with the turn.
+            "Y42B" if is_turned => "I420",
+            format => format,
+        };
+        Self { format, colorimetry: colours::of(caps) }
     }
 
     /// What the CPU gives an encoder.
@@ -190,10 +197,15 @@ fn known(memory: &str) -> (&'static [Chain], &'static str) {
 }
 
 impl Chain {
+    /// Whether the CPU encodes, behind whose converter frames can be turned.
+    fn ends_on_cpu(&self) -> bool {
+        self.after.last() == Some(&"jpegenc")
+    }
+
     /// Whether frames are the CPU's when they come to the encoder, and not yet converted when they
     /// get their size.
     pub(super) fn converts_late(&self) -> bool {
-        self.after.len() > 1 && self.after.last() == Some(&"jpegenc")
+        self.ends_on_cpu() && self.after.len() > 1
     }
 
     /// What goes before an encoder that the user has named. Frames that are not in ordinary memory
@@ -224,21 +236,25 @@ impl Chain {
     }
 }
 
-/// The first chain for frames in `memory` whose elements are all installed. `installed` is asked
-/// about an element's name and the memory that it is to take: DeepStream's `nvjpegenc` and the one
-/// of GStreamer's nvcodec take different ones.
+/// The first chain for frames in `memory` whose elements are all installed; for frames that are
+/// turned, one in which the CPU encodes. `installed` is asked about an element's name and the memory
+/// that it is to take: DeepStream's `nvjpegenc` and the one of GStreamer's nvcodec take different
+/// ones.
 ///
 /// # Errors
 /// When none is there.
 pub(super) fn choose(
     memory: &str,
+    is_turned: bool,
     installed: impl Fn(&str, Option<&str>) -> bool,
 ) -> Result<Chain, EncodeError> {
     let (chains, install) = known(memory);
+    let turns = is_turned.then_some((TURNS, None));
     let mut tried = Vec::new();
-    for chain in chains {
+    for chain in chains.iter().filter(|chain| !is_turned || chain.ends_on_cpu()) {
         let missing: Vec<_> = chain
             .elements(memory)
+            .chain(turns)
             .filter(|(name, memory)| !installed(name, *memory))
             .map(|(name, _)| name)
             .collect();
@@ -273,7 +289,7 @@ mod tests {
     fn chosen(memory: &str, more: &[&str]) -> String {
         gst::init().unwrap();
         let installed = |name: &str, _: Option<&str>| BASE.contains(&name) || more.contains(&name);
-        let chain = choose(memory, installed).unwrap();
+        let chain = choose(memory, false, installed).unwrap();
         let kind = Kind { format: "Y42B", colorimetry: Some("bt709".to_owned()) };
         let written = |caps: gst::Caps| {
             let text = caps.to_string();
@@ -416,15 +432,34 @@ mod tests {
     }
 
     #[test]
+    fn frames_that_are_turned_come_to_the_cpu_once_they_are_small() {
+        for (memory, chosen) in [
+            (SYSTEM, &CPU),
+            (NVMM, &NVMM_CHAINS[2]),
+            (CUDA, &CUDA_CHAINS[1]),
+            (VA, &VA_CHAINS[1]),
+            (GL, &GL_CHAINS[0]),
+            (DMABUF, &DMABUF_CHAINS[1]),
+        ] {
+            assert_eq!(choose(memory, true, |_, _| true).as_ref(), Ok(chosen), "{memory}");
+            let error = choose(memory, true, |name, _| name != TURNS).unwrap_err().to_string();
+            assert!(error.contains("no videoflip") && error.contains(memory), "{error}");
+        }
+    }
+
+    #[test]
     fn an_element_that_takes_another_memory_is_not_the_one() {
         let nvjpegenc_of_nvcodec = |name: &str, memory: Option<&str>| {
             name != "nvjpegenc" || matches!(memory, Some(CUDA | SYSTEM))
         };
-        assert_eq!(choose(CUDA, nvjpegenc_of_nvcodec).unwrap().after, ["nvjpegenc"]);
-        assert_eq!(choose(NVMM, nvjpegenc_of_nvcodec).unwrap().after, ["videoconvert", "jpegenc"]);
+        assert_eq!(choose(CUDA, false, nvjpegenc_of_nvcodec).unwrap().after, ["nvjpegenc"]);
+        assert_eq!(
+            choose(NVMM, false, nvjpegenc_of_nvcodec).unwrap().after,
+            ["videoconvert", "jpegenc"]
+        );
         // Mapped, a DMABuf is ordinary memory to videoscale.
         let takes_system = |_: &str, memory: Option<&str>| memory.is_none_or(|it| it == SYSTEM);
-        assert!(choose(DMABUF, takes_system).unwrap().is_mapped);
+        assert!(choose(DMABUF, false, takes_system).unwrap().is_mapped);
     }
 
     #[test]
@@ -437,12 +472,12 @@ mod tests {
             (GL, &["glcolorscale", "gldownload"], "opengl"),
             (DMABUF, &["vapostproc", "jpegenc"], "good plugins"),
         ] {
-            let error = choose(memory, |_, _| false).unwrap_err().to_string();
+            let error = choose(memory, false, |_, _| false).unwrap_err().to_string();
             for word in [memory, install, "jpeg-encoder"].iter().chain(elements) {
                 assert!(error.contains(word), "{word} is not in: {error}");
             }
         }
-        let error = choose("memory:Strange", |_, _| true).unwrap_err().to_string();
+        let error = choose("memory:Strange", false, |_, _| true).unwrap_err().to_string();
         assert!(error.contains("memory:Strange") && error.contains("jpeg-encoder"), "{error}");
     }
 

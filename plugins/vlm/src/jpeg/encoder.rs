@@ -3,10 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use gst::{glib, prelude::*};
+use gst_video::VideoOrientationMethod;
 
 use super::{
     EncodeError, JpegOptions, RawFrame,
-    chain::{CONVERTS, Chain, Kind, choose, installed},
+    chain::{CONVERTS, Chain, Kind, TURNS, choose, installed},
     description::EncoderDescription,
     memory,
     origin::Origin,
@@ -23,6 +24,8 @@ const NAMED_FORMATS: [&str; 3] = ["I420", "NV12", "Y444"];
 #[derive(Debug, PartialEq)]
 pub(super) struct Plan {
     chain: Chain,
+    /// How frames are turned, unless they stay as they are.
+    turn: Option<VideoOrientationMethod>,
     named: Option<EncoderDescription>,
     origin: Option<Origin>,
     /// Whether the CPU sees the frames as they come.
@@ -36,16 +39,20 @@ impl Plan {
         origin: Option<Origin>,
     ) -> Result<Self, EncodeError> {
         let memory = memory::of(&frame.caps);
+        let identity = VideoOrientationMethod::Identity;
+        let turn = Some(frame.orientation).filter(|orientation| *orientation != identity);
         let chain = match named {
             Some(_) => Chain::before_named(&memory),
-            None => choose(&memory, installed)?,
+            None => choose(&memory, turn.is_some(), installed)?,
         };
         let is_seen = chain.is_mapped || memory == memory::SYSTEM;
         if named.is_none() && !is_seen && shown::is_field(&frame.caps) {
             return Err(EncodeError::Field { memory });
         }
+        // A named encoder gets frames that the CPU does not see as they are.
+        let turn = turn.filter(|_| named.is_none() || is_seen);
         let origin = origin.filter(|_| memory::has_context(&memory));
-        Ok(Self { chain, named, origin, is_seen })
+        Ok(Self { chain, turn, named, origin, is_seen })
     }
 }
 
@@ -103,6 +110,11 @@ impl Elements {
         }
         let converted = plan.chain.converts_late().then(|| make("capsfilter")).transpose()?;
         all.extend(converted.clone());
+        if let Some(turn) = plan.turn {
+            let turns = make(TURNS)?;
+            turns.set_property("video-direction", turn);
+            all.push(turns);
+        }
         let encoder = last.clone();
         all.push(last);
         let bin = gst::Bin::new();
@@ -180,7 +192,7 @@ impl Encoder {
         options: &JpegOptions,
         longest: Duration,
     ) -> Result<Vec<u8>, EncodeError> {
-        let RawFrame { mut buffer, mut caps } = frame;
+        let RawFrame { mut buffer, mut caps, .. } = frame;
         if self.plan.chain.is_mapped {
             caps = memory::mapped(&caps)?;
         }
@@ -224,7 +236,7 @@ impl Encoder {
 
     /// Makes the elements ready for a frame like this.
     fn prepare(&mut self, caps: &gst::Caps, options: &JpegOptions) -> Result<(), EncodeError> {
-        let kind = Kind::of(caps);
+        let kind = Kind::of(caps, self.plan.turn.is_some());
         if let Some(size) = &self.size {
             let shape = Shape::of(caps).ok_or_else(|| {
                 EncodeError::Failed(format!("the caps {caps} have no width and height"))

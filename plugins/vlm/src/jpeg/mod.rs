@@ -26,6 +26,7 @@ use std::{
 pub(crate) use description::EncoderDescription;
 use encoder::{Encoder, Plan};
 use gst::glib;
+use gst_video::VideoOrientationMethod;
 use origin::Origin;
 use pool::Pool;
 pub(crate) use shown::shown;
@@ -41,6 +42,8 @@ const STUCK: Duration = Duration::from_secs(20);
 pub(crate) struct RawFrame {
     pub(crate) buffer: gst::Buffer,
     pub(crate) caps: gst::Caps,
+    /// How it is turned before it is looked at.
+    pub(crate) orientation: VideoOrientationMethod,
 }
 
 /// How a frame is encoded.

@@ -29,7 +29,8 @@ fn encode(
     (buffer, caps): (gst::Buffer, gst::Caps),
     options: &JpegOptions,
 ) -> Result<Vec<u8>, EncodeError> {
-    encode_now(RawFrame { buffer, caps }, options, None)
+    let orientation = VideoOrientationMethod::Identity;
+    encode_now(RawFrame { buffer, caps, orientation }, options, None)
 }
 
 #[test]
@@ -132,7 +133,7 @@ fn an_encoder_that_is_late_is_not_waited_for() {
     let (buffer, caps) = frame("I420", 64, 48);
     // Nothing ends in there either.
     let options = options(0, 80, "jpegenc ! valve drop=true drop-mode=drop-all");
-    let frame = RawFrame { buffer, caps };
+    let frame = RawFrame { buffer, caps, orientation: VideoOrientationMethod::Identity };
     let plan = Plan::new(&frame, options.encoder.clone(), None).unwrap();
     let mut encoder = Encoder::new(plan, options.quality).unwrap();
     let error = encoder.encode(frame, &options, Duration::ZERO).unwrap_err();

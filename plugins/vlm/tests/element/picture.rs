@@ -1,4 +1,4 @@
-//! Which part of a frame the VLM is shown.
+//! Which part of a frame the VLM is shown, and which way up.
 
 use gst::prelude::*;
 use gst_video::{VideoCropMeta, VideoFormat, VideoFrameFlags, VideoMeta};
@@ -50,13 +50,34 @@ impl Stream {
         let vlm = Vlm::start();
         let bench = Bench::new(&vlm, &[properties, &[("interval", &0u64)]].concat());
         let stream = Self { vlm, bench, next_ms: 0 };
-        stream.caps(CAPS);
+        stream.begin("one");
         stream
+    }
+
+    /// Begins a stream of this name.
+    fn begin(&self, name: &str) {
+        let sink = self.bench.sink();
+        assert!(sink.send_event(gst::event::StreamStart::new(name)));
+        assert!(sink.send_event(gst::event::Caps::new(&CAPS.parse::<gst::Caps>().unwrap())));
+        let segment = gst::FormattedSegment::<gst::ClockTime>::new();
+        assert!(sink.send_event(gst::event::Segment::new(&segment)));
     }
 
     fn caps(&self, caps: &str) {
         let caps: gst::Caps = caps.parse().unwrap();
         assert!(self.bench.sink().send_event(gst::event::Caps::new(&caps)));
+    }
+
+    /// Says this of the stream, or of the whole medium.
+    fn tag(&self, scope: gst::TagScope, orientation: Option<&str>) {
+        let mut tags = gst::TagList::new();
+        let new = tags.get_mut().unwrap();
+        new.set_scope(scope);
+        new.add::<gst::tags::Title>(&"A walk", gst::TagMergeMode::Append);
+        if let Some(orientation) = orientation {
+            new.add::<gst::tags::ImageOrientation>(&orientation, gst::TagMergeMode::Append);
+        }
+        assert!(self.bench.sink().send_event(gst::event::Tag::new(tags)));
     }
 
     /// What the VLM is shown of a frame, which has to leave the element as it came.
@@ -86,6 +107,119 @@ impl Stream {
     }
 }
 
+const STREAM: gst::TagScope = gst::TagScope::Stream;
+const MEDIUM: gst::TagScope = gst::TagScope::Global;
+
+#[test]
+fn the_picture_is_turned_as_the_streams_tags_say() {
+    let mut stream = Stream::new(&[]);
+    assert_eq!(stream.show(quarters()), seen(128, 64, "rgbw"));
+    // Clockwise; a flip is from left to right, and comes first.
+    for (orientation, expected) in [
+        ("rotate-90", seen(64, 128, "brwg")),
+        ("rotate-180", seen(128, 64, "wbgr")),
+        ("rotate-270", seen(64, 128, "gwrb")),
+        ("flip-rotate-0", seen(128, 64, "grwb")),
+        ("flip-rotate-90", seen(64, 128, "wgbr")),
+        ("flip-rotate-180", seen(128, 64, "bwrg")),
+        ("flip-rotate-270", seen(64, 128, "rbgw")),
+        ("rotate-0", seen(128, 64, "rgbw")),
+    ] {
+        stream.tag(STREAM, Some(orientation));
+        assert_eq!(stream.show(quarters()), expected, "{orientation}");
+    }
+}
+
+#[test]
+fn a_turned_picture_has_its_longest_edge_within_max_size() {
+    let mut stream = Stream::new(&[("max-size", &32u32)]);
+    stream.tag(STREAM, Some("rotate-90"));
+    assert_eq!(stream.show(quarters()), seen(16, 32, "brwg"));
+}
+
+#[test]
+fn every_format_is_turned() {
+    let mut stream = Stream::new(&[]);
+    stream.tag(STREAM, Some("rotate-90"));
+    for format in ["I420", "NV12", "YUY2", "P010_10LE", "GRAY8", "BGRx", "Y444"] {
+        let caps = format!("video/x-raw,format={format},width=128,height=64,framerate=0/1");
+        stream.caps(&caps);
+        let info = gst_video::VideoInfo::from_caps(&caps.parse::<gst::Caps>().unwrap()).unwrap();
+        let frame = gst::Buffer::from_mut_slice(vec![128; info.size()]);
+        assert_eq!(stream.show(frame).size, (64, 128), "{format}");
+    }
+}
+
+#[test]
+fn the_newest_tags_of_a_scope_count_and_the_streams_come_first() {
+    let mut stream = Stream::new(&[]);
+    stream.tag(MEDIUM, Some("rotate-180"));
+    assert_eq!(stream.show(quarters()).quarters, "wbgr");
+    stream.tag(STREAM, Some("rotate-90"));
+    stream.tag(MEDIUM, Some("rotate-270"));
+    assert_eq!(stream.show(quarters()).quarters, "brwg");
+    stream.tag(STREAM, None);
+    assert_eq!(stream.show(quarters()).quarters, "brwg", "other tags say nothing of it");
+    stream.tag(STREAM, Some("sideways"));
+    assert_eq!(stream.show(quarters()).quarters, "brwg", "nor does a word that nobody knows");
+    stream.tag(STREAM, Some("rotate-0"));
+    assert_eq!(stream.show(quarters()).quarters, "rgbw");
+}
+
+#[test]
+fn tags_hold_until_another_stream_begins() {
+    let mut stream = Stream::new(&[]);
+    stream.tag(STREAM, Some("rotate-90"));
+    let sink = stream.bench.sink();
+    assert!(sink.send_event(gst::event::FlushStart::new()));
+    assert!(sink.send_event(gst::event::FlushStop::new(true)));
+    stream.begin("one");
+    assert_eq!(stream.show(quarters()).quarters, "brwg", "a seek is no new stream");
+    stream.begin("other");
+    assert_eq!(stream.show(quarters()).quarters, "rgbw");
+}
+
+#[test]
+fn what_turns_the_stream_by_its_tags_before_does_so_alone() {
+    init();
+    let vlm = Vlm::start();
+    for direction in ["auto", "identity"] {
+        let pipeline = gst::parse::launch(&format!(
+            "videotestsrc num-buffers=1 ! video/x-raw,width=128,height=64 ! \
+             taginject tags=image-orientation=rotate-90 ! videoflip video-direction={direction} ! \
+             identity ! vlmanalyze model=m api-base={} ! fakesink",
+            vlm.base()
+        ))
+        .unwrap();
+        pipeline.set_state(gst::State::Playing).unwrap();
+        let asked = vlm.asked();
+        assert_eq!(decoded(&asked.jpegs()[0]).dimensions(), (64, 128), "{direction}");
+        asked.answer("one");
+        pipeline.set_state(gst::State::Null).unwrap();
+    }
+}
+
+#[test]
+fn a_named_encoder_gets_turned_pictures() {
+    let mut stream = Stream::new(&[("jpeg-encoder", &"queue ! jpegenc")]);
+    stream.tag(STREAM, Some("rotate-270"));
+    assert_eq!(stream.show(quarters()), seen(64, 128, "gwrb"));
+}
+
+#[test]
+fn what_is_in_the_hardware_is_turned_by_the_cpu() {
+    init();
+    stand_ins::stand_in(&["vapostproc", "vajpegenc"]);
+    let mut stream = Stream::new(&[]);
+    let nv12 = || gst::Buffer::from_mut_slice(vec![128; WIDTH * HEIGHT * 3 / 2]);
+    stream.caps("video/x-raw(memory:VAMemory),format=NV12,width=128,height=64,framerate=0/1");
+    assert_eq!(stream.show(nv12()).size, (128, 64));
+    assert_eq!(stand_ins::made(), ["vapostproc", "vajpegenc"]);
+    stream.tag(STREAM, Some("rotate-90"));
+    assert_eq!(stream.show(nv12()).size, (64, 128));
+    assert_eq!(stand_ins::made(), ["vapostproc", "vajpegenc", "vapostproc"]);
+}
+
 #[test]
 fn the_part_is_shown_that_crop_metadata_names() {
     let mut stream = Stream::new(&[]);
@@ -102,6 +236,8 @@ fn the_part_is_shown_that_crop_metadata_names() {
     for outside in [(100, 0, 64, 64), (0, 0, 128, 65), (0, 0, 0, 0), (u32::MAX, 0, 64, 64)] {
         assert_eq!(stream.show(cropped(outside)), seen(128, 64, "rgbw"), "{outside:?}");
     }
+    stream.tag(STREAM, Some("rotate-90"));
+    assert_eq!(stream.show(cropped((64, 0, 64, 32))), seen(32, 64, "gggg"));
 }
 
 #[test]
@@ -135,6 +271,8 @@ fn a_field_is_shown_as_the_picture_that_it_is() {
          framerate=0/1",
     );
     assert_eq!(stream.show(quarters_of(128, 32)), seen(128, 64, "rgbw"));
+    stream.tag(STREAM, Some("rotate-90"));
+    assert_eq!(stream.show(quarters_of(128, 32)), seen(64, 128, "brwg"));
 }
 
 #[test]
