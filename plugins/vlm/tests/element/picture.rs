@@ -199,6 +199,49 @@ fn what_turns_the_stream_by_its_tags_before_does_so_alone() {
     }
 }
 
+/// Turns what a file shows by 90 degrees, as phones do that are held upright: by the matrix of its
+/// track (ISO/IEC 14496-12, section 8.3.2).
+fn turn(file: &std::path::Path) {
+    let mut bytes = std::fs::read(file).unwrap();
+    let track = bytes.windows(4).position(|kind| kind == b"tkhd").unwrap();
+    assert_eq!(bytes[track + 4], 0, "times have 32 bits");
+    let matrix = [0, 1 << 16, 0, -1 << 16, 0, 0, 64 << 16, 0, 1 << 30];
+    let matrix: Vec<u8> = matrix.iter().flat_map(|number: &i32| number.to_be_bytes()).collect();
+    bytes[track + 44..][..matrix.len()].copy_from_slice(&matrix);
+    std::fs::write(file, bytes).unwrap();
+}
+
+#[test]
+fn a_file_of_a_phone_is_shown_the_right_way_up() {
+    init();
+    let vlm = Vlm::start();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("phone.mov");
+    let written = gst::parse::launch(&format!(
+        "videotestsrc num-buffers=2 ! video/x-raw,width=128,height=64 ! jpegenc ! qtmux ! \
+         filesink location={}",
+        file.display()
+    ))
+    .unwrap();
+    written.set_state(gst::State::Playing).unwrap();
+    let kinds = [gst::MessageType::Eos, gst::MessageType::Error];
+    let end = written.bus().unwrap().timed_pop_filtered(gst::ClockTime::from_seconds(10), &kinds);
+    assert_eq!(end.unwrap().type_(), gst::MessageType::Eos);
+    written.set_state(gst::State::Null).unwrap();
+    turn(&file);
+    let shown = gst::parse::launch(&format!(
+        "filesrc location={} ! decodebin ! vlmanalyze model=m api-base={} ! fakesink",
+        file.display(),
+        vlm.base()
+    ))
+    .unwrap();
+    shown.set_state(gst::State::Playing).unwrap();
+    let asked = vlm.asked();
+    assert_eq!(decoded(&asked.jpegs()[0]).dimensions(), (64, 128));
+    asked.answer("one");
+    shown.set_state(gst::State::Null).unwrap();
+}
+
 #[test]
 fn a_named_encoder_gets_turned_pictures() {
     let mut stream = Stream::new(&[("jpeg-encoder", &"queue ! jpegenc")]);
