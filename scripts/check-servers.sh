@@ -17,6 +17,7 @@ namespaces.
   llama-cpp  llama.cpp from Debian sid's package, with weights made here
   litellm    LiteLLM's proxy, in front of a model that answers and two that fail
   envoy      the same with Envoy
+  routers    vllm-router and sglang-router, each in front of two servers
 
 The first run downloads: for llama-cpp 0.3 GB, which stays in /var/cache/live-vlm-test/sid-llama.cpp,
 for others what they want of PyPI, which stays in target/servers. To begin afresh, delete those.
@@ -33,7 +34,7 @@ TEXT
 
 readonly VENVS=target/servers
 readonly USUAL=(llama-cpp litellm)
-readonly ALL=(llama-cpp litellm envoy)
+readonly ALL=(llama-cpp litellm envoy routers)
 
 # What server $1 needs, beside the product and what asks it.
 prepare() {

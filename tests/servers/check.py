@@ -15,9 +15,15 @@ from pathlib import Path
 import envoy
 import lite_llm
 import llama_cpp
+import routers
 from run import NotReady, Run
 
-CHECKS = {"envoy": envoy.check, "litellm": lite_llm.check, "llama-cpp": llama_cpp.check}
+CHECKS = {
+    "envoy": envoy.check,
+    "litellm": lite_llm.check,
+    "llama-cpp": llama_cpp.check,
+    "routers": routers.check,
+}
 
 
 def main() -> int:
