@@ -14,13 +14,14 @@ Sets each SERVER up on this machine (llama-cpp and litellm without any), has liv
 vlmanalyze ask it, and fails unless all is as it must be. It needs root, to chroot and for
 namespaces.
 
-  llama-cpp  llama.cpp from Debian sid's package, with weights made here
-  litellm    LiteLLM's proxy, in front of a model that answers and two that fail
-  envoy      the same with Envoy
-  routers    vllm-router and sglang-router, each in front of two servers
+  llama-cpp     llama.cpp from Debian sid's package, with weights made here; 0.3 GB
+  litellm       LiteLLM's proxy, in front of a model that answers and two that fail; 0.7 GB
+  envoy         the same with Envoy; 0.2 GB
+  routers       vllm-router and sglang-router, each in front of two servers; 0.3 GB
+  transformers  `transformers serve` from Debian sid's package, with weights made here; 2 GB
 
-The first run downloads: for llama-cpp 0.3 GB, which stays in /var/cache/live-vlm-test/sid-llama.cpp,
-for others what they want of PyPI, which stays in target/servers. To begin afresh, delete those.
+The first run downloads. What it gets of Debian stays in /var/cache/live-vlm-test/sid-SERVER, what it
+gets of PyPI in target/servers. To begin afresh, delete those.
 Each server and what asks it run in a network of their own that leads nowhere, and end with it.
 Logs are in target/servers/log.
 
@@ -34,18 +35,32 @@ TEXT
 
 readonly VENVS=target/servers
 readonly USUAL=(llama-cpp litellm)
-readonly ALL=(llama-cpp litellm envoy routers)
+readonly ALL=(llama-cpp litellm envoy routers transformers)
 
 # What server $1 needs, beside the product and what asks it.
 prepare() {
     case "$1" in
         llama-cpp)
-            [ -d "$root" ] || make_debian "$root" sid ca-certificates llama.cpp
-            mkdir -p "$root/srv/tiny"
-            "$VENVS/check/bin/python" tests/servers/tiny_llama.py "$root/srv/tiny"
+            prepare_root "$1" llama.cpp
+            mkdir -p "$(root_of "$1")/srv/tiny"
+            "$VENVS/check/bin/python" tests/servers/tiny_llama.py "$(root_of "$1")/srv/tiny"
+            ;;
+        transformers)
+            prepare_root "$1" python3-transformers python3-accelerate python3-fastapi \
+                python3-openai python3-pil python3-uvicorn
             ;;
         *) ensure_venv "$VENVS/$1" "tests/servers/$1.txt" ;;
     esac
+}
+
+root_of() { echo "$DEBIAN_ROOTS/sid-$1"; }
+
+# Makes the Debian of server $1 with the packages after it, unless it is there.
+prepare_root() {
+    local root
+    root="$(root_of "$1")"
+    shift
+    [ -d "$root" ] || make_debian "$root" sid ca-certificates "$@"
 }
 
 # Checks server $1. It ends with all that was started in it.
@@ -58,7 +73,7 @@ check() {
     setpriv --pdeathsig KILL timeout --foreground --kill-after=5 "${LIMIT:-10m}" \
         setpriv --pdeathsig KILL unshare --net --mount --mount-proc --pid --fork --kill-child \
         env FOLDER="$PWD/$log" LIVE_VLM="$binaries/live-vlm" PLUGIN="$binaries/libgstvlm.so" \
-        ROOT="$root" VENVS="$PWD/$VENVS" PYTHONPATH=tests/publishers \
+        ROOT="$(root_of "$1")" VENVS="$PWD/$VENVS" PYTHONPATH=tests/publishers \
         bash -euo pipefail -c 'inside "$1"' inside "$1"
 }
 
@@ -79,8 +94,7 @@ for server in "$@"; do
     fi
 done
 need_root
-root="$DEBIAN_ROOTS/sid-llama.cpp"
-lock_debian "$root"
+lock_debian "$DEBIAN_ROOTS/sid"
 
 if [ -n "${BINARIES:-}" ]; then
     binaries="$(realpath "$BINARIES")"

@@ -4,7 +4,7 @@ usage: check.py SERVER
 
 To be run by scripts/check-servers.sh, in namespaces of its own: it leaves processes behind. These
 variables say where things are: LIVE_VLM and PLUGIN (the product's files), FOLDER (an empty folder
-for logs), ROOT (the Debian with llama.cpp), VENVS (the folder with the venvs of servers).
+for logs), ROOT (the server's Debian), VENVS (the folder with the venvs of servers).
 """
 
 import asyncio
@@ -16,6 +16,7 @@ import envoy
 import lite_llm
 import llama_cpp
 import routers
+import transformers_serve
 from run import NotReady, Run
 
 CHECKS = {
@@ -23,6 +24,7 @@ CHECKS = {
     "litellm": lite_llm.check,
     "llama-cpp": llama_cpp.check,
     "routers": routers.check,
+    "transformers": transformers_serve.check,
 }
 
 

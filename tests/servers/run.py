@@ -11,6 +11,8 @@ import aiohttp
 READY_S = 90
 """The longest that a server may take to start."""
 
+SEEN_S = 12
+"""The longest until the product sees how a server is: it looks every 5 s."""
 SHOWN = 600
 """The most characters of a value that is not as it must be."""
 
@@ -62,6 +64,10 @@ class Run:
                 cwd=self.folder,
             )
 
+    def wait(self, name: str, *command: str, **env: str) -> int:
+        """The exit status of a command that writes to NAME.log."""
+        return self.start(name, *command, **env).wait()
+
     def log(self, name: str) -> Path:
         return self.folder / f"{name}.log"
 
@@ -111,6 +117,14 @@ class LiveVlm:
     async def get(self, path: str) -> tuple[int, dict]:
         async with aiohttp.ClientSession() as http, http.get(self.address + path) as response:
             return response.status, await response.json()
+
+    async def becomes(self, status: int) -> bool:
+        """Whether `/readyz` has this status soon."""
+        for _ in range(SEEN_S * 10):
+            if (await self.get("/readyz"))[0] == status:
+                return True
+            await asyncio.sleep(0.1)
+        return False
 
     async def stop(self) -> None:
         await stop(self.process)

@@ -14,7 +14,7 @@ import gguf
 import numpy as np
 
 NAME = "tiny-llava"
-ANSWER = ("A", " tiny", " model", " was", " shown", " a", " picture", ".")
+ANSWER = ("A tiny", " model", " was", " shown", " a", " picture.")
 WIDTH = 512
 """Of the language model's layers. Each token has a dimension of its own."""
 EYE = 32
