@@ -118,9 +118,9 @@ class LiveVlm:
         async with aiohttp.ClientSession() as http, http.get(self.address + path) as response:
             return response.status, await response.json()
 
-    async def becomes(self, status: int) -> bool:
-        """Whether `/readyz` has this status soon."""
-        for _ in range(SEEN_S * 10):
+    async def becomes(self, status: int, limit: int = SEEN_S) -> bool:
+        """Whether `/readyz` has this status within `limit` seconds."""
+        for _ in range(limit * 10):
             if (await self.get("/readyz"))[0] == status:
                 return True
             await asyncio.sleep(0.1)

@@ -15,6 +15,7 @@ import numpy as np
 
 NAME = "tiny-llava"
 ANSWER = ("A tiny", " model", " was", " shown", " a", " picture.")
+SPACE = "\u2581"
 WIDTH = 512
 """Of the language model's layers. Each token has a dimension of its own."""
 EYE = 32
@@ -28,11 +29,12 @@ TEMPLATE = (
 
 
 def vocabulary() -> list[tuple[bytes, int]]:
-    """Tokens as SentencePiece has them: three of its own, all bytes, the words of the answer."""
+    """Tokens as SentencePiece has them: three of its own, bytes, a space, the answer."""
     own = [(b"<unk>", gguf.TokenType.UNKNOWN)]
     own += [(b"<s>", gguf.TokenType.CONTROL), (b"</s>", gguf.TokenType.CONTROL)]
     own += [(b"<0x%02X>" % byte, gguf.TokenType.BYTE) for byte in range(256)]
-    words = (word.replace(" ", "\u2581").encode() for word in ANSWER)
+    own += [(SPACE.encode(), gguf.TokenType.NORMAL)]
+    words = (word.replace(" ", SPACE).encode() for word in ANSWER)
     return own + [(word, gguf.TokenType.NORMAL) for word in words]
 
 
@@ -55,6 +57,7 @@ def language_model(path: Path) -> None:
     model.add_token_list([text for text, _ in tokens])
     model.add_token_scores([0.0] * len(tokens))
     model.add_token_types([kind for _, kind in tokens])
+    model.add_add_space_prefix(False)
     model.add_bos_token_id(1)
     model.add_eos_token_id(end)
     model.add_unk_token_id(0)

@@ -13,6 +13,8 @@ from viewer import Viewer
 DOCUMENT = Path(__file__).parents[2] / "docs/connect-a-vlm.md"
 HOST = {"gpu-box.example": "localhost", "192.0.2.7": "127.0.0.1"}
 """What the document calls the server's host, and what it is here."""
+SEEN_S = 40
+"""The longest until the product leaves a server alone: three looks, each up to a time-out."""
 USUAL = (
     "openssl req -x509 -newkey rsa:2048 -nodes -keyout server.key -out server.pem"
     " -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1"
@@ -100,7 +102,7 @@ async def fails(run: Run, named: str, base: str, properties: list[str], words: l
     run.expect(f"{named}, vlmanalyze: what to do", told, said)
     flags = ["--api-base", base, *(f"--api-{of}" for of in properties)]
     product = await run.live_vlm(f"live-vlm-{file}", *flags)
-    await product.becomes(503)
+    await product.becomes(503, SEEN_S)
     status, body = await product.get("/readyz")
     told = status == 503 and "tls" in body.get("reasons", [])
     run.expect(f"{named}, live-vlm: why it is not ready", told, (status, body))
