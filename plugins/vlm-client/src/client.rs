@@ -1,14 +1,18 @@
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
-use reqwest::{Response, StatusCode, header};
+use reqwest::Response;
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
     AnswerStream, ChatRequest, Endpoint, Error, Model,
-    models::ModelList,
+    error::innermost,
+    models,
     names::{Guarded, LookedUp, system_lookup},
     reach::Blocked,
-    wire,
+    reading::{body, fault::Fault, later},
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -54,7 +58,7 @@ impl Client {
     pub fn new() -> Result<Self, Error> {
         // reqwest asks for the process' provider; whoever installed one before us keeps it.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let failed = |error| Error::Tls { base: "any server".into(), reason: reason(&error) };
+        let failed = |error| Error::Tls { base: "any server".into(), reason: innermost(&error) };
         let http = builder().build().map_err(failed)?;
         let direct = builder().no_proxy().build().map_err(failed)?;
         Ok(Self { http, direct, guarded: Arc::new(Guarded::new(system_lookup)) })
@@ -71,7 +75,7 @@ impl Client {
         match endpoint.gate()? {
             Some(gate) => self.guarded.client(&gate, builder).map_err(|error| Error::Tls {
                 base: endpoint.base().into(),
-                reason: reason(&error),
+                reason: innermost(&error),
             }),
             None if endpoint.is_foreign() || endpoint.is_this_host() => Ok(self.direct.clone()),
             None => Ok(self.http.clone()),
@@ -103,7 +107,7 @@ impl Client {
         }
         let response = send(post, endpoint, deadline, timeout).await?;
         let response = accepted(response, endpoint, Some(&request.model), deadline).await?;
-        Ok(AnswerStream::new(response, endpoint.clone(), deadline, timeout))
+        Ok(AnswerStream::new(response, endpoint.clone(), &request.model, deadline, timeout))
     }
 
     /// The models that a server lists.
@@ -119,14 +123,10 @@ impl Client {
         let get = self.for_endpoint(endpoint)?.get(endpoint.url("models"));
         let response = send(get, endpoint, deadline, timeout).await?;
         let response = accepted(response, endpoint, None, deadline).await?;
-        let body = timeout_at(deadline, body(response, endpoint, MODELS_BODY_LIMIT))
+        let body = timeout_at(deadline, body::whole(response, endpoint, MODELS_BODY_LIMIT))
             .await
             .map_err(|_| Error::Timeout { base: endpoint.base().into(), after: timeout })??;
-        let list: ModelList = serde_json::from_slice(&body).map_err(|error| Error::Protocol {
-            base: endpoint.base().into(),
-            reason: endpoint.without_key(&format!("its list of models is unreadable ({error})")),
-        })?;
-        Ok(list.into_models())
+        models::read(&body, endpoint)
     }
 
     /// How many questions wait inside a server, if it has metrics that say so: vLLM, NIM,
@@ -139,8 +139,8 @@ impl Client {
         if !response.status().is_success() {
             return None;
         }
-        let body =
-            timeout_at(deadline, body(response, endpoint, MODELS_BODY_LIMIT)).await.ok()?.ok()?;
+        let body = body::whole(response, endpoint, MODELS_BODY_LIMIT);
+        let body = timeout_at(deadline, body).await.ok()?.ok()?;
         waiting_inside(&String::from_utf8_lossy(&body))
     }
 }
@@ -201,72 +201,10 @@ async fn accepted(
     if status.is_success() {
         return Ok(response);
     }
-    let retry_after = retry_after(&response);
-    let body = match timeout_at(deadline, body(response, endpoint, ERROR_BODY_LIMIT)).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(_)) | Err(_) => Vec::new(),
-    };
-    // Before it is cut: half a key is not found.
-    let said = wire::error_text(endpoint.without_key(&String::from_utf8_lossy(&body)).as_bytes());
-    Err(refusal(status, endpoint.base(), model, said, retry_after))
-}
-
-fn refusal(
-    status: StatusCode,
-    base: &str,
-    model: Option<&str>,
-    reason: String,
-    retry_after: Option<Duration>,
-) -> Error {
-    let base = base.to_owned();
-    let code = status.as_u16();
-    match (code, model) {
-        (401 | 403, _) => Error::Unauthorized { base, status: code, reason },
-        // A server without this API answers with a page; one without the model says its name.
-        (404, Some(model)) if reason.to_ascii_lowercase().contains("model") => {
-            Error::ModelUnknown { base, model: model.to_owned(), reason }
-        }
-        (400, Some(model)) if names_unknown_model(&reason) => {
-            Error::ModelUnknown { base, model: model.to_owned(), reason }
-        }
-        (404 | 405, _) => Error::NoApi { base },
-        (413, _) => Error::TooLarge { base },
-        (429, _) => Error::RateLimited { base, reason, retry_after },
-        (300..=399, _) => Error::Redirect { base, status: code },
-        (500.., _) => Error::Server { base, status: code, reason, retry_after },
-        _ => Error::BadRequest { base, status: code, reason },
-    }
-}
-
-fn names_unknown_model(reason: &str) -> bool {
-    let reason = reason.to_ascii_lowercase();
-    reason.contains("model")
-        && ["not found", "does not exist", "unknown", "invalid model"]
-            .iter()
-            .any(|words| reason.contains(words))
-}
-
-/// Only the form in seconds; dates are rare and need a clock that agrees with the server's.
-fn retry_after(response: &Response) -> Option<Duration> {
-    let seconds = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    let seconds: f64 = seconds.parse().ok()?;
-    (seconds.is_finite() && seconds >= 0.0).then(|| Duration::from_secs_f64(seconds.min(3600.0)))
-}
-
-async fn body(mut response: Response, endpoint: &Endpoint, limit: usize) -> Result<Vec<u8>, Error> {
-    let base = || endpoint.base().to_owned();
-    let mut body = Vec::new();
-    loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() > limit => {
-                let reason = format!("its body is larger than {limit} bytes");
-                return Err(Error::Protocol { base: base(), reason });
-            }
-            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Ok(None) => return Ok(body),
-            Err(error) => return Err(Error::Cut { base: base(), reason: reason(&error) }),
-        }
-    }
+    let retry_after = later::in_head(response.headers(), SystemTime::now());
+    let body = timeout_at(deadline, body::beginning(response, endpoint, ERROR_BODY_LIMIT)).await;
+    let body = String::from_utf8_lossy(&body.unwrap_or_default()).into_owned();
+    Err(Fault::in_body(&body).into_error(endpoint, model, status.as_u16(), retry_after))
 }
 
 fn unreachable_server(endpoint: &Endpoint, error: &reqwest::Error) -> Error {
@@ -285,7 +223,7 @@ fn unreachable_server(endpoint: &Endpoint, error: &reqwest::Error) -> Error {
         }
         cause = this.source();
     }
-    Error::Network { base, reason: reason(error) }
+    Error::Network { base, reason: innermost(error) }
 }
 
 /// TLS errors travel inside I/O errors, which do not list them as their source.
@@ -295,15 +233,6 @@ fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
             .downcast_ref::<std::io::Error>()
             .and_then(std::io::Error::get_ref)
             .is_some_and(|inner| is_tls(inner))
-}
-
-/// The innermost cause: the outer ones repeat the URL and say "error sending request".
-pub(crate) fn reason(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
 }
 
 #[cfg(test)]

@@ -19,10 +19,9 @@ mod key;
 mod models;
 mod names;
 mod reach;
-mod reader;
+mod reading;
 mod report;
-mod sse;
-mod thinking;
+mod vision;
 mod wire;
 
 pub use account::{Account, Denied};

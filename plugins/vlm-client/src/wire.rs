@@ -1,10 +1,9 @@
-//! What goes over the wire: the part of the OpenAI chat-completions API that we send and read.
-//! Reading is lenient: servers differ, and a field we do not know must not fail an answer.
+//! What goes over the wire: the part of the OpenAI chat-completions API that we send.
 
 use std::sync::Arc;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap, ser::SerializeSeq};
+use serde::{Serialize, Serializer, ser::SerializeMap, ser::SerializeSeq};
 
 use crate::ExtraBody;
 
@@ -173,97 +172,12 @@ struct ImageUrl<'a> {
 }
 
 /// How many tokens a question and its answer took, by the server's own count.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Tokens of the question, its pictures among them.
-    #[serde(default)]
+    /// Tokens of the question, its pictures among them; 0 = not counted.
     pub prompt_tokens: u64,
-    /// Tokens of the answer.
-    #[serde(default)]
+    /// Tokens of the answer; 0 = not counted.
     pub completion_tokens: u64,
-}
-
-#[derive(Debug, Deserialize)]
-pub(crate) struct StreamChunk {
-    #[serde(default)]
-    pub(crate) choices: Vec<StreamChoice>,
-    #[serde(default)]
-    pub(crate) usage: Option<Usage>,
-    #[serde(default)]
-    pub(crate) model: Option<String>,
-    #[serde(default)]
-    pub(crate) error: Option<serde_json::Value>,
-}
-
-#[derive(Debug, Deserialize)]
-pub(crate) struct StreamChoice {
-    #[serde(default)]
-    pub(crate) delta: Option<Delta>,
-    #[serde(default)]
-    pub(crate) finish_reason: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-pub(crate) struct Delta {
-    #[serde(default)]
-    pub(crate) content: Option<String>,
-    /// What a thinking model thinks, as DeepSeek, vLLM, SGLang and llama.cpp call it.
-    #[serde(default)]
-    pub(crate) reasoning_content: Option<serde_json::Value>,
-    /// The same, as OpenRouter, Ollama and newer vLLM call it.
-    #[serde(default)]
-    pub(crate) reasoning: Option<serde_json::Value>,
-}
-
-impl Delta {
-    /// What is thought, and what is answered.
-    pub(crate) fn parts(self) -> (String, String) {
-        // Whatever else is called so is none of ours.
-        let fields = [self.reasoning_content, self.reasoning];
-        let reasoning = fields.iter().flatten().find_map(|value| value.as_str());
-        (reasoning.unwrap_or_default().to_owned(), self.content.unwrap_or_default())
-    }
-}
-
-#[derive(Debug, Deserialize)]
-pub(crate) struct WholeAnswer {
-    pub(crate) choices: Vec<WholeChoice>,
-    #[serde(default)]
-    pub(crate) usage: Option<Usage>,
-    #[serde(default)]
-    pub(crate) model: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-pub(crate) struct WholeChoice {
-    pub(crate) message: Delta,
-    #[serde(default)]
-    pub(crate) finish_reason: Option<String>,
-}
-
-/// What an error body says, whichever of the shapes in use it has.
-pub(crate) fn error_text(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body);
-    let said = serde_json::from_str::<serde_json::Value>(&text)
-        .ok()
-        .and_then(|value| error_message(&value))
-        .unwrap_or_else(|| text.into_owned());
-    let is_space = |c: char| c.is_whitespace() || c.is_control();
-    let words: Vec<_> = said.split(is_space).filter(|word| !word.is_empty()).collect();
-    let said = words.join(" ");
-    match said.char_indices().nth(300) {
-        Some((end, _)) => format!("{}…", &said[..end]),
-        None if said.is_empty() => "no reason given".to_owned(),
-        None => said,
-    }
-}
-
-pub(crate) fn error_message(value: &serde_json::Value) -> Option<String> {
-    let error = value.get("error").unwrap_or(value);
-    [Some(error), error.get("message"), error.get("detail"), error.get("object")]
-        .into_iter()
-        .flatten()
-        .find_map(|text| text.as_str().map(str::to_owned))
 }
 
 #[cfg(test)]
@@ -358,25 +272,5 @@ mod tests {
         let extra = ExtraBody::parse(r#"{"response_format": {"type": "json_object"}}"#).unwrap();
         let value = serde_json::to_value(ChatRequest { extra, ..request }).unwrap();
         assert_eq!(value["response_format"], serde_json::json!({"type": "json_object"}));
-    }
-
-    #[test]
-    fn errors_are_read_in_every_shape_in_use() {
-        for body in [
-            r#"{"error":{"message":"no such model"}}"#,
-            r#"{"error":"no such model"}"#,
-            r#"{"message":"no such model"}"#,
-            r#"{"detail":"no such model"}"#,
-            "no  such\nmodel",
-            "no such\0model",
-        ] {
-            assert_eq!(error_text(body.as_bytes()), "no such model", "{body}");
-        }
-        assert_eq!(error_text(b""), "no reason given");
-    }
-
-    #[test]
-    fn a_long_error_is_cut() {
-        assert!(error_text("ä".repeat(5000).as_bytes()).chars().count() <= 301);
     }
 }

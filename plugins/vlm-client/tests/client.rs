@@ -90,7 +90,7 @@ fn text(events: &[AnswerEvent]) -> String {
         .iter()
         .filter_map(|event| match event {
             AnswerEvent::Text(text) => Some(text.as_str()),
-            AnswerEvent::Reasoning(_) | AnswerEvent::Done(_) => None,
+            AnswerEvent::Reasoning(_) | AnswerEvent::TakenBack | AnswerEvent::Done(_) => None,
         })
         .collect()
 }
@@ -188,7 +188,12 @@ async fn a_stream_cut_in_the_middle_gives_its_text_and_then_an_error() {
 
 #[tokio::test]
 async fn an_error_inside_a_stream_is_an_error() {
-    let error = error_of(sse("data: {\"error\":{\"message\":\"out of memory\"}}\n\n")).await;
+    let event = "data: {\"error\":{\"message\":\"out of memory\"}}\n\n";
+    let error = error_of(sse(event)).await;
+    assert_eq!(error.kind(), "server");
+    assert!(error.to_string().contains("out of memory"), "{error}");
+    let begun = "data: {\"choices\":[{\"delta\":{\"content\":\"A re\"}}]}\n\n";
+    let error = error_of(sse(&format!("{begun}{event}"))).await;
     assert_eq!(error.kind(), "cut");
     assert!(error.to_string().contains("out of memory"), "{error}");
 }
@@ -198,10 +203,59 @@ async fn garbage_is_a_protocol_error_that_shows_its_beginning() {
     let error = error_of(response("200 OK", "content-type: text/html\r\n", "<html>hi")).await;
     assert_eq!(error.kind(), "protocol");
     assert!(error.to_string().contains("<html>hi"), "{error}");
-    let error = error_of(sse("data: {not json\n\n")).await;
+    let error = error_of(sse("data: {\"choices\":[{\"delta\n\n")).await;
     assert_eq!(error.kind(), "protocol");
     let error = error_of(response("200 OK", "", "{\"choices\":[]}")).await;
     assert_eq!(error.kind(), "protocol");
+}
+
+#[tokio::test]
+async fn what_was_said_before_a_failure_comes_before_it() {
+    let (endpoint, _) = server(sse("data: {\"choices\":[{\"delta\":{\"content\":\"A re\"}}]}\n\n\
+         data: {\"error\":\"out of memory\"}\n\n"))
+    .await;
+    let client = Client::new().unwrap();
+    let mut answer =
+        client.ask(&endpoint, &question(), &AskHeaders::default(), LONG).await.unwrap();
+    assert_eq!(answer.next().await, Some(Ok(AnswerEvent::Text("A re".into()))));
+    assert_eq!(answer.next().await.unwrap().unwrap_err().kind(), "cut");
+    assert_eq!(answer.next().await, None);
+}
+
+#[tokio::test]
+async fn a_late_mark_takes_text_back() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}/v1", listener.local_addr().unwrap());
+    let (go_on, mut may_go_on) = tokio::sync::mpsc::channel::<()>(1);
+    let event = |text: &str| {
+        format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"{text}\"}}}}]}}\n\n")
+    };
+    let begun = sse(&event("Is it"));
+    let rest = [event(" round?"), event("</think>A ball."), "data: [DONE]\n\n".into()].concat();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        read_request(&mut stream).await;
+        stream.write_all(begun.as_bytes()).await.unwrap();
+        may_go_on.recv().await;
+        stream.write_all(rest.as_bytes()).await.unwrap();
+    });
+    let endpoint = Endpoint::new(&base, None).unwrap();
+    let client = Client::new().unwrap();
+    let mut answer =
+        client.ask(&endpoint, &question(), &AskHeaders::default(), LONG).await.unwrap();
+    let mut events = vec![answer.next().await.unwrap().unwrap()];
+    go_on.send(()).await.unwrap();
+    while let Some(event) = answer.next().await {
+        events.push(event.unwrap());
+    }
+    // What nobody has seen yet needs not be taken back.
+    let expected = [
+        AnswerEvent::Text("Is it".into()),
+        AnswerEvent::TakenBack,
+        AnswerEvent::Reasoning(" round?".into()),
+        AnswerEvent::Text("A ball.".into()),
+    ];
+    assert_eq!(events[..4], expected);
 }
 
 #[tokio::test]
@@ -240,6 +294,10 @@ async fn retry_after_is_read() {
     assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
     let error = error_of(response("503 Service Unavailable", "retry-after: soon\r\n", "")).await;
     assert_eq!(error.retry_after(), None);
+    let date = "retry-after: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
+                date: Sun, 06 Nov 1994 08:49:33 GMT\r\n";
+    let error = error_of(response("429 Too Many Requests", date, "")).await;
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(4)));
 }
 
 #[tokio::test]

@@ -169,7 +169,7 @@ impl Run {
 
     /// What was shown of an answer that has no end is not: the complete one before it is again.
     pub(crate) fn take_back(&self, answer: &Answer) {
-        if !answer.text.is_empty() {
+        if answer.is_begun() {
             let before = self.last_text().unwrap_or_default();
             self.board.write(&before);
         }

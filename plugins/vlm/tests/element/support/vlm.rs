@@ -191,7 +191,8 @@ impl Asked {
             .collect()
     }
 
-    fn chunk(&mut self, chunk: &Value) {
+    /// Streams an event.
+    pub(crate) fn chunk(&mut self, chunk: &Value) {
         self.send(Ok(format!("data: {chunk}\n\n").into()));
     }
 
