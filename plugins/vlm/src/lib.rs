@@ -12,6 +12,7 @@ mod change;
 mod classes;
 pub mod context;
 mod jpeg;
+mod json_in_text;
 pub mod messages;
 pub mod meta;
 mod overlay;

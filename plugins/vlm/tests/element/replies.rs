@@ -98,6 +98,11 @@ fn refusals_are_errors_in_the_servers_words() {
 }
 
 #[test]
+fn json_in_every_form_is_posted_as_fields() {
+    check("structured.toml", &[("response-schema", SCHEMA)]);
+}
+
+#[test]
 fn the_model_to_ask_is_found_in_every_list() {
     init();
     let mut wrong = Vec::new();
