@@ -4,7 +4,7 @@ use reqwest::{Response, StatusCode, header};
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    AnswerStream, ChatRequest, Endpoint, Error, Model,
+    AnswerStream, ChatRequest, Endpoint, Error, Model, kept,
     models::ModelList,
     names::{Guarded, LookedUp, system_lookup},
     reach::Blocked,
@@ -167,7 +167,7 @@ fn waiting_inside(metrics: &str) -> Option<u64> {
 }
 
 fn builder() -> reqwest::ClientBuilder {
-    reqwest::Client::builder()
+    kept::keeping(reqwest::Client::builder())
         .user_agent(concat!("live-vlm/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(CONNECT_TIMEOUT)
         // Following one would carry the key and the picture to where nobody sent them.
@@ -185,7 +185,7 @@ async fn send(
         Some(key) => request.bearer_auth(key.expose()),
         None => request,
     };
-    timeout_at(deadline, request.send())
+    timeout_at(deadline, kept::send(request))
         .await
         .map_err(|_| Error::Timeout { base: endpoint.base().into(), after: timeout })?
         .map_err(|error| unreachable_server(endpoint, &error))

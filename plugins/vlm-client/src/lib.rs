@@ -15,6 +15,7 @@ mod error;
 mod extra;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+mod kept;
 mod key;
 mod models;
 mod names;
