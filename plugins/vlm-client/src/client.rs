@@ -285,7 +285,11 @@ fn unreachable_server(endpoint: &Endpoint, error: &reqwest::Error) -> Error {
         }
         cause = this.source();
     }
-    Error::Network { base, reason: reason(error) }
+    let reason = reason(error);
+    match error.is_connect() {
+        true => Error::Network { base, reason },
+        false => Error::Dropped { base, reason },
+    }
 }
 
 /// TLS errors travel inside I/O errors, which do not list them as their source.

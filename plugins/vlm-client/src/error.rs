@@ -33,6 +33,14 @@ pub enum Error {
         /// What the network said.
         reason: String,
     },
+    /// The connection was there, and ended before an answer came.
+    #[error("the VLM server at {base} broke off before it answered ({reason}); see its log")]
+    Dropped {
+        /// The base address of the server.
+        base: String,
+        /// What the network said.
+        reason: String,
+    },
     /// The server's certificate or TLS itself is at fault.
     #[error(
         "no secure connection to {base}: {reason}; install the certificate's authority on this \
@@ -169,7 +177,7 @@ impl Error {
         match self {
             Self::Refused { .. } => "refused",
             Self::Forbidden { .. } => "not-allowed",
-            Self::Network { .. } => "network",
+            Self::Network { .. } | Self::Dropped { .. } => "network",
             Self::Tls { .. } => "tls",
             Self::Unauthorized { .. } => "unauthorized",
             Self::ModelUnknown { .. } => "model-unknown",

@@ -17,6 +17,7 @@ mod extra;
 pub mod fuzzing;
 mod kept;
 mod key;
+mod fault;
 mod models;
 mod names;
 mod reach;
@@ -33,7 +34,8 @@ pub use dispatch::{
     Backend, BackendSnapshot, Dispatcher, DispatcherConfig, Full, Hurry, Member, NoTurn, Turn,
     Want,
     core::{
-        BackendId, BackendState, Core, CoreConfig, Event, MemberId, RouteId, Slots, UserId, Verdict,
+        BackendId, BackendState, Core, CoreConfig, Event, Fault, MemberId, RouteId, Slots, UserId,
+        Verdict,
     },
 };
 pub use endpoint::{BadEndpoint, Endpoint};

@@ -278,7 +278,8 @@ impl Shared {
                 let member = match event {
                     Event::Grant(member, _)
                     | Event::Near(member)
-                    | Event::Unavailable(member, _) => member,
+                    | Event::Unavailable(member, _)
+                    | Event::Back(member) => member,
                 };
                 if let Some(bell) = state.members.get(&member) {
                     // Set under the lock: whoever rests or leaves then sees the grant or its end.

@@ -1,15 +1,18 @@
 //! The servers that can be asked: by address, by model, and how each one is.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     hash::{DefaultHasher, Hash, Hasher},
     time::Instant,
 };
 
 use wildmatch::WildMatch;
 
-use super::core::{BackendId, BackendState, Core, RouteId, Slots, Verdict};
+use super::core::{BackendId, BackendState, Core, Fault, RouteId, Slots, Verdict};
 use crate::{Endpoint, Error, Model, choose_model, looks_like_vision};
+
+/// Models of a server of which it is remembered what was wrong.
+const MOST_MODEL_ERRORS: usize = 64;
 
 /// A server of the pool, as its operator describes it.
 #[derive(Debug, Clone)]
@@ -58,9 +61,9 @@ pub struct BackendSnapshot {
     pub asking: usize,
     /// How many sessions wait that it could answer.
     pub waiting: usize,
-    /// Whether it is asked.
+    /// Whether it is asked; if for none of its models, how the first to be tried again is.
     pub state: BackendState,
-    /// What was wrong last; `None` once it has answered.
+    /// What was wrong last, with it or with one of its models; `None` once it has answered.
     pub last_error: Option<String>,
 }
 
@@ -80,7 +83,10 @@ pub(super) struct Pool {
 struct Server {
     backend: Backend,
     listed: Vec<Model>,
+    /// What was wrong with all of it.
     last_error: Option<String>,
+    /// What was wrong with a model, the newest last.
+    model_errors: VecDeque<(String, String)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -88,7 +94,19 @@ enum RouteKey {
     /// Any server of the pool that has the model; that at the address if none says so.
     Pool { model: String, base: String },
     /// The server at the address.
-    Base(String),
+    Base { model: String, base: String },
+}
+
+impl RouteKey {
+    fn base(&self) -> &str {
+        let (Self::Pool { base, .. } | Self::Base { base, .. }) = self;
+        base
+    }
+
+    fn model(&self) -> &str {
+        let (Self::Pool { model, .. } | Self::Base { model, .. }) = self;
+        model
+    }
 }
 
 impl Pool {
@@ -116,17 +134,17 @@ impl Pool {
         if !self.pooled.contains(&id) {
             self.pooled.push(id);
         }
-        self.servers.insert(id, Server { backend, listed: Vec::new(), last_error: None });
+        self.servers.insert(id, Server::new(backend));
         self.reroute(core, now);
     }
 
     /// The route to whoever can answer for `endpoint` and `model`; made if there is none.
     pub(super) fn route(&mut self, core: &mut Core, endpoint: &Endpoint, model: &str) -> RouteId {
         let place = self.place(endpoint);
-        let key = if self.is_pooled(endpoint) {
-            RouteKey::Pool { model: model.to_owned(), base: place.clone() }
-        } else {
-            RouteKey::Base(place.clone())
+        let (of_pool, model, base) = (self.is_pooled(endpoint), model.to_owned(), place.clone());
+        let key = match of_pool {
+            true => RouteKey::Pool { model, base },
+            false => RouteKey::Base { model, base },
         };
         if let Some(route) = self.routes.get(&key) {
             return *route;
@@ -137,9 +155,9 @@ impl Pool {
         };
         let backends = match &key {
             RouteKey::Pool { model, .. } => self.having(model, own),
-            RouteKey::Base(_) => vec![own],
+            RouteKey::Base { .. } => vec![own],
         };
-        let route = core.add_route(&backends);
+        let route = core.add_route(&backends, key.model());
         self.keys.insert(route, key.clone());
         self.routes.insert(key, route);
         route
@@ -151,7 +169,7 @@ impl Pool {
         // Without its key: whoever asks it brings their own.
         if let Ok(bare) = Endpoint::new(endpoint.base(), None) {
             let backend = Backend::new(bare, slots);
-            self.servers.insert(id, Server { backend, listed: Vec::new(), last_error: None });
+            self.servers.insert(id, Server::new(backend));
         }
         self.by_base.insert(place, id);
         id
@@ -201,6 +219,11 @@ impl Pool {
                 core.set_route(route, &self.having(&model, *own), now);
             }
         }
+        for id in &self.pooled {
+            if let Some(server) = self.servers.get(id) {
+                core.set_first_model(*id, &server.first_model());
+            }
+        }
     }
 
     /// Forgets a route that has no members, and its server if nobody else asks it and it was not
@@ -212,12 +235,12 @@ impl Pool {
         let Some(key) = self.keys.remove(&route) else { return };
         core.remove_route(route);
         self.routes.remove(&key);
-        let (RouteKey::Pool { base, .. } | RouteKey::Base(base)) = key;
-        if let Some(id) = self.by_base.get(&base).copied()
+        let base = key.base();
+        if let Some(id) = self.by_base.get(base).copied()
             && !self.pooled.contains(&id)
             && core.remove_backend(id)
         {
-            self.by_base.remove(&base);
+            self.by_base.remove(base);
             self.servers.remove(&id);
         }
     }
@@ -243,15 +266,35 @@ impl Pool {
         Some((backend, model))
     }
 
-    pub(super) fn failed(&mut self, id: BackendId, error: Option<&Error>) {
-        if let Some(server) = self.servers.get_mut(&id) {
-            server.last_error = error.map(ToString::to_string);
+    /// A question has gone wrong there, or well: `None`.
+    pub(super) fn failed(&mut self, id: BackendId, model: &str, error: Option<&Error>) {
+        let Some(server) = self.servers.get_mut(&id) else { return };
+        if error.is_none_or(|error| error.fault() == Some(Fault::Model)) {
+            server.model_errors.retain(|(of, _)| of != model);
+        }
+        match error {
+            None => server.last_error = None,
+            Some(error) if error.fault() == Some(Fault::Server) => {
+                server.last_error = Some(error.to_string());
+            }
+            Some(error) => {
+                if server.model_errors.len() >= MOST_MODEL_ERRORS {
+                    server.model_errors.pop_front();
+                }
+                server.model_errors.push_back((model.to_owned(), error.to_string()));
+            }
         }
     }
 
-    /// What was wrong last with one of these servers.
-    pub(super) fn last_error(&self, of: &[BackendId]) -> Option<String> {
-        of.iter().find_map(|id| self.servers.get(id)?.last_error.clone())
+    /// What was wrong last with one of these servers, as far as it concerns those who ask for this
+    /// model.
+    pub(super) fn last_error(&self, of: &[BackendId], model: &str) -> Option<String> {
+        of.iter().find_map(|id| {
+            let server = self.servers.get(id)?;
+            let first = server.first_model();
+            let asked = if model.is_empty() { &first } else { model };
+            server.last_error.clone().or_else(|| server.model_error(asked))
+        })
     }
 
     /// The added server at this address.
@@ -307,8 +350,8 @@ impl Pool {
             Err(error) => {
                 server.last_error = Some(error.to_string());
                 if error.concerns_everybody() {
-                    let retry_after = error.retry_after();
-                    core.observe(id, Verdict::Bad { retry_after }, now);
+                    let (fault, retry_after) = (Fault::Server, error.retry_after());
+                    core.observe(id, Verdict::Bad { fault, retry_after }, now);
                 }
             }
         }
@@ -324,8 +367,8 @@ impl Pool {
                 slots: core.slots(*id),
                 asking,
                 waiting,
-                state: core.state(*id)?,
-                last_error: server.last_error.clone(),
+                state: server.state(core, *id)?,
+                last_error: server.any_error(),
             })
         };
         self.pooled.iter().filter_map(snapshot).collect()
@@ -333,6 +376,31 @@ impl Pool {
 }
 
 impl Server {
+    fn new(backend: Backend) -> Self {
+        Self { backend, listed: Vec::new(), last_error: None, model_errors: VecDeque::new() }
+    }
+
+    fn model_error(&self, model: &str) -> Option<String> {
+        let error = self.model_errors.iter().find(|(of, _)| of == model);
+        error.map(|(_, error)| error.clone())
+    }
+
+    fn any_error(&self) -> Option<String> {
+        let of_model = || self.model_errors.back().map(|(_, error)| error.clone());
+        self.last_error.clone().or_else(of_model)
+    }
+
+    /// A server all of whose models are left alone is.
+    fn state(&self, core: &Core, id: BackendId) -> Option<BackendState> {
+        let until = |state: &BackendState| match state {
+            BackendState::Up => None,
+            BackendState::HalfOpen => Some((0, None)),
+            BackendState::Open { until } => Some((1, Some(*until))),
+        };
+        let states = self.all().filter_map(|model| core.state_for(id, &model.id));
+        states.min_by_key(until).or_else(|| core.state(id))
+    }
+
     fn offered(&self) -> impl Iterator<Item = &Model> {
         self.listed.iter().filter(|model| self.backend.offers(&model.id))
     }

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 use super::{
     Dispatcher,
-    core::{BackendId, Event, MemberId, RouteId, Verdict},
+    core::{BackendId, Event, Fault, MemberId, RouteId, Verdict},
     pool::Backend,
 };
 use crate::{
@@ -32,6 +32,7 @@ struct Heard {
     near: bool,
     granted: Option<BackendId>,
     unavailable: Option<Instant>,
+    back: bool,
 }
 
 impl Bell {
@@ -41,6 +42,7 @@ impl Bell {
             Event::Near(_) => heard.near = true,
             Event::Grant(_, backend) => heard.granted = Some(backend),
             Event::Unavailable(_, until) => heard.unavailable = Some(until),
+            Event::Back(_) => heard.back = true,
         }
     }
 
@@ -206,6 +208,15 @@ impl Member {
         Ok(Turn { place, backend, server, report, failure: None, again: false, is_stranger })
     }
 
+    /// Waits until a server is seen again that was not there, and that this member may ask: a good
+    /// moment to ask for a turn, for those who wait after a failure. Only servers of the pool are
+    /// looked after.
+    pub async fn back(&self) {
+        while !std::mem::take(&mut self.bell.lock().back) {
+            self.bell.notify.notified().await;
+        }
+    }
+
     fn server(&self, backend: BackendId) -> Option<(Backend, String)> {
         self.dispatcher.shared.lock().pool.asked(backend, &self.endpoint, &self.model)
     }
@@ -219,7 +230,7 @@ impl Member {
         let state = self.dispatcher.shared.lock();
         NoTurn::Unavailable {
             retry_after: until.saturating_duration_since(now),
-            reason: state.pool.last_error(&state.core.backends_of(self.joined.route)),
+            reason: state.pool.last_error(&state.core.backends_of(self.joined.route), &self.model),
         }
     }
 }
@@ -347,12 +358,15 @@ impl Turn<'_> {
     }
 
     fn verdict(&self) -> Verdict {
-        match (&self.failure, self.report.outcome) {
+        let fault = self.failure.as_ref().and_then(Error::fault);
+        match (fault, self.report.outcome) {
+            // Said to another key than the pool's, what is wrong with a model concerns nobody but
+            // whoever brought it.
+            (Some(Fault::Model), _) if self.is_stranger => Verdict::Unknown,
             // A server that had begun may have been given too much to say.
-            // Said to another key than the pool's, most errors concern nobody but whoever brought it.
-            (Some(error), _) if self.is_stranger && !error.concerns_everybody() => Verdict::Unknown,
-            (Some(error), _) if error.is_servers_fault() && self.report.first_token.is_none() => {
-                Verdict::Bad { retry_after: error.retry_after() }
+            (Some(fault), _) if self.report.first_token.is_none() => {
+                let retry_after = self.failure.as_ref().and_then(Error::retry_after);
+                Verdict::Bad { fault, retry_after }
             }
             (None, QuestionOutcome::Answered) => Verdict::Good,
             _ => Verdict::Unknown,
@@ -371,7 +385,8 @@ impl Drop for Turn<'_> {
         let shared = &self.place.member.dispatcher.shared;
         let failure = self.failure.take().filter(|_| matches!(verdict, Verdict::Bad { .. }));
         if failure.is_some() || verdict == Verdict::Good {
-            shared.lock().pool.failed(self.backend, failure.as_ref());
+            let model = self.report.model.as_str();
+            shared.lock().pool.failed(self.backend, model, failure.as_ref());
         }
         if self.again {
             let member = self.place.member;
