@@ -8,6 +8,7 @@ use crate::{
     models::ModelList,
     names::{Guarded, LookedUp, system_lookup},
     reach::Blocked,
+    text_only::says_no_pictures,
     wire,
 };
 
@@ -221,6 +222,9 @@ fn refusal(
     let base = base.to_owned();
     let code = status.as_u16();
     match (code, model) {
+        (400 | 404 | 415 | 422 | 500.., Some(model)) if says_no_pictures(&reason) => {
+            Error::NoVision { base, model: model.to_owned(), reason }
+        }
         (401 | 403, _) => Error::Unauthorized { base, status: code, reason },
         // A server without this API answers with a page; one without the model says its name.
         (404, Some(model)) if reason.to_ascii_lowercase().contains("model") => {

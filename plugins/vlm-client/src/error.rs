@@ -78,6 +78,19 @@ pub enum Error {
         /// What the server said.
         reason: String,
     },
+    /// The model takes no pictures, whatever the status that the server says so with.
+    #[error(
+        "the model {model:?} of the VLM server at {base} takes no pictures ({reason}); choose a \
+         vision model"
+    )]
+    NoVision {
+        /// The base address of the server.
+        base: String,
+        /// The model asked for.
+        model: String,
+        /// What the server said.
+        reason: String,
+    },
     /// 404 for a path that every OpenAI-compatible server has.
     #[error("{base} has no OpenAI-compatible API (HTTP 404); most servers want /v1 at the end")]
     NoApi {
@@ -181,6 +194,7 @@ impl Error {
             Self::Tls { .. } => "tls",
             Self::Unauthorized { .. } => "unauthorized",
             Self::ModelUnknown { .. } => "model-unknown",
+            Self::NoVision { .. } => "no-vision",
             Self::NoApi { .. } => "no-api",
             Self::NoModel { .. } => "no-model",
             Self::TooLarge { .. } => "too-large",
@@ -211,6 +225,7 @@ impl Error {
             self,
             Self::Forbidden { .. }
                 | Self::ModelUnknown { .. }
+                | Self::NoVision { .. }
                 | Self::TooLarge { .. }
                 | Self::BadRequest { .. }
         )
@@ -232,6 +247,7 @@ impl Error {
             Self::Forbidden { .. }
                 | Self::Unauthorized { .. }
                 | Self::ModelUnknown { .. }
+                | Self::NoVision { .. }
                 | Self::NoApi { .. }
                 | Self::TooLarge { .. }
                 | Self::BadRequest { .. }

@@ -39,6 +39,7 @@ mod tests {
         let nobody = [
             Error::BadRequest { base: base(), status, reason: reason() },
             Error::ModelUnknown { base: base(), model: String::new(), reason: reason() },
+            Error::NoVision { base: base(), model: String::new(), reason: reason() },
             Error::TooLarge { base: base() },
         ];
         assert!(server.iter().all(|error| error.fault() == Some(Fault::Server)));

@@ -24,6 +24,7 @@ mod reach;
 mod reader;
 mod report;
 mod sse;
+mod text_only;
 mod thinking;
 mod wire;
 

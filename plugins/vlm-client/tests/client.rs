@@ -223,6 +223,8 @@ async fn each_refusal_has_its_kind_and_the_servers_words() {
         ("400 Bad Request", r#"{"message":"The model x does not exist"}"#, "model-unknown"),
         ("404 Not Found", "page not found", "no-api"),
         ("400 Bad Request", r#"{"error":"no images please"}"#, "bad-request"),
+        ("500 Internal Server Error", r#"{"error":"image input is not supported"}"#, "no-vision"),
+        ("400 Bad Request", r#"{"message":"m is not a multimodal model"}"#, "no-vision"),
         ("413 Payload Too Large", "", "too-large"),
         ("429 Too Many Requests", r#"{"error":{"message":"slow down"}}"#, "rate-limited"),
         ("500 Internal Server Error", "boom", "server"),
