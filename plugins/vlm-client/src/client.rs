@@ -4,18 +4,23 @@ use reqwest::{Response, StatusCode, header};
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    AnswerStream, ChatRequest, Endpoint, Error, Model, kept,
+    AnswerStream, ChatRequest, Endpoint, Error, Model,
+    adaptations::Adaptations,
+    kept,
     models::ModelList,
     names::{Guarded, LookedUp, system_lookup},
     reach::Blocked,
     text_only::says_no_pictures,
-    wire,
+    wire::{self, Adapted},
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// An error page is not worth more; a model list of a large router is a few hundred kilobytes.
 const ERROR_BODY_LIMIT: usize = 16 << 10;
 const MODELS_BODY_LIMIT: usize = 2 << 20;
+/// How often one question is asked in another form: as often as a server that names one field after
+/// the other can name ours.
+const REPEATS: usize = 6;
 const FAIRNESS_ID: &str = "x-llm-d-inference-fairness-id";
 const OBJECTIVE: &str = "x-llm-d-inference-objective";
 /// Of vLLM, NIM, llama.cpp and SGLang.
@@ -45,6 +50,7 @@ pub struct Client {
     direct: reqwest::Client,
     /// For endpoints that somebody else named.
     guarded: Arc<Guarded>,
+    adaptations: Arc<Adaptations>,
 }
 
 impl Client {
@@ -58,7 +64,8 @@ impl Client {
         let failed = |error| Error::Tls { base: "any server".into(), reason: reason(&error) };
         let http = builder().build().map_err(failed)?;
         let direct = builder().no_proxy().build().map_err(failed)?;
-        Ok(Self { http, direct, guarded: Arc::new(Guarded::new(system_lookup)) })
+        let guarded = Arc::new(Guarded::new(system_lookup));
+        Ok(Self { http, direct, guarded, adaptations: Arc::default() })
     }
 
     /// The same client, with another way to look up the names of
@@ -84,6 +91,9 @@ impl Client {
     ///
     /// `timeout` bounds the whole question, to the answer's last token.
     ///
+    /// A server that refuses one of our fields by its name is asked again at once without it, or
+    /// with its newer name, and so for ever after. Fields that the user added are never left out.
+    ///
     /// # Errors
     /// Whatever keeps the server from beginning an answer.
     pub async fn ask(
@@ -94,12 +104,35 @@ impl Client {
         timeout: Duration,
     ) -> Result<AnswerStream, Error> {
         let deadline = Instant::now() + timeout;
-        let mut post =
-            self.for_endpoint(endpoint)?.post(endpoint.url("chat/completions")).json(request);
-        for (name, value) in [(FAIRNESS_ID, &headers.fairness_id), (OBJECTIVE, &headers.objective)]
-        {
-            if let Some(value) = value {
-                post = post.header(name, value);
+        let (http, base, model) = (self.for_endpoint(endpoint)?, endpoint.base(), &request.model);
+        let known = self.adaptations.of(base, model);
+        let mut by = known.clone();
+        let mut repeats = 0..REPEATS;
+        loop {
+            let adapted = Adapted { request, by: &by };
+            let mut post = http.post(endpoint.url("chat/completions")).json(&adapted);
+            for (name, value) in
+                [(FAIRNESS_ID, &headers.fairness_id), (OBJECTIVE, &headers.objective)]
+            {
+                if let Some(value) = value {
+                    post = post.header(name, value);
+                }
+            }
+            let response = send(post, endpoint, deadline, timeout).await?;
+            let refused = match accepted(response, endpoint, Some(model), deadline).await {
+                Ok(response) => {
+                    let by = by.lasting();
+                    if by != known {
+                        tracing::debug!(base, model, ?by, "a VLM server wants other requests");
+                        self.adaptations.remember(base, model, by);
+                    }
+                    return Ok(AnswerStream::new(response, endpoint.clone(), deadline, timeout));
+                }
+                Err(refused) => refused,
+            };
+            match by.after(refused.status, &refused.body, request) {
+                Some(next) if repeats.next().is_some() => by = next,
+                _ => return Err(refused.error),
             }
         }
         let response = send(post, endpoint, deadline, timeout).await?;
@@ -192,24 +225,36 @@ async fn send(
         .map_err(|error| unreachable_server(endpoint, &error))
 }
 
+/// What a server says in place of an answer.
+struct Refused {
+    error: Error,
+    status: u16,
+    body: Vec<u8>,
+}
+
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Self {
+        refused.error
+    }
+}
+
 async fn accepted(
     response: Response,
     endpoint: &Endpoint,
     model: Option<&str>,
     deadline: Instant,
-) -> Result<Response, Error> {
+) -> Result<Response, Refused> {
     let status = response.status();
     if status.is_success() {
         return Ok(response);
     }
     let retry_after = retry_after(&response);
-    let body = match timeout_at(deadline, body(response, endpoint, ERROR_BODY_LIMIT)).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(_)) | Err(_) => Vec::new(),
-    };
+    let mut body = Vec::new();
+    let _ = timeout_at(deadline, beginning(response, &mut body)).await;
     // Before it is cut: half a key is not found.
     let said = wire::error_text(endpoint.without_key(&String::from_utf8_lossy(&body)).as_bytes());
-    Err(refusal(status, endpoint.base(), model, said, retry_after))
+    let error = refusal(status, endpoint.base(), model, said, retry_after);
+    Err(Refused { error, status: status.as_u16(), body })
 }
 
 fn refusal(
@@ -255,6 +300,16 @@ fn retry_after(response: &Response) -> Option<Duration> {
     let seconds = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     let seconds: f64 = seconds.parse().ok()?;
     (seconds.is_finite() && seconds >= 0.0).then(|| Duration::from_secs_f64(seconds.min(3600.0)))
+}
+
+/// What there is of a refusal: some quote the whole request, its pictures too.
+async fn beginning(mut response: Response, body: &mut Vec<u8>) {
+    while body.len() < ERROR_BODY_LIMIT
+        && let Ok(Some(chunk)) = response.chunk().await
+    {
+        let room = ERROR_BODY_LIMIT - body.len();
+        body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+    }
 }
 
 async fn body(mut response: Response, endpoint: &Endpoint, limit: usize) -> Result<Vec<u8>, Error> {

@@ -7,6 +7,8 @@
 //! picture that somebody else has encoded.
 
 mod account;
+mod adapt;
+mod adaptations;
 mod answer;
 mod client;
 mod dispatch;
