@@ -71,7 +71,7 @@ impl AnswerStream {
             };
             if let Err(error) = taken {
                 self.response = None;
-                return Some(Err(error));
+                return Some(Err(self.reader.told(error)));
             }
         }
     }

@@ -4,17 +4,23 @@ use reqwest::{Response, StatusCode, header};
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    AnswerStream, ChatRequest, Endpoint, Error, Model,
+    AnswerStream, ChatRequest, Endpoint, Error, Model, ServerKind,
     adaptations::Adaptations,
     kept,
-    models::ModelList,
+    models::{ModelList, looks_like_vision},
     names::{Guarded, LookedUp, system_lookup},
     reach::Blocked,
     text_only::says_no_pictures,
+    tls,
+    trouble::is_no_endpoint,
+    trusting::Trusting,
     wire::{self, Adapted},
 };
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Short enough for those who look at a server every few seconds to hear why it is not there.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a server that does not answer to TLS may take to say that it speaks HTTP.
+const PLAIN_TIMEOUT: Duration = Duration::from_millis(700);
 /// An error page is not worth more; a model list of a large router is a few hundred kilobytes.
 const ERROR_BODY_LIMIT: usize = 16 << 10;
 const MODELS_BODY_LIMIT: usize = 2 << 20;
@@ -41,6 +47,24 @@ pub struct AskHeaders {
     pub objective: Option<String>,
 }
 
+/// What a server lists.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// Its models.
+    pub models: Vec<Model>,
+    /// What kind of server it is, if the list says so.
+    pub kind: Option<ServerKind>,
+}
+
+/// What a server says of itself in figures.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// How many questions wait inside.
+    pub waiting: Option<u64>,
+    /// What kind of server it is.
+    pub kind: Option<ServerKind>,
+}
+
 /// Sends questions to VLM servers. Cheap to clone: all clones share one pool of connections.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -50,6 +74,8 @@ pub struct Client {
     direct: reqwest::Client,
     /// For endpoints that somebody else named.
     guarded: Arc<Guarded>,
+    /// For endpoints with an authority of their own.
+    trusting: Arc<Trusting>,
     adaptations: Arc<Adaptations>,
 }
 
@@ -65,7 +91,8 @@ impl Client {
         let http = builder().build().map_err(failed)?;
         let direct = builder().no_proxy().build().map_err(failed)?;
         let guarded = Arc::new(Guarded::new(system_lookup));
-        Ok(Self { http, direct, guarded, adaptations: Arc::default() })
+        let (trusting, adaptations) = (Arc::default(), Arc::default());
+        Ok(Self { http, direct, guarded, trusting, adaptations })
     }
 
     /// The same client, with another way to look up the names of
@@ -76,13 +103,23 @@ impl Client {
     }
 
     fn for_endpoint(&self, endpoint: &Endpoint) -> Result<reqwest::Client, Error> {
-        match endpoint.gate()? {
-            Some(gate) => self.guarded.client(&gate, builder).map_err(|error| Error::Tls {
-                base: endpoint.base().into(),
-                reason: reason(&error),
-            }),
-            None if endpoint.is_foreign() || endpoint.is_this_host() => Ok(self.direct.clone()),
-            None => Ok(self.http.clone()),
+        let direct = endpoint.is_foreign() || endpoint.is_this_host();
+        let failed = |error: reqwest::Error| Error::Tls {
+            base: endpoint.base().into(),
+            reason: reason(&error),
+        };
+        match (endpoint.gate()?, endpoint.authority()) {
+            (Some(gate), _) => self.guarded.client(&gate, builder).map_err(failed),
+            (None, Some(authority)) => {
+                let proxied = |builder: reqwest::ClientBuilder| match direct {
+                    true => builder.no_proxy(),
+                    false => builder,
+                };
+                let builder = || proxied(builder());
+                self.trusting.client(authority, direct, builder).map_err(failed)
+            }
+            (None, None) if direct => Ok(self.direct.clone()),
+            (None, None) => Ok(self.http.clone()),
         }
     }
 
@@ -118,7 +155,7 @@ impl Client {
                     post = post.header(name, value);
                 }
             }
-            let response = send(post, endpoint, deadline, timeout).await?;
+            let response = send(&http, post, endpoint, deadline, timeout).await?;
             let refused = match accepted(response, endpoint, Some(model), deadline).await {
                 Ok(response) => {
                     let by = by.lasting();
@@ -135,9 +172,6 @@ impl Client {
                 _ => return Err(refused.error),
             }
         }
-        let response = send(post, endpoint, deadline, timeout).await?;
-        let response = accepted(response, endpoint, Some(&request.model), deadline).await?;
-        Ok(AnswerStream::new(response, endpoint.clone(), deadline, timeout))
     }
 
     /// The models that a server lists.
@@ -149,33 +183,63 @@ impl Client {
         endpoint: &Endpoint,
         timeout: Duration,
     ) -> Result<Vec<Model>, Error> {
+        Ok(self.listed(endpoint, timeout).await?.models)
+    }
+
+    /// The same, with what the list says of the server.
+    ///
+    /// # Errors
+    /// As [`models`](Self::models).
+    pub async fn listed(&self, endpoint: &Endpoint, timeout: Duration) -> Result<Listed, Error> {
         let deadline = Instant::now() + timeout;
-        let get = self.for_endpoint(endpoint)?.get(endpoint.url("models"));
-        let response = send(get, endpoint, deadline, timeout).await?;
+        let http = self.for_endpoint(endpoint)?;
+        let get = http.get(endpoint.models_url());
+        let response = send(&http, get, endpoint, deadline, timeout).await?;
         let response = accepted(response, endpoint, None, deadline).await?;
         let body = timeout_at(deadline, body(response, endpoint, MODELS_BODY_LIMIT))
             .await
             .map_err(|_| Error::Timeout { base: endpoint.base().into(), after: timeout })??;
+        // What is listed there is what could be deployed.
+        if let Some(name) = endpoint.deployment() {
+            let model = Model { id: name.to_owned(), vision: looks_like_vision(name) };
+            return Ok(Listed { models: vec![model], kind: None });
+        }
+        let start = String::from_utf8_lossy(&body[..body.len().min(ERROR_BODY_LIMIT)]);
+        if is_no_endpoint(&start) {
+            let reason = endpoint.without_key(&wire::error_text(start.as_bytes()));
+            return Err(Error::NoApi { base: endpoint.base().into(), reason });
+        }
         let list: ModelList = serde_json::from_slice(&body).map_err(|error| Error::Protocol {
             base: endpoint.base().into(),
             reason: endpoint.without_key(&format!("its list of models is unreadable ({error})")),
         })?;
-        Ok(list.into_models())
+        let kind = ServerKind::of_list(&body, endpoint.is_this_host());
+        Ok(Listed { models: list.into_models(), kind })
     }
 
-    /// How many questions wait inside a server, if it has metrics that say so: vLLM, NIM,
-    /// llama.cpp and SGLang do. The key is not sent.
-    pub async fn waiting_inside(&self, endpoint: &Endpoint, timeout: Duration) -> Option<u64> {
-        let root = endpoint.base().strip_suffix("/v1").unwrap_or(endpoint.base());
-        let get = self.for_endpoint(endpoint).ok()?.get(format!("{root}/metrics"));
+    /// Whether a server takes questions, though it lists no models. What it is sent asks nothing.
+    pub async fn takes_questions(&self, endpoint: &Endpoint, timeout: Duration) -> bool {
+        let Ok(http) = self.for_endpoint(endpoint) else { return false };
+        let empty = http.post(endpoint.url("chat/completions")).json(&serde_json::json!({}));
         let deadline = Instant::now() + timeout;
-        let response = timeout_at(deadline, get.send()).await.ok()?.ok()?;
+        let asked = send(&http, empty, endpoint, deadline, timeout).await;
+        // Whoever takes that for a question is no server of this API.
+        asked.is_ok_and(|response| matches!(response.status().as_u16(), 400 | 415 | 422 | 500))
+    }
+
+    /// What a server's metrics say, if it has any that we know: vLLM, NIM, llama.cpp and SGLang do.
+    pub async fn figures(&self, endpoint: &Endpoint, timeout: Duration) -> Option<Figures> {
+        let http = self.for_endpoint(endpoint).ok()?;
+        let (get, deadline) = (http.get(endpoint.metrics_url()), Instant::now() + timeout);
+        let response = send(&http, get, endpoint, deadline, timeout).await.ok()?;
         if !response.status().is_success() {
             return None;
         }
         let body =
             timeout_at(deadline, body(response, endpoint, MODELS_BODY_LIMIT)).await.ok()?.ok()?;
-        waiting_inside(&String::from_utf8_lossy(&body))
+        let metrics = String::from_utf8_lossy(&body);
+        let kind = ServerKind::of_metrics(&metrics);
+        Some(Figures { waiting: waiting_inside(&metrics), kind })
     }
 }
 
@@ -210,19 +274,32 @@ fn builder() -> reqwest::ClientBuilder {
 }
 
 async fn send(
+    http: &reqwest::Client,
     request: reqwest::RequestBuilder,
     endpoint: &Endpoint,
     deadline: Instant,
     timeout: Duration,
 ) -> Result<Response, Error> {
-    let request = match endpoint.key() {
-        Some(key) => request.bearer_auth(key.expose()),
-        None => request,
-    };
-    timeout_at(deadline, kept::send(request))
+    let sent = timeout_at(deadline, kept::send(endpoint.sign(request)))
         .await
-        .map_err(|_| Error::Timeout { base: endpoint.base().into(), after: timeout })?
-        .map_err(|error| unreachable_server(endpoint, &error))
+        .map_err(|_| Error::Timeout { base: endpoint.base().into(), after: timeout })?;
+    match sent {
+        Ok(response) => Ok(response),
+        // Some wait for the end of what they take for a request.
+        Err(error)
+            if error.is_connect() && error.is_timeout() && speaks_http(http, endpoint).await =>
+        {
+            Err(Error::Tls { base: endpoint.base().into(), reason: tls::PLAIN.into() })
+        }
+        Err(error) => Err(unreachable_server(endpoint, &error)),
+    }
+}
+
+/// Whether a server that was to be asked through TLS answers without. It is told nothing.
+async fn speaks_http(http: &reqwest::Client, endpoint: &Endpoint) -> bool {
+    let Some(url) = endpoint.without_tls() else { return false };
+    let asked = tokio::time::timeout(PLAIN_TIMEOUT, http.get(url).send()).await;
+    matches!(asked, Ok(Ok(_)))
 }
 
 /// What a server says in place of an answer.
@@ -253,7 +330,7 @@ async fn accepted(
     let _ = timeout_at(deadline, beginning(response, &mut body)).await;
     // Before it is cut: half a key is not found.
     let said = wire::error_text(endpoint.without_key(&String::from_utf8_lossy(&body)).as_bytes());
-    let error = refusal(status, endpoint.base(), model, said, retry_after);
+    let error = endpoint.told(refusal(status, endpoint.base(), model, said, retry_after));
     Err(Refused { error, status: status.as_u16(), body })
 }
 
@@ -278,7 +355,11 @@ fn refusal(
         (400, Some(model)) if names_unknown_model(&reason) => {
             Error::ModelUnknown { base, model: model.to_owned(), reason }
         }
-        (404 | 405, _) => Error::NoApi { base },
+        // Azure's word for a model is another.
+        (404, Some(model)) if reason.to_ascii_lowercase().contains("deployment") => {
+            Error::ModelUnknown { base, model: model.to_owned(), reason }
+        }
+        (404 | 405, _) => Error::NoApi { base, reason: format!("HTTP {code}: {reason}") },
         (413, _) => Error::TooLarge { base },
         (429, _) => Error::RateLimited { base, reason, retry_after },
         (300..=399, _) => Error::Redirect { base, status: code },
@@ -339,25 +420,34 @@ fn unreachable_server(endpoint: &Endpoint, error: &reqwest::Error) -> Error {
         if io.is_some_and(|io| io.kind() == std::io::ErrorKind::ConnectionRefused) {
             return Error::Refused { base };
         }
-        if is_tls(this) {
-            return Error::Tls { base, reason: this.to_string() };
+        if let Some(error) = as_tls(this) {
+            return Error::Tls { base, reason: tls::explained(error) };
         }
         cause = this.source();
     }
     let reason = reason(error);
     match error.is_connect() {
+        true if error.is_timeout() => Error::Network {
+            base,
+            reason: format!(
+                "nothing came back within {} s; check host, port and firewall",
+                CONNECT_TIMEOUT.as_secs()
+            ),
+        },
         true => Error::Network { base, reason },
+        // What a server says to a request that is no TLS.
+        false if reason.contains("invalid HTTP version") => Error::Dropped {
+            base,
+            reason: format!("{reason}; use https:// if the server speaks TLS"),
+        },
         false => Error::Dropped { base, reason },
     }
 }
 
 /// TLS errors travel inside I/O errors, which do not list them as their source.
-fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
-    error.is::<rustls::Error>()
-        || error
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref)
-            .is_some_and(|inner| is_tls(inner))
+fn as_tls<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
+    let inner = || error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    error.downcast_ref().or_else(|| as_tls(inner()?))
 }
 
 /// The innermost cause: the outer ones repeat the URL and say "error sending request".

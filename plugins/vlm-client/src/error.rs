@@ -42,14 +42,11 @@ pub enum Error {
         reason: String,
     },
     /// The server's certificate or TLS itself is at fault.
-    #[error(
-        "no secure connection to {base}: {reason}; install the certificate's authority on this \
-         host, or use http:// if the server speaks plain HTTP"
-    )]
+    #[error("no secure connection to {base}: {reason}")]
     Tls {
         /// The base address of the server.
         base: String,
-        /// What TLS said.
+        /// What is wrong, and what to do about it.
         reason: String,
     },
     /// 401 or 403.
@@ -58,6 +55,19 @@ pub enum Error {
          for this server"
     )]
     Unauthorized {
+        /// The base address of the server.
+        base: String,
+        /// The HTTP status.
+        status: u16,
+        /// What the server said.
+        reason: String,
+    },
+    /// The same where no key was shown.
+    #[error(
+        "the VLM server at {base} wants a key, and none was given (HTTP {status}: {reason}); set \
+         api-key"
+    )]
+    NoKey {
         /// The base address of the server.
         base: String,
         /// The HTTP status.
@@ -92,10 +102,12 @@ pub enum Error {
         reason: String,
     },
     /// 404 for a path that every OpenAI-compatible server has.
-    #[error("{base} has no OpenAI-compatible API (HTTP 404); most servers want /v1 at the end")]
+    #[error("{base} has no OpenAI-compatible API ({reason}); {}", crate::trouble::where_else(.base))]
     NoApi {
         /// The base address of the server.
         base: String,
+        /// What the server said.
+        reason: String,
     },
     /// The server lists no model.
     #[error("the VLM server at {base} lists no model; load one, or name it with the model setting")]
@@ -192,7 +204,7 @@ impl Error {
             Self::Forbidden { .. } => "not-allowed",
             Self::Network { .. } | Self::Dropped { .. } => "network",
             Self::Tls { .. } => "tls",
-            Self::Unauthorized { .. } => "unauthorized",
+            Self::Unauthorized { .. } | Self::NoKey { .. } => "unauthorized",
             Self::ModelUnknown { .. } => "model-unknown",
             Self::NoVision { .. } => "no-vision",
             Self::NoApi { .. } => "no-api",
@@ -246,6 +258,7 @@ impl Error {
             self,
             Self::Forbidden { .. }
                 | Self::Unauthorized { .. }
+                | Self::NoKey { .. }
                 | Self::ModelUnknown { .. }
                 | Self::NoVision { .. }
                 | Self::NoApi { .. }

@@ -1,5 +1,7 @@
 //! Fields of a request that are the user's own: what one server knows and others do not.
 
+use std::fmt;
+
 use serde_json::{Map, Value};
 
 /// Longer than anybody writes by hand.
@@ -81,11 +83,6 @@ impl ExtraBody {
         self.0.is_empty()
     }
 
-    /// The names of its fields.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
-    }
-
     /// Whether it says something of this field.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)
@@ -94,6 +91,19 @@ impl ExtraBody {
     /// The fields to send.
     pub(crate) fn fields(&self) -> impl Iterator<Item = (&String, &Value)> {
         self.0.iter().filter(|(_, value)| !value.is_null())
+    }
+}
+
+/// As JSON, as [`ExtraBody::parse`] reads it.
+impl fmt::Display for ExtraBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.0.iter().enumerate();
+        f.write_str("{")?;
+        for (at, (name, value)) in names {
+            let comma = if at > 0 { "," } else { "" };
+            write!(f, "{comma}{}:{value}", Value::from(name.as_str()))?;
+        }
+        f.write_str("}")
     }
 }
 
@@ -114,6 +124,7 @@ mod tests {
         let parse = |text: &str| ExtraBody::parse(text).unwrap();
         let both = parse(r#"{"a": 1, "b": null}"#).over(&parse(r#"{"b": 2, "c": 3}"#));
         assert_eq!(both, parse(r#"{"a": 1, "b": null, "c": 3}"#));
+        assert_eq!(both.to_string(), r#"{"a":1,"b":null,"c":3}"#);
     }
 
     #[test]

@@ -111,6 +111,11 @@ impl Reader {
         Error::Cut { base: self.base(), reason: self.endpoint.without_key(reason) }
     }
 
+    /// The error as it is for whoever asked.
+    pub(crate) fn told(&self, error: Error) -> Error {
+        self.endpoint.told(error)
+    }
+
     pub(crate) fn base(&self) -> String {
         self.endpoint.base().to_owned()
     }

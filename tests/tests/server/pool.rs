@@ -218,7 +218,7 @@ async fn what_waits_inside_a_server_by_its_own_metrics_takes_a_slot_from_it() {
     let slots = || server.sessions().config().dispatcher.pool()[0].slots;
     until("a slot to be taken back", || slots() < 4).await;
     let looked = vlm.asked(|asked| asked.path == "/metrics").await;
-    assert_eq!(looked.authorization, None, "figures need no key");
+    assert_eq!(looked.key(), Some("sk-pool"), "llama.cpp shows nothing without");
     server.stop().await;
 }
 
@@ -266,4 +266,26 @@ async fn who_chooses_a_model_that_asks_for_patience_stops_nobody_elses_answers()
 #[tokio::test]
 async fn who_chooses_a_model_that_fails_stops_nobody_elses_answers() {
     undisturbed_by(|| Reply::Refuse(500, "out of memory".into())).await;
+}
+
+#[tokio::test]
+async fn what_a_server_wants_beside_the_questions_goes_to_it_and_to_no_other() {
+    let first = Vlm::saying(&["qwen-vl"], "First.").await;
+    let second = Vlm::saying(&["llava"], "Second.").await;
+    let wants = "headers = {x-gateway-key = 'gw-secret'}\nextra_body = {top_p = 0.5}";
+    let (_folder, config) = pool(&[(&first, wants), (&second, "")]);
+    let server = start(&config).await;
+    let (page, id) = (server.browser().await, new_id());
+    let (mut socket, _) = page.open(&id).await;
+    let sender = page.send_video(&id).await.unwrap();
+    socket.next_of(&["vlm_response"]).await;
+    let asked = first.questions().remove(0);
+    assert_eq!(asked.header("x-gateway-key"), Some("gw-secret"));
+    assert_eq!(asked.body["top_p"], 0.5);
+    let other = json!({"type": "update_model", "model": "llava"});
+    assert_eq!(socket.ask(&other).await["type"], "model_updated");
+    let asked = second.asked(Asked::is_question).await;
+    assert_eq!((asked.header("x-gateway-key"), &asked.body["top_p"]), (None, &Value::Null));
+    sender.vanish().await;
+    server.stop().await;
 }

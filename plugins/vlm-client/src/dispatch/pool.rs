@@ -9,7 +9,9 @@ use std::{
 use wildmatch::WildMatch;
 
 use super::core::{BackendId, BackendState, Core, Fault, RouteId, Slots, Verdict};
-use crate::{Endpoint, Error, Model, choose_model, looks_like_vision};
+use crate::{
+    Endpoint, Error, ExtraBody, Listed, Model, ServerKind, Trouble, choose_model, looks_like_vision,
+};
 
 /// Models of a server of which it is remembered what was wrong.
 const MOST_MODEL_ERRORS: usize = 64;
@@ -19,11 +21,16 @@ const MOST_MODEL_ERRORS: usize = 64;
 pub struct Backend {
     /// Where it is, and its key.
     pub endpoint: Endpoint,
+    /// Fields for each request to it, under those of whoever asks.
+    pub extra: ExtraBody,
     /// The models to ask it for, with `*` and `?` for those among what it lists; `None` = whatever
     /// it lists.
     pub models: Option<Vec<String>>,
     /// How many questions it takes at once.
     pub slots: Slots,
+    /// Whether `slots` is a guess, which the server's [kind](ServerKind) is better for once it says
+    /// what it is.
+    pub slots_by_kind: bool,
     /// Whether to name the user, by a pseudonym, in `x-llm-d-inference-fairness-id`.
     pub fairness_header: bool,
     /// What to send as `x-llm-d-inference-objective`; `None` = nothing.
@@ -33,7 +40,15 @@ pub struct Backend {
 impl Backend {
     /// A server that is asked for whatever it lists.
     pub fn new(endpoint: Endpoint, slots: Slots) -> Self {
-        Self { endpoint, models: None, slots, fairness_header: false, objective: None }
+        Self {
+            endpoint,
+            extra: ExtraBody::default(),
+            models: None,
+            slots,
+            slots_by_kind: false,
+            fairness_header: false,
+            objective: None,
+        }
     }
 
     /// Whether this model, if the server has it, is one to ask for.
@@ -65,6 +80,8 @@ pub struct BackendSnapshot {
     pub state: BackendState,
     /// What was wrong last, with it or with one of its models; `None` once it has answered.
     pub last_error: Option<String>,
+    /// What its operator can mend, if that is what is wrong.
+    pub trouble: Option<Trouble>,
 }
 
 #[derive(Debug)]
@@ -85,6 +102,13 @@ struct Server {
     listed: Vec<Model>,
     /// What was wrong with all of it.
     last_error: Option<String>,
+    trouble: Option<Trouble>,
+    /// Whether a question was answered since one was refused altogether: then a refused list says
+    /// that only the list is.
+    answers: bool,
+    /// What it says that it is; and whether it was asked for figures that could say so.
+    kind: Option<ServerKind>,
+    was_asked_for_kind: bool,
     /// What was wrong with a model, the newest last.
     model_errors: VecDeque<(String, String)>,
 }
@@ -260,7 +284,9 @@ impl Pool {
         let server = self.servers.get(&id)?;
         let mut backend = server.backend.clone();
         if !self.is_pooled(endpoint) {
+            // Another account there, for which the operator has said nothing.
             backend.endpoint = endpoint.clone();
+            backend.extra = ExtraBody::default();
         }
         let model = if model.is_empty() { server.first_model() } else { model.to_owned() };
         Some((backend, model))
@@ -269,11 +295,18 @@ impl Pool {
     /// A question has gone wrong there, or well: `None`.
     pub(super) fn failed(&mut self, id: BackendId, model: &str, error: Option<&Error>) {
         let Some(server) = self.servers.get_mut(&id) else { return };
+        if error.and_then(Error::trouble).is_some() {
+            server.answers = false;
+        }
         if error.is_none_or(|error| error.fault() == Some(Fault::Model)) {
             server.model_errors.retain(|(of, _)| of != model);
         }
         match error {
-            None => server.last_error = None,
+            None => {
+                server.last_error = None;
+                server.trouble = None;
+                server.answers = true;
+            }
             Some(error) if error.fault() == Some(Fault::Server) => {
                 server.last_error = Some(error.to_string());
             }
@@ -331,16 +364,20 @@ impl Pool {
         &mut self,
         core: &mut Core,
         id: BackendId,
-        models: Result<Vec<Model>, Error>,
+        listed: Result<Listed, Error>,
         now: Instant,
     ) {
+        if let Some(kind) = listed.as_ref().ok().and_then(|listed| listed.kind) {
+            self.is_kind(core, id, kind, now);
+        }
         let Some(server) = self.servers.get_mut(&id) else { return };
-        match models {
-            Ok(models) => {
+        match listed {
+            Ok(Listed { models, .. }) => {
                 core.observe(id, Verdict::Good, now);
                 if core.state(id) == Some(BackendState::Up) {
                     server.last_error = None;
                 }
+                server.trouble = None;
                 let changed = server.listed != models;
                 server.listed = models;
                 if changed {
@@ -349,11 +386,49 @@ impl Pool {
             }
             Err(error) => {
                 server.last_error = Some(error.to_string());
+                let is_old = |trouble: &Trouble| server.answers && trouble.is_said_by_server();
+                server.trouble = error.trouble().filter(|trouble| !is_old(trouble));
                 if error.concerns_everybody() {
                     let (fault, retry_after) = (Fault::Server, error.retry_after());
                     core.observe(id, Verdict::Bad { fault, retry_after }, now);
                 }
             }
+        }
+    }
+
+    /// The server has said what it is.
+    pub(super) fn is_kind(
+        &mut self,
+        core: &mut Core,
+        id: BackendId,
+        kind: ServerKind,
+        now: Instant,
+    ) {
+        let Some(server) = self.servers.get_mut(&id) else { return };
+        if server.kind.replace(kind) == Some(kind) || !server.backend.slots_by_kind {
+            return;
+        }
+        let slots = match server.backend.slots {
+            Slots::Fixed(_) => Slots::Fixed(kind.slots()),
+            Slots::Auto(_) => Slots::Auto(kind.slots()),
+        };
+        core.set_slots(id, slots, now);
+    }
+
+    /// Whether it matters what kind this server is, and its figures may say so. Once: those that have
+    /// none do not get any.
+    pub(super) fn asks_for_kind(&mut self, id: BackendId) -> bool {
+        let Some(server) = self.servers.get_mut(&id) else { return false };
+        let asks = server.backend.slots_by_kind && server.kind.is_none();
+        // A server that is not there yet says nothing either.
+        let asks = asks && !server.listed.is_empty();
+        asks && !std::mem::replace(&mut server.was_asked_for_kind, true)
+    }
+
+    /// A server that lists no models answers all the same.
+    pub(super) fn takes_questions(&mut self, id: BackendId) {
+        if let Some(server) = self.servers.get_mut(&id) {
+            server.answers = true;
         }
     }
 
@@ -369,6 +444,7 @@ impl Pool {
                 waiting,
                 state: server.state(core, *id)?,
                 last_error: server.any_error(),
+                trouble: server.trouble,
             })
         };
         self.pooled.iter().filter_map(snapshot).collect()
@@ -377,7 +453,19 @@ impl Pool {
 
 impl Server {
     fn new(backend: Backend) -> Self {
-        Self { backend, listed: Vec::new(), last_error: None, model_errors: VecDeque::new() }
+        let (last_error, trouble, answers) = (None, None, false);
+        let (listed, model_errors) = (Vec::new(), VecDeque::new());
+        let (kind, was_asked_for_kind) = (None, false);
+        Self {
+            backend,
+            listed,
+            last_error,
+            trouble,
+            answers,
+            kind,
+            was_asked_for_kind,
+            model_errors,
+        }
     }
 
     fn model_error(&self, model: &str) -> Option<String> {

@@ -16,7 +16,7 @@ use super::{
     pool::Backend,
 };
 use crate::{
-    Account, AskHeaders, Denied, Endpoint, Error, QuestionOutcome, QuestionReport,
+    Account, AskHeaders, Denied, Endpoint, Error, ExtraBody, QuestionOutcome, QuestionReport,
     account::pseudonym,
 };
 
@@ -310,6 +310,11 @@ impl Turn<'_> {
                 .map(|account| pseudonym(account.user())),
             objective: self.server.objective.clone(),
         }
+    }
+
+    /// Fields for the request, under those of whoever asks.
+    pub fn extra(&self) -> &ExtraBody {
+        &self.server.extra
     }
 
     /// Whether another server could answer now if this one does not.
