@@ -289,3 +289,50 @@ async fn what_a_server_wants_beside_the_questions_goes_to_it_and_to_no_other() {
     sender.vanish().await;
     server.stop().await;
 }
+
+#[tokio::test]
+async fn a_key_that_the_only_server_refuses_makes_it_not_ready_until_it_is_taken() {
+    let refused = Arc::new(AtomicBool::new(true));
+    let script = Arc::clone(&refused);
+    let vlm = Vlm::start(&["qwen-vl"], move |_| match script.load(Ordering::Relaxed) {
+        true => Reply::Refuse(401, "who are you".into()),
+        false => Reply::Text("Yes.".into()),
+    })
+    .await;
+    for (key, reason) in [("api_key = 'sk-1'", "key_refused"), ("", "no_key")] {
+        refused.store(true, Ordering::Relaxed);
+        let (_folder, config) = pool(&[(&vlm, key)]);
+        let server = start(&config).await;
+        let page = server.browser().await;
+        let told = async {
+            loop {
+                let told = page.get("/readyz").await.json::<Value>().await.unwrap();
+                if told["ready"] == false {
+                    return told;
+                }
+            }
+        };
+        let told = within("the refusal to be noticed", told).await;
+        assert_eq!(told["reasons"], json!(["no_backend", reason]));
+        refused.store(false, Ordering::Relaxed);
+        let ready = async { while page.get("/readyz").await.status() != StatusCode::OK {} };
+        within("the key to be taken", ready).await;
+        server.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_lists_no_models_is_ready_if_it_takes_questions() {
+    let vlm = Vlm::start(&[], |asked| match (asked.is_question(), asked.model()) {
+        (false, _) => Reply::Refuse(404, "no such page".into()),
+        (true, "") => Reply::Refuse(400, "no model".into()),
+        (true, _) => Reply::Text("Yes.".into()),
+    })
+    .await;
+    let server =
+        Server::start(&[OFTEN, &["--api-base", vlm.base(), "--model", "m"]].concat()).await;
+    let page = server.browser().await;
+    vlm.asked(|asked| asked.is_question() && asked.model().is_empty()).await;
+    assert_eq!(page.get("/readyz").await.status(), StatusCode::OK);
+    server.stop().await;
+}
