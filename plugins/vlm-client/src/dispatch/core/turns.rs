@@ -125,8 +125,8 @@ impl Core {
         if verdict == Verdict::Good {
             backend.expected_turn = Some(smoothed(backend.expected_turn, took));
         }
-        if let Some(first_token) = first_token {
-            backend.slots.observe(first_token, asking.at_once, now);
+        if let Some(first_token) = first_token.filter(|_| verdict == Verdict::Good) {
+            backend.slots.observe(first_token, took, asking.at_once, now);
         }
         // What says something of the one says nothing of the other.
         let (of_server, of_model) = match verdict {
