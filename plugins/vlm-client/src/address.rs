@@ -66,11 +66,15 @@ pub(crate) fn below(base: &Url, path: &str) -> Url {
 
 fn plain_path(path: &str, has_version: bool) -> String {
     let steps: Vec<&str> = path.split('/').filter(|step| !step.is_empty()).collect();
-    let path: String = steps.iter().map(|step| format!("/{step}")).collect();
-    let lower = path.to_ascii_lowercase();
+    let mut path: String = steps.iter().map(|step| format!("/{step}")).collect();
     // With a version, `/models` may be where Azure has its API.
-    let end = ENDS.iter().find(|end| lower.ends_with(*end) && !(has_version && **end == "/models"));
-    path[..path.len() - end.map_or(0, |end| end.len())].to_owned()
+    let is_end = |end: &&str| !(has_version && *end == "/models");
+    let ends = || ENDS.iter().copied().filter(is_end);
+    // A base stays what it is when it is read again.
+    while let Some(end) = ends().find(|end| path.to_ascii_lowercase().ends_with(end)) {
+        path.truncate(path.len() - end.len());
+    }
+    path
 }
 
 fn parsed(given: &str) -> Result<Url, BadEndpoint> {
@@ -142,6 +146,7 @@ mod tests {
             ("http://gpu:8000/v1/chat/completions/", "http://gpu:8000/v1"),
             ("http://gpu:8000/v1/models", "http://gpu:8000/v1"),
             ("http://gpu:8000/v1/completions", "http://gpu:8000/v1"),
+            ("http://gpu:8000/v1/models/chat/completions", "http://gpu:8000/v1"),
             ("http://gpu:8000", "http://gpu:8000"),
             ("https://api.example/openai/v1?", "https://api.example/openai/v1"),
             ("localhost:8000/v1", "http://localhost:8000/v1"),
@@ -157,6 +162,7 @@ mod tests {
             ("api.example.com", "https://api.example.com"),
         ] {
             assert_eq!(base(given), meant, "{given}");
+            assert_eq!(base(meant), meant, "{given}");
         }
     }
 

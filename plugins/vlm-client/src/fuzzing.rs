@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::{Allowed, AnswerEvent, Endpoint, Reach, models::ModelList, reader::Reader};
+use crate::{
+    Allowed, AnswerEvent, ChatRequest, Endpoint, Reach, adapt::Adaptation, models::ModelList,
+    reader::Reader,
+};
 
 /// The body of an answer. The first byte says whether it is streamed, and in pieces of how many
 /// bytes it arrives, which must make no difference.
@@ -56,6 +59,29 @@ pub fn models(data: &[u8]) {
     assert!(crate::wire::error_text(data).chars().count() <= 301);
 }
 
+/// What a server says when it refuses a request.
+///
+/// # Panics
+/// When it could have one question asked in ever new forms.
+pub fn refusal(data: &[u8]) {
+    let request = ChatRequest {
+        max_tokens: 512,
+        temperature: Some(0.2),
+        response_schema: Some(Arc::new(serde_json::Value::Null)),
+        stream: true,
+        user: "u".into(),
+        ..ChatRequest::default()
+    };
+    let mut by = Adaptation::default();
+    for _ in 0..10 {
+        match by.after(400, data, &request) {
+            Some(next) => by = next,
+            None => return,
+        }
+    }
+    panic!("{by:?}");
+}
+
 /// What an operator allows, and the address of an endpoint against it.
 ///
 /// # Panics
@@ -93,5 +119,6 @@ mod tests {
         replay("answer", super::answer);
         replay("models", super::models);
         replay("pattern", super::pattern);
+        replay("refusal", super::refusal);
     }
 }
