@@ -207,7 +207,7 @@ impl Client {
         let start = String::from_utf8_lossy(&body[..body.len().min(ERROR_BODY_LIMIT)]);
         if is_no_endpoint(&start) {
             let reason = endpoint.without_key(&wire::error_text(start.as_bytes()));
-            return Err(Error::NoApi { base: endpoint.base().into(), reason });
+            return Err(Error::NoApi { base: endpoint.base().into(), status: 200, reason });
         }
         let list: ModelList = serde_json::from_slice(&body).map_err(|error| Error::Protocol {
             base: endpoint.base().into(),
@@ -359,7 +359,7 @@ fn refusal(
         (404, Some(model)) if reason.to_ascii_lowercase().contains("deployment") => {
             Error::ModelUnknown { base, model: model.to_owned(), reason }
         }
-        (404 | 405, _) => Error::NoApi { base, reason: format!("HTTP {code}: {reason}") },
+        (404 | 405, _) => Error::NoApi { base, status: code, reason },
         (413, _) => Error::TooLarge { base },
         (429, _) => Error::RateLimited { base, reason, retry_after },
         (300..=399, _) => Error::Redirect { base, status: code },

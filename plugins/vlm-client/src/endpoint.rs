@@ -213,7 +213,7 @@ impl Endpoint {
             | Error::Cut { base, reason }
                 if is_no_endpoint(&reason) =>
             {
-                Error::NoApi { base, reason }
+                Error::NoApi { base, status: 200, reason }
             }
             error => error,
         }

@@ -102,10 +102,15 @@ pub enum Error {
         reason: String,
     },
     /// 404 for a path that every OpenAI-compatible server has.
-    #[error("{base} has no OpenAI-compatible API ({reason}); {}", crate::trouble::where_else(.base))]
+    #[error(
+        "{base} has no OpenAI-compatible API (HTTP {status}: {reason}); {}",
+        crate::trouble::where_else(.base)
+    )]
     NoApi {
         /// The base address of the server.
         base: String,
+        /// The HTTP status; LM Studio says it with 200.
+        status: u16,
         /// What the server said.
         reason: String,
     },
@@ -248,7 +253,11 @@ impl Error {
     pub fn concerns_everybody(&self) -> bool {
         matches!(
             self,
-            Self::Refused { .. } | Self::Network { .. } | Self::Tls { .. } | Self::Server { .. }
+            Self::Refused { .. }
+                | Self::Network { .. }
+                | Self::Dropped { .. }
+                | Self::Tls { .. }
+                | Self::Server { .. }
         )
     }
 

@@ -17,7 +17,6 @@ mod dispatch;
 mod endpoint;
 mod error;
 mod extra;
-mod fault;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod headers;
@@ -29,6 +28,7 @@ mod names;
 mod reach;
 mod reader;
 mod report;
+mod scope;
 mod sse;
 mod text_only;
 mod thinking;
@@ -45,7 +45,7 @@ pub use dispatch::{
     Backend, BackendSnapshot, Dispatcher, DispatcherConfig, Full, Hurry, Member, NoTurn, Turn,
     Want,
     core::{
-        BackendId, BackendState, Core, CoreConfig, Event, Fault, MemberId, RouteId, Slots, UserId,
+        BackendId, BackendState, Core, CoreConfig, Event, MemberId, RouteId, Scope, Slots, UserId,
         Verdict,
     },
 };

@@ -207,7 +207,7 @@ mod tests {
             Error::Tls { base: base(), reason: reason() },
             Error::NoKey { base: base(), status, reason: reason() },
             Error::Unauthorized { base: base(), status, reason: reason() },
-            Error::NoApi { base: base(), reason: reason() },
+            Error::NoApi { base: base(), status, reason: reason() },
         ]
         .map(|error| note(&Err(error), true));
         for (at, text) in notes.iter().enumerate() {

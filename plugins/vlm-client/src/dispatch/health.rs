@@ -9,7 +9,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use super::{
     Shared,
     core::{BackendId, BackendState, Slots},
-    pool::Backend,
+    server::Backend,
 };
 use crate::{Error, Trouble};
 

@@ -8,6 +8,7 @@
 pub(crate) mod core;
 mod health;
 mod pool;
+mod server;
 mod turn;
 
 use std::{
@@ -29,7 +30,8 @@ use self::{
     turn::{Bell, Joined},
 };
 pub use self::{
-    pool::{Backend, BackendSnapshot},
+    pool::BackendSnapshot,
+    server::Backend,
     turn::{Hurry, Member, NoTurn, Turn, Want},
 };
 use crate::{Account, Client, Endpoint, Error, Model};

@@ -1,67 +1,16 @@
 //! The servers that can be asked: by address, by model, and how each one is.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     hash::{DefaultHasher, Hash, Hasher},
     time::Instant,
 };
 
-use wildmatch::WildMatch;
-
-use super::core::{BackendId, BackendState, Core, Fault, RouteId, Slots, Verdict};
-use crate::{
-    Endpoint, Error, ExtraBody, Listed, Model, ServerKind, Trouble, choose_model, looks_like_vision,
+use super::{
+    core::{BackendId, BackendState, Core, RouteId, Scope, Slots, Verdict},
+    server::{Backend, Server},
 };
-
-/// Models of a server of which it is remembered what was wrong.
-const MOST_MODEL_ERRORS: usize = 64;
-
-/// A server of the pool, as its operator describes it.
-#[derive(Debug, Clone)]
-pub struct Backend {
-    /// Where it is, and its key.
-    pub endpoint: Endpoint,
-    /// Fields for each request to it, under those of whoever asks.
-    pub extra: ExtraBody,
-    /// The models to ask it for, with `*` and `?` for those among what it lists; `None` = whatever
-    /// it lists.
-    pub models: Option<Vec<String>>,
-    /// How many questions it takes at once.
-    pub slots: Slots,
-    /// Whether `slots` is a guess, which the server's [kind](ServerKind) is better for once it says
-    /// what it is.
-    pub slots_by_kind: bool,
-    /// Whether to name the user, by a pseudonym, in `x-llm-d-inference-fairness-id`.
-    pub fairness_header: bool,
-    /// What to send as `x-llm-d-inference-objective`; `None` = nothing.
-    pub objective: Option<String>,
-}
-
-impl Backend {
-    /// A server that is asked for whatever it lists.
-    pub fn new(endpoint: Endpoint, slots: Slots) -> Self {
-        Self {
-            endpoint,
-            extra: ExtraBody::default(),
-            models: None,
-            slots,
-            slots_by_kind: false,
-            fairness_header: false,
-            objective: None,
-        }
-    }
-
-    /// Whether this model, if the server has it, is one to ask for.
-    pub fn offers(&self, model: &str) -> bool {
-        let matches = |pattern: &String| WildMatch::new(pattern).matches(model);
-        self.models.as_ref().is_none_or(|patterns| patterns.iter().any(matches))
-    }
-
-    /// Models that are named in full, whether they are listed or not: some servers list none.
-    fn named(&self) -> impl Iterator<Item = &String> {
-        self.models.iter().flatten().filter(|name| !name.contains(['*', '?']))
-    }
-}
+use crate::{Endpoint, Error, ExtraBody, Listed, Model, ServerKind, Trouble};
 
 /// How a server of the pool is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,23 +43,6 @@ pub(super) struct Pool {
     by_base: HashMap<String, BackendId>,
     routes: HashMap<RouteKey, RouteId>,
     keys: HashMap<RouteId, RouteKey>,
-}
-
-#[derive(Debug)]
-struct Server {
-    backend: Backend,
-    listed: Vec<Model>,
-    /// What was wrong with all of it.
-    last_error: Option<String>,
-    trouble: Option<Trouble>,
-    /// Whether a question was answered since one was refused altogether: then a refused list says
-    /// that only the list is.
-    answers: bool,
-    /// What it says that it is; and whether it was asked for figures that could say so.
-    kind: Option<ServerKind>,
-    was_asked_for_kind: bool,
-    /// What was wrong with a model, the newest last.
-    model_errors: VecDeque<(String, String)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -294,28 +226,8 @@ impl Pool {
 
     /// A question has gone wrong there, or well: `None`.
     pub(super) fn failed(&mut self, id: BackendId, model: &str, error: Option<&Error>) {
-        let Some(server) = self.servers.get_mut(&id) else { return };
-        if error.and_then(Error::trouble).is_some() {
-            server.answers = false;
-        }
-        if error.is_none_or(|error| error.fault() == Some(Fault::Model)) {
-            server.model_errors.retain(|(of, _)| of != model);
-        }
-        match error {
-            None => {
-                server.last_error = None;
-                server.trouble = None;
-                server.answers = true;
-            }
-            Some(error) if error.fault() == Some(Fault::Server) => {
-                server.last_error = Some(error.to_string());
-            }
-            Some(error) => {
-                if server.model_errors.len() >= MOST_MODEL_ERRORS {
-                    server.model_errors.pop_front();
-                }
-                server.model_errors.push_back((model.to_owned(), error.to_string()));
-            }
+        if let Some(server) = self.servers.get_mut(&id) {
+            server.failed(model, error);
         }
     }
 
@@ -325,8 +237,7 @@ impl Pool {
         of.iter().find_map(|id| {
             let server = self.servers.get(id)?;
             let first = server.first_model();
-            let asked = if model.is_empty() { &first } else { model };
-            server.last_error.clone().or_else(|| server.model_error(asked))
+            server.error_for(if model.is_empty() { &first } else { model })
         })
     }
 
@@ -385,12 +296,10 @@ impl Pool {
                 }
             }
             Err(error) => {
-                server.last_error = Some(error.to_string());
-                let is_old = |trouble: &Trouble| server.answers && trouble.is_said_by_server();
-                server.trouble = error.trouble().filter(|trouble| !is_old(trouble));
+                server.list_failed(&error);
                 if error.concerns_everybody() {
-                    let (fault, retry_after) = (Fault::Server, error.retry_after());
-                    core.observe(id, Verdict::Bad { fault, retry_after }, now);
+                    let (scope, retry_after) = (Scope::Server, error.retry_after());
+                    core.observe(id, Verdict::Bad { scope, retry_after }, now);
                 }
             }
         }
@@ -404,25 +313,15 @@ impl Pool {
         kind: ServerKind,
         now: Instant,
     ) {
-        let Some(server) = self.servers.get_mut(&id) else { return };
-        if server.kind.replace(kind) == Some(kind) || !server.backend.slots_by_kind {
-            return;
+        let slots = self.servers.get_mut(&id).and_then(|server| server.is_kind(kind));
+        if let Some(slots) = slots {
+            core.set_slots(id, slots, now);
         }
-        let slots = match server.backend.slots {
-            Slots::Fixed(_) => Slots::Fixed(kind.slots()),
-            Slots::Auto(_) => Slots::Auto(kind.slots()),
-        };
-        core.set_slots(id, slots, now);
     }
 
-    /// Whether it matters what kind this server is, and its figures may say so. Once: those that have
-    /// none do not get any.
+    /// Whether it matters what kind this server is, and its figures may say so.
     pub(super) fn asks_for_kind(&mut self, id: BackendId) -> bool {
-        let Some(server) = self.servers.get_mut(&id) else { return false };
-        let asks = server.backend.slots_by_kind && server.kind.is_none();
-        // A server that is not there yet says nothing either.
-        let asks = asks && !server.listed.is_empty();
-        asks && !std::mem::replace(&mut server.was_asked_for_kind, true)
+        self.servers.get_mut(&id).is_some_and(Server::asks_for_kind)
     }
 
     /// A server that lists no models answers all the same.
@@ -448,71 +347,5 @@ impl Pool {
             })
         };
         self.pooled.iter().filter_map(snapshot).collect()
-    }
-}
-
-impl Server {
-    fn new(backend: Backend) -> Self {
-        let (last_error, trouble, answers) = (None, None, false);
-        let (listed, model_errors) = (Vec::new(), VecDeque::new());
-        let (kind, was_asked_for_kind) = (None, false);
-        Self {
-            backend,
-            listed,
-            last_error,
-            trouble,
-            answers,
-            kind,
-            was_asked_for_kind,
-            model_errors,
-        }
-    }
-
-    fn model_error(&self, model: &str) -> Option<String> {
-        let error = self.model_errors.iter().find(|(of, _)| of == model);
-        error.map(|(_, error)| error.clone())
-    }
-
-    fn any_error(&self) -> Option<String> {
-        let of_model = || self.model_errors.back().map(|(_, error)| error.clone());
-        self.last_error.clone().or_else(of_model)
-    }
-
-    /// A server all of whose models are left alone is.
-    fn state(&self, core: &Core, id: BackendId) -> Option<BackendState> {
-        let until = |state: &BackendState| match state {
-            BackendState::Up => None,
-            BackendState::HalfOpen => Some((0, None)),
-            BackendState::Open { until } => Some((1, Some(*until))),
-        };
-        let states = self.all().filter_map(|model| core.state_for(id, &model.id));
-        states.min_by_key(until).or_else(|| core.state(id))
-    }
-
-    fn offered(&self) -> impl Iterator<Item = &Model> {
-        self.listed.iter().filter(|model| self.backend.offers(&model.id))
-    }
-
-    /// Those that are named in full, and those of the list that there are to be.
-    fn all(&self) -> impl Iterator<Item = Model> {
-        let is_listed = |id: &&String| self.listed.iter().any(|model| model.id == **id);
-        let unlisted = self.backend.named().filter(move |id| !is_listed(id));
-        let unlisted = unlisted.map(|id| Model { id: id.clone(), vision: looks_like_vision(id) });
-        unlisted.chain(self.offered().cloned())
-    }
-
-    fn has(&self, model: &str) -> bool {
-        model.is_empty()
-            || self.backend.named().any(|name| name == model)
-            || self.offered().any(|listed| listed.id == model)
-    }
-
-    /// The model for those who name none; empty while none is known.
-    fn first_model(&self) -> String {
-        let named = self.backend.named().next().cloned();
-        named.unwrap_or_else(|| {
-            let offered: Vec<Model> = self.offered().cloned().collect();
-            choose_model(&offered).map(|model| model.id.clone()).unwrap_or_default()
-        })
     }
 }

@@ -12,8 +12,8 @@ use tokio::sync::Notify;
 
 use super::{
     Dispatcher,
-    core::{BackendId, Event, Fault, MemberId, RouteId, Verdict},
-    pool::Backend,
+    core::{BackendId, Event, MemberId, RouteId, Scope, Verdict},
+    server::Backend,
 };
 use crate::{
     Account, AskHeaders, Denied, Endpoint, Error, ExtraBody, QuestionOutcome, QuestionReport,
@@ -363,15 +363,15 @@ impl Turn<'_> {
     }
 
     fn verdict(&self) -> Verdict {
-        let fault = self.failure.as_ref().and_then(Error::fault);
-        match (fault, self.report.outcome) {
+        let scope = self.failure.as_ref().and_then(Error::scope);
+        match (scope, self.report.outcome) {
             // Said to another key than the pool's, what is wrong with a model concerns nobody but
             // whoever brought it.
-            (Some(Fault::Model), _) if self.is_stranger => Verdict::Unknown,
+            (Some(Scope::Model), _) if self.is_stranger => Verdict::Unknown,
             // A server that had begun may have been given too much to say.
-            (Some(fault), _) if self.report.first_token.is_none() => {
+            (Some(scope), _) if self.report.first_token.is_none() => {
                 let retry_after = self.failure.as_ref().and_then(Error::retry_after);
-                Verdict::Bad { fault, retry_after }
+                Verdict::Bad { scope, retry_after }
             }
             (None, QuestionOutcome::Answered) => Verdict::Good,
             _ => Verdict::Unknown,

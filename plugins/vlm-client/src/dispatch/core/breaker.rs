@@ -18,7 +18,7 @@ pub enum Verdict {
     /// The backend is at fault.
     Bad {
         /// Whether that concerns all of it.
-        fault: Fault,
+        scope: Scope,
         /// How long it asked to be left alone.
         retry_after: Option<Duration>,
     },
@@ -29,7 +29,7 @@ pub enum Verdict {
 /// How far a failure reaches. Behind one address there may be many models, each with a server of
 /// its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub enum Scope {
     /// The backend is not there, for whatever model.
     Server,
     /// The model that was asked for fails, or is used up.
@@ -151,7 +151,7 @@ impl Breaker {
 mod tests {
     use super::*;
 
-    const BAD: Verdict = Verdict::Bad { fault: Fault::Model, retry_after: None };
+    const BAD: Verdict = Verdict::Bad { scope: Scope::Model, retry_after: None };
 
     #[test]
     fn a_server_that_is_seen_again_is_up_until_it_fails_once() {
@@ -175,8 +175,8 @@ mod tests {
         breaker.may_be_tried(now);
         assert_eq!(breaker.admits(4, now), 1);
         let mut breaker = Breaker::new();
-        let fault = Fault::Model;
-        breaker.end(Verdict::Bad { fault, retry_after: Some(7 * FIRST) }, false, now);
+        let scope = Scope::Model;
+        breaker.end(Verdict::Bad { scope, retry_after: Some(7 * FIRST) }, false, now);
         breaker.may_be_tried(now);
         assert_eq!(breaker.closed_until(now), Some(now + 7 * FIRST));
     }
@@ -231,7 +231,7 @@ mod tests {
         let now = Instant::now();
         let asked = |seconds| {
             let retry_after = Some(Duration::from_secs(seconds));
-            Verdict::Bad { fault: Fault::Model, retry_after }
+            Verdict::Bad { scope: Scope::Model, retry_after }
         };
         assert_eq!(Breaker::new().end(asked(7), false, now), Some(now + Duration::from_secs(7)));
         assert_eq!(Breaker::new().end(asked(86_400), false, now), Some(now + LONGEST_ASKED));

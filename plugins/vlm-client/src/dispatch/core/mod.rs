@@ -23,7 +23,7 @@ use self::{
     slots::SlotCount,
 };
 pub use self::{
-    breaker::{BackendState, Fault, Verdict},
+    breaker::{BackendState, Scope, Verdict},
     slots::Slots,
 };
 
@@ -336,9 +336,8 @@ impl Core {
                 }
             }
             TurnState::Asking(asking) => {
-                let backend = asking.backend;
-                let open = self.end_turn(member, asking, verdict, first_token, now);
-                self.after_breaker(backend, open, now);
+                let open = self.end_turn(member, &asking, verdict, first_token, now);
+                self.after_breaker(asking.backend, open, now);
             }
         }
     }
@@ -355,15 +354,14 @@ impl Core {
         let since = self.fresh();
         let Some(this) = self.members.get_mut(&member) else { return };
         let TurnState::Asking(asking) = this.turn.clone() else { return };
-        let backend = asking.backend;
         let (user, route) = (this.user, this.route);
         let place = Place::new(member, false, since);
         this.turn = TurnState::Waiting { place, avoid: None, told_near: false };
-        let open = self.end_turn(member, asking, verdict, first_token, now);
+        let open = self.end_turn(member, &asking, verdict, first_token, now);
         if let Some(queue) = self.queue_of(route) {
             queue.push(user, route, place);
         }
-        self.after_breaker(backend, open, now);
+        self.after_breaker(asking.backend, open, now);
         self.fill_route(route, now);
         self.give_up_where_nothing_is_up(route, now);
         self.tell_if_near(member, route);
@@ -381,49 +379,6 @@ impl Core {
                 queue.leave(this.user);
                 queue.forget_gone(most);
             }
-        }
-    }
-
-    /// A backend has answered, or failed to, outside of any turn: that says whether it is there, and
-    /// nothing of its models.
-    pub fn observe(&mut self, backend: BackendId, verdict: Verdict, now: Instant) {
-        let Some(this) = self.backends.get_mut(&backend) else { return };
-        let open = match verdict {
-            Verdict::Unknown => return,
-            Verdict::Bad { .. } => {
-                this.is_missing = true;
-                this.breaker.end(verdict, false, now)
-            }
-            Verdict::Good => {
-                // Being there is not yet answering: one failure more and it is left alone again.
-                this.breaker.is_there();
-                if std::mem::take(&mut this.is_missing) {
-                    this.models.may_be_tried(now);
-                    self.tell_back(backend, now);
-                }
-                None
-            }
-        };
-        self.after_breaker(backend, open, now);
-    }
-
-    /// Tells those who rest, and may ask this backend now, that it is there again.
-    fn tell_back(&mut self, backend: BackendId, now: Instant) {
-        let may_ask = |route: &RouteId| {
-            let route = self.routes.get(route)?;
-            route.backends.contains(&backend).then(|| self.is_up(backend, &route.model, now))
-        };
-        let resting = self.members.iter().filter(|(_, this)| {
-            matches!(this.turn, TurnState::Resting) && may_ask(&this.route) == Some(true)
-        });
-        let back: Vec<Event> = resting.map(|(id, _)| Event::Back(*id)).collect();
-        self.events.extend(back);
-    }
-
-    /// A backend says itself how many questions wait inside it.
-    pub fn told_waiting(&mut self, backend: BackendId, waiting: u64, now: Instant) {
-        if let Some(this) = self.backends.get_mut(&backend) {
-            this.slots.told(waiting, now);
         }
     }
 
@@ -461,20 +416,6 @@ impl Core {
     /// How many slots a backend has.
     pub fn slots(&self, backend: BackendId) -> usize {
         self.backends.get(&backend).map_or(0, |this| this.slots.get())
-    }
-
-    /// Whether a backend is asked.
-    pub fn state(&self, backend: BackendId) -> Option<BackendState> {
-        self.backends.get(&backend).map(|this| this.breaker.state())
-    }
-
-    /// Whether a backend is asked for this model.
-    pub fn state_for(&self, backend: BackendId, model: &str) -> Option<BackendState> {
-        let this = self.backends.get(&backend)?;
-        match this.breaker.state() {
-            BackendState::Up => Some(this.models.state(this.asked_for(model))),
-            other => Some(other),
-        }
     }
 
     /// Whether a backend other than this one can answer on the member's route now.
@@ -524,6 +465,7 @@ impl Core {
 }
 
 mod connect;
+mod seen;
 mod turns;
 
 #[cfg(test)]

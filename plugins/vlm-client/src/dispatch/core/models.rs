@@ -78,14 +78,14 @@ impl Models {
 mod tests {
     use std::time::Duration;
 
-    use super::{super::breaker::Fault, *};
+    use super::{super::breaker::Scope, *};
 
     #[test]
     fn however_many_models_fail_few_are_remembered_and_those_with_the_longest_rest() {
         let now = Instant::now();
         let mut models = Models::default();
         let bad = |seconds| Verdict::Bad {
-            fault: Fault::Model,
+            scope: Scope::Model,
             retry_after: Some(Duration::from_secs(seconds)),
         };
         let long: Arc<str> = "long".into();
@@ -104,7 +104,7 @@ mod tests {
         let now = Instant::now();
         let mut models = Models::default();
         let model: Arc<str> = "m".into();
-        let bad = Verdict::Bad { fault: Fault::Model, retry_after: None };
+        let bad = Verdict::Bad { scope: Scope::Model, retry_after: None };
         models.end(&model, bad, false, now);
         models.end(&model, Verdict::Good, false, now);
         assert!(models.failing.is_empty());

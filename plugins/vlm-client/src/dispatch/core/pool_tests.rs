@@ -273,13 +273,13 @@ fn a_backend_that_fails_is_replaced_by_another_and_tried_again_later() {
         granted.unwrap()
     };
     assert_eq!(ask(&mut core, None, start), bad);
-    core.rest(member, Verdict::Bad { fault: Fault::Server, retry_after: None }, None, start);
+    core.rest(member, Verdict::Bad { scope: Scope::Server, retry_after: None }, None, start);
     assert!(core.has_other(member, bad, start));
     assert_eq!(ask(&mut core, Some(bad), start), good, "it has just failed");
     core.rest(member, Verdict::Good, None, start);
     for _ in 0..2 {
         assert_eq!(ask(&mut core, None, start), bad);
-        core.rest(member, Verdict::Bad { fault: Fault::Server, retry_after: None }, None, start);
+        core.rest(member, Verdict::Bad { scope: Scope::Server, retry_after: None }, None, start);
     }
     assert!(matches!(core.state(bad), Some(BackendState::Open { .. })));
     assert_eq!(ask(&mut core, None, start), good, "the other is left alone");
@@ -304,7 +304,7 @@ fn when_nothing_is_up_those_who_wait_are_told_until_when() {
     core.want(second, false, None, now);
     drain(&mut core, now);
     let retry_after = Some(ms(7000));
-    core.rest(first, Verdict::Bad { fault: Fault::Server, retry_after }, None, now);
+    core.rest(first, Verdict::Bad { scope: Scope::Server, retry_after }, None, now);
     let until = now + ms(7000);
     assert_eq!(drain(&mut core, now), [Event::Unavailable(second, until)]);
     core.want(first, false, None, now + ms(10));
@@ -326,7 +326,7 @@ fn a_backend_that_can_be_tried_again_is_given_to_whoever_waits_for_another() {
         let user = core.add_user();
         core.join(user, 1, route).unwrap()
     });
-    core.observe(a, Verdict::Bad { fault: Fault::Server, retry_after: Some(ms(1000)) }, now);
+    core.observe(a, Verdict::Bad { scope: Scope::Server, retry_after: Some(ms(1000)) }, now);
     members.iter().for_each(|member| core.want(*member, false, None, now));
     assert_eq!(drain(&mut core, now), [Event::Grant(members[0], b)]);
     assert_eq!(core.next_timeout(), Some(now + ms(1000)));
@@ -384,7 +384,7 @@ fn users_who_share_a_server_for_different_models_share_it_fairly() {
 }
 
 fn model_fails(retry_after: Option<Duration>) -> Verdict {
-    Verdict::Bad { fault: Fault::Model, retry_after }
+    Verdict::Bad { scope: Scope::Model, retry_after }
 }
 
 /// A gateway, and one member of a user of their own for each of these models.
@@ -455,7 +455,7 @@ fn however_often_a_model_fails_no_question_to_another_is_kept_waiting() {
 fn a_server_that_is_not_there_is_left_alone_for_every_model() {
     let now = Instant::now();
     let (mut core, backend, [first, second]) = gateway(["a", "b"]);
-    let missing = Verdict::Bad { fault: Fault::Server, retry_after: None };
+    let missing = Verdict::Bad { scope: Scope::Server, retry_after: None };
     for _ in 0..3 {
         core.want(first, false, None, now);
         drain(&mut core, now);
@@ -511,7 +511,7 @@ fn who_rests_because_a_server_was_not_there_is_told_once_that_it_is_back() {
     core.rest(obedient, model_fails(Some(ms(60_000))), None, now);
     core.want(asking, false, None, now);
     drain(&mut core, now);
-    let missing = Verdict::Bad { fault: Fault::Server, retry_after: None };
+    let missing = Verdict::Bad { scope: Scope::Server, retry_after: None };
     for _ in 0..3 {
         core.observe(backend, missing, now);
     }
@@ -530,7 +530,7 @@ fn who_rests_because_a_server_was_not_there_is_told_once_that_it_is_back() {
 fn a_server_that_is_back_is_asked_for_models_that_had_failed_with_it() {
     let now = Instant::now();
     let (mut core, backend, [member]) = gateway(["m"]);
-    let missing = Verdict::Bad { fault: Fault::Server, retry_after: None };
+    let missing = Verdict::Bad { scope: Scope::Server, retry_after: None };
     for verdict in [model_fails(None); 3].into_iter().chain([missing]) {
         core.want(member, false, None, now);
         drain(&mut core, now);

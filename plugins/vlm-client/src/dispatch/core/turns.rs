@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Asking, Backend, BackendId, Core, Event, Fault, MemberId, RouteId, TurnState, Verdict,
+    Asking, Backend, BackendId, Core, Event, MemberId, RouteId, Scope, TurnState, Verdict,
     queue::Queue,
 };
 
@@ -98,7 +98,7 @@ impl Core {
     pub(super) fn end_turn(
         &mut self,
         member: MemberId,
-        asking: Asking,
+        asking: &Asking,
         verdict: Verdict,
         first_token: Option<Duration>,
         now: Instant,
@@ -130,8 +130,8 @@ impl Core {
         }
         // What says something of the one says nothing of the other.
         let (of_server, of_model) = match verdict {
-            Verdict::Bad { fault: Fault::Server, .. } => (verdict, Verdict::Unknown),
-            Verdict::Bad { fault: Fault::Model, .. } => (Verdict::Unknown, verdict),
+            Verdict::Bad { scope: Scope::Server, .. } => (verdict, Verdict::Unknown),
+            Verdict::Bad { scope: Scope::Model, .. } => (Verdict::Unknown, verdict),
             Verdict::Good | Verdict::Unknown => (verdict, verdict),
         };
         match of_server {

@@ -1,16 +1,16 @@
 //! How far a failure reaches: whom else it keeps from asking.
 
-use crate::{Error, Fault};
+use crate::{Error, Scope};
 
 impl Error {
     /// What is at fault if a question ends with this; `None` = the question, or whoever asks it.
     ///
     /// Behind one address there may be many models, each with a server of its own. So all that was
     /// said of one question, and any answer that did not come, concerns its model alone.
-    pub(crate) fn fault(&self) -> Option<Fault> {
+    pub(crate) fn scope(&self) -> Option<Scope> {
         match self {
-            Self::Refused { .. } | Self::Network { .. } | Self::Tls { .. } => Some(Fault::Server),
-            _ if self.is_servers_fault() => Some(Fault::Model),
+            Self::Refused { .. } | Self::Network { .. } | Self::Tls { .. } => Some(Scope::Server),
+            _ if self.is_servers_fault() => Some(Scope::Model),
             _ => None,
         }
     }
@@ -42,8 +42,8 @@ mod tests {
             Error::NoVision { base: base(), model: String::new(), reason: reason() },
             Error::TooLarge { base: base() },
         ];
-        assert!(server.iter().all(|error| error.fault() == Some(Fault::Server)));
-        assert!(model.iter().all(|error| error.fault() == Some(Fault::Model)));
-        assert!(nobody.iter().all(|error| error.fault().is_none()));
+        assert!(server.iter().all(|error| error.scope() == Some(Scope::Server)));
+        assert!(model.iter().all(|error| error.scope() == Some(Scope::Model)));
+        assert!(nobody.iter().all(|error| error.scope().is_none()));
     }
 }
