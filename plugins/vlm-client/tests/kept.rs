@@ -23,8 +23,6 @@ const ANSWER: &str = r#"{"choices":[{"message":{"content":"A ball"},"finish_reas
 enum Deed {
     /// Answers, and keeps the connection.
     Answer,
-    /// Answers, and then closes the connection without a word.
-    AnswerAndClose,
     /// Reads it and closes the connection.
     Close,
     /// Says that it was too slow, and closes the connection.
@@ -79,7 +77,7 @@ async fn serve(
         asked.fetch_add(1, Ordering::SeqCst);
         let deed = deed(connection, request);
         let (status, body) = match deed {
-            Deed::Answer | Deed::AnswerAndClose => ("200 OK", ANSWER),
+            Deed::Answer => ("200 OK", ANSWER),
             Deed::Close => return,
             Deed::Late => ("408 Request Timeout", ""),
         };
@@ -180,17 +178,6 @@ async fn a_server_that_closes_a_new_connection_is_not_asked_again() {
     let error = ask(&Client::new().unwrap(), &server.endpoint).await.unwrap_err();
     assert_eq!(error.kind(), "network", "{error}");
     assert_eq!(server.counts(), (1, 1));
-}
-
-/// As a server does that closes idle connections, at every moment that it may choose.
-#[tokio::test]
-async fn no_question_is_lost_to_a_server_that_closes_connections_behind_its_answers() {
-    let server = Server::start(|_, _| Deed::AnswerAndClose).await;
-    let client = Client::new().unwrap();
-    for question in 0..300 {
-        let answer = ask(&client, &server.endpoint).await;
-        assert_eq!(answer.as_deref(), Ok("A ball"), "question {question}");
-    }
 }
 
 #[tokio::test]
