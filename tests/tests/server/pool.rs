@@ -222,7 +222,7 @@ async fn what_waits_inside_a_server_by_its_own_metrics_takes_a_slot_from_it() {
     server.stop().await;
 }
 
-/// The worst that one user does to another at a gateway, by choosing a model that fails so.
+/// The worst that three users do to another at a gateway, by choosing a model that fails so.
 async fn undisturbed_by(failing: impl Fn() -> Reply + Send + Sync + 'static) {
     let gateway = Vlm::start(&["good-vl", "bad-vl"], move |asked| match asked.model() {
         "bad-vl" => failing(),
@@ -231,21 +231,25 @@ async fn undisturbed_by(failing: impl Fn() -> Reply + Send + Sync + 'static) {
     .await;
     let (_folder, config) = pool(&[(&gateway, "api_key = 'sk-gateway'\nslots = 2")]);
     let server = start(&config).await;
-    let (other, other_id) = (server.browser().await, new_id());
-    let (mut theirs, _) = other.open(&other_id).await;
-    let bad = json!({"type": "update_model", "model": "bad-vl"});
-    assert_eq!(theirs.ask(&bad).await["type"], "model_updated");
-    let their_sender = other.send_video(&other_id).await.unwrap();
+    let mut others = Vec::new();
+    for _ in 0..3 {
+        let (other, id) = (server.browser().await, new_id());
+        let (mut socket, _) = other.open(&id).await;
+        let bad = json!({"type": "update_model", "model": "bad-vl"});
+        assert_eq!(socket.ask(&bad).await["type"], "model_updated");
+        let sender = other.send_video(&id).await.unwrap();
+        others.push((socket, sender));
+    }
     let (page, id) = (server.browser().await, new_id());
     let (mut socket, _) = page.open(&id).await;
     let sender = page.send_video(&id).await.unwrap();
-    // Left alone after a few failures, which the other's answers never are.
-    let mut failures = 0;
-    while failures < 4 {
-        let told = theirs.next_of(&["vlm_error"]).await;
-        failures += 1;
-        assert_ne!(told["message"], "", "{told}");
-        for _ in 0..3 {
+    // Their model is left alone after a few failures, and this one never.
+    for _ in 0..3 {
+        for (theirs, _) in &mut others {
+            let told = theirs.next_of(&["vlm_error"]).await;
+            assert_ne!(told["message"], "", "{told}");
+        }
+        for _ in 0..4 {
             let mine = socket.next_of(&["vlm_response", "vlm_error", "error"]).await;
             assert_eq!(mine["type"], "vlm_response", "{mine}");
         }
@@ -254,7 +258,9 @@ async fn undisturbed_by(failing: impl Fn() -> Reply + Send + Sync + 'static) {
     assert_eq!(pool[0].state, vlm_client::BackendState::Up);
     assert_eq!(page.get("/readyz").await.status(), StatusCode::OK);
     sender.vanish().await;
-    their_sender.vanish().await;
+    for (_, sender) in others {
+        sender.vanish().await;
+    }
     server.stop().await;
 }
 
