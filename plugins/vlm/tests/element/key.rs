@@ -160,6 +160,16 @@ fn a_key_that_cannot_be_one_is_refused_by_name() {
 }
 
 #[test]
+fn a_file_without_an_authority_is_refused_by_name() {
+    init();
+    let bench = Bench::with(vlmanalyze(&Vlm::start()), &[("ca-file", &"/nowhere/ca.pem")]);
+    let said = warnings(&bench);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].starts_with("ca-file: /nowhere/ca.pem cannot be read"), "{said:?}");
+    assert_eq!(bench.element.property::<String>("ca-file"), "");
+}
+
+#[test]
 fn a_key_may_be_given_with_the_word_that_goes_before_it() {
     init();
     let vlm = Vlm::start();
