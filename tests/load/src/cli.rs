@@ -190,7 +190,7 @@ enum What {
         #[arg(long, default_value_t = 1.0)]
         idle: f64,
         /// Milliseconds that the VLM takes for an answer
-        #[arg(long, default_value_t = 200)]
+        #[arg(long, default_value_t = 10)]
         latency: u64,
         /// How long to ask, in seconds
         #[arg(long, default_value_t = 600)]

@@ -78,6 +78,9 @@ async fn what_keeps_the_named_vlm_from_being_asked_is_told_apart() {
     let refuses = Vlm::start(&[], |_| Reply::Refuse(401, "who are you".into())).await;
     let has_no_api = Vlm::start(&[], |_| Reply::Refuse(404, "no such page".into())).await;
     let plain = has_no_api.base().replace("http://", "https://");
+    // A certificate that nobody vouches for.
+    let other = Process::start(PROGRAM, &["--host", "127.0.0.1", "--port", "0"]);
+    let untrusted = format!("{}/v1", other.address("https").await);
     let gone = {
         let (_listener, port) = taken().await;
         format!("http://127.0.0.1:{port}/v1")
@@ -87,6 +90,7 @@ async fn what_keeps_the_named_vlm_from_being_asked_is_told_apart() {
         (refuses.base(), "", "it wants a key, and none was given"),
         (has_no_api.base(), "", "it has no OpenAI-compatible API at this address"),
         (&plain, "", "there is no secure connection to it"),
+        (&untrusted, "", "there is no secure connection to it"),
         (&gone, "", "it cannot be reached yet"),
     ] {
         let here = ["--host", "127.0.0.1", "--port", "0", "--no-ssl", "--model", "m"];
