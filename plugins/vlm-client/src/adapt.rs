@@ -15,6 +15,21 @@ const MOST_SAID: usize = 16 << 10;
 const DEEPEST: usize = 8;
 const MOST_STATEMENTS: usize = 64;
 
+/// Where a refusal has its words, or those of somebody whom it was passed on from.
+const SAYING: [&str; 11] = [
+    "message",
+    "msg",
+    "detail",
+    "details",
+    "error",
+    "errors",
+    "title",
+    "description",
+    "fieldViolations",
+    "metadata",
+    "raw",
+];
+
 /// A field of ours that a request can do without.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Field {
@@ -139,7 +154,7 @@ impl Adaptation {
         let of_question = has(said, &["prompt", "messages", "input tokens", "requested"]);
         if of_answer && of_context && of_question {
             self.no_room = true;
-        } else if is_about && says_too_many(said) {
+        } else if is_about && (says_too_many(said) || is_beyond(said, max_tokens)) {
             self.too_many = Some(self.too_many.map_or(max_tokens, |less| less.min(max_tokens)));
         } else if is_about && says_unknown(said) {
             match self.renamed {
@@ -184,11 +199,17 @@ fn says_unknown(said: &str) -> bool {
         "invalid field",
         "invalid parameter",
         "invalid argument",
-        "only 1 ",
-        "must be 1 ",
-        "must be set to",
     ];
-    has(said, &by_name) && !says_range(said)
+    (has(said, &by_name) || wants_one_value(said)) && !says_range(said)
+}
+
+/// Whether a field may have one value only, which is what it has when it is left out.
+fn wants_one_value(said: &str) -> bool {
+    let number = |rest: &str| rest.starts_with(|c: char| c.is_ascii_digit());
+    let only = said.contains("only ") && has(said, &[" allowed", " accepted", " permitted"]);
+    only || ["must be ", "must be set to "]
+        .iter()
+        .any(|words| said.split_once(words).is_some_and(|(_, rest)| number(rest.trim_start())))
 }
 
 fn says_range(said: &str) -> bool {
@@ -208,6 +229,9 @@ fn says_range(said: &str) -> bool {
         "larger",
         "smaller",
         "valid number",
+        "or less",
+        "or more",
+        "or equal",
         "<=",
         ">=",
     ];
@@ -240,6 +264,13 @@ fn says_too_many(said: &str) -> bool {
         "<=",
     ];
     has(said, &too_many)
+}
+
+/// Whether a range is told that ends below this number.
+fn is_beyond(said: &str, max_tokens: u32) -> bool {
+    let numbers = said.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse().ok());
+    let others = numbers.filter(|number: &u32| *number != max_tokens);
+    has(said, &["range", "between"]) && others.max().is_some_and(|most| most < max_tokens)
 }
 
 /// One thing that a refusal says, and of what, if it says that apart.
@@ -292,13 +323,23 @@ fn names(said: &str, field: &str) -> bool {
             return false;
         }
         let in_quotes = last.is_some_and(|c| "'\"`[".contains(c));
-        let named = ["parameter", "argument", "field", "property", "key", "supplied", "name", "->"];
-        let before = before.trim_end_matches(|c: char| c.is_whitespace() || ":(s".contains(c));
-        let is_named = named.iter().any(|word| before.ends_with(word));
         let heads = after.starts_with(':') && !last.is_some_and(char::is_whitespace);
-        let ends = said[..at].trim_end().ends_with(':') && after.trim_matches('.').is_empty();
-        field != Field::User.name() || in_quotes || is_named || heads || ends
+        let ends = before.trim_end().ends_with(':') && after.trim_matches('.').is_empty();
+        let has_line = last == Some('\n') && next == Some('\n');
+        let looks_so = in_quotes || heads || ends || has_line || is_listed(before);
+        field != Field::User.name() || looks_so
     })
+}
+
+/// Whether a text ends in a word for fields, and names of others after it.
+fn is_listed(before: &str) -> bool {
+    let words = ["parameter", "argument", "field", "property", "key", "supplied", "name", "->"];
+    let last = words.iter().filter_map(|word| Some(before.rfind(word)? + word.len())).max();
+    let Some(names) = last.map(|at| before[at..].trim_start_matches(['s', ':', '(', ' '])) else {
+        return false;
+    };
+    let mut names = names.split(',').map(str::trim);
+    names.next_back() == Some("") && names.all(|name| !name.is_empty() && !name.contains(' '))
 }
 
 /// What a body says, in any of the forms in use: one text, OpenAI's `error` with `param`, FastAPI's
@@ -336,7 +377,7 @@ fn gather(value: &Value, of: Option<&str>, deeper: usize, all: &mut Vec<Statemen
             let of = place.as_deref().or(param).or(of);
             let kind = [text("type"), text("code")];
             let kind = kind.into_iter().flatten().collect::<Vec<_>>().join(" ").replace('_', " ");
-            for name in ["message", "msg", "detail", "error", "errors", "title"] {
+            for name in SAYING {
                 match fields.get(name) {
                     Some(Value::String(text)) if of.is_some() => {
                         all.push(Statement::new(of, &format!("{text} ({kind})")));

@@ -144,6 +144,31 @@ fn a_field_that_is_refused_by_name_is_left_out_whatever_the_form() {
             r#"{"error":{"message":"{\"error\":{\"message\":\"temperature is not supported\",
                 \"param\":\"temperature\"}}"}}"#,
         ),
+        // pydantic's own text, with the name on a line of its own
+        (
+            "user",
+            r#"{"message":"1 validation error for Request\nuser\n  Extra inputs are not permitted"}"#,
+        ),
+        (
+            "stream_options",
+            r#"{"error":{"message":"Provider returned error","code":400,"metadata":{"raw":
+                "{\"error\":{\"message\":\"Unknown parameter: 'stream_options'.\"}}"}}}"#,
+        ),
+        // Bedrock, Cerebras
+        (
+            "user",
+            r#"{"message":"Malformed input request: extraneous key [user] is not permitted"}"#,
+        ),
+        (
+            "stream_options",
+            r#"{"message":"body.stream_options: property 'body.stream_options' is unsupported",
+                "param":"body.stream_options","code":"wrong_api_format"}"#,
+        ),
+        (
+            "temperature",
+            r#"{"error":{"message":"invalid temperature: only 0.6 is allowed for this model"}}"#,
+        ),
+        ("temperature", r#"{"error":{"message":"temperature must be 1.0 for this model"}}"#),
         // DeepSeek
         (
             "response_format",
@@ -169,6 +194,8 @@ fn several_fields_may_be_refused_at_once() {
         {"loc": ["body", "user"], "msg": "Extra inputs are not permitted"},
     ]});
     assert_eq!(left_out(422, &body.to_string()), ["stream_options", "user"]);
+    let body = "Unrecognized request arguments supplied: stream_options, user";
+    assert_eq!(left_out(400, body), ["stream_options", "user"]);
 }
 
 #[test]
@@ -180,7 +207,9 @@ fn what_is_refused_for_another_reason_is_not_asked_again() {
             "msg":"Input should be less than or equal to 1"}]}"#,
         r#"{"error":{"message":"Invalid schema for response_format 'answer': not permitted",
             "param":"response_format"}}"#,
+        r#"{"error":{"message":"temperature must be 1 or less; more is not supported"}}"#,
         // Other people's words
+        r#"{"error":{"message":"unknown parameter in the request of this user"}}"#,
         r#"{"error":{"message":"Conversation roles must alternate user/assistant; not supported"}}"#,
         r#"{"error":{"message":"the user has not been granted access; unknown account"}}"#,
         r#"{"error":{"message":"role user is not allowed here"}}"#,
@@ -229,6 +258,8 @@ fn more_tokens_than_there_are_become_as_many_as_there_are_and_fewer_stay_what_th
         "max_tokens is too large: 512. This model supports at most 256 completion tokens",
         r#"{"detail":[{"loc":["body","max_tokens"],"msg":"Input should be less than or equal to 256",
             "type":"less_than_equal"}]}"#,
+        "Range of max_tokens should be [1, 256]",
+        r#"{"error":{"message":"Invalid max_tokens value, the valid range is between 1 and 256"}}"#,
         r#"{"error":{"message":"`max_tokens` must be less than or equal to `256`, the maximum value
             for `max_tokens` is less than the `context_window` for this model"}}"#,
     ] {
@@ -238,8 +269,9 @@ fn more_tokens_than_there_are_become_as_many_as_there_are_and_fewer_stay_what_th
         assert_eq!(next.max_tokens(600), None);
         assert_eq!(next.max_tokens(511), Some("max_tokens"));
     }
-    let too_few = "max_tokens must be at least 1, and not 0";
-    assert_eq!(after(&Adaptation::default(), too_few), None);
+    for other in ["max_tokens must be at least 1, and not 0", "range of max_tokens: 1000 to 9000"] {
+        assert_eq!(after(&Adaptation::default(), other), None, "{other}");
+    }
 }
 
 #[test]

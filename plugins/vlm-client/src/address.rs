@@ -101,7 +101,7 @@ fn parsed(given: &str) -> Result<Url, BadEndpoint> {
         };
     }
     if ["http", "https"].iter().any(|scheme| host.eq_ignore_ascii_case(scheme)) {
-        return Err(not_a_url("its scheme has no //"));
+        return Err(not_a_url("its scheme has no ://"));
     }
     // One word alone is rather a mistake than a host.
     if host.is_empty() || port.is_none() && authority == given && !host.contains(['.', '[']) {

@@ -31,8 +31,9 @@ impl ApiKey {
     /// # Errors
     /// When it cannot be a key.
     pub fn parse(key: &str) -> Result<Option<Self>, BadKey> {
-        // Editors put the last one before the text of a file.
-        let key = key.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+        // Editors put the last one before the text of a file, and env files quotes around values.
+        let is_around = |c: char| c.is_whitespace() || "\u{feff}\"'".contains(c);
+        let key = key.trim_matches(is_around);
         let key = match key.split_at_checked("bearer".len()) {
             Some((word, rest))
                 if word.eq_ignore_ascii_case("bearer") && rest.starts_with([' ', '\t']) =>
@@ -89,7 +90,9 @@ mod tests {
 
     #[test]
     fn a_key_may_be_written_as_it_is_sent() {
-        for text in ["sk-1", " sk-1\r\n", "\u{feff}sk-1", "Bearer sk-1", "bearer   sk-1 "] {
+        for text in
+            ["sk-1", " sk-1\r\n", "\u{feff}sk-1", "\"sk-1\"", "Bearer sk-1", "bearer   sk-1 "]
+        {
             assert_eq!(ApiKey::parse(text).unwrap().unwrap().expose(), "sk-1", "{text:?}");
         }
         assert_eq!(ApiKey::new("bearer-1").unwrap().expose(), "bearer-1");
