@@ -10,7 +10,7 @@ use super::{
     core::{BackendState, Verdict},
     *,
 };
-use crate::{ApiKey, Denied, Error, QuestionOutcome, QuestionReport, Slots};
+use crate::{ApiKey, Denied, Error, Listed, QuestionOutcome, QuestionReport, ServerKind, Slots};
 
 fn endpoint(name: &str) -> Endpoint {
     Endpoint::new(&format!("http://{name}.invalid/v1"), None).unwrap()
@@ -452,4 +452,30 @@ async fn who_waits_after_a_failure_hears_that_the_server_is_back() {
     turn.failed(&Error::Refused { base: "there".into() });
     drop(turn);
     assert!(member.back().now_or_never().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn slots_come_from_what_a_server_says_that_it_is_unless_somebody_has_said_how_many() {
+    let dispatcher = dispatcher(1);
+    let guessed = Backend { slots_by_kind: true, ..Backend::new(endpoint("a"), Slots::Fixed(4)) };
+    dispatcher.add_backend(guessed);
+    dispatcher.add_backend(Backend::new(endpoint("b"), Slots::Fixed(4)));
+    let slots = || dispatcher.pool().iter().map(|server| server.slots).collect::<Vec<_>>();
+    let listed = |name: &str, kind| {
+        let models = vec![Model { id: "m".into(), vision: true }];
+        dispatcher.shared.decide(|state, now| {
+            let id = state.pool.backend_at(&endpoint(name)).unwrap();
+            state.pool.checked(&mut state.core, id, Ok(Listed { models, kind }), now);
+            state.pool.asks_for_kind(id)
+        })
+    };
+    assert!(listed("a", None), "its list does not say what it is, so its figures are asked");
+    assert!(!listed("a", None) && !listed("b", None), "once, and where it matters");
+    assert_eq!(slots(), [4, 4]);
+    for name in ["a", "b"] {
+        assert!(!listed(name, Some(ServerKind::Vllm)));
+    }
+    assert_eq!(slots(), [8, 4]);
+    listed("a", Some(ServerKind::LlamaCpp));
+    assert_eq!(slots(), [1, 4]);
 }
