@@ -189,6 +189,9 @@ enum What {
         /// Seconds after which the VLM closes a connection
         #[arg(long, default_value_t = 1.0)]
         idle: f64,
+        /// Milliseconds until we hear of that: a question that is sent meanwhile is lost
+        #[arg(long, default_value_t = 100)]
+        delay: u64,
         /// Milliseconds that the VLM takes for an answer
         #[arg(long, default_value_t = 10)]
         latency: u64,
@@ -276,10 +279,11 @@ async fn measure(common: &Common, what: What) -> Result<Report, Failure> {
             };
             churn::measure(&tool, &plan).await
         }
-        What::Idle { interval, idle, latency, seconds } => {
-            let (latency, window) = (ms(latency), Duration::from_secs(seconds));
+        What::Idle { interval, idle, delay, latency, seconds } => {
+            let (latency, delay) = (ms(latency), ms(delay));
+            let window = Duration::from_secs(seconds);
             let idle = Duration::from_secs_f64(idle.clamp(0.05, 3600.0));
-            idle::measure(&tool, &idle::Plan { interval, latency, idle, window }).await
+            idle::measure(&tool, &idle::Plan { interval, latency, idle, delay, window }).await
         }
         What::FuzzOffers(options) => fuzz_offers::run(&common.server, &options).await,
         What::Webui(options) => webui::measure(&common.wanted(false), &options).await,
