@@ -33,15 +33,20 @@ pub enum Error {
         /// What the network said.
         reason: String,
     },
+    /// The connection was there, and ended before an answer came.
+    #[error("the VLM server at {base} broke off before it answered ({reason}); see its log")]
+    Dropped {
+        /// The base address of the server.
+        base: String,
+        /// What the network said.
+        reason: String,
+    },
     /// The server's certificate or TLS itself is at fault.
-    #[error(
-        "no secure connection to {base}: {reason}; install the certificate's authority on this \
-         host, or use http:// if the server speaks plain HTTP"
-    )]
+    #[error("no secure connection to {base}: {reason}")]
     Tls {
         /// The base address of the server.
         base: String,
-        /// What TLS said.
+        /// What is wrong, and what to do about it.
         reason: String,
     },
     /// 401 or 403, or an error that says so.
@@ -53,6 +58,19 @@ pub enum Error {
         /// The base address of the server.
         base: String,
         /// The HTTP status, or a code like one; 200 if it was said in an answer.
+        status: u16,
+        /// What the server said.
+        reason: String,
+    },
+    /// The same where no key was shown.
+    #[error(
+        "the VLM server at {base} wants a key, and none was given (HTTP {status}: {reason}); set \
+         api-key"
+    )]
+    NoKey {
+        /// The base address of the server.
+        base: String,
+        /// The HTTP status.
         status: u16,
         /// What the server said.
         reason: String,
@@ -70,7 +88,7 @@ pub enum Error {
         /// What the server said.
         reason: String,
     },
-    /// The model does not take pictures.
+    /// The model takes no pictures, whatever the status that the server says so with.
     #[error(
         "the model {model:?} of the VLM server at {base} takes no pictures ({reason}); choose a \
          vision model"
@@ -85,8 +103,9 @@ pub enum Error {
     },
     /// 404 for a path that every OpenAI-compatible server has.
     #[error(
-        "{base} has no OpenAI-compatible API ({}); most servers want /v1 at the end",
-        told(*.status, .reason)
+        "{base} has no OpenAI-compatible API ({}); {}",
+        told(*.status, .reason),
+        crate::trouble::where_else(.base)
     )]
     NoApi {
         /// The base address of the server.
@@ -213,9 +232,9 @@ impl Error {
         match self {
             Self::Refused { .. } => "refused",
             Self::Forbidden { .. } => "not-allowed",
-            Self::Network { .. } => "network",
+            Self::Network { .. } | Self::Dropped { .. } => "network",
             Self::Tls { .. } => "tls",
-            Self::Unauthorized { .. } => "unauthorized",
+            Self::Unauthorized { .. } | Self::NoKey { .. } => "unauthorized",
             Self::ModelUnknown { .. } => "model-unknown",
             Self::NoVision { .. } => "no-vision",
             Self::NoApi { .. } => "no-api",
@@ -269,7 +288,11 @@ impl Error {
     pub fn concerns_everybody(&self) -> bool {
         matches!(
             self,
-            Self::Refused { .. } | Self::Network { .. } | Self::Tls { .. } | Self::Server { .. }
+            Self::Refused { .. }
+                | Self::Network { .. }
+                | Self::Dropped { .. }
+                | Self::Tls { .. }
+                | Self::Server { .. }
         )
     }
 
@@ -279,6 +302,7 @@ impl Error {
             self,
             Self::Forbidden { .. }
                 | Self::Unauthorized { .. }
+                | Self::NoKey { .. }
                 | Self::ModelUnknown { .. }
                 | Self::NoVision { .. }
                 | Self::NoApi { .. }

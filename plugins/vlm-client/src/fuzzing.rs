@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use crate::{
-    Allowed, AnswerEvent, Endpoint, Reach, Summary, models,
+    Allowed, AnswerEvent, ChatRequest, Endpoint, Reach, Summary,
+    adapt::Adaptation,
+    models,
     reading::{
         fault::Fault,
         reader::Reader,
@@ -111,6 +113,29 @@ pub fn models(data: &[u8]) {
     assert!(error.to_string().chars().count() <= 700, "{error}");
 }
 
+/// What a server says when it refuses a request.
+///
+/// # Panics
+/// When it could have one question asked in ever new forms.
+pub fn refusal(data: &[u8]) {
+    let request = ChatRequest {
+        max_tokens: 512,
+        temperature: Some(0.2),
+        response_schema: Some(Arc::new(serde_json::Value::Null)),
+        stream: true,
+        user: "u".into(),
+        ..ChatRequest::default()
+    };
+    let mut by = Adaptation::default();
+    for _ in 0..10 {
+        match by.after(400, data, &request) {
+            Some(next) => by = next,
+            None => return,
+        }
+    }
+    panic!("{by:?}");
+}
+
 /// What an operator allows, and the address of an endpoint against it.
 ///
 /// # Panics
@@ -149,5 +174,6 @@ mod tests {
         replay("models", super::models);
         replay("thoughts", super::thoughts);
         replay("pattern", super::pattern);
+        replay("refusal", super::refusal);
     }
 }

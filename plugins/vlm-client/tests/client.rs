@@ -8,7 +8,8 @@ use tokio::{
     task::JoinHandle,
 };
 use vlm_client::{
-    AnswerEvent, ApiKey, AskHeaders, ChatRequest, Client, Endpoint, Error, Picture, Usage,
+    AnswerEvent, ApiKey, AskHeaders, ChatRequest, Client, Endpoint, Error, ExtraHeaders, Picture,
+    ServerKind, Usage,
 };
 
 const LONG: Duration = Duration::from_secs(20);
@@ -277,6 +278,8 @@ async fn each_refusal_has_its_kind_and_the_servers_words() {
         ("400 Bad Request", r#"{"message":"The model x does not exist"}"#, "model-unknown"),
         ("404 Not Found", "page not found", "no-api"),
         ("400 Bad Request", r#"{"error":"no images please"}"#, "bad-request"),
+        ("500 Internal Server Error", r#"{"error":"image input is not supported"}"#, "no-vision"),
+        ("400 Bad Request", r#"{"message":"m is not a multimodal model"}"#, "no-vision"),
         ("413 Payload Too Large", "", "too-large"),
         ("429 Too Many Requests", r#"{"error":{"message":"slow down"}}"#, "rate-limited"),
         ("500 Internal Server Error", "boom", "server"),
@@ -410,4 +413,99 @@ async fn no_proxy_stands_between_us_and_a_server_on_this_host() {
     unsafe { std::env::set_var("HTTP_PROXY", "http://127.0.0.1:1") };
     let (endpoint, _) = server(response("200 OK", "", r#"{"data":[{"id":"m"}]}"#)).await;
     assert_eq!(Client::new().unwrap().models(&endpoint, LONG).await.unwrap().len(), 1);
+}
+
+/// The header of this name in a request.
+fn header<'a>(asked: &'a str, name: &str) -> Option<&'a str> {
+    asked.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+}
+
+fn at(endpoint: &Endpoint, path: &str, key: &str) -> Endpoint {
+    let root = endpoint.base().strip_suffix("/v1").unwrap();
+    Endpoint::new(&format!("{root}{path}"), ApiKey::new(key)).unwrap()
+}
+
+#[tokio::test]
+async fn azures_deployments_are_asked_as_azure_wants_it() {
+    let path = "/openai/deployments/my-gpt/chat/completions?api-version=2024-10-21";
+    let body = r#"{"choices":[{"message":{"content":"A ball"}}]}"#;
+    let (endpoint, asked) = server(response("200 OK", "", body)).await;
+    assert_eq!(text(&ask(&at(&endpoint, path, "sk-azure")).await.unwrap()), "A ball");
+    let asked = asked.await.unwrap();
+    assert!(asked.starts_with(&format!("POST {path} HTTP/1.1\r\n")), "{asked}");
+    assert_eq!(header(&asked, "api-key"), Some("sk-azure"));
+    assert_eq!(header(&asked, "authorization"), None);
+
+    let list = r#"{"data":[{"id":"gpt-35"},{"id":"dall-e"}]}"#;
+    let (endpoint, asked) = server(response("200 OK", "", list)).await;
+    let models = Client::new().unwrap().models(&at(&endpoint, path, "sk-azure"), LONG).await;
+    assert_eq!(models.unwrap()[0].id, "my-gpt");
+    let asked = asked.await.unwrap();
+    assert!(asked.starts_with("GET /openai/models?api-version=2024-10-21 HTTP/1.1\r\n"), "{asked}");
+
+    let gone = r#"{"error":{"code":"DeploymentNotFound","message":"The API deployment for this
+        resource does not exist."}}"#;
+    let (endpoint, _) = server(response("404 Not Found", "", gone)).await;
+    assert_eq!(ask(&at(&endpoint, path, "sk")).await.unwrap_err().kind(), "model-unknown");
+}
+
+#[tokio::test]
+async fn headers_go_with_each_request_and_into_no_message() {
+    let headers = ExtraHeaders::parse(r#"{"x-gateway-key": "gw-secret-1"}"#).unwrap();
+    let said = r#"{"error":{"message":"no gw-secret-1 here"}}"#;
+    let (endpoint, asked) = server(response("400 Bad Request", "", said)).await;
+    let error = ask(&endpoint.with_headers(headers)).await.unwrap_err();
+    assert!(!format!("{error} {error:?}").contains("secret"), "{error}");
+    let asked = asked.await.unwrap();
+    assert_eq!(header(&asked, "x-gateway-key"), Some("gw-secret-1"));
+    assert_eq!(header(&asked, "authorization"), Some("Bearer sk-test-key"));
+    // One of ours is replaced, and not sent twice.
+    let own = ExtraHeaders::parse(r#"{"Authorization": "Basic abc"}"#).unwrap();
+    let (endpoint, asked) = server(response("400 Bad Request", "", "")).await;
+    let _ = ask(&endpoint.with_headers(own)).await;
+    let asked = asked.await.unwrap();
+    assert_eq!(asked.matches("authorization: ").count(), 1, "{asked}");
+    assert_eq!(header(&asked, "authorization"), Some("Basic abc"));
+}
+
+#[tokio::test]
+async fn a_key_that_is_missing_is_told_apart_from_one_that_is_refused() {
+    let refused = response("401 Unauthorized", "", r#"{"error":{"message":"bad key"}}"#);
+    let (endpoint, _) = server(refused.clone()).await;
+    let error = ask(&endpoint).await.unwrap_err();
+    assert!(error.to_string().contains("refused the key"), "{error}");
+    let (endpoint, _) = server(refused).await;
+    let error = ask(&Endpoint::new(endpoint.base(), None).unwrap()).await.unwrap_err();
+    assert_eq!(error.kind(), "unauthorized");
+    assert!(error.to_string().contains("none was given"), "{error}");
+}
+
+#[tokio::test]
+async fn an_address_without_an_api_is_told_where_it_may_be() {
+    for (status, body) in [
+        ("404 Not Found", "page not found"),
+        ("200 OK", r#"{"error":"Unexpected endpoint or method. (GET /models). Returning 200"}"#),
+    ] {
+        let (endpoint, _) = server(response(status, "", body)).await;
+        let endpoint = at(&endpoint, "", "sk");
+        let error = Client::new().unwrap().models(&endpoint, LONG).await.unwrap_err();
+        assert_eq!(error.kind(), "no-api", "{body}: {error}");
+        let hint = format!("most servers have it at {}/v1", endpoint.base());
+        assert!(error.to_string().ends_with(&hint), "{error}");
+    }
+    // Whoever has said so already is not told.
+    let (endpoint, _) = server(response("404 Not Found", "", "page not found")).await;
+    let error = Client::new().unwrap().models(&endpoint, LONG).await.unwrap_err();
+    assert!(!error.to_string().contains("have it at"), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_shows_its_figures_to_whoever_has_the_key() {
+    let metrics = "llamacpp:requests_deferred 2\n";
+    let (endpoint, asked) = server(response("200 OK", "", metrics)).await;
+    let figures = Client::new().unwrap().figures(&endpoint, LONG).await.unwrap();
+    assert_eq!((figures.waiting, figures.kind), (Some(2), Some(ServerKind::LlamaCpp)));
+    let asked = asked.await.unwrap();
+    assert!(asked.starts_with("GET /metrics HTTP/1.1\r\n"), "{asked}");
+    assert_eq!(header(&asked, "authorization"), Some("Bearer sk-test-key"));
 }

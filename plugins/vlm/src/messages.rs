@@ -37,7 +37,8 @@ pub struct Answer {
     pub pts: Option<gst::ClockTime>,
     /// Its running time.
     pub running_time: Option<gst::ClockTime>,
-    /// The model that was asked.
+    /// The model that was asked for. Servers may call the one that answered otherwise (by its file,
+    /// by a date), or answer by the one that they have whatever is asked for: llama.cpp does.
     pub model: String,
     /// The base address of the server that was asked.
     pub api_base: String,

@@ -1,6 +1,7 @@
 //! The bodies of responses that are not answers, with a bound.
 
 use reqwest::{Response, header::CONTENT_ENCODING};
+use tokio::time::{Instant, timeout_at};
 
 use super::unpack::{Packed, Unpacker};
 use crate::{Endpoint, Error, error::innermost};
@@ -33,10 +34,16 @@ pub(crate) async fn whole(
     read(response, endpoint, limit, &mut body).await.map(|()| body)
 }
 
-/// As much of a body as there is within `limit` bytes, and as can be read.
-pub(crate) async fn beginning(response: Response, endpoint: &Endpoint, limit: usize) -> Vec<u8> {
+/// As much of a body as there is until `deadline` within `limit` bytes, and as can be read: some
+/// refusals quote the whole request, its pictures too.
+pub(crate) async fn beginning(
+    response: Response,
+    endpoint: &Endpoint,
+    limit: usize,
+    deadline: Instant,
+) -> Vec<u8> {
     let mut body = Vec::new();
-    let _ = read(response, endpoint, limit, &mut body).await;
+    let _ = timeout_at(deadline, read(response, endpoint, limit, &mut body)).await;
     body
 }
 

@@ -201,7 +201,7 @@ impl Fault {
             model: model.to_owned(),
             reason: reason.clone(),
         };
-        match (Kind::of(status, &self.codes, &self.words, model.is_some()), model) {
+        let error = match (Kind::of(status, &self.codes, &self.words, model.is_some()), model) {
             (Kind::NoVision, Some(model)) => {
                 Error::NoVision { base, model: model.to_owned(), reason }
             }
@@ -214,7 +214,8 @@ impl Fault {
             (Kind::Redirect, _) => Error::Redirect { base, status },
             (Kind::Refused, _) => Error::BadRequest { base, status, reason },
             _ => Error::Server { base, status, reason, retry_after },
-        }
+        };
+        endpoint.told(error)
     }
 
     /// What a gateway says of the one behind it counts for more than its own status.

@@ -1,6 +1,8 @@
 //! Of which kind an error is: by its codes and its words, and by its status where they say nothing.
 //! Pure.
 
+use super::text_only::says_no_pictures;
+
 /// What an error means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -26,7 +28,7 @@ impl Kind {
         let words = words.to_lowercase();
         let says = |parts: &[&str]| parts.iter().any(|part| words.contains(part));
         let is = |known: &[&str]| codes.iter().any(|code| known.contains(&&**code));
-        if names_model && says(&NO_VISION) {
+        if names_model && says_no_pictures(&words) {
             return Self::NoVision;
         }
         if is(&FILTERED_CODES) {
@@ -78,33 +80,6 @@ impl Kind {
     }
 }
 
-const NO_VISION: [&str; 25] = [
-    "not a multimodal",
-    "not multimodal",
-    "multimodal input is not supported",
-    "multimodal inputs are not supported",
-    "image input is not supported",
-    "image inputs are not supported",
-    "images are not supported",
-    "not support image",
-    "not support the image",
-    "not support vision",
-    "not support multimodal",
-    "not support input_image",
-    "not support image_url",
-    "support image input",
-    "not supported image",
-    "vision is not supported",
-    "vision not supported",
-    "unknown variant `image_url`",
-    "unknown variant 'image_url'",
-    "image_url is only supported by certain models",
-    "content must be a string",
-    "missing data required for image input",
-    "mmproj",
-    "at most 0 image",
-    "does not accept images",
-];
 const FILTERED_CODES: [&str; 8] = [
     "contentfilter",
     "contentpolicyviolation",

@@ -258,7 +258,7 @@ impl Asker {
             max_tokens: settings.max_tokens,
             temperature: settings.temperature(),
             response_schema: settings.response_schema.as_ref().map(Schema::value),
-            extra: settings.extra_body.1.clone(),
+            extra: settings.extra_body.1.over(turn.extra()),
             stream: true,
             user: self.shared.user.clone(),
         };
