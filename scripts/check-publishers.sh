@@ -6,15 +6,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/setup.sh
 
 setup_run
-ensure_apt python3-venv
 cargo build --locked --package live-vlm
 venv=target/publishers
-if ! cmp -s tests/publishers/requirements.txt "$venv/.installed"; then
-    step "Installing aiortc"
-    python3 -m venv "$venv"
-    "$venv/bin/pip" install --quiet --requirement tests/publishers/requirements.txt
-    cp tests/publishers/requirements.txt "$venv/.installed"
-fi
+ensure_venv "$venv" tests/publishers/requirements.txt
 
 home="$(mktemp -d)"
 server=

@@ -146,6 +146,20 @@ ensure_npm() {
     cp "$1/package-lock.json" "$stamp"
 }
 
+# Installs into the venv in folder $1 what the requirements files after it say, unless that is what
+# is installed.
+ensure_venv() {
+    local venv="$1" file wanted=()
+    shift
+    cat "$@" | cmp -s - "$venv/.installed" && return 0
+    ensure_apt python3-venv
+    step "Installing into $venv what $* says"
+    for file in "$@"; do wanted+=(--requirement "$file"); done
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install --quiet "${wanted[@]}" >&2
+    cat "$@" >"$venv/.installed"
+}
+
 # Debian has Chromium as a package. Ubuntu's is a snap, which tests cannot steer; there Playwright
 # brings its own.
 ensure_chromium() {

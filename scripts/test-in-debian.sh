@@ -4,6 +4,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/setup.sh
+source scripts/debian-root.sh
 
 usage() {
     cat <<'TEXT'
@@ -37,44 +38,8 @@ if ! [[ "$suite" =~ ^[a-z]+$ ]]; then
     echo "\"$suite\" is no suite of Debian, such as trixie. See scripts/test-in-debian.sh --help." >&2
     exit 1
 fi
-if [ "$(id -u)" != 0 ]; then
-    echo "This needs root, to mount and to chroot. Run it as root." >&2
-    exit 1
-fi
-roots="${DEBIAN_ROOTS:-/var/cache/live-vlm-test}"
-root="$roots/$suite"
-
-# The address of the first apt source for suites whose name ends in $1.
-source_of() {
-    apt-cache policy | awk -v suite="$(. /etc/os-release && echo "$VERSION_CODENAME")$1/main" \
-        '$1 ~ /^[0-9]+$/ && $3 == suite { print $2; exit }'
-}
-
-make_root() {
-    local mirror="${DEBIAN_MIRROR:-}" security=''
-    ensure_apt debootstrap debian-archive-keyring
-    if [ -z "$mirror" ] && (. /etc/os-release && [ "$ID" = debian ]); then
-        mirror="$(source_of '')" security="$(source_of -security)"
-    fi
-    if [ -z "$mirror" ]; then
-        echo "No mirror of Debian is known here. Name one: DEBIAN_MIRROR=http://..." >&2
-        return 1
-    fi
-    step "Making a Debian $suite in $root"
-    rm -rf "$root.new"
-    debootstrap --variant=minbase --include="$(IFS=, && echo "${NEEDED[*]}")" \
-        "$suite" "$root.new" "$mirror" >&2
-    {
-        printf 'deb %s %s main\n' "$mirror" "$suite" "$mirror" "$suite-updates"
-        [ -z "$security" ] || echo "deb $security $suite-security main"
-    } >"$root.new/etc/apt/sources.list"
-    apt-config dump | grep -E '^Acquire::(https?|Check-|Retries|ForceIPv)' \
-        >"$root.new/etc/apt/apt.conf.d/90machine" || true
-    # Packages with a service must not start it.
-    printf '#!/bin/sh\nexit 101\n' >"$root.new/usr/sbin/policy-rc.d"
-    chmod +x "$root.new/usr/sbin/policy-rc.d"
-    mv "$root.new" "$root"
-}
+need_root
+root="$DEBIAN_ROOTS/$suite"
 
 # Brings what is committed here into the root. What is built and installed there stays.
 copy_checkout() {
@@ -148,13 +113,8 @@ inside() {
         bash -c 'cd "$1" && shift && "$@"' bash "$COPY" "$@"
 }
 
-mkdir -p -m 700 "$roots"
-exec 9>"$root.lock"
-if ! flock --nonblock 9; then
-    echo "Waiting for the run that is under way in $root" >&2
-    flock 9
-fi
-[ -d "$root" ] || make_root
+lock_debian "$root"
+[ -d "$root" ] || make_debian "$root" "$suite" "${NEEDED[@]}"
 copy_checkout
 step "$* in Debian $suite"
 export -f inside show

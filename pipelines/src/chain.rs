@@ -10,8 +10,8 @@ use gst_app::AppSrc;
 use gst_video::ForceKeyUnitEvent;
 
 use crate::{
-    DecodeMode, LostReason, SessionEvent, admission, key_frame, peer, properties::set_if_present,
-    shared::Shared,
+    DecodeMode, LostReason, SessionEvent, admission, colours, key_frame, peer,
+    properties::set_if_present, shared::Shared,
 };
 
 /// At most half a second of packets' frames waits to be sent back; the oldest are dropped.
@@ -110,6 +110,7 @@ impl Chain {
             // Before the gate, which keeps most of it back.
             copy_to(&inlet, &echo);
         }
+        colours::say(&inlet);
         admission::guard(&inlet, decoder.static_pad("src").as_ref(), &self.shared);
         *self.lock() =
             Some(Inlet { depayloader: depayloader.downgrade(), decoder: inlet.downgrade() });

@@ -32,6 +32,17 @@ impl Codec {
         }
     }
 
+    /// What of it every decoder takes, where that is not all.
+    pub(crate) fn forms(self) -> Option<&'static str> {
+        match self {
+            Self::Vp8 => None,
+            Self::Vp9 => Some("VP9 in profile 0"),
+            Self::H264 => Some(
+                "H264 in a Baseline, Main, Extended or High profile, packetization-mode 0 or 1",
+            ),
+        }
+    }
+
     /// The caps of the encoded video as it reaches the decoder. RTP carries no alpha, and the
     /// decoders for video with alpha rank above the others and take nothing else.
     fn encoded_caps(self) -> gst::Caps {

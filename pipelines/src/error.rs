@@ -27,12 +27,14 @@ pub enum OfferError {
     NoVideo,
     /// Video is offered, but in no codec that can be decoded here.
     #[error(
-        "none of the offered video codecs ({}) can be decoded here; offer one of {}",
+        "none of the offered video codecs ({}) can be decoded here; offer one of {}{}",
         list(offered),
-        names(allowed)
+        names(allowed),
+        forms(offered, allowed)
     )]
     UnsupportedCodec {
-        /// The codecs offered, as the SDP names them.
+        /// The codecs offered, as the SDP names them; of those that can be decoded, with the profile
+        /// that cannot.
         offered: Vec<String>,
         /// The codecs for which this machine has a decoder.
         allowed: Vec<Codec>,
@@ -70,4 +72,14 @@ fn names(codecs: &[Codec]) -> String {
         return "VP8, H264, VP9 after installing a decoder for it".to_owned();
     }
     codecs.iter().map(|codec| codec.encoding_name()).collect::<Vec<_>>().join(", ")
+}
+
+/// What of those codecs is decoded of which another form was offered.
+fn forms(offered: &[String], allowed: &[Codec]) -> String {
+    let of = |codec: &&Codec| {
+        let name = codec.encoding_name();
+        offered.iter().any(|offered| offered.split(' ').next() == Some(name))
+    };
+    let forms: Vec<_> = allowed.iter().filter(of).filter_map(|codec| codec.forms()).collect();
+    if forms.is_empty() { String::new() } else { format!(" ({})", forms.join("; ")) }
 }

@@ -28,6 +28,7 @@ mod candidate;
 mod certificate;
 mod chain;
 mod codec;
+mod colours;
 mod error;
 mod event;
 mod fingerprint;

@@ -110,6 +110,15 @@ pub(crate) fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`{|}~".contains(&byte)
 }
 
+/// A parameter of a format, as the value of `a=fmtp` has them (RFC 8866, section 6.15, and each
+/// payload format).
+pub(crate) fn parameter<'a>(format: &'a str, name: &str) -> Option<&'a str> {
+    format.split(';').find_map(|parameter| {
+        let (key, value) = parameter.trim().split_once('=')?;
+        key.trim().eq_ignore_ascii_case(name).then(|| value.trim())
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -38,6 +38,38 @@ async fn an_unknown_codec_is_refused_by_name() {
 }
 
 #[tokio::test]
+async fn a_profile_that_is_not_decoded_is_refused_by_name() {
+    let h264 = |format: &str| format!("{}a=fmtp:96 {format}\r\n", video(96, "H264"));
+    for (sdp, offered, decoded) in [
+        (
+            h264("packetization-mode=1;profile-level-id=f4001f"),
+            "(H264 High 4:4:4 Predictive)",
+            "(H264 in a Baseline, Main, Extended or High profile, packetization-mode 0 or 1)",
+        ),
+        (h264("profile-level-id=7a001f"), "(H264 High 4:2:2)", "(H264 in a Baseline, Main, "),
+        (h264("profile-level-id=6e001f"), "(H264 High 10)", "(H264 in a Baseline, Main, "),
+        (
+            h264("profile-level-id=42e01f;packetization-mode=2"),
+            "(H264 Constrained Baseline, packetization-mode 2)",
+            "packetization-mode 0 or 1)",
+        ),
+        (
+            video(98, "VP9") + "a=fmtp:98 profile-id=2\r\n",
+            "(VP9 profile 2 (10 or 12 bit))",
+            "(VP9 in profile 0)",
+        ),
+    ] {
+        let error = refusal(&sdp).await;
+        let OfferError::UnsupportedCodec { allowed, .. } = &error else { panic!("{error:?}") };
+        assert_eq!(allowed, &Codec::ALL);
+        let message = error.to_string();
+        for part in [offered, "VP8, H264, VP9", decoded] {
+            assert!(message.contains(part), "{part} is not in: {message}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_offer_without_video_is_refused() {
     let audio = "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\na=rtpmap:111 opus/48000/2\r\n";
     assert_eq!(refusal(&offer(audio)).await, OfferError::NoVideo);

@@ -38,23 +38,31 @@ class Yellow(VideoStreamTrack):
         return frame
 
 
-async def publish(server: str, codec: str, setup: str) -> str:
-    """The first answer."""
+async def send_video(
+    http: aiohttp.ClientSession, server: str, session: str, codec: str, setup: str
+) -> RTCPeerConnection:
+    """Sends the picture to a session, until the peer is closed."""
     peer = RTCPeerConnection()
     transceiver = peer.addTransceiver(Yellow(), direction="sendonly")
     codecs = RTCRtpSender.getCapabilities("video").codecs
     transceiver.setCodecPreferences([c for c in codecs if c.name == codec])
     await peer.setLocalDescription(await peer.createOffer())
     offer = peer.localDescription.sdp.replace("a=setup:actpass", f"a=setup:{setup}")
+    body = {"sdp": offer, "type": "offer", "session_id": session}
+    async with http.post(f"{server}/offer", json=body) as response:
+        answer = await response.json()
+        if response.status != 200:
+            raise RuntimeError(f"the offer got {response.status}: {answer}")
+    await peer.setRemoteDescription(RTCSessionDescription(answer["sdp"], "answer"))
+    return peer
+
+
+async def publish(server: str, codec: str, setup: str) -> str:
+    """The first answer."""
     session = str(uuid.uuid4())
     async with aiohttp.ClientSession() as http:
         socket = await http.ws_connect(f"{server}/ws?session_id={session}")
-        body = {"sdp": offer, "type": "offer", "session_id": session}
-        async with http.post(f"{server}/offer", json=body) as response:
-            answer = await response.json()
-            if response.status != 200:
-                raise RuntimeError(f"the offer got {response.status}: {answer}")
-        await peer.setRemoteDescription(RTCSessionDescription(answer["sdp"], "answer"))
+        peer = await send_video(http, server, session, codec, setup)
         try:
             async for message in socket:
                 message = message.json()

@@ -48,6 +48,8 @@ pub enum Reply {
     Text(String),
     /// With an error of this HTTP status and message.
     Refuse(u16, String),
+    /// With an error of this HTTP status, message and `Retry-After` in seconds.
+    Later(u16, String, u32),
     /// With this status, to this address.
     Redirect(u16, String),
     /// With this text, which is said to have cost so many tokens, asked and answered.
@@ -227,6 +229,11 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         Reply::Refuse(status, message) => {
             let body = Json(json!({"error": {"message": message}}));
             return (status_of(status), body).into_response();
+        }
+        Reply::Later(status, message, seconds) => {
+            let body = Json(json!({"error": {"message": message}}));
+            let later = [(header::RETRY_AFTER, seconds.to_string())];
+            return (status_of(status), later, body).into_response();
         }
         Reply::Redirect(status, to) => {
             return (status_of(status), [(header::LOCATION, to)]).into_response();

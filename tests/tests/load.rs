@@ -88,6 +88,15 @@ async fn scale_finds_that_all_are_answered_on_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn idle_finds_connections_that_the_vlm_closed_and_no_error() {
+    let idle = "idle --interval 0.2 --idle 0.1 --delay 500 --latency 20 --seconds 3";
+    let found = measure(idle).await;
+    assert!(found["answers"].as_u64().unwrap() > 5, "{found}");
+    assert!(found["closed_while_a_question_came"].as_u64().unwrap() > 1, "{found}");
+    assert_eq!(found["errors"], 0, "{found}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn churn_finds_what_is_left_and_counts_every_end() {
     let found = measure("churn --rate 5 --stay 0.5 --seconds 2 --every 0.5 --quiet 0").await;
     let ends = ["hung_up", "vanished", "failed"].map(|end| found[end].as_u64().unwrap());

@@ -1,9 +1,9 @@
 use crate::{
     Codec,
-    sdp::{Attributes, Section},
+    sdp::{Attributes, Section, parameter},
 };
 
-use super::TRANSPORT_CC;
+use super::{TRANSPORT_CC, profile};
 
 /// Feedback that we want when the peer offers it, as RFC 4585 and RFC 5104 name it.
 const FEEDBACK: [&str; 4] = ["nack", "nack pli", "ccm fir", "transport-cc"];
@@ -25,20 +25,30 @@ impl Format {
     /// The first payload type, in the section's order, that we can decode.
     ///
     /// # Errors
-    /// The names of the codecs that the section has instead.
+    /// The names of the codecs that the section has instead, and of what it has of those that can
+    /// be decoded.
     pub(super) fn choose(section: &Section, decodable: &[Codec]) -> Result<Self, Vec<String>> {
         let attributes = &section.attributes;
         let mut offered = Vec::new();
         for payload in &section.formats {
             let Some(name) = encoding_name(attributes, payload) else { continue };
-            let aid = ["rtx", "red", "ulpfec", "flexfec-03"];
-            if !aid.iter().any(|aid| name.eq_ignore_ascii_case(aid)) {
-                offered.push(name.chars().take(16).collect::<String>().to_ascii_uppercase());
-            }
             let codec = Codec::from_encoding_name(name).filter(|codec| decodable.contains(codec));
-            let (Some(codec), Some(number)) = (codec, payload_type(payload)) else { continue };
+            let Some(codec) = codec else {
+                let aid = ["rtx", "red", "ulpfec", "flexfec-03"];
+                if !aid.iter().any(|aid| name.eq_ignore_ascii_case(aid)) {
+                    offered.push(name.chars().take(16).collect::<String>().to_ascii_uppercase());
+                }
+                continue;
+            };
             let given = attributes.of_payload("fmtp", payload).unwrap_or_default();
-            let Some(parameters) = parameters(codec, given) else { continue };
+            let taken = payload_type(payload).zip(parameters(codec, given));
+            let Some((number, parameters)) = taken else {
+                offered.push(match payload_type(payload) {
+                    Some(_) => profile::name(codec, given),
+                    None => format!("{codec} with a payload type that RTCP needs"),
+                });
+                continue;
+            };
             let feedback = feedback(attributes, payload);
             let rtx = rtx(section, payload).filter(|_| feedback.contains(&"nack"));
             return Ok(Self { codec, payload: number, rtx, feedback, parameters });
@@ -132,13 +142,6 @@ fn feedback(attributes: &Attributes, payload: &str) -> Vec<&'static str> {
         .map(|(_, feedback)| feedback.trim())
         .collect();
     FEEDBACK.into_iter().filter(|name| offered.contains(name)).collect()
-}
-
-fn parameter<'a>(format: &'a str, name: &str) -> Option<&'a str> {
-    format.split(';').find_map(|parameter| {
-        let (key, value) = parameter.trim().split_once('=')?;
-        key.trim().eq_ignore_ascii_case(name).then(|| value.trim())
-    })
 }
 
 /// What an answer repeats of these parameters. `None` when not every decoder takes the format: it

@@ -4,6 +4,7 @@
 
 mod for_webrtcbin;
 mod format;
+mod profile;
 mod transport;
 
 use std::collections::BTreeSet;

@@ -95,7 +95,7 @@ impl Simulation {
         let backends: Vec<_> =
             (0..backends).map(|_| core.add_backend(Slots::Fixed(SLOTS))).collect();
         let routes: Vec<RouteId> =
-            shape.routes(&backends).iter().map(|backends| core.add_route(backends)).collect();
+            shape.routes(&backends).iter().map(|backends| core.add_route(backends, "m")).collect();
         let (now, due) = (Instant::now(), BinaryHeap::with_capacity(sessions));
         let mut this = Self { core, now, due, random: 0x5eed, decided: 0 };
         let mut user = this.core.add_user();

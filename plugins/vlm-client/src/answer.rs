@@ -1,9 +1,20 @@
 use std::time::Duration;
 
-use reqwest::{Response, header};
+use reqwest::Response;
 use tokio::time::{Instant, timeout_at};
 
-use crate::{Endpoint, Error, Usage, client, reader::Reader};
+use crate::{
+    Endpoint, Error, Usage,
+    error::innermost,
+    reading::{
+        body,
+        reader::Reader,
+        unpack::{Packed, Unpacker},
+    },
+};
+
+/// How long a server that has said why it stopped may take to say the rest: its count of tokens.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// A step of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,7 +24,10 @@ pub enum AnswerEvent {
     /// The next piece of what the model thinks before it answers; never empty. Servers tell it
     /// apart (`reasoning_content`), or the model does (`<think>`).
     Reasoning(String),
-    /// The answer is complete; nothing follows.
+    /// All of the text that was given so far was thought, as a late mark shows (`</think>` without a
+    /// beginning): it belongs to the reasoning, and the text begins anew.
+    TakenBack,
+    /// The answer is complete; nothing follows. It has a text that can be seen.
     Done(Summary),
 }
 
@@ -34,23 +48,35 @@ pub struct AnswerStream {
     timeout: Duration,
     /// `None` when nothing more is wanted of it.
     response: Option<Response>,
+    unpacker: Unpacker,
     reader: Reader,
+    /// What is told once all that came before it has been.
+    failure: Option<Error>,
+}
+
+/// Why bytes were not taken.
+enum Refused {
+    Packed(Packed),
+    Read(Error),
+}
+
+impl From<Packed> for Refused {
+    fn from(packed: Packed) -> Self {
+        Self::Packed(packed)
+    }
 }
 
 impl AnswerStream {
     pub(crate) fn new(
         response: Response,
         endpoint: Endpoint,
+        model: &str,
         deadline: Instant,
         timeout: Duration,
     ) -> Self {
-        let is_stream = response
-            .headers()
-            .get(header::CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .is_some_and(|value| value.starts_with("text/event-stream"));
-        let reader = if is_stream { Reader::streamed(endpoint) } else { Reader::whole(endpoint) };
-        Self { deadline, timeout, response: Some(response), reader }
+        let unpacker = body::unpacker(&response);
+        let reader = Reader::new(endpoint, model.to_owned());
+        Self { deadline, timeout, response: Some(response), unpacker, reader, failure: None }
     }
 
     /// The next step; `None` after [`AnswerEvent::Done`] or an error.
@@ -62,16 +88,50 @@ impl AnswerStream {
             if self.reader.has_ended() {
                 self.response = None;
             }
-            let response = self.response.as_mut()?;
-            let taken = match timeout_at(self.deadline, response.chunk()).await {
-                Ok(Ok(Some(bytes))) => self.reader.feed(&bytes),
-                Ok(Ok(None)) => self.reader.end(),
-                Ok(Err(error)) => Err(self.reader.cut(&client::reason(&error))),
-                Err(_) => Err(Error::Timeout { base: self.reader.base(), after: self.timeout }),
+            let Some(response) = self.response.as_mut() else {
+                return self.failure.take().map(Err);
+            };
+            let deadline = match self.reader.has_stopped() {
+                true => self.deadline.min(Instant::now() + LAST_WORDS),
+                false => self.deadline,
+            };
+            let taken = match timeout_at(deadline, response.chunk()).await {
+                Ok(Ok(Some(bytes))) => self.take(&bytes),
+                Ok(Ok(None)) => self.end(),
+                Ok(Err(error)) => {
+                    let cut = self.reader.cut(&innermost(&error));
+                    self.reader.end_by(cut)
+                }
+                Err(_) => {
+                    let base = self.reader.base();
+                    self.reader.end_by(Error::Timeout { base, after: self.timeout })
+                }
             };
             if let Err(error) = taken {
                 self.response = None;
-                return Some(Err(error));
+                self.failure = Some(error);
+            }
+        }
+    }
+
+    fn take(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        let Self { unpacker, reader, .. } = self;
+        let taken = unpacker.feed(bytes, &mut |bytes| reader.feed(bytes).map_err(Refused::Read));
+        taken.map_err(|refused| self.refused(refused))
+    }
+
+    fn end(&mut self) -> Result<(), Error> {
+        let Self { unpacker, reader, .. } = self;
+        let taken = unpacker.end(&mut |bytes| reader.feed(bytes).map_err(Refused::Read));
+        taken.map_err(|refused| self.refused(refused))?;
+        self.reader.end()
+    }
+
+    fn refused(&self, refused: Refused) -> Error {
+        match refused {
+            Refused::Read(error) => error,
+            Refused::Packed(packed) => {
+                Error::Protocol { base: self.reader.base(), reason: packed.to_string() }
             }
         }
     }

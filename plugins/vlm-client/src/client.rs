@@ -1,20 +1,35 @@
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
-use reqwest::{Response, StatusCode, header};
+use reqwest::Response;
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    AnswerStream, ChatRequest, Endpoint, Error, Model,
-    models::ModelList,
+    AnswerStream, ChatRequest, Endpoint, Error, Model, ServerKind,
+    adaptations::Adaptations,
+    error::innermost,
+    kept,
+    models::{self, looks_like_vision},
     names::{Guarded, LookedUp, system_lookup},
     reach::Blocked,
-    wire,
+    reading::{body, fault::Fault, later},
+    tls,
+    trusting::Trusting,
+    wire::Adapted,
 };
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Short enough for those who look at a server every few seconds to hear why it is not there.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a server that does not answer to TLS may take to say that it speaks HTTP.
+const PLAIN_TIMEOUT: Duration = Duration::from_millis(700);
 /// An error page is not worth more; a model list of a large router is a few hundred kilobytes.
 const ERROR_BODY_LIMIT: usize = 16 << 10;
 const MODELS_BODY_LIMIT: usize = 2 << 20;
+/// How often one question is asked in another form: as often as a server that names one field after
+/// the other can name ours.
+const REPEATS: usize = 6;
 const FAIRNESS_ID: &str = "x-llm-d-inference-fairness-id";
 const OBJECTIVE: &str = "x-llm-d-inference-objective";
 /// Of vLLM, NIM, llama.cpp and SGLang.
@@ -35,6 +50,24 @@ pub struct AskHeaders {
     pub objective: Option<String>,
 }
 
+/// What a server lists.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// Its models.
+    pub models: Vec<Model>,
+    /// What kind of server it is, if the list says so.
+    pub kind: Option<ServerKind>,
+}
+
+/// What a server says of itself in figures.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// How many questions wait inside.
+    pub waiting: Option<u64>,
+    /// What kind of server it is.
+    pub kind: Option<ServerKind>,
+}
+
 /// Sends questions to VLM servers. Cheap to clone: all clones share one pool of connections.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -44,6 +77,9 @@ pub struct Client {
     direct: reqwest::Client,
     /// For endpoints that somebody else named.
     guarded: Arc<Guarded>,
+    /// For endpoints with an authority of their own.
+    trusting: Arc<Trusting>,
+    adaptations: Arc<Adaptations>,
 }
 
 impl Client {
@@ -54,10 +90,12 @@ impl Client {
     pub fn new() -> Result<Self, Error> {
         // reqwest asks for the process' provider; whoever installed one before us keeps it.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let failed = |error| Error::Tls { base: "any server".into(), reason: reason(&error) };
+        let failed = |error| Error::Tls { base: "any server".into(), reason: innermost(&error) };
         let http = builder().build().map_err(failed)?;
         let direct = builder().no_proxy().build().map_err(failed)?;
-        Ok(Self { http, direct, guarded: Arc::new(Guarded::new(system_lookup)) })
+        let guarded = Arc::new(Guarded::new(system_lookup));
+        let (trusting, adaptations) = (Arc::default(), Arc::default());
+        Ok(Self { http, direct, guarded, trusting, adaptations })
     }
 
     /// The same client, with another way to look up the names of
@@ -68,13 +106,23 @@ impl Client {
     }
 
     fn for_endpoint(&self, endpoint: &Endpoint) -> Result<reqwest::Client, Error> {
-        match endpoint.gate()? {
-            Some(gate) => self.guarded.client(&gate, builder).map_err(|error| Error::Tls {
-                base: endpoint.base().into(),
-                reason: reason(&error),
-            }),
-            None if endpoint.is_foreign() || endpoint.is_this_host() => Ok(self.direct.clone()),
-            None => Ok(self.http.clone()),
+        let direct = endpoint.is_foreign() || endpoint.is_this_host();
+        let failed = |error: reqwest::Error| Error::Tls {
+            base: endpoint.base().into(),
+            reason: innermost(&error),
+        };
+        match (endpoint.gate()?, endpoint.authority()) {
+            (Some(gate), _) => self.guarded.client(&gate, builder).map_err(failed),
+            (None, Some(authority)) => {
+                let proxied = |builder: reqwest::ClientBuilder| match direct {
+                    true => builder.no_proxy(),
+                    false => builder,
+                };
+                let builder = || proxied(builder());
+                self.trusting.client(authority, direct, builder).map_err(failed)
+            }
+            (None, None) if direct => Ok(self.direct.clone()),
+            (None, None) => Ok(self.http.clone()),
         }
     }
 
@@ -82,6 +130,9 @@ impl Client {
     /// the stream. Dropping either cancels the question on the wire.
     ///
     /// `timeout` bounds the whole question, to the answer's last token.
+    ///
+    /// A server that refuses one of our fields by its name is asked again at once without it, or
+    /// with its newer name, and so for ever after. Fields that the user added are never left out.
     ///
     /// # Errors
     /// Whatever keeps the server from beginning an answer.
@@ -93,17 +144,37 @@ impl Client {
         timeout: Duration,
     ) -> Result<AnswerStream, Error> {
         let deadline = Instant::now() + timeout;
-        let mut post =
-            self.for_endpoint(endpoint)?.post(endpoint.url("chat/completions")).json(request);
-        for (name, value) in [(FAIRNESS_ID, &headers.fairness_id), (OBJECTIVE, &headers.objective)]
-        {
-            if let Some(value) = value {
-                post = post.header(name, value);
+        let (http, base, model) = (self.for_endpoint(endpoint)?, endpoint.base(), &request.model);
+        let known = self.adaptations.of(base, model);
+        let mut by = known.clone();
+        let mut repeats = 0..REPEATS;
+        loop {
+            let adapted = Adapted { request, by: &by };
+            let mut post = http.post(endpoint.url("chat/completions")).json(&adapted);
+            for (name, value) in
+                [(FAIRNESS_ID, &headers.fairness_id), (OBJECTIVE, &headers.objective)]
+            {
+                if let Some(value) = value {
+                    post = post.header(name, value);
+                }
+            }
+            let response = send(&http, post, endpoint, deadline, timeout).await?;
+            let refused = match accepted(response, endpoint, Some(model), deadline).await {
+                Ok(response) => {
+                    let by = by.lasting();
+                    if by != known {
+                        tracing::debug!(base, model, ?by, "a VLM server wants other requests");
+                        self.adaptations.remember(base, model, by);
+                    }
+                    return Ok(AnswerStream::new(response, endpoint.clone(), model, deadline, timeout));
+                }
+                Err(refused) => refused,
+            };
+            match by.after(refused.status, &refused.body, request) {
+                Some(next) if repeats.next().is_some() => by = next,
+                _ => return Err(refused.error),
             }
         }
-        let response = send(post, endpoint, deadline, timeout).await?;
-        let response = accepted(response, endpoint, Some(&request.model), deadline).await?;
-        Ok(AnswerStream::new(response, endpoint.clone(), deadline, timeout))
     }
 
     /// The models that a server lists.
@@ -115,33 +186,55 @@ impl Client {
         endpoint: &Endpoint,
         timeout: Duration,
     ) -> Result<Vec<Model>, Error> {
-        let deadline = Instant::now() + timeout;
-        let get = self.for_endpoint(endpoint)?.get(endpoint.url("models"));
-        let response = send(get, endpoint, deadline, timeout).await?;
-        let response = accepted(response, endpoint, None, deadline).await?;
-        let body = timeout_at(deadline, body(response, endpoint, MODELS_BODY_LIMIT))
-            .await
-            .map_err(|_| Error::Timeout { base: endpoint.base().into(), after: timeout })??;
-        let list: ModelList = serde_json::from_slice(&body).map_err(|error| Error::Protocol {
-            base: endpoint.base().into(),
-            reason: endpoint.without_key(&format!("its list of models is unreadable ({error})")),
-        })?;
-        Ok(list.into_models())
+        Ok(self.listed(endpoint, timeout).await?.models)
     }
 
-    /// How many questions wait inside a server, if it has metrics that say so: vLLM, NIM,
-    /// llama.cpp and SGLang do. The key is not sent.
-    pub async fn waiting_inside(&self, endpoint: &Endpoint, timeout: Duration) -> Option<u64> {
-        let root = endpoint.base().strip_suffix("/v1").unwrap_or(endpoint.base());
-        let get = self.for_endpoint(endpoint).ok()?.get(format!("{root}/metrics"));
+    /// The same, with what the list says of the server.
+    ///
+    /// # Errors
+    /// As [`models`](Self::models).
+    pub async fn listed(&self, endpoint: &Endpoint, timeout: Duration) -> Result<Listed, Error> {
         let deadline = Instant::now() + timeout;
-        let response = timeout_at(deadline, get.send()).await.ok()?.ok()?;
+        let http = self.for_endpoint(endpoint)?;
+        let get = http.get(endpoint.models_url());
+        let response = send(&http, get, endpoint, deadline, timeout).await?;
+        let response = accepted(response, endpoint, None, deadline).await?;
+        let body = timeout_at(deadline, body::whole(response, endpoint, MODELS_BODY_LIMIT))
+            .await
+            .map_err(|_| Error::Timeout { base: endpoint.base().into(), after: timeout })??;
+        // What is listed there is what could be deployed.
+        if let Some(name) = endpoint.deployment() {
+            let model = Model { id: name.to_owned(), vision: looks_like_vision(name) };
+            return Ok(Listed { models: vec![model], kind: None });
+        }
+        let models = models::read(&body, endpoint)?;
+        let kind = ServerKind::of_list(&body, endpoint.is_this_host());
+        Ok(Listed { models, kind })
+    }
+
+    /// Whether a server takes questions, though it lists no models. What it is sent asks nothing.
+    pub async fn takes_questions(&self, endpoint: &Endpoint, timeout: Duration) -> bool {
+        let Ok(http) = self.for_endpoint(endpoint) else { return false };
+        let empty = http.post(endpoint.url("chat/completions")).json(&serde_json::json!({}));
+        let deadline = Instant::now() + timeout;
+        let asked = send(&http, empty, endpoint, deadline, timeout).await;
+        // Whoever takes that for a question is no server of this API.
+        asked.is_ok_and(|response| matches!(response.status().as_u16(), 400 | 415 | 422 | 500))
+    }
+
+    /// What a server's metrics say, if it has any that we know: vLLM, NIM, llama.cpp and SGLang do.
+    pub async fn figures(&self, endpoint: &Endpoint, timeout: Duration) -> Option<Figures> {
+        let http = self.for_endpoint(endpoint).ok()?;
+        let (get, deadline) = (http.get(endpoint.metrics_url()), Instant::now() + timeout);
+        let response = send(&http, get, endpoint, deadline, timeout).await.ok()?;
         if !response.status().is_success() {
             return None;
         }
-        let body =
-            timeout_at(deadline, body(response, endpoint, MODELS_BODY_LIMIT)).await.ok()?.ok()?;
-        waiting_inside(&String::from_utf8_lossy(&body))
+        let body = body::whole(response, endpoint, MODELS_BODY_LIMIT);
+        let body = timeout_at(deadline, body).await.ok()?.ok()?;
+        let metrics = String::from_utf8_lossy(&body);
+        let kind = ServerKind::of_metrics(&metrics);
+        Some(Figures { waiting: waiting_inside(&metrics), kind })
     }
 }
 
@@ -167,7 +260,7 @@ fn waiting_inside(metrics: &str) -> Option<u64> {
 }
 
 fn builder() -> reqwest::ClientBuilder {
-    reqwest::Client::builder()
+    kept::keeping(reqwest::Client::builder())
         .user_agent(concat!("live-vlm/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(CONNECT_TIMEOUT)
         // Following one would carry the key and the picture to where nobody sent them.
@@ -176,19 +269,45 @@ fn builder() -> reqwest::ClientBuilder {
 }
 
 async fn send(
+    http: &reqwest::Client,
     request: reqwest::RequestBuilder,
     endpoint: &Endpoint,
     deadline: Instant,
     timeout: Duration,
 ) -> Result<Response, Error> {
-    let request = match endpoint.key() {
-        Some(key) => request.bearer_auth(key.expose()),
-        None => request,
-    };
-    timeout_at(deadline, request.send())
+    let sent = timeout_at(deadline, kept::send(endpoint.sign(request)))
         .await
-        .map_err(|_| Error::Timeout { base: endpoint.base().into(), after: timeout })?
-        .map_err(|error| unreachable_server(endpoint, &error))
+        .map_err(|_| Error::Timeout { base: endpoint.base().into(), after: timeout })?;
+    match sent {
+        Ok(response) => Ok(response),
+        // Some wait for the end of what they take for a request.
+        Err(error)
+            if error.is_connect() && error.is_timeout() && speaks_http(http, endpoint).await =>
+        {
+            Err(Error::Tls { base: endpoint.base().into(), reason: tls::PLAIN.into() })
+        }
+        Err(error) => Err(unreachable_server(endpoint, &error)),
+    }
+}
+
+/// Whether a server that was to be asked through TLS answers without. It is told nothing.
+async fn speaks_http(http: &reqwest::Client, endpoint: &Endpoint) -> bool {
+    let Some(url) = endpoint.without_tls() else { return false };
+    let asked = tokio::time::timeout(PLAIN_TIMEOUT, http.get(url).send()).await;
+    matches!(asked, Ok(Ok(_)))
+}
+
+/// What a server says in place of an answer.
+struct Refused {
+    error: Error,
+    status: u16,
+    body: Vec<u8>,
+}
+
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Self {
+        refused.error
+    }
 }
 
 async fn accepted(
@@ -196,77 +315,15 @@ async fn accepted(
     endpoint: &Endpoint,
     model: Option<&str>,
     deadline: Instant,
-) -> Result<Response, Error> {
+) -> Result<Response, Refused> {
     let status = response.status();
     if status.is_success() {
         return Ok(response);
     }
-    let retry_after = retry_after(&response);
-    let body = match timeout_at(deadline, body(response, endpoint, ERROR_BODY_LIMIT)).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(_)) | Err(_) => Vec::new(),
-    };
-    // Before it is cut: half a key is not found.
-    let said = wire::error_text(endpoint.without_key(&String::from_utf8_lossy(&body)).as_bytes());
-    Err(refusal(status, endpoint.base(), model, said, retry_after))
-}
-
-fn refusal(
-    status: StatusCode,
-    base: &str,
-    model: Option<&str>,
-    reason: String,
-    retry_after: Option<Duration>,
-) -> Error {
-    let base = base.to_owned();
-    let code = status.as_u16();
-    match (code, model) {
-        (401 | 403, _) => Error::Unauthorized { base, status: code, reason },
-        // A server without this API answers with a page; one without the model says its name.
-        (404, Some(model)) if reason.to_ascii_lowercase().contains("model") => {
-            Error::ModelUnknown { base, model: model.to_owned(), reason }
-        }
-        (400, Some(model)) if names_unknown_model(&reason) => {
-            Error::ModelUnknown { base, model: model.to_owned(), reason }
-        }
-        (404 | 405, _) => Error::NoApi { base },
-        (413, _) => Error::TooLarge { base },
-        (429, _) => Error::RateLimited { base, reason, retry_after },
-        (300..=399, _) => Error::Redirect { base, status: code },
-        (500.., _) => Error::Server { base, status: code, reason, retry_after },
-        _ => Error::BadRequest { base, status: code, reason },
-    }
-}
-
-fn names_unknown_model(reason: &str) -> bool {
-    let reason = reason.to_ascii_lowercase();
-    reason.contains("model")
-        && ["not found", "does not exist", "unknown", "invalid model"]
-            .iter()
-            .any(|words| reason.contains(words))
-}
-
-/// Only the form in seconds; dates are rare and need a clock that agrees with the server's.
-fn retry_after(response: &Response) -> Option<Duration> {
-    let seconds = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    let seconds: f64 = seconds.parse().ok()?;
-    (seconds.is_finite() && seconds >= 0.0).then(|| Duration::from_secs_f64(seconds.min(3600.0)))
-}
-
-async fn body(mut response: Response, endpoint: &Endpoint, limit: usize) -> Result<Vec<u8>, Error> {
-    let base = || endpoint.base().to_owned();
-    let mut body = Vec::new();
-    loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() > limit => {
-                let reason = format!("its body is larger than {limit} bytes");
-                return Err(Error::Protocol { base: base(), reason });
-            }
-            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Ok(None) => return Ok(body),
-            Err(error) => return Err(Error::Cut { base: base(), reason: reason(&error) }),
-        }
-    }
+    let (status, asked) = (status.as_u16(), later::in_head(response.headers(), SystemTime::now()));
+    let body = body::beginning(response, endpoint, ERROR_BODY_LIMIT, deadline).await;
+    let fault = Fault::in_body(&String::from_utf8_lossy(&body));
+    Err(Refused { error: fault.into_error(endpoint, model, status, asked), status, body })
 }
 
 fn unreachable_server(endpoint: &Endpoint, error: &reqwest::Error) -> Error {
@@ -280,30 +337,34 @@ fn unreachable_server(endpoint: &Endpoint, error: &reqwest::Error) -> Error {
         if io.is_some_and(|io| io.kind() == std::io::ErrorKind::ConnectionRefused) {
             return Error::Refused { base };
         }
-        if is_tls(this) {
-            return Error::Tls { base, reason: this.to_string() };
+        if let Some(error) = as_tls(this) {
+            return Error::Tls { base, reason: tls::explained(error) };
         }
         cause = this.source();
     }
-    Error::Network { base, reason: reason(error) }
+    let reason = innermost(error);
+    match error.is_connect() {
+        true if error.is_timeout() => Error::Network {
+            base,
+            reason: format!(
+                "nothing came back within {} s; check host, port and firewall",
+                CONNECT_TIMEOUT.as_secs()
+            ),
+        },
+        true => Error::Network { base, reason },
+        // What a server says to a request that is no TLS.
+        false if reason.contains("invalid HTTP version") => Error::Dropped {
+            base,
+            reason: format!("{reason}; use https:// if the server speaks TLS"),
+        },
+        false => Error::Dropped { base, reason },
+    }
 }
 
 /// TLS errors travel inside I/O errors, which do not list them as their source.
-fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
-    error.is::<rustls::Error>()
-        || error
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref)
-            .is_some_and(|inner| is_tls(inner))
-}
-
-/// The innermost cause: the outer ones repeat the URL and say "error sending request".
-pub(crate) fn reason(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
+fn as_tls<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
+    let inner = || error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    error.downcast_ref().or_else(|| as_tls(inner()?))
 }
 
 #[cfg(test)]

@@ -1,13 +1,17 @@
 use std::sync::Arc;
 
+use reqwest::{RequestBuilder, header};
 use url::Url;
 
 use crate::{
-    ApiKey, Error,
+    ApiKey, Authority, Error, ExtraHeaders, address,
     reach::{Blocked, Gate, Reach, is_this_host},
 };
 
-/// Where a VLM server is reached, together with the key that belongs to it.
+/// Azure's own name for a key.
+const API_KEY: header::HeaderName = header::HeaderName::from_static("api-key");
+
+/// Where a VLM server is reached, together with the key and the headers that belong to it.
 ///
 /// A request takes its address and its key from one endpoint, so that a key is only ever sent to
 /// the server it was given for.
@@ -15,6 +19,9 @@ use crate::{
 pub struct Endpoint {
     base: Url,
     key: Option<ApiKey>,
+    headers: Arc<ExtraHeaders>,
+    /// Who may vouch for it beside those whom the system trusts.
+    authority: Option<Arc<Authority>>,
     /// What it may reach, if somebody else named it.
     reach: Option<Arc<Reach>>,
 }
@@ -37,10 +44,22 @@ pub enum BadEndpoint {
         /// The scheme given.
         scheme: String,
     },
+    /// It could be either, and a key should not go in the clear.
+    #[error("{given:?} does not say how it is asked; write https://{given} or http://{given}")]
+    NoScheme {
+        /// What was given.
+        given: String,
+    },
+    /// Azure refuses a request without one.
+    #[error(
+        "an address of an Azure deployment needs the version of its API: put \
+         ?api-version=2024-10-21, or a newer one, at its end"
+    )]
+    NoVersion,
     /// Keys in URLs end up in logs.
     #[error(
-        "a VLM server's address must not carry a user name, password, query or fragment; \
-         give the key separately"
+        "a VLM server's address must not carry a user name, password, fragment or query other than \
+         Azure's api-version; cut it off, and give the key separately"
     )]
     Decorated,
     /// It is, or its name says that it is, where this one may not reach.
@@ -51,27 +70,27 @@ pub enum BadEndpoint {
 impl Endpoint {
     /// An endpoint from the base address of its API (`http://localhost:8000/v1`) and its key.
     ///
+    /// What people write is understood: `localhost:8000/v1` without a scheme, the address of a
+    /// request (`.../v1/chat/completions`, `.../v1/models`), slashes too many, and that of an Azure
+    /// deployment (`.../openai/deployments/NAME?api-version=...`).
+    ///
     /// # Errors
-    /// When `base` is not an absolute http or https URL, or carries credentials.
+    /// When `base` is not the address of an HTTP server, or carries credentials.
     pub fn new(base: &str, key: Option<ApiKey>) -> Result<Self, BadEndpoint> {
-        let given = base.trim();
-        let mut base = Url::parse(given).map_err(|error| BadEndpoint::NotAUrl {
-            given: given.chars().take(80).collect(),
-            reason: error.to_string(),
-        })?;
-        if !matches!(base.scheme(), "http" | "https") {
-            return Err(BadEndpoint::Scheme { scheme: base.scheme().to_owned() });
-        }
-        let decorated = !base.username().is_empty()
-            || base.password().is_some()
-            || base.query().is_some()
-            || base.fragment().is_some();
-        if decorated {
-            return Err(BadEndpoint::Decorated);
-        }
-        let path = base.path().trim_end_matches('/').to_owned();
-        base.set_path(&path);
-        Ok(Self { base, key, reach: None })
+        let base = address::base_of(base)?;
+        Ok(Self { base, key, headers: Arc::default(), authority: None, reach: None })
+    }
+
+    /// The same with these headers in each request, in place of ours where they have the same name.
+    #[must_use]
+    pub fn with_headers(self, headers: ExtraHeaders) -> Self {
+        Self { headers: Arc::new(headers), ..self }
+    }
+
+    /// The same server, for whose certificate this authority may vouch, too.
+    #[must_use]
+    pub fn with_authority(self, authority: Option<Arc<Authority>>) -> Self {
+        Self { authority, ..self }
     }
 
     /// An endpoint that somebody named who may not ask everything that this host can. Only what
@@ -143,8 +162,83 @@ impl Endpoint {
         self.key.is_some()
     }
 
-    pub(crate) fn url(&self, path: &str) -> String {
-        format!("{}/{path}", self.base())
+    pub(crate) fn url(&self, path: &str) -> Url {
+        address::below(&self.base, path)
+    }
+
+    /// Where it lists its models. Azure lists them for all deployments.
+    pub(crate) fn models_url(&self) -> Url {
+        let mut url = self.url("models");
+        if let Some(at) = self.deployment().and_then(|_| self.base.path().find("/deployments/")) {
+            url.set_path(&format!("{}/models", &self.base.path()[..at]));
+        }
+        url
+    }
+
+    /// Where its figures are. The key goes no further than to the server that it is for.
+    pub(crate) fn metrics_url(&self) -> Url {
+        let path = self.base.path().trim_end_matches('/');
+        let mut url = self.base.clone();
+        url.set_query(None);
+        url.set_path(&format!("{}/metrics", path.strip_suffix("/v1").unwrap_or(path)));
+        url
+    }
+
+    /// The model that it answers for, where the address says so (Azure).
+    pub(crate) fn deployment(&self) -> Option<&str> {
+        address::deployment(&self.base)
+    }
+
+    /// The same server without TLS, at its port; `None` if it has none anyway.
+    pub(crate) fn without_tls(&self) -> Option<Url> {
+        let mut url = self.url("models");
+        let port = url.port_or_known_default().filter(|_| url.scheme() == "https")?;
+        url.set_scheme("http").ok()?;
+        url.set_port(Some(port)).ok()?;
+        Some(url)
+    }
+
+    /// The error as it is for whoever set this endpoint up: a key can only be refused where one was
+    /// shown.
+    pub(crate) fn told(&self, error: Error) -> Error {
+        let shows_key = self.key.is_some() || !self.headers.is_empty();
+        match error {
+            Error::Unauthorized { base, status, reason } if !shows_key => {
+                Error::NoKey { base, status, reason }
+            }
+            error => error,
+        }
+    }
+
+    /// The request with what belongs to this endpoint.
+    pub(crate) fn sign(&self, request: RequestBuilder) -> RequestBuilder {
+        let azure = address::is_azure(&self.base);
+        let name = if azure { API_KEY } else { header::AUTHORIZATION };
+        let request = match self.key.as_ref().filter(|_| !self.headers.has(&name)) {
+            Some(key) if azure => {
+                let value = header::HeaderValue::try_from(key.expose()).map(|mut value| {
+                    value.set_sensitive(true);
+                    value
+                });
+                match value {
+                    Ok(value) => request.header(API_KEY, value),
+                    Err(_) => request,
+                }
+            }
+            Some(key) => request.bearer_auth(key.expose()),
+            None => request,
+        };
+        request.headers(self.headers.to_map())
+    }
+
+    /// Who may vouch for it beside those whom the system trusts.
+    pub fn authority(&self) -> Option<&Arc<Authority>> {
+        self.authority.as_ref()
+    }
+
+    /// The headers that go with each request.
+    pub fn headers(&self) -> &ExtraHeaders {
+        &self.headers
     }
 
     /// The key, for setting up another client of the same server. It stays unreadable.
@@ -152,12 +246,14 @@ impl Endpoint {
         self.key.as_ref()
     }
 
-    /// `text` with this endpoint's key blotted out, for servers that quote it in their errors.
+    /// `text` with this endpoint's key and headers blotted out, for servers that quote them in their
+    /// errors.
     pub(crate) fn without_key(&self, text: &str) -> String {
-        match &self.key {
+        let text = match &self.key {
             Some(key) => text.replace(key.expose(), "(key)"),
             None => text.to_owned(),
-        }
+        };
+        self.headers.without_values(text)
     }
 }
 
@@ -170,7 +266,7 @@ mod tests {
         let with = Endpoint::new("http://localhost:8000/v1/", None).unwrap();
         let without = Endpoint::new("http://localhost:8000/v1", None).unwrap();
         assert_eq!(with.base(), without.base());
-        assert_eq!(with.url("models"), "http://localhost:8000/v1/models");
+        assert_eq!(with.url("models").as_str(), "http://localhost:8000/v1/models");
     }
 
     #[test]
@@ -203,22 +299,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_http_url_is_refused() {
-        for bad in ["", "localhost", "ftp://host/v1", "file:///etc/passwd", "http://"] {
-            assert!(Endpoint::new(bad, None).is_err(), "{bad:?} was taken");
-        }
-    }
-
-    #[test]
-    fn credentials_in_the_address_are_refused() {
-        assert_eq!(
-            Endpoint::new("http://me:pw@host/v1", None).unwrap_err(),
-            BadEndpoint::Decorated
-        );
-        assert_eq!(
-            Endpoint::new("http://host/v1?key=1", None).unwrap_err(),
-            BadEndpoint::Decorated
-        );
+    fn everything_of_a_server_is_below_its_base() {
+        let of = |base| Endpoint::new(base, None).unwrap();
+        let plain = of("https://gate.example/openai/v1");
+        assert_eq!(plain.models_url().as_str(), "https://gate.example/openai/v1/models");
+        assert_eq!(plain.metrics_url().as_str(), "https://gate.example/openai/metrics");
+        let azure = of("https://x.example/openai/deployments/gpt-4o?api-version=1");
+        assert_eq!(azure.models_url().as_str(), "https://x.example/openai/models?api-version=1");
+        assert_eq!(azure.deployment(), Some("gpt-4o"));
+        // It is the same server when it is named by its base.
+        assert_eq!(of(azure.base()), azure);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use crate::AddressKind;
 
@@ -33,23 +33,41 @@ pub enum Error {
         /// What the network said.
         reason: String,
     },
+    /// The connection was there, and ended before an answer came.
+    #[error("the VLM server at {base} broke off before it answered ({reason}); see its log")]
+    Dropped {
+        /// The base address of the server.
+        base: String,
+        /// What the network said.
+        reason: String,
+    },
     /// The server's certificate or TLS itself is at fault.
-    #[error(
-        "no secure connection to {base}: {reason}; install the certificate's authority on this \
-         host, or use http:// if the server speaks plain HTTP"
-    )]
+    #[error("no secure connection to {base}: {reason}")]
     Tls {
         /// The base address of the server.
         base: String,
-        /// What TLS said.
+        /// What is wrong, and what to do about it.
         reason: String,
     },
-    /// 401 or 403.
+    /// 401 or 403, or an error that says so.
     #[error(
-        "the VLM server at {base} refused the key (HTTP {status}: {reason}); check the api-key \
-         for this server"
+        "the VLM server at {base} refused the key ({}); check the api-key for this server",
+        told(*.status, .reason)
     )]
     Unauthorized {
+        /// The base address of the server.
+        base: String,
+        /// The HTTP status, or a code like one; 200 if it was said in an answer.
+        status: u16,
+        /// What the server said.
+        reason: String,
+    },
+    /// The same where no key was shown.
+    #[error(
+        "the VLM server at {base} wants a key, and none was given (HTTP {status}: {reason}); set \
+         api-key"
+    )]
+    NoKey {
         /// The base address of the server.
         base: String,
         /// The HTTP status.
@@ -70,11 +88,32 @@ pub enum Error {
         /// What the server said.
         reason: String,
     },
+    /// The model takes no pictures, whatever the status that the server says so with.
+    #[error(
+        "the model {model:?} of the VLM server at {base} takes no pictures ({reason}); choose a \
+         vision model"
+    )]
+    NoVision {
+        /// The base address of the server.
+        base: String,
+        /// The model asked for.
+        model: String,
+        /// What the server said.
+        reason: String,
+    },
     /// 404 for a path that every OpenAI-compatible server has.
-    #[error("{base} has no OpenAI-compatible API (HTTP 404); most servers want /v1 at the end")]
+    #[error(
+        "{base} has no OpenAI-compatible API ({}); {}",
+        told(*.status, .reason),
+        crate::trouble::where_else(.base)
+    )]
     NoApi {
         /// The base address of the server.
         base: String,
+        /// The HTTP status; LM Studio says it with 200.
+        status: u16,
+        /// What the server said.
+        reason: String,
     },
     /// The server lists no model.
     #[error("the VLM server at {base} lists no model; load one, or name it with the model setting")]
@@ -82,45 +121,50 @@ pub enum Error {
         /// The base address of the server.
         base: String,
     },
-    /// 413.
+    /// 413, or an error that says so.
     #[error(
-        "the picture is too large for the VLM server at {base} (HTTP 413); lower max-size or \
+        "the picture is too large for the VLM server at {base} ({reason}); lower max-size or \
          jpeg-quality"
     )]
     TooLarge {
         /// The base address of the server.
         base: String,
+        /// What the server said.
+        reason: String,
     },
-    /// 429.
-    #[error("the VLM server at {base} has too much to do (HTTP 429: {reason}); asking later")]
+    /// 429, or a quota that is used up, whatever the status.
+    #[error(
+        "the VLM server at {base} has too much to do, or a quota is used up ({reason}); asking \
+         later"
+    )]
     RateLimited {
         /// The base address of the server.
         base: String,
         /// What the server said.
         reason: String,
-        /// Its `Retry-After`.
+        /// When it wants to be asked again, if it says so.
         retry_after: Option<Duration>,
     },
     /// Another 4xx.
-    #[error("the VLM server at {base} refused the question (HTTP {status}: {reason})")]
+    #[error("the VLM server at {base} refused the question ({})", told(*.status, .reason))]
     BadRequest {
         /// The base address of the server.
         base: String,
-        /// The HTTP status.
+        /// The HTTP status, or a code like one.
         status: u16,
         /// What the server said.
         reason: String,
     },
-    /// 5xx.
-    #[error("the VLM server at {base} failed (HTTP {status}: {reason}); see its log")]
+    /// 5xx, a status that passes, or an error in the place of an answer.
+    #[error("the VLM server at {base} failed ({}); see its log", told(*.status, .reason))]
     Server {
         /// The base address of the server.
         base: String,
-        /// The HTTP status.
+        /// The HTTP status, or a code like one; 200 if it was said in an answer.
         status: u16,
         /// What the server said.
         reason: String,
-        /// Its `Retry-After`.
+        /// When it wants to be asked again, if it says so.
         retry_after: Option<Duration>,
     },
     /// 3xx. Following it would carry the key and the picture elsewhere.
@@ -153,6 +197,25 @@ pub enum Error {
         /// What was wrong.
         reason: String,
     },
+    /// The model refused to answer, or a filter held the answer back.
+    #[error(
+        "the VLM server at {base} gives no answer to this question and picture: {reason}; ask \
+         something else, or another model"
+    )]
+    Declined {
+        /// The base address of the server.
+        base: String,
+        /// What the server or the model said.
+        reason: String,
+    },
+    /// The answer is complete, and there is no text in it.
+    #[error("the VLM server at {base} answered without any text: {reason}")]
+    Empty {
+        /// The base address of the server.
+        base: String,
+        /// What there was instead, and what to do.
+        reason: String,
+    },
     /// The answer ended in the middle.
     #[error("the VLM server at {base} broke off in the middle of its answer ({reason})")]
     Cut {
@@ -169,10 +232,11 @@ impl Error {
         match self {
             Self::Refused { .. } => "refused",
             Self::Forbidden { .. } => "not-allowed",
-            Self::Network { .. } => "network",
+            Self::Network { .. } | Self::Dropped { .. } => "network",
             Self::Tls { .. } => "tls",
-            Self::Unauthorized { .. } => "unauthorized",
+            Self::Unauthorized { .. } | Self::NoKey { .. } => "unauthorized",
             Self::ModelUnknown { .. } => "model-unknown",
+            Self::NoVision { .. } => "no-vision",
             Self::NoApi { .. } => "no-api",
             Self::NoModel { .. } => "no-model",
             Self::TooLarge { .. } => "too-large",
@@ -182,6 +246,8 @@ impl Error {
             Self::Redirect { .. } => "redirect",
             Self::Timeout { .. } => "timeout",
             Self::Protocol { .. } => "protocol",
+            Self::Declined { .. } => "declined",
+            Self::Empty { .. } => "empty",
             Self::Cut { .. } => "cut",
         }
     }
@@ -203,9 +269,18 @@ impl Error {
             self,
             Self::Forbidden { .. }
                 | Self::ModelUnknown { .. }
+                | Self::NoVision { .. }
                 | Self::TooLarge { .. }
                 | Self::BadRequest { .. }
+                | Self::Declined { .. }
+                | Self::Empty { .. }
         )
+    }
+
+    /// Whether it is said of this one answer alone: the server is well, and another picture may
+    /// fare better.
+    pub fn is_of_this_answer(&self) -> bool {
+        matches!(self, Self::Declined { .. } | Self::Empty { .. })
     }
 
     /// Whether it tells that the server is in trouble, whoever asks it for whatever model: it is not
@@ -213,7 +288,11 @@ impl Error {
     pub fn concerns_everybody(&self) -> bool {
         matches!(
             self,
-            Self::Refused { .. } | Self::Network { .. } | Self::Tls { .. } | Self::Server { .. }
+            Self::Refused { .. }
+                | Self::Network { .. }
+                | Self::Dropped { .. }
+                | Self::Tls { .. }
+                | Self::Server { .. }
         )
     }
 
@@ -223,12 +302,31 @@ impl Error {
             self,
             Self::Forbidden { .. }
                 | Self::Unauthorized { .. }
+                | Self::NoKey { .. }
                 | Self::ModelUnknown { .. }
+                | Self::NoVision { .. }
                 | Self::NoApi { .. }
                 | Self::TooLarge { .. }
                 | Self::BadRequest { .. }
                 | Self::Redirect { .. }
                 | Self::Tls { .. }
         )
+    }
+}
+
+/// What the network says: the outer causes repeat the URL and say "error sending request".
+pub(crate) fn innermost(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
+/// What a message says of an HTTP status and a server's words. What is told in an answer has none.
+fn told(status: u16, reason: &str) -> Cow<'_, str> {
+    match status {
+        400.. => Cow::Owned(format!("HTTP {status}: {reason}")),
+        _ => Cow::Borrowed(reason),
     }
 }

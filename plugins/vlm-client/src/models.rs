@@ -1,9 +1,22 @@
-use serde::Deserialize;
-use serde_json::{Value, value::RawValue};
+//! The models that a server lists, and which of them take pictures.
 
-/// What a server may say of one model's capabilities, in bytes. As values, JSON takes up to 16
-/// times its length.
-const MAX_CAPABILITIES: usize = 4 << 10;
+use std::{borrow::Cow, collections::HashMap};
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess};
+use serde_json::value::RawValue;
+
+use crate::{
+    Endpoint, Error,
+    reading::{
+        fault::Fault,
+        lenient::{As, Lenient, next_name, pass_over, value},
+        repair::repaired,
+    },
+    vision::{Sees, looks_like_chat},
+};
+
+pub use crate::vision::looks_like_vision;
+
 /// The longest id, in bytes, and the most models that are looked at.
 const MAX_ID: usize = 256;
 const MAX_MODELS: usize = 4096;
@@ -17,126 +30,167 @@ pub struct Model {
     pub vision: bool,
 }
 
-#[derive(Deserialize)]
-pub(crate) struct ModelList {
-    #[serde(default, alias = "models")]
-    data: Option<Vec<ListedModel>>,
-}
-
-#[derive(Deserialize)]
-struct ListedModel {
-    #[serde(alias = "name")]
-    id: String,
-    #[serde(default)]
-    capabilities: Option<Box<RawValue>>,
-    #[serde(default)]
-    architecture: Option<Architecture>,
-}
-
-#[derive(Deserialize)]
-struct Architecture {
-    #[serde(default)]
-    input_modalities: Vec<String>,
-}
-
-impl ModelList {
-    pub(crate) fn into_models(self) -> Vec<Model> {
-        let is_usable = |model: &ListedModel| {
-            (1..=MAX_ID).contains(&model.id.len()) && !model.id.contains(char::is_control)
-        };
-        let listed = self.data.unwrap_or_default().into_iter().filter(is_usable);
-        listed.take(MAX_MODELS).map(ListedModel::into_model).collect()
-    }
-}
-
-impl ListedModel {
-    fn into_model(self) -> Model {
-        let says_so = self.capabilities.as_deref().is_some_and(names_vision)
-            || self.architecture.is_some_and(|a| a.input_modalities.iter().any(|m| m == "image"));
-        Model { vision: says_so || looks_like_vision(&self.id), id: self.id }
-    }
-}
-
-/// llama.cpp and Ollama list capabilities as words, others as an object of flags.
-fn names_vision(capabilities: &RawValue) -> bool {
-    let is_vision = |word: &str| matches!(word, "vision" | "multimodal" | "image");
-    let text = Some(capabilities.get()).filter(|text| text.len() <= MAX_CAPABILITIES);
-    match text.and_then(|text| serde_json::from_str(text).ok()) {
-        Some(Value::Array(words)) => words.iter().filter_map(Value::as_str).any(is_vision),
-        Some(Value::Object(flags)) => {
-            flags.iter().any(|(word, flag)| is_vision(word) && flag == true)
+/// Reads the body of a list of models; an error if there is none in it.
+pub(crate) fn read(body: &[u8], endpoint: &Endpoint) -> Result<Vec<Model>, Error> {
+    let text = String::from_utf8_lossy(body);
+    let text = text.trim_start_matches('\u{FEFF}').trim();
+    let mended;
+    let listed = match serde_json::from_str::<Listed>(text) {
+        Ok(listed) => Ok(listed),
+        Err(_) => {
+            mended = repaired(text);
+            serde_json::from_str(&mended)
         }
-        _ => false,
+    };
+    let listed = listed.map_err(|error| Error::Protocol {
+        base: endpoint.base().to_owned(),
+        reason: endpoint.without_key(&format!("its list of models is unreadable ({error})")),
+    })?;
+    let models = listed.into_models();
+    match Fault::in_answer(text).filter(|_| models.is_empty()) {
+        Some(fault) => Err(fault.into_error(endpoint, None, 200, None)),
+        None => Ok(models),
     }
 }
 
-/// Parts of the names of models that take pictures. A word here matches at the start of a part of
-/// the name, parts being separated by anything that is neither letter nor digit.
-const VISION_NAMES: &[&str] = &[
-    "aya-vision",
-    "bakllava",
-    "claude",
-    "cogvlm",
-    "cosmos",
-    "demo-vlm",
-    "florence",
-    "fuyu",
-    "gemini",
-    "gemma-3",
-    "gemma3",
-    "gemma-4",
-    "gemma4",
-    "glm-4.1v",
-    "glm-4.5v",
-    "glm-4v",
-    "gpt-4.1",
-    "gpt-4o",
-    "gpt-5",
-    "idefics",
-    "internvl",
-    "kosmos",
-    "llama-3.2-11b",
-    "llama-3.2-90b",
-    "llama-4",
-    "llama4",
-    "llava",
-    "minicpm-v",
-    "mistral-small-3",
-    "mistral-small3",
-    "molmo",
-    "moondream",
-    "multimodal",
-    "neva",
-    "nvila",
-    "omni",
-    "ovis",
-    "paligemma",
-    "pixtral",
-    "smolvlm",
-    "vila",
-    "vision",
-    "vl",
-    "vlm",
-];
-
-/// Whether a model's name is that of one that takes pictures.
-pub fn looks_like_vision(id: &str) -> bool {
-    let id = id.to_ascii_lowercase();
-    VISION_NAMES.iter().any(|name| {
-        id.match_indices(name).any(|(at, _)| {
-            let before = id[..at].chars().next_back();
-            let after = id[at + name.len()..].chars().next();
-            // `vl` also follows a version (qwen2.5vl) and must not be found inside a word.
-            let starts = before.is_none_or(|c| !c.is_alphabetic());
-            let ends = name.len() > 3 || after.is_none_or(|c| !c.is_alphabetic());
-            starts && ends
-        })
-    })
+/// The model to use when the user named none: the first that takes pictures, else the first that
+/// is asked as we ask.
+pub fn choose_model(models: &[Model]) -> Option<&Model> {
+    let chats = |model: &&Model| looks_like_chat(&model.id);
+    models
+        .iter()
+        .find(|model| model.vision)
+        .or_else(|| models.iter().find(chats))
+        .or_else(|| models.first())
 }
 
-/// The model to use when the user named none: the first that takes pictures, else the first.
-pub fn choose_model(models: &[Model]) -> Option<&Model> {
-    models.iter().find(|model| model.vision).or_else(|| models.first())
+/// A list of models, or two of them: llama.cpp's `models` say more of those in `data`.
+#[derive(Default)]
+struct Listed<'a> {
+    entries: Vec<Entry<'a>>,
+    more: Vec<Entry<'a>>,
+}
+
+/// What is said of a model.
+#[derive(Default)]
+struct Entry<'a> {
+    id: Cow<'a, str>,
+    model: Cow<'a, str>,
+    name: Cow<'a, str>,
+    key: Cow<'a, str>,
+    /// Whether one of its other names is that of a model that takes pictures.
+    is_called_vision: bool,
+    sees: Sees,
+}
+
+impl<'a> Listed<'a> {
+    fn into_models(self) -> Vec<Model> {
+        let mut models: Vec<(Model, Sees)> = Vec::new();
+        let mut places: HashMap<Cow<'a, str>, usize> = HashMap::new();
+        for entry in self.entries.into_iter().chain(self.more) {
+            let Some(id) = entry.asked_by() else { continue };
+            let sees = entry.sees.or_called(entry.is_called_vision || looks_like_vision(&id));
+            match places.get(&id) {
+                Some(&place) => {
+                    let (model, known) = &mut models[place];
+                    *known = known.and(entry.sees);
+                    model.vision = known.or_called(model.vision || sees);
+                }
+                None if models.len() < MAX_MODELS => {
+                    places.insert(id.clone(), models.len());
+                    models.push((Model { id: id.into_owned(), vision: sees }, entry.sees));
+                }
+                None => break,
+            }
+        }
+        models.into_iter().map(|(model, _)| model).collect()
+    }
+}
+
+impl<'a> Entry<'a> {
+    /// The id to ask for it with, if it has one that can be used.
+    fn asked_by(&self) -> Option<Cow<'a, str>> {
+        let is_usable =
+            |id: &&Cow<'a, str>| (1..=MAX_ID).contains(&id.len()) && !id.contains(char::is_control);
+        [&self.id, &self.model, &self.name, &self.key].into_iter().find(is_usable).cloned()
+    }
+}
+
+impl<'de> Deserialize<'de> for Listed<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(As::<Self>::new())
+    }
+}
+
+impl<'de> Lenient<'de> for Listed<'de> {
+    fn list<A: SeqAccess<'de>>(mut list: A) -> Result<Self, A::Error> {
+        let mut listed = Self::default();
+        while let Some(entry) = list.next_element_seed(As::<Entry<'de>>::new())? {
+            if listed.entries.len() < MAX_MODELS && entry.asked_by().is_some() {
+                listed.entries.push(entry);
+            }
+        }
+        Ok(listed)
+    }
+
+    fn object<A: MapAccess<'de>>(mut object: A) -> Result<Self, A::Error> {
+        let mut listed = Self::default();
+        while let Some(name) = next_name(&mut object)? {
+            match &*name {
+                "data" => {
+                    let data: Self = value(&mut object)?;
+                    let before = std::mem::replace(&mut listed.entries, data.entries);
+                    listed.more.extend(before.into_iter().chain(data.more));
+                }
+                "models" | "result" | "model_list" => {
+                    let models: Self = value(&mut object)?;
+                    listed.more.extend(models.entries.into_iter().chain(models.more));
+                }
+                _ => pass_over(&mut object)?,
+            }
+        }
+        Ok(listed)
+    }
+}
+
+impl<'de> Lenient<'de> for Entry<'de> {
+    fn text(text: Cow<'de, str>) -> Self {
+        Self { id: text, ..Self::default() }
+    }
+
+    fn object<A: MapAccess<'de>>(mut object: A) -> Result<Self, A::Error> {
+        let mut entry = Self::default();
+        while let Some(name) = next_name(&mut object)? {
+            let place = match &*name {
+                "id" => &mut entry.id,
+                "model" | "model_name" => &mut entry.model,
+                "name" => &mut entry.name,
+                "key" | "slug" => &mut entry.key,
+                "root" | "parent" | "hugging_face_id" | "display_name" | "base_model"
+                | "canonical_slug" => {
+                    let other: Cow<'de, str> = value(&mut object)?;
+                    entry.is_called_vision |= looks_like_vision(&other);
+                    continue;
+                }
+                other if Sees::is_told_by(other) => {
+                    let told: &RawValue = object.next_value()?;
+                    entry.sees = entry.sees.and(Sees::told(other, told.get()));
+                    continue;
+                }
+                _ => {
+                    pass_over(&mut object)?;
+                    continue;
+                }
+            };
+            let text: Cow<'de, str> = value(&mut object)?;
+            if !text.is_empty() {
+                *place = text;
+            }
+        }
+        let names = [&entry.model, &entry.name];
+        entry.is_called_vision |= names.iter().any(|name| looks_like_vision(name));
+        Ok(entry)
+    }
 }
 
 #[cfg(test)]
@@ -144,29 +198,11 @@ mod tests {
     use super::*;
 
     fn list(json: &str) -> Vec<Model> {
-        serde_json::from_str::<ModelList>(json).unwrap().into_models()
+        read(json.as_bytes(), &Endpoint::new("http://vlm.invalid/v1", None).unwrap()).unwrap()
     }
 
-    #[test]
-    fn names_of_vision_models_are_known() {
-        for id in [
-            "qwen2.5vl:3b",
-            "Qwen/Qwen2.5-VL-7B-Instruct",
-            "llava:7b",
-            "meta/llama-3.2-11b-vision-instruct",
-            "gemma3:4b",
-            "moondream",
-            "HuggingFaceTB/SmolVLM-Instruct",
-            "nvidia/vila",
-            "gpt-4o-mini",
-            "minicpm-v:8b",
-        ] {
-            assert!(looks_like_vision(id), "{id}");
-        }
-        for id in ["llama3.2:3b", "qwen2.5:7b", "mistral:7b", "phi4", "nomic-embed-text", "gpt-oss"]
-        {
-            assert!(!looks_like_vision(id), "{id}");
-        }
+    fn told(json: &str) -> Vec<(String, bool)> {
+        list(json).into_iter().map(|model| (model.id, model.vision)).collect()
     }
 
     #[test]
@@ -175,27 +211,83 @@ mod tests {
         assert_eq!(choose_model(&models).unwrap().id, "llava:7b");
         let models = list(r#"{"data":[{"id":"b"},{"id":"a"}]}"#);
         assert_eq!(choose_model(&models).unwrap().id, "b");
+        let models = list(r#"{"data":[{"id":"text-embedding-nomic-embed-text-v1.5"},{"id":"a"}]}"#);
+        assert_eq!(choose_model(&models).unwrap().id, "a");
         assert!(choose_model(&[]).is_none());
     }
 
     #[test]
     fn models_that_nobody_can_name_are_left_out() {
         let long = "x".repeat(257);
-        let models = list(&format!(
-            r#"{{"data":[{{"id":""}},{{"id":"{long}"}},{{"id":"a\u0000"}},{{"id":"b"}}]}}"#
-        ));
-        assert_eq!(models.iter().map(|m| m.id.as_str()).collect::<Vec<_>>(), ["b"]);
-        let many = vec![r#"{"id":"a"}"#; 5000].join(",");
-        assert_eq!(list(&format!(r#"{{"data":[{many}]}}"#)).len(), MAX_MODELS);
+        let odd = format!(
+            r#"{{"data":[{{"id":""}},{{"id":"{long}"}},{{"id":"a\u0000"}},{{"id":null}},{{"id":7}},
+                null,7,[],{{}},{{"id":"b"}}]}}"#
+        );
+        assert_eq!(told(&odd), [("b".to_owned(), false)]);
+        let many: Vec<String> = (0..5000).map(|n| format!(r#"{{"id":"{n}"}}"#)).collect();
+        assert_eq!(list(&format!(r#"{{"data":[{}]}}"#, many.join(","))).len(), MAX_MODELS);
     }
 
     #[test]
-    fn what_a_server_says_of_its_model_counts() {
-        let models = list(
-            r#"{"data":[{"id":"a","capabilities":["completion","multimodal"]},
-                {"id":"b","architecture":{"input_modalities":["text","image"]}},
-                {"id":"c","capabilities":{"vision":false}}]}"#,
+    fn lists_are_read_in_every_form_in_use() {
+        for json in [
+            r#"{"object":"list","data":[{"id":"a"}]}"#,
+            r#"{"models":[{"name":"a","model":"a"}],"object":"list","data":[{"id":"a"}]}"#,
+            r#"{"data":[{"id":"a","name":"A: the first"}]}"#,
+            r#"{"models":[{"name":"a"}]}"#,
+            r#"{"data":null,"models":[{"model":"a"}]}"#,
+            r#"[{"id":"a","type":"chat"}]"#,
+            r#"["a"]"#,
+            r#"{"data":["a"]}"#,
+            r#"{"data":{"models":[{"id":"a"}]}}"#,
+            r#"{"data":[{"id":"a","id":"a"}],"x":NaN}"#,
+            r#"{"data":[{"id":"a"},{"id":"a"}]}"#,
+            "\u{FEFF} {\"data\":[{\"id\":\"a\"}]}",
+            r#"{"data":[{"id":"a"}],"error":null}"#,
+        ] {
+            assert_eq!(told(json), [("a".to_owned(), false)], "{json}");
+        }
+        for json in [r#"{"object":"list"}"#, r#"{"data":null}"#, "[]", "{}"] {
+            assert_eq!(told(json), [], "{json}");
+        }
+    }
+
+    #[test]
+    fn what_is_said_of_a_model_in_either_list_counts() {
+        let models = told(
+            r#"{"models":[{"name":"a","capabilities":["completion","multimodal"]},{"name":"b"}],
+                "data":[{"id":"b"},{"id":"a","owned_by":"llamacpp"}]}"#,
         );
-        assert_eq!(models.iter().map(|m| m.vision).collect::<Vec<_>>(), [true, true, false]);
+        assert_eq!(models, [("b".to_owned(), false), ("a".to_owned(), true)]);
+    }
+
+    #[test]
+    fn what_a_server_says_of_its_model_counts_and_its_other_names_too() {
+        for (sees, model) in [
+            (true, r#""capabilities":["completion","multimodal"]"#),
+            (true, r#""architecture":{"input_modalities":["text","image"]}"#),
+            (true, r#""root":"/models/Qwen3-VL-32B-Thinking""#),
+            (true, r#""display_name":"Qwen2.5-VL""#),
+            (false, r#""capabilities":{"vision":false}"#),
+            (false, r#""owned_by":"vision inc""#),
+        ] {
+            let models = told(&format!(r#"{{"data":[{{"id":"a",{model}}}]}}"#));
+            assert_eq!(models, [("a".to_owned(), sees)], "{model}");
+        }
+        // What the server says counts for more than a name does.
+        let models = told(r#"{"data":[{"id":"llava","input_modalities":["text"]}]}"#);
+        assert_eq!(models, [("llava".to_owned(), false)]);
+    }
+
+    #[test]
+    fn an_error_in_the_place_of_a_list_is_one() {
+        let endpoint = Endpoint::new("http://vlm.invalid/v1", None).unwrap();
+        let error = |json: &str| read(json.as_bytes(), &endpoint).unwrap_err();
+        let lmstudio = error(r#"{"error":"Unexpected endpoint or method. (GET /models)"}"#);
+        assert_eq!(lmstudio.kind(), "no-api");
+        let said = lmstudio.to_string();
+        assert!(said.contains("Unexpected endpoint") && said.contains("/v1"), "{said}");
+        assert_eq!(error(r#"{"error":{"message":"bad","code":401}}"#).kind(), "unauthorized");
+        assert_eq!(error("<html>").kind(), "protocol");
     }
 }

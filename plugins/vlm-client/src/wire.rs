@@ -1,12 +1,14 @@
-//! What goes over the wire: the part of the OpenAI chat-completions API that we send and read.
-//! Reading is lenient: servers differ, and a field we do not know must not fail an answer.
+//! What goes over the wire: the part of the OpenAI chat-completions API that we send.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap, ser::SerializeSeq};
+use serde::{Serialize, Serializer, ser::SerializeMap, ser::SerializeSeq};
 
-use crate::ExtraBody;
+use crate::{
+    ExtraBody,
+    adapt::{Adaptation, Field},
+};
 
 /// An encoded picture, ready to be sent.
 #[derive(Clone, PartialEq, Eq)]
@@ -72,27 +74,59 @@ pub struct ChatRequest {
 
 impl Serialize for ChatRequest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let ours = |name: &str| !self.extra.has(name);
+        Adapted { request: self, by: &Adaptation::default() }.serialize(serializer)
+    }
+}
+
+/// A question in the form that one server takes.
+pub(crate) struct Adapted<'a> {
+    pub(crate) request: &'a ChatRequest,
+    pub(crate) by: &'a Adaptation,
+}
+
+impl Adapted<'_> {
+    /// Whether a field is ours to say.
+    fn says(&self, field: Field) -> bool {
+        !self.request.extra.has(field.name()) && !self.by.leaves_out(field)
+    }
+
+    /// The schema of the answer where no field may say it.
+    fn schema_in_words(&self) -> Option<&serde_json::Value> {
+        let schema = self.request.response_schema.as_deref()?;
+        self.by.leaves_out(Field::ResponseFormat).then_some(schema)
+    }
+}
+
+impl Serialize for Adapted<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { request, by } = self;
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("model", &self.model)?;
+        map.serialize_entry("model", &request.model)?;
         map.serialize_entry("messages", &Messages(self))?;
-        if ours("max_tokens") {
-            map.serialize_entry("max_tokens", &self.max_tokens)?;
+        if let Some(name) = by.max_tokens(request.max_tokens)
+            && self.says(Field::MaxTokens)
+            && !request.extra.has(name)
+        {
+            map.serialize_entry(name, &request.max_tokens)?;
         }
-        if let Some(temperature) = self.temperature.filter(|_| ours("temperature")) {
-            map.serialize_entry("temperature", &temperature)?;
+        if let Some(temperature) = request.temperature.filter(|_| self.says(Field::Temperature)) {
+            map.serialize_entry(Field::Temperature.name(), &temperature)?;
         }
-        if let Some(schema) = self.response_schema.as_deref().filter(|_| ours("response_format")) {
-            map.serialize_entry("response_format", &ResponseFormat::fitting(schema))?;
+        if let Some(schema) = request.response_schema.as_deref()
+            && self.says(Field::ResponseFormat)
+        {
+            let format = ResponseFormat::fitting(schema);
+            map.serialize_entry(Field::ResponseFormat.name(), &format)?;
         }
-        map.serialize_entry("stream", &self.stream)?;
-        if self.stream {
-            map.serialize_entry("stream_options", &StreamOptions { include_usage: true })?;
+        map.serialize_entry("stream", &request.stream)?;
+        if request.stream && self.says(Field::StreamOptions) {
+            let options = StreamOptions { include_usage: true };
+            map.serialize_entry(Field::StreamOptions.name(), &options)?;
         }
-        if !self.user.is_empty() && ours("user") {
-            map.serialize_entry("user", &self.user)?;
+        if !request.user.is_empty() && self.says(Field::User) {
+            map.serialize_entry(Field::User.name(), &request.user)?;
         }
-        for (name, value) in self.extra.fields() {
+        for (name, value) in request.extra.fields() {
             map.serialize_entry(name, value)?;
         }
         map.end()
@@ -124,19 +158,27 @@ struct StreamOptions {
     include_usage: bool,
 }
 
-struct Messages<'a>(&'a ChatRequest);
+struct Messages<'a>(&'a Adapted<'a>);
 
 impl Serialize for Messages<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let request = self.0.request;
         let mut messages = serializer.serialize_seq(None)?;
-        if !self.0.system_prompt.is_empty() {
+        if !request.system_prompt.is_empty() {
             messages.serialize_element(&Message {
                 role: "system",
-                content: Content::Text(&self.0.system_prompt),
+                content: Content::Text(&request.system_prompt),
             })?;
         }
-        let mut parts = vec![Part::Text { text: &self.0.prompt }];
-        for picture in &self.0.pictures {
+        let prompt = match self.0.schema_in_words() {
+            Some(schema) => Cow::Owned(format!(
+                "{}\n\nAnswer with nothing but JSON that fits this JSON schema:\n{schema}",
+                request.prompt
+            )),
+            None => Cow::Borrowed(request.prompt.as_str()),
+        };
+        let mut parts = vec![Part::Text { text: &prompt }];
+        for picture in &request.pictures {
             if !picture.label.is_empty() {
                 parts.push(Part::Text { text: &picture.label });
             }
@@ -173,97 +215,12 @@ struct ImageUrl<'a> {
 }
 
 /// How many tokens a question and its answer took, by the server's own count.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Tokens of the question, its pictures among them.
-    #[serde(default)]
+    /// Tokens of the question, its pictures among them; 0 = not counted.
     pub prompt_tokens: u64,
-    /// Tokens of the answer.
-    #[serde(default)]
+    /// Tokens of the answer; 0 = not counted.
     pub completion_tokens: u64,
-}
-
-#[derive(Debug, Deserialize)]
-pub(crate) struct StreamChunk {
-    #[serde(default)]
-    pub(crate) choices: Vec<StreamChoice>,
-    #[serde(default)]
-    pub(crate) usage: Option<Usage>,
-    #[serde(default)]
-    pub(crate) model: Option<String>,
-    #[serde(default)]
-    pub(crate) error: Option<serde_json::Value>,
-}
-
-#[derive(Debug, Deserialize)]
-pub(crate) struct StreamChoice {
-    #[serde(default)]
-    pub(crate) delta: Option<Delta>,
-    #[serde(default)]
-    pub(crate) finish_reason: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-pub(crate) struct Delta {
-    #[serde(default)]
-    pub(crate) content: Option<String>,
-    /// What a thinking model thinks, as DeepSeek, vLLM, SGLang and llama.cpp call it.
-    #[serde(default)]
-    pub(crate) reasoning_content: Option<serde_json::Value>,
-    /// The same, as OpenRouter, Ollama and newer vLLM call it.
-    #[serde(default)]
-    pub(crate) reasoning: Option<serde_json::Value>,
-}
-
-impl Delta {
-    /// What is thought, and what is answered.
-    pub(crate) fn parts(self) -> (String, String) {
-        // Whatever else is called so is none of ours.
-        let fields = [self.reasoning_content, self.reasoning];
-        let reasoning = fields.iter().flatten().find_map(|value| value.as_str());
-        (reasoning.unwrap_or_default().to_owned(), self.content.unwrap_or_default())
-    }
-}
-
-#[derive(Debug, Deserialize)]
-pub(crate) struct WholeAnswer {
-    pub(crate) choices: Vec<WholeChoice>,
-    #[serde(default)]
-    pub(crate) usage: Option<Usage>,
-    #[serde(default)]
-    pub(crate) model: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-pub(crate) struct WholeChoice {
-    pub(crate) message: Delta,
-    #[serde(default)]
-    pub(crate) finish_reason: Option<String>,
-}
-
-/// What an error body says, whichever of the shapes in use it has.
-pub(crate) fn error_text(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body);
-    let said = serde_json::from_str::<serde_json::Value>(&text)
-        .ok()
-        .and_then(|value| error_message(&value))
-        .unwrap_or_else(|| text.into_owned());
-    let is_space = |c: char| c.is_whitespace() || c.is_control();
-    let words: Vec<_> = said.split(is_space).filter(|word| !word.is_empty()).collect();
-    let said = words.join(" ");
-    match said.char_indices().nth(300) {
-        Some((end, _)) => format!("{}…", &said[..end]),
-        None if said.is_empty() => "no reason given".to_owned(),
-        None => said,
-    }
-}
-
-pub(crate) fn error_message(value: &serde_json::Value) -> Option<String> {
-    let error = value.get("error").unwrap_or(value);
-    [Some(error), error.get("message"), error.get("detail"), error.get("object")]
-        .into_iter()
-        .flatten()
-        .find_map(|text| text.as_str().map(str::to_owned))
 }
 
 #[cfg(test)]
@@ -331,7 +288,8 @@ mod tests {
 
     #[test]
     fn extra_fields_are_added_take_the_place_of_ours_or_leave_them_out() {
-        let extra = r#"{"temperature": 0.1, "max_tokens": null, "chat_template_kwargs": {"a": 1}}"#;
+        let extra = r#"{"temperature": 0.1, "max_tokens": null, "stream_options": null,
+            "chat_template_kwargs": {"a": 1}}"#;
         let request = ChatRequest {
             temperature: Some(0.5),
             extra: ExtraBody::parse(extra).unwrap(),
@@ -343,6 +301,28 @@ mod tests {
         assert_eq!(value["temperature"], 0.1);
         assert_eq!(value["chat_template_kwargs"]["a"], 1);
         assert!(value.get("max_tokens").is_none());
+        assert!(value.get("stream_options").is_none());
+    }
+
+    #[test]
+    fn what_a_server_does_not_take_is_not_sent_to_it() {
+        let refused = |body: &str, request: &ChatRequest, by: &Adaptation| {
+            by.after(400, body.as_bytes(), request).unwrap()
+        };
+        let schema = Some(Arc::new(serde_json::json!({"type": "object"})));
+        let request = ChatRequest { response_schema: schema, user: "u1".into(), ..question() };
+        let mut by = Adaptation::default();
+        for name in ["stream_options", "user", "response_format", "max_tokens"] {
+            by = refused(&format!("unknown field `{name}`"), &request, &by);
+        }
+        let value = serde_json::to_value(Adapted { request: &request, by: &by }).unwrap();
+        let mut fields: Vec<_> = value.as_object().unwrap().keys().map(String::as_str).collect();
+        fields.sort_unstable();
+        assert_eq!(fields, ["max_completion_tokens", "messages", "model", "stream"]);
+        assert_eq!(value["max_completion_tokens"], 7);
+        let prompt = value["messages"][0]["content"][0]["text"].as_str().unwrap();
+        assert!(prompt.starts_with("What is it?\n\n"), "{prompt}");
+        assert!(prompt.ends_with(r#"{"type":"object"}"#), "{prompt}");
     }
 
     #[test]
@@ -358,25 +338,5 @@ mod tests {
         let extra = ExtraBody::parse(r#"{"response_format": {"type": "json_object"}}"#).unwrap();
         let value = serde_json::to_value(ChatRequest { extra, ..request }).unwrap();
         assert_eq!(value["response_format"], serde_json::json!({"type": "json_object"}));
-    }
-
-    #[test]
-    fn errors_are_read_in_every_shape_in_use() {
-        for body in [
-            r#"{"error":{"message":"no such model"}}"#,
-            r#"{"error":"no such model"}"#,
-            r#"{"message":"no such model"}"#,
-            r#"{"detail":"no such model"}"#,
-            "no  such\nmodel",
-            "no such\0model",
-        ] {
-            assert_eq!(error_text(body.as_bytes()), "no such model", "{body}");
-        }
-        assert_eq!(error_text(b""), "no reason given");
-    }
-
-    #[test]
-    fn a_long_error_is_cut() {
-        assert!(error_text("ä".repeat(5000).as_bytes()).chars().count() <= 301);
     }
 }

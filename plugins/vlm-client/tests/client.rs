@@ -8,7 +8,8 @@ use tokio::{
     task::JoinHandle,
 };
 use vlm_client::{
-    AnswerEvent, ApiKey, AskHeaders, ChatRequest, Client, Endpoint, Error, Picture, Usage,
+    AnswerEvent, ApiKey, AskHeaders, ChatRequest, Client, Endpoint, Error, ExtraHeaders, Picture,
+    ServerKind, Usage,
 };
 
 const LONG: Duration = Duration::from_secs(20);
@@ -90,7 +91,7 @@ fn text(events: &[AnswerEvent]) -> String {
         .iter()
         .filter_map(|event| match event {
             AnswerEvent::Text(text) => Some(text.as_str()),
-            AnswerEvent::Reasoning(_) | AnswerEvent::Done(_) => None,
+            AnswerEvent::Reasoning(_) | AnswerEvent::TakenBack | AnswerEvent::Done(_) => None,
         })
         .collect()
 }
@@ -188,7 +189,12 @@ async fn a_stream_cut_in_the_middle_gives_its_text_and_then_an_error() {
 
 #[tokio::test]
 async fn an_error_inside_a_stream_is_an_error() {
-    let error = error_of(sse("data: {\"error\":{\"message\":\"out of memory\"}}\n\n")).await;
+    let event = "data: {\"error\":{\"message\":\"out of memory\"}}\n\n";
+    let error = error_of(sse(event)).await;
+    assert_eq!(error.kind(), "server");
+    assert!(error.to_string().contains("out of memory"), "{error}");
+    let begun = "data: {\"choices\":[{\"delta\":{\"content\":\"A re\"}}]}\n\n";
+    let error = error_of(sse(&format!("{begun}{event}"))).await;
     assert_eq!(error.kind(), "cut");
     assert!(error.to_string().contains("out of memory"), "{error}");
 }
@@ -198,10 +204,59 @@ async fn garbage_is_a_protocol_error_that_shows_its_beginning() {
     let error = error_of(response("200 OK", "content-type: text/html\r\n", "<html>hi")).await;
     assert_eq!(error.kind(), "protocol");
     assert!(error.to_string().contains("<html>hi"), "{error}");
-    let error = error_of(sse("data: {not json\n\n")).await;
+    let error = error_of(sse("data: {\"choices\":[{\"delta\n\n")).await;
     assert_eq!(error.kind(), "protocol");
     let error = error_of(response("200 OK", "", "{\"choices\":[]}")).await;
     assert_eq!(error.kind(), "protocol");
+}
+
+#[tokio::test]
+async fn what_was_said_before_a_failure_comes_before_it() {
+    let (endpoint, _) = server(sse("data: {\"choices\":[{\"delta\":{\"content\":\"A re\"}}]}\n\n\
+         data: {\"error\":\"out of memory\"}\n\n"))
+    .await;
+    let client = Client::new().unwrap();
+    let mut answer =
+        client.ask(&endpoint, &question(), &AskHeaders::default(), LONG).await.unwrap();
+    assert_eq!(answer.next().await, Some(Ok(AnswerEvent::Text("A re".into()))));
+    assert_eq!(answer.next().await.unwrap().unwrap_err().kind(), "cut");
+    assert_eq!(answer.next().await, None);
+}
+
+#[tokio::test]
+async fn a_late_mark_takes_text_back() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}/v1", listener.local_addr().unwrap());
+    let (go_on, mut may_go_on) = tokio::sync::mpsc::channel::<()>(1);
+    let event = |text: &str| {
+        format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"{text}\"}}}}]}}\n\n")
+    };
+    let begun = sse(&event("Is it"));
+    let rest = [event(" round?"), event("</think>A ball."), "data: [DONE]\n\n".into()].concat();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        read_request(&mut stream).await;
+        stream.write_all(begun.as_bytes()).await.unwrap();
+        may_go_on.recv().await;
+        stream.write_all(rest.as_bytes()).await.unwrap();
+    });
+    let endpoint = Endpoint::new(&base, None).unwrap();
+    let client = Client::new().unwrap();
+    let mut answer =
+        client.ask(&endpoint, &question(), &AskHeaders::default(), LONG).await.unwrap();
+    let mut events = vec![answer.next().await.unwrap().unwrap()];
+    go_on.send(()).await.unwrap();
+    while let Some(event) = answer.next().await {
+        events.push(event.unwrap());
+    }
+    // What nobody has seen yet needs not be taken back.
+    let expected = [
+        AnswerEvent::Text("Is it".into()),
+        AnswerEvent::TakenBack,
+        AnswerEvent::Reasoning(" round?".into()),
+        AnswerEvent::Text("A ball.".into()),
+    ];
+    assert_eq!(events[..4], expected);
 }
 
 #[tokio::test]
@@ -223,6 +278,8 @@ async fn each_refusal_has_its_kind_and_the_servers_words() {
         ("400 Bad Request", r#"{"message":"The model x does not exist"}"#, "model-unknown"),
         ("404 Not Found", "page not found", "no-api"),
         ("400 Bad Request", r#"{"error":"no images please"}"#, "bad-request"),
+        ("500 Internal Server Error", r#"{"error":"image input is not supported"}"#, "no-vision"),
+        ("400 Bad Request", r#"{"message":"m is not a multimodal model"}"#, "no-vision"),
         ("413 Payload Too Large", "", "too-large"),
         ("429 Too Many Requests", r#"{"error":{"message":"slow down"}}"#, "rate-limited"),
         ("500 Internal Server Error", "boom", "server"),
@@ -240,6 +297,10 @@ async fn retry_after_is_read() {
     assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
     let error = error_of(response("503 Service Unavailable", "retry-after: soon\r\n", "")).await;
     assert_eq!(error.retry_after(), None);
+    let date = "retry-after: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
+                date: Sun, 06 Nov 1994 08:49:33 GMT\r\n";
+    let error = error_of(response("429 Too Many Requests", date, "")).await;
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(4)));
 }
 
 #[tokio::test]
@@ -352,4 +413,99 @@ async fn no_proxy_stands_between_us_and_a_server_on_this_host() {
     unsafe { std::env::set_var("HTTP_PROXY", "http://127.0.0.1:1") };
     let (endpoint, _) = server(response("200 OK", "", r#"{"data":[{"id":"m"}]}"#)).await;
     assert_eq!(Client::new().unwrap().models(&endpoint, LONG).await.unwrap().len(), 1);
+}
+
+/// The header of this name in a request.
+fn header<'a>(asked: &'a str, name: &str) -> Option<&'a str> {
+    asked.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+}
+
+fn at(endpoint: &Endpoint, path: &str, key: &str) -> Endpoint {
+    let root = endpoint.base().strip_suffix("/v1").unwrap();
+    Endpoint::new(&format!("{root}{path}"), ApiKey::new(key)).unwrap()
+}
+
+#[tokio::test]
+async fn azures_deployments_are_asked_as_azure_wants_it() {
+    let path = "/openai/deployments/my-gpt/chat/completions?api-version=2024-10-21";
+    let body = r#"{"choices":[{"message":{"content":"A ball"}}]}"#;
+    let (endpoint, asked) = server(response("200 OK", "", body)).await;
+    assert_eq!(text(&ask(&at(&endpoint, path, "sk-azure")).await.unwrap()), "A ball");
+    let asked = asked.await.unwrap();
+    assert!(asked.starts_with(&format!("POST {path} HTTP/1.1\r\n")), "{asked}");
+    assert_eq!(header(&asked, "api-key"), Some("sk-azure"));
+    assert_eq!(header(&asked, "authorization"), None);
+
+    let list = r#"{"data":[{"id":"gpt-35"},{"id":"dall-e"}]}"#;
+    let (endpoint, asked) = server(response("200 OK", "", list)).await;
+    let models = Client::new().unwrap().models(&at(&endpoint, path, "sk-azure"), LONG).await;
+    assert_eq!(models.unwrap()[0].id, "my-gpt");
+    let asked = asked.await.unwrap();
+    assert!(asked.starts_with("GET /openai/models?api-version=2024-10-21 HTTP/1.1\r\n"), "{asked}");
+
+    let gone = r#"{"error":{"code":"DeploymentNotFound","message":"The API deployment for this
+        resource does not exist."}}"#;
+    let (endpoint, _) = server(response("404 Not Found", "", gone)).await;
+    assert_eq!(ask(&at(&endpoint, path, "sk")).await.unwrap_err().kind(), "model-unknown");
+}
+
+#[tokio::test]
+async fn headers_go_with_each_request_and_into_no_message() {
+    let headers = ExtraHeaders::parse(r#"{"x-gateway-key": "gw-secret-1"}"#).unwrap();
+    let said = r#"{"error":{"message":"no gw-secret-1 here"}}"#;
+    let (endpoint, asked) = server(response("400 Bad Request", "", said)).await;
+    let error = ask(&endpoint.with_headers(headers)).await.unwrap_err();
+    assert!(!format!("{error} {error:?}").contains("secret"), "{error}");
+    let asked = asked.await.unwrap();
+    assert_eq!(header(&asked, "x-gateway-key"), Some("gw-secret-1"));
+    assert_eq!(header(&asked, "authorization"), Some("Bearer sk-test-key"));
+    // One of ours is replaced, and not sent twice.
+    let own = ExtraHeaders::parse(r#"{"Authorization": "Basic abc"}"#).unwrap();
+    let (endpoint, asked) = server(response("400 Bad Request", "", "")).await;
+    let _ = ask(&endpoint.with_headers(own)).await;
+    let asked = asked.await.unwrap();
+    assert_eq!(asked.matches("authorization: ").count(), 1, "{asked}");
+    assert_eq!(header(&asked, "authorization"), Some("Basic abc"));
+}
+
+#[tokio::test]
+async fn a_key_that_is_missing_is_told_apart_from_one_that_is_refused() {
+    let refused = response("401 Unauthorized", "", r#"{"error":{"message":"bad key"}}"#);
+    let (endpoint, _) = server(refused.clone()).await;
+    let error = ask(&endpoint).await.unwrap_err();
+    assert!(error.to_string().contains("refused the key"), "{error}");
+    let (endpoint, _) = server(refused).await;
+    let error = ask(&Endpoint::new(endpoint.base(), None).unwrap()).await.unwrap_err();
+    assert_eq!(error.kind(), "unauthorized");
+    assert!(error.to_string().contains("none was given"), "{error}");
+}
+
+#[tokio::test]
+async fn an_address_without_an_api_is_told_where_it_may_be() {
+    for (status, body) in [
+        ("404 Not Found", "page not found"),
+        ("200 OK", r#"{"error":"Unexpected endpoint or method. (GET /models). Returning 200"}"#),
+    ] {
+        let (endpoint, _) = server(response(status, "", body)).await;
+        let endpoint = at(&endpoint, "", "sk");
+        let error = Client::new().unwrap().models(&endpoint, LONG).await.unwrap_err();
+        assert_eq!(error.kind(), "no-api", "{body}: {error}");
+        let hint = format!("most servers have it at {}/v1", endpoint.base());
+        assert!(error.to_string().ends_with(&hint), "{error}");
+    }
+    // Whoever has said so already is not told.
+    let (endpoint, _) = server(response("404 Not Found", "", "page not found")).await;
+    let error = Client::new().unwrap().models(&endpoint, LONG).await.unwrap_err();
+    assert!(!error.to_string().contains("have it at"), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_shows_its_figures_to_whoever_has_the_key() {
+    let metrics = "llamacpp:requests_deferred 2\n";
+    let (endpoint, asked) = server(response("200 OK", "", metrics)).await;
+    let figures = Client::new().unwrap().figures(&endpoint, LONG).await.unwrap();
+    assert_eq!((figures.waiting, figures.kind), (Some(2), Some(ServerKind::LlamaCpp)));
+    let asked = asked.await.unwrap();
+    assert!(asked.starts_with("GET /metrics HTTP/1.1\r\n"), "{asked}");
+    assert_eq!(header(&asked, "authorization"), Some("Bearer sk-test-key"));
 }

@@ -10,6 +10,8 @@ use gst_video::{
     VideoResamplerMethod,
 };
 
+use crate::jpeg::shown;
+
 const COLUMNS: usize = 64;
 const ROWS: usize = 36;
 /// Pixels that are looked at along each edge of a cell. Their mean evens noise out; looking at all
@@ -51,7 +53,8 @@ struct Prepared {
 impl Thumbnails {
     /// Of a frame in ordinary memory, in any format; `None` for frames that the CPU does not see,
     /// and for those that do not fit their caps.
-    pub(crate) fn of(&mut self, buffer: &gst::BufferRef, caps: &gst::Caps) -> Option<Thumbnail> {
+    pub(crate) fn of(&mut self, buffer: &gst::Buffer, caps: &gst::Caps) -> Option<Thumbnail> {
+        let (buffer, caps) = &shown(buffer, caps)?;
         if self.prepared.as_ref().is_none_or(|prepared| prepared.caps != *caps) {
             self.prepared = Prepared::for_caps(caps);
         }
@@ -83,8 +86,6 @@ fn means(points: &[u8]) -> Vec<u8> {
 
 impl Prepared {
     fn for_caps(caps: &gst::Caps) -> Option<Self> {
-        let system = gst::CAPS_FEATURE_MEMORY_SYSTEM_MEMORY;
-        caps.features(0).filter(|features| features.is_any() || features.contains(system))?;
         let from = VideoInfo::from_caps(caps).ok()?;
         let points = |cells: usize| u32::try_from(cells * POINTS).ok();
         let to = VideoInfo::builder(VideoFormat::Gray8, points(COLUMNS)?, points(ROWS)?)

@@ -11,7 +11,10 @@ pub mod analyze;
 mod change;
 mod classes;
 pub mod context;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod jpeg;
+mod json_in_text;
 pub mod messages;
 pub mod meta;
 mod overlay;

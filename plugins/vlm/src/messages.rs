@@ -18,8 +18,11 @@ pub struct Answer {
     pub seq: u64,
     /// The whole text so far.
     pub text: String,
-    /// What the text has gained since the message before.
+    /// What the text has gained since the message before; all of it if that was `retracted`.
     pub delta: String,
+    /// Whether the text of the messages before was taken back: a late mark has shown that the model
+    /// had only thought it. The text begins anew, and what was taken back is part of `reasoning`.
+    pub retracted: bool,
     /// What the model thought before it answered, kept apart from the text; only when done, and
     /// empty for models that do not think.
     pub reasoning: String,
@@ -34,7 +37,8 @@ pub struct Answer {
     pub pts: Option<gst::ClockTime>,
     /// Its running time.
     pub running_time: Option<gst::ClockTime>,
-    /// The model that was asked.
+    /// The model that was asked for. Servers may call the one that answered otherwise (by its file,
+    /// by a date), or answer by the one that they have whatever is asked for: llama.cpp does.
     pub model: String,
     /// The base address of the server that was asked.
     pub api_base: String,
@@ -75,12 +79,18 @@ pub struct AnswerError {
 }
 
 impl Answer {
+    /// Whether anything of it was said, if only to be taken back.
+    pub(crate) fn is_begun(&self) -> bool {
+        !self.text.is_empty() || self.retracted
+    }
+
     /// The structure of the message on the bus.
     pub fn to_structure(&self) -> gst::Structure {
         gst::Structure::builder(ANSWER)
             .field("seq", self.seq)
             .field("text", &self.text)
             .field("delta", &self.delta)
+            .field_if("retracted", true, self.retracted)
             .field("done", self.done)
             .field_if_some("pts", self.pts)
             .field_if_some("running-time", self.running_time)
@@ -117,6 +127,7 @@ impl Answer {
         let some_text = |text: &str| (!text.is_empty()).then(|| Value::from(text));
         let rest = [
             ("delta", some_text(&self.delta).filter(|_| !self.done)),
+            ("retracted", (self.retracted && !self.done).then_some(Value::from(true))),
             ("reasoning", some_text(&self.reasoning).filter(|_| self.done)),
             (
                 "json",
@@ -144,6 +155,7 @@ impl Answer {
             seq: structure.get("seq").ok()?,
             text: structure.get("text").ok()?,
             delta: structure.get("delta").ok()?,
+            retracted: structure.get_optional("retracted").ok()?.unwrap_or_default(),
             done: structure.get("done").ok()?,
             pts: structure.get_optional("pts").ok()?,
             running_time: structure.get_optional("running-time").ok()?,
@@ -222,6 +234,7 @@ mod tests {
             seq: 3,
             text: "a red ball".into(),
             delta: " ball".into(),
+            retracted: true,
             pts: Some(gst::ClockTime::from_seconds(7)),
             first_token_ms: Some(12),
             json: r#"{"people":2}"#.into(),

@@ -7,7 +7,7 @@ use gst::{glib, prelude::ToSendValue};
 use jsonschema::{PatternOptions, Validator};
 use serde_json::{Map, Value};
 
-use crate::classes::Listed;
+use crate::{classes::Listed, json_in_text};
 
 /// Longer than a VLM server takes.
 const MAX_BYTES: usize = 64 << 10;
@@ -21,6 +21,8 @@ pub(crate) struct Schema {
     value: Arc<Value>,
     validator: Arc<Validator>,
     names: Arc<HashSet<String>>,
+    /// Those of the names whose values are whole numbers.
+    integers: Arc<HashSet<String>>,
     listed: Arc<Listed>,
 }
 
@@ -67,12 +69,15 @@ impl Schema {
             .map_err(|error| BadSchema::NoSchema(cut(&error.to_string())))?;
         let mut names = HashSet::new();
         collect_names(&value, &mut names);
+        let mut integers = Integers::default();
+        integers.read("value", &value);
         Ok(Some(Self {
             text: text.to_owned(),
             listed: Arc::new(Listed::new(&value)),
             value: Arc::new(value),
             validator: Arc::new(validator),
             names: Arc::new(names),
+            integers: Arc::new(integers.only()),
         }))
     }
 
@@ -86,21 +91,61 @@ impl Schema {
         Arc::clone(&self.value)
     }
 
-    /// Reads an answer; the error says why it does not fit.
+    /// Reads an answer; the error says why it does not fit. The JSON may be all of it, or stand in
+    /// fences or in the middle of words: the first value that fits counts.
     pub(crate) fn read(&self, answer: &str) -> Result<Structured, String> {
-        let value: Value = serde_json::from_str(without_fence(answer))
-            .map_err(|error| format!("it is not JSON ({error})"))?;
-        if let Err(error) = self.validator.validate(&value) {
-            let at = error.instance_path().to_string();
-            let at = if at.is_empty() { "the answer".to_owned() } else { at };
-            return Err(cut(&format!("at {at}: {error}")));
+        let mut why = None;
+        for value in json_in_text::values(answer) {
+            match self.misfit(&value) {
+                None => return Ok(self.structured(value)),
+                Some(reason) => {
+                    why.get_or_insert(reason);
+                }
+            }
         }
+        Err(why.unwrap_or_else(|| {
+            let error = serde_json::from_str::<Value>(answer.trim()).err();
+            let error = error.map(|error| format!(" ({error})")).unwrap_or_default();
+            format!("it is not JSON, and there is none in it{error}")
+        }))
+    }
+
+    /// Why a value does not fit.
+    fn misfit(&self, value: &Value) -> Option<String> {
+        let error = self.validator.validate(value).err()?;
+        let at = error.instance_path().to_string();
+        let at = if at.is_empty() { "the answer".to_owned() } else { at };
+        Some(cut(&format!("at {at}: {error}")))
+    }
+
+    fn structured(&self, mut value: Value) -> Structured {
+        self.write_integers("value", &mut value);
         let fields = match &value {
             Value::Object(object) => self.structure(object),
             other => self.structure(&Map::from_iter([("value".to_owned(), other.clone())])),
         };
         let classes = self.listed.classes(&value);
-        Ok(Structured { json: value.to_string(), fields, classes })
+        Structured { json: value.to_string(), fields, classes }
+    }
+
+    /// Models write 2.0 where the schema wants a whole number, which is the same to it.
+    fn write_integers(&self, name: &str, value: &mut Value) {
+        match value {
+            Value::Object(object) => {
+                for (name, value) in object {
+                    self.write_integers(name, value);
+                }
+            }
+            Value::Array(items) => {
+                items.iter_mut().for_each(|item| self.write_integers(name, item));
+            }
+            Value::Number(number) if self.integers.contains(name) => {
+                if let Some(whole) = number.as_f64().filter(|_| number.is_f64()).and_then(whole) {
+                    *value = whole.into();
+                }
+            }
+            _ => {}
+        }
     }
 
     /// Names are kept by the process for ever, so those that only the model knows are left out.
@@ -156,11 +201,59 @@ fn collect_names(schema: &Value, names: &mut HashSet<String>) {
     }
 }
 
-/// Servers that do not know schemas let the model write Markdown.
-fn without_fence(answer: &str) -> &str {
-    let answer = answer.trim();
-    let inside = answer.strip_prefix("```").and_then(|rest| rest.strip_suffix("```"));
-    inside.map_or(answer, |inside| inside.strip_prefix("json").unwrap_or(inside).trim())
+/// The names of properties whose values are whole numbers, or lists of such.
+#[derive(Default)]
+struct Integers {
+    integers: HashSet<String>,
+    others: HashSet<String>,
+}
+
+impl Integers {
+    /// Reads what a schema says of the values called `name`, and of those within them.
+    fn read(&mut self, name: &str, schema: &Value) {
+        match schema {
+            Value::Object(object) => {
+                if let Some(types) = object.get("type") {
+                    self.read_types(name, types);
+                }
+                for (key, inner) in object {
+                    match (key.as_str(), inner) {
+                        ("properties" | "patternProperties" | "$defs" | "definitions", _) => {
+                            for (name, schema) in inner.as_object().into_iter().flatten() {
+                                self.read(name, schema);
+                            }
+                        }
+                        _ => self.read(name, inner),
+                    }
+                }
+            }
+            Value::Array(items) => items.iter().for_each(|item| self.read(name, item)),
+            _ => {}
+        }
+    }
+
+    fn read_types(&mut self, name: &str, types: &Value) {
+        let is = |wanted| {
+            types == wanted || types.as_array().is_some_and(|it| it.iter().any(|it| it == wanted))
+        };
+        if is("number") {
+            self.others.insert(name.to_owned());
+        } else if is("integer") {
+            self.integers.insert(name.to_owned());
+        }
+    }
+
+    /// Those that are nothing else anywhere.
+    fn only(self) -> HashSet<String> {
+        self.integers.difference(&self.others).cloned().collect()
+    }
+}
+
+/// The whole number that a number is, if it is one.
+#[expect(clippy::cast_possible_truncation, reason = "it has no fraction and is small enough")]
+fn whole(number: f64) -> Option<i64> {
+    // Beyond 2^53 not every whole number has a place.
+    (number.fract() == 0.0 && number.abs() < 9_007_199_254_740_992.0).then_some(number as i64)
 }
 
 fn cut(reason: &str) -> String {
@@ -216,12 +309,32 @@ mod tests {
     }
 
     #[test]
-    fn a_fence_around_the_json_is_no_part_of_it() {
-        for answer in
-            ["```json\n{\"people\": 1}\n```", "```\n{\"people\": 1}```", "{\"people\":1}\n"]
-        {
-            assert!(schema().read(answer).is_ok(), "{answer}");
+    fn the_first_value_that_fits_counts() {
+        for answer in [
+            "```json\n{\"people\": 1}\n```",
+            "```JSON\n{\"people\": 1}```\nThat is all.",
+            "{\"people\":1}\n",
+            "I see {\"dogs\": 1} and {\"people\": 1}.",
+            "```\n{\"people\": 1}\n```\n```\nprint(1)\n```",
+            "```json\n{\"people\": \"one\"}\n```\n```json\n{\"people\": 1}\n```",
+        ] {
+            assert_eq!(schema().read(answer).unwrap().json, r#"{"people":1}"#, "{answer}");
         }
+    }
+
+    #[test]
+    fn whole_numbers_are_whole_however_they_are_written() {
+        let read =
+            schema().read(r#"{"people": 2.0, "objects": [{"name": "a", "sure": 1.0}]}"#).unwrap();
+        assert_eq!(read.fields.get::<i64>("people"), Ok(2));
+        assert_eq!(read.json, r#"{"objects":[{"name":"a","sure":1.0}],"people":2}"#);
+        let lists =
+            r#"{"properties":{"ids":{"type":"array","items":{"type":["integer","null"]}}}}"#;
+        let lists = Schema::parse(lists).unwrap().unwrap();
+        assert_eq!(lists.read(r#"{"ids":[1.0,2]}"#).unwrap().json, r#"{"ids":[1,2]}"#);
+        let alone = Schema::parse(r#"{"type":"integer"}"#).unwrap().unwrap();
+        assert_eq!(alone.read("7.0").unwrap().json, "7");
+        assert!(schema().read(r#"{"people": 2.5}"#).is_err());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use live_vlm_pipelines::Codec;
 
 use crate::{
-    Failure, Report, Tool, age, churn, cost, fairness, fuzz_offers, leaks, scale,
+    Failure, Report, Tool, age, churn, cost, fairness, fuzz_offers, idle, leaks, scale,
     spec::UserSpec,
     video::{Size, Video, Wanted},
     webui,
@@ -181,6 +181,24 @@ enum What {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Questions to a VLM that closes idle connections; fails when an error is told
+    Idle {
+        /// Seconds between two questions
+        #[arg(long, default_value_t = 1.0)]
+        interval: f64,
+        /// Seconds after which the VLM closes a connection
+        #[arg(long, default_value_t = 1.0)]
+        idle: f64,
+        /// Milliseconds until we hear of that: a question that is sent meanwhile is lost
+        #[arg(long, default_value_t = 100)]
+        delay: u64,
+        /// Milliseconds that the VLM takes for an answer
+        #[arg(long, default_value_t = 10)]
+        latency: u64,
+        /// How long to ask, in seconds
+        #[arg(long, default_value_t = 600)]
+        seconds: u64,
+    },
     /// Offers that are nearly in order, until a server dies of one; fails when one does
     FuzzOffers(fuzz_offers::Options),
     /// Chromium pages through /offer and /ws of a live-vlm-webui or a live-vlm
@@ -260,6 +278,12 @@ async fn measure(common: &Common, what: What) -> Result<Report, Failure> {
                 seed,
             };
             churn::measure(&tool, &plan).await
+        }
+        What::Idle { interval, idle, delay, latency, seconds } => {
+            let (latency, delay) = (ms(latency), ms(delay));
+            let window = Duration::from_secs(seconds);
+            let idle = Duration::from_secs_f64(idle.clamp(0.05, 3600.0));
+            idle::measure(&tool, &idle::Plan { interval, latency, idle, delay, window }).await
         }
         What::FuzzOffers(options) => fuzz_offers::run(&common.server, &options).await,
         What::Webui(options) => webui::measure(&common.wanted(false), &options).await,

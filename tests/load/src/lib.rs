@@ -19,6 +19,7 @@ mod cli;
 mod cost;
 mod fairness;
 mod fuzz_offers;
+mod idle;
 mod leaks;
 mod process;
 mod queue;

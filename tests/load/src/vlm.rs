@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    net::SocketAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -146,6 +147,12 @@ impl Vlm {
         let router = change(router);
         tokio::spawn(async move { axum::serve(listener, router).await });
         Ok(Self { base, slots, shared })
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> Result<SocketAddr, Failure> {
+        let host = self.base.trim_start_matches("http://").trim_end_matches("/v1");
+        Ok(host.parse()?)
     }
 
     pub(crate) fn seen(&self) -> Seen {

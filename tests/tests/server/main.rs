@@ -1,6 +1,7 @@
 //! The server's contract (docs/protocol.md), from outside: HTTP, WebSocket, WebRTC, signals.
 
 mod bad_input;
+mod colours;
 mod config;
 mod crash;
 mod fuzz;

@@ -218,6 +218,127 @@ async fn what_waits_inside_a_server_by_its_own_metrics_takes_a_slot_from_it() {
     let slots = || server.sessions().config().dispatcher.pool()[0].slots;
     until("a slot to be taken back", || slots() < 4).await;
     let looked = vlm.asked(|asked| asked.path == "/metrics").await;
-    assert_eq!(looked.authorization, None, "figures need no key");
+    assert_eq!(looked.key(), Some("sk-pool"), "llama.cpp shows nothing without");
+    server.stop().await;
+}
+
+/// The worst that three users do to another at a gateway, by choosing a model that fails so.
+async fn undisturbed_by(failing: impl Fn() -> Reply + Send + Sync + 'static) {
+    let gateway = Vlm::start(&["good-vl", "bad-vl"], move |asked| match asked.model() {
+        "bad-vl" => failing(),
+        _ => Reply::Text("Yes.".into()),
+    })
+    .await;
+    let (_folder, config) = pool(&[(&gateway, "api_key = 'sk-gateway'\nslots = 2")]);
+    let server = start(&config).await;
+    let mut others = Vec::new();
+    for _ in 0..3 {
+        let (other, id) = (server.browser().await, new_id());
+        let (mut socket, _) = other.open(&id).await;
+        let bad = json!({"type": "update_model", "model": "bad-vl"});
+        assert_eq!(socket.ask(&bad).await["type"], "model_updated");
+        let sender = other.send_video(&id).await.unwrap();
+        others.push((socket, sender));
+    }
+    let (page, id) = (server.browser().await, new_id());
+    let (mut socket, _) = page.open(&id).await;
+    let sender = page.send_video(&id).await.unwrap();
+    // Their model is left alone after a few failures, and this one never.
+    for _ in 0..3 {
+        for (theirs, _) in &mut others {
+            let told = theirs.next_of(&["vlm_error"]).await;
+            assert_ne!(told["message"], "", "{told}");
+        }
+        for _ in 0..4 {
+            let mine = socket.next_of(&["vlm_response", "vlm_error", "error"]).await;
+            assert_eq!(mine["type"], "vlm_response", "{mine}");
+        }
+    }
+    let pool = server.sessions().config().dispatcher.pool();
+    assert_eq!(pool[0].state, vlm_client::BackendState::Up);
+    assert_eq!(page.get("/readyz").await.status(), StatusCode::OK);
+    sender.vanish().await;
+    for (_, sender) in others {
+        sender.vanish().await;
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn who_chooses_a_model_that_asks_for_patience_stops_nobody_elses_answers() {
+    undisturbed_by(|| Reply::Later(429, "used up".into(), 1)).await;
+}
+
+#[tokio::test]
+async fn who_chooses_a_model_that_fails_stops_nobody_elses_answers() {
+    undisturbed_by(|| Reply::Refuse(500, "out of memory".into())).await;
+}
+
+#[tokio::test]
+async fn what_a_server_wants_beside_the_questions_goes_to_it_and_to_no_other() {
+    let first = Vlm::saying(&["qwen-vl"], "First.").await;
+    let second = Vlm::saying(&["llava"], "Second.").await;
+    let wants = "headers = {x-gateway-key = 'gw-secret'}\nextra_body = {top_p = 0.5}";
+    let (_folder, config) = pool(&[(&first, wants), (&second, "")]);
+    let server = start(&config).await;
+    let (page, id) = (server.browser().await, new_id());
+    let (mut socket, _) = page.open(&id).await;
+    let sender = page.send_video(&id).await.unwrap();
+    socket.next_of(&["vlm_response"]).await;
+    let asked = first.questions().remove(0);
+    assert_eq!(asked.header("x-gateway-key"), Some("gw-secret"));
+    assert_eq!(asked.body["top_p"], 0.5);
+    let other = json!({"type": "update_model", "model": "llava"});
+    assert_eq!(socket.ask(&other).await["type"], "model_updated");
+    let asked = second.asked(Asked::is_question).await;
+    assert_eq!((asked.header("x-gateway-key"), &asked.body["top_p"]), (None, &Value::Null));
+    sender.vanish().await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_key_that_the_only_server_refuses_makes_it_not_ready_until_it_is_taken() {
+    let refused = Arc::new(AtomicBool::new(true));
+    let script = Arc::clone(&refused);
+    let vlm = Vlm::start(&["qwen-vl"], move |_| match script.load(Ordering::Relaxed) {
+        true => Reply::Refuse(401, "who are you".into()),
+        false => Reply::Text("Yes.".into()),
+    })
+    .await;
+    for (key, reason) in [("api_key = 'sk-1'", "key_refused"), ("", "no_key")] {
+        refused.store(true, Ordering::Relaxed);
+        let (_folder, config) = pool(&[(&vlm, key)]);
+        let server = start(&config).await;
+        let page = server.browser().await;
+        let told = async {
+            loop {
+                let told = page.get("/readyz").await.json::<Value>().await.unwrap();
+                if told["ready"] == false {
+                    return told;
+                }
+            }
+        };
+        let told = within("the refusal to be noticed", told).await;
+        assert_eq!(told["reasons"], json!(["no_backend", reason]));
+        refused.store(false, Ordering::Relaxed);
+        let ready = async { while page.get("/readyz").await.status() != StatusCode::OK {} };
+        within("the key to be taken", ready).await;
+        server.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_lists_no_models_is_ready_if_it_takes_questions() {
+    let vlm = Vlm::start(&[], |asked| match (asked.is_question(), asked.model()) {
+        (false, _) => Reply::Refuse(404, "no such page".into()),
+        (true, "") => Reply::Refuse(400, "no model".into()),
+        (true, _) => Reply::Text("Yes.".into()),
+    })
+    .await;
+    let server =
+        Server::start(&[OFTEN, &["--api-base", vlm.base(), "--model", "m"]].concat()).await;
+    let page = server.browser().await;
+    vlm.asked(|asked| asked.is_question() && asked.model().is_empty()).await;
+    assert_eq!(page.get("/readyz").await.status(), StatusCode::OK);
     server.stop().await;
 }

@@ -1,7 +1,12 @@
 //! How the program starts: the port, and the VLM that answers.
 
 use live_vlm::discover::SERVICES;
-use live_vlm_tests::{client::new_id, process::Process, server::Server, vlm::Vlm};
+use live_vlm_tests::{
+    client::new_id,
+    process::Process,
+    server::Server,
+    vlm::{Reply, Vlm},
+};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::PROGRAM;
@@ -66,4 +71,40 @@ async fn the_built_in_stand_in_answers_where_no_vlm_is_found() {
     assert!(response["text"].as_str().unwrap().contains("stand-in"), "{response}");
     sender.vanish().await;
     server.stop().await;
+}
+
+#[tokio::test]
+async fn what_keeps_the_named_vlm_from_being_asked_is_told_apart() {
+    let refuses = Vlm::start(&[], |_| Reply::Refuse(401, "who are you".into())).await;
+    let has_no_api = Vlm::start(&[], |_| Reply::Refuse(404, "no such page".into())).await;
+    let plain = has_no_api.base().replace("http://", "https://");
+    // A certificate that nobody vouches for.
+    let other = Process::start(PROGRAM, &["--host", "127.0.0.1", "--port", "0"]);
+    let untrusted = format!("{}/v1", other.address("https").await);
+    let gone = {
+        let (_listener, port) = taken().await;
+        format!("http://127.0.0.1:{port}/v1")
+    };
+    for (base, key, words) in [
+        (refuses.base(), "sk-1", "it refuses the key"),
+        (refuses.base(), "", "it wants a key, and none was given"),
+        (has_no_api.base(), "", "it has no OpenAI-compatible API at this address"),
+        (&plain, "", "there is no secure connection to it"),
+        (&untrusted, "", "there is no secure connection to it"),
+        (&gone, "", "it cannot be reached yet"),
+    ] {
+        let here = ["--host", "127.0.0.1", "--port", "0", "--no-ssl", "--model", "m"];
+        let vlm = ["--api-base", base, "--api-key", key];
+        let server = Process::start(PROGRAM, &[&here[..], &vlm].concat());
+        server.address("http").await;
+        server.logged(words).await;
+        server.signal("TERM").await;
+        let ended = server.ended().await;
+        assert!(ended.stdout.contains(&format!("{base} ({words})")), "{}", ended.stdout);
+        // Said once, with the server's address, by us and not by a library that knows of none.
+        let lines: Vec<&str> = ended.stderr.lines().filter(|line| line.contains(words)).collect();
+        assert_eq!(lines.len(), 1, "{}", ended.stderr);
+        assert!(lines[0].contains(base), "{}", lines[0]);
+        assert!(!ended.stderr.contains("rustls"), "{}", ended.stderr);
+    }
 }

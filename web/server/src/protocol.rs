@@ -98,7 +98,10 @@ impl ClientMessage {
             Some("update_model") => Ok(Self::UpdateModel {
                 model: fields.required_text("model", 256)?,
                 api_base: fields.optional_text("api_base", 2048)?.unwrap_or_default(),
-                api_key: fields.optional_text("api_key", 4096)?.and_then(|key| ApiKey::new(&key)),
+                api_key: match fields.optional_text("api_key", 4096)? {
+                    Some(key) => ApiKey::parse(&key)?,
+                    None => None,
+                },
             }),
             Some("update_processing") => fields.processing(),
             Some("update_max_latency") => Ok(Self::UpdateMaxLatency {

@@ -1,12 +1,12 @@
 //! Which VLM servers people may bring themselves.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use vlm_client::{Allowed, ApiKey, Endpoint, Reach};
+use vlm_client::{Allowed, ApiKey, Authority, Endpoint, Reach};
 
 use crate::{discover, refusal::Refusal};
 
@@ -23,8 +23,8 @@ pub struct OwnEndpoints {
 
 #[derive(Debug, Default)]
 struct Known {
-    /// Of the servers that everybody may ask.
-    own: BTreeSet<String>,
+    /// Of the servers that everybody may ask, and who vouches for them.
+    own: BTreeMap<String, Option<Arc<Authority>>>,
     /// Of those on this host, which are offered to whoever may bring one.
     found: BTreeSet<String>,
 }
@@ -60,10 +60,10 @@ impl OwnEndpoints {
         Self { reach: Arc::new(reach), known: Arc::default() }
     }
 
-    /// The server at `base` is one that the operator named or that runs on this host.
+    /// This server is one that the operator named or that runs on this host.
     #[must_use]
-    pub fn knowing(self, base: &str) -> Self {
-        self.lock().own.insert(base.to_owned());
+    pub fn knowing(self, server: &Endpoint) -> Self {
+        self.lock().own.insert(server.base().to_owned(), server.authority().cloned());
         self
     }
 
@@ -77,7 +77,7 @@ impl OwnEndpoints {
     /// Whether the server asks this address itself.
     pub fn knows(&self, endpoint: &Endpoint) -> bool {
         let known = self.lock();
-        known.own.contains(endpoint.base()) || known.found.contains(endpoint.base())
+        known.own.contains_key(endpoint.base()) || known.found.contains(endpoint.base())
     }
 
     /// The endpoint that a client names, which may have a key of its own. `may_bring_own` is
@@ -94,11 +94,13 @@ impl OwnEndpoints {
         let endpoint = Endpoint::new(base, key)?;
         if !may_bring_own {
             // By another name, or with another key, it could be asked for more than is allowed.
-            let is_own = self.lock().own.contains(endpoint.base()) && !endpoint.has_key();
+            let is_own = self.lock().own.contains_key(endpoint.base()) && !endpoint.has_key();
             return if is_own { Ok(endpoint) } else { Err(Refusal::no_own_endpoint()) };
         }
         if self.knows(&endpoint) {
-            return Ok(endpoint);
+            // Whose key it is makes no other server of it.
+            let authority = self.lock().own.get(endpoint.base()).cloned().flatten();
+            return Ok(endpoint.with_authority(authority));
         }
         let key = endpoint.key().cloned();
         Ok(Endpoint::foreign(endpoint.base(), key, Arc::clone(&self.reach))?)
@@ -115,6 +117,10 @@ mod tests {
     use crate::refusal::Code;
 
     const INSIDE: &str = "http://10.0.0.7:8000/v1";
+
+    fn inside() -> Endpoint {
+        Endpoint::new(INSIDE, None).unwrap()
+    }
 
     fn anybody(allowed: &[&str]) -> OwnEndpoints {
         let allowed: Vec<_> = allowed.iter().map(|text| text.parse().unwrap()).collect();
@@ -148,7 +154,7 @@ mod tests {
     #[test]
     fn what_is_allowed_or_known_is_asked() {
         assert_eq!(code(&anybody(&["10.0.0.0/8"]), INSIDE), None);
-        let known = anybody(&[]).knowing(INSIDE);
+        let known = anybody(&[]).knowing(&inside());
         assert_eq!(code(&known, &format!("{INSIDE}/")), None);
         for other in
             ["http://10.0.0.7:8001/v1", "http://10.0.0.7:8000/admin", "https://10.0.0.7:8000/v1"]
@@ -159,8 +165,21 @@ mod tests {
     }
 
     #[test]
+    fn a_key_of_ones_own_is_shown_to_a_server_that_its_authority_vouches_for() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let made = rcgen::generate_simple_self_signed(vec!["a".to_owned()]).unwrap();
+        std::fs::write(file.path(), made.cert.pem()).unwrap();
+        let authority = Some(Arc::new(Authority::read(file.path()).unwrap()));
+        let own = inside().with_authority(authority.clone());
+        let known = anybody(&["10.0.0.0/8"]).knowing(&own);
+        let at = |base| known.endpoint(base, ApiKey::new("sk-mine"), true).unwrap();
+        assert_eq!(at(INSIDE).authority(), authority.as_ref());
+        assert_eq!(at("http://10.0.0.8:8000/v1").authority(), None);
+    }
+
+    #[test]
     fn who_may_bring_none_has_the_servers_own() {
-        let known = OwnEndpoints::new(Askers::ThisMachine, &[]).knowing(INSIDE);
+        let known = OwnEndpoints::new(Askers::ThisMachine, &[]).knowing(&inside());
         assert!(known.endpoint(INSIDE, None, false).is_ok());
         let refusal = known.endpoint("https://api.example/v1", None, false).unwrap_err();
         assert_eq!((refusal.code, refusal.field.as_deref()), (Code::NotAllowed, Some("api_base")));

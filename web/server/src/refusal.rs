@@ -10,7 +10,7 @@ use axum::{
 };
 use live_vlm_pipelines::OfferError;
 use serde::{Deserialize, Serialize};
-use vlm_client::{AddressKind, BadEndpoint};
+use vlm_client::{AddressKind, BadEndpoint, BadKey};
 
 use crate::{
     limits::{Limit, LimitReached},
@@ -220,6 +220,13 @@ impl From<OfferError> for Refusal {
             _ => None,
         };
         Self { allowed, ..Self::new(code, error.to_string()) }.about("sdp")
+    }
+}
+
+impl From<BadKey> for Refusal {
+    fn from(error: BadKey) -> Self {
+        let allowed = "a key on one line, without spaces";
+        Self { message: format!("api_key: {error}"), ..Self::field("api_key", allowed) }
     }
 }
 

@@ -273,7 +273,9 @@ impl Server {
 }
 
 fn knowing_pool(own: OwnEndpoints, dispatcher: &Dispatcher) -> OwnEndpoints {
-    dispatcher.pool().iter().fold(own, |own, backend| own.knowing(&backend.base))
+    let pool = dispatcher.pool();
+    let servers = pool.iter().filter_map(|backend| dispatcher.pooled(&backend.base));
+    servers.fold(own, |own, server| own.knowing(&server))
 }
 
 async fn serve_metrics(door: MetricsDoor, metrics: Metrics, per_address: PerAddress) {

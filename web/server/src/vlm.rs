@@ -3,8 +3,11 @@
 
 use std::{io, time::Duration};
 
+use futures_util::future::join_all;
 use tokio::{sync::watch, task::JoinHandle};
-use vlm_client::{Backend, Client, Endpoint, Slots, choose_model};
+use vlm_client::{
+    Backend, Client, Endpoint, Error, Model, ServerKind, Slots, Trouble, choose_model,
+};
 
 use crate::{
     config::{self, BackendConfig, Config},
@@ -62,13 +65,15 @@ impl Vlm {
             return Ok(Self::named(named.as_deref(), &config.backends, client).await);
         }
         let found = discover::detect(client).await;
-        if let Some((service, model)) = discover::choose(&found)
-            && let Ok(endpoint) = Endpoint::new(service.url, None)
+        if let Some((found, model)) = discover::choose(&found)
+            && let Ok(endpoint) = Endpoint::new(found.service.url, None)
         {
+            let service = found.service;
             let model = named.clone().unwrap_or_else(|| model.id.clone());
+            let backend = Backend::new(endpoint, slots(config.vlm.slots, found.kind));
             return Ok(Self {
                 summary: format!("VLM:     {} at {}, model {model}", service.name, service.url),
-                backends: vec![Backend::new(endpoint.clone(), slots(config.vlm.slots, &endpoint))],
+                backends: vec![backend],
                 model,
                 stand_in: None,
             });
@@ -84,13 +89,14 @@ impl Vlm {
 
     async fn named(model: Option<&str>, backends: &[BackendConfig], client: &Client) -> Self {
         let backends: Vec<Backend> = backends.iter().map(backend).collect();
-        let (model, note) = match model {
-            Some(model) => (model.to_owned(), ""),
-            None => first_model(&backends, client).await,
-        };
+        let looked = join_all(backends.iter().map(|backend| look(backend, client))).await;
+        let model = model.map_or_else(|| first_model(&looked), str::to_owned);
         let name = if model.is_empty() { "the first that it lists" } else { &model };
-        let bases: Vec<&str> = backends.iter().map(|backend| backend.endpoint.base()).collect();
-        let summary = format!("VLM:     {}, model {name}{note}", bases.join("\n           "));
+        let lines = backends.iter().zip(&looked).map(|(backend, looked)| {
+            format!("{}{}", backend.endpoint.base(), note(looked, model.is_empty()))
+        });
+        let lines: Vec<String> = lines.collect();
+        let summary = format!("VLM:     {}, model {name}", lines.join("\n           "));
         Self { summary, backends, model, stand_in: None }
     }
 
@@ -105,7 +111,7 @@ impl Vlm {
         let address = listener.local_addr()?;
         let endpoint = Endpoint::new(&format!("http://{address}/v1"), None)?;
         let slots = match config.vlm.slots {
-            Some(wanted @ config::Slots::Fixed(_)) => slots(Some(wanted), &endpoint),
+            Some(wanted @ config::Slots::Fixed(_)) => slots(Some(wanted), None),
             _ => Slots::Fixed(usize::from(demo.slots)),
         };
         let (stop, mut stopped) = watch::channel(false);
@@ -134,40 +140,80 @@ impl Vlm {
 
 fn backend(config: &BackendConfig) -> Backend {
     Backend {
-        endpoint: config.endpoint.clone(),
+        extra: config.extra_body.clone(),
         models: (!config.models.is_empty()).then(|| config.models.clone()),
-        slots: slots(config.slots, &config.endpoint),
+        // It says what it is when it is first asked.
+        slots_by_kind: !matches!(config.slots, Some(config::Slots::Fixed(_))),
         fairness_header: config.fairness_header,
         objective: config.objective.clone(),
+        ..Backend::new(config.endpoint.clone(), slots(config.slots, None))
     }
 }
 
-/// The model of the first server that lists one, and what to add about it.
-async fn first_model(backends: &[Backend], client: &Client) -> (String, &'static str) {
-    let mut note = " (it lists no model yet)";
-    for backend in backends {
-        match client.models(&backend.endpoint, MODELS_TIMEOUT).await {
-            Ok(mut models) => {
-                models.retain(|model| backend.offers(&model.id));
-                if let Some(model) = choose_model(&models) {
-                    return (model.id.clone(), "");
-                }
-            }
-            // It may come up later; until then each session is told.
-            Err(error) => {
-                tracing::warn!(%error, "a VLM server does not answer yet");
-                note = " (it does not answer yet)";
-            }
+/// What a server lists of what it is to be asked for, or why it does not.
+async fn look(backend: &Backend, client: &Client) -> Result<Vec<Model>, Error> {
+    let mut looked = client.models(&backend.endpoint, MODELS_TIMEOUT).await;
+    match &mut looked {
+        Ok(models) => models.retain(|model| backend.offers(&model.id)),
+        Err(Error::NoApi { .. })
+            if client.takes_questions(&backend.endpoint, MODELS_TIMEOUT).await =>
+        {
+            looked = Ok(Vec::new());
+        }
+        // It may come up later. Until then each session is told, and the log by whoever watches.
+        Err(error) => tracing::debug!(%error, "a VLM server does not answer yet"),
+    }
+    looked
+}
+
+/// The model of the first server that lists one; empty if none does.
+fn first_model(looked: &[Result<Vec<Model>, Error>]) -> String {
+    let mut lists = looked.iter().flatten();
+    let chosen = lists.find_map(|models| choose_model(models));
+    chosen.map(|model| model.id.clone()).unwrap_or_default()
+}
+
+/// What to add about a server.
+fn note(looked: &Result<Vec<Model>, Error>, wants_list: bool) -> String {
+    match looked {
+        Ok(models) if models.is_empty() && wants_list => " (it lists no model yet)".to_owned(),
+        Ok(_) => String::new(),
+        Err(error) => {
+            let words = error.trouble().map_or("it does not answer yet", Trouble::words);
+            format!(" ({words})")
         }
     }
-    (String::new(), note)
 }
 
 /// How many questions a VLM server takes at once. What `auto` finds out begins with its kind.
-fn slots(wanted: Option<config::Slots>, endpoint: &Endpoint) -> Slots {
+fn slots(wanted: Option<config::Slots>, kind: Option<ServerKind>) -> Slots {
+    let by_kind = kind.map_or(discover::OTHER_SLOTS, ServerKind::slots);
     match wanted {
         Some(config::Slots::Fixed(slots)) => Slots::Fixed(slots.get().into()),
-        Some(config::Slots::Auto) => Slots::Auto(discover::slots(endpoint)),
-        None => Slots::Fixed(discover::slots(endpoint)),
+        Some(config::Slots::Auto) => Slots::Auto(by_kind),
+        None => Slots::Fixed(by_kind),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_keeps_a_server_from_being_asked_is_told_apart() {
+        let (base, reason, status) = (String::new, String::new, 401);
+        let notes = [
+            Error::Refused { base: base() },
+            Error::Tls { base: base(), reason: reason() },
+            Error::NoKey { base: base(), status, reason: reason() },
+            Error::Unauthorized { base: base(), status, reason: reason() },
+            Error::NoApi { base: base(), status, reason: reason() },
+        ]
+        .map(|error| note(&Err(error), true));
+        for (at, text) in notes.iter().enumerate() {
+            assert!(!notes[..at].contains(text), "{text}");
+        }
+        assert_eq!(note(&Ok(Vec::new()), true), " (it lists no model yet)");
+        assert_eq!(note(&Ok(Vec::new()), false), "");
     }
 }

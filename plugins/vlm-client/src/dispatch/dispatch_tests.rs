@@ -6,8 +6,11 @@ use std::{
 use futures_util::FutureExt;
 use tokio::time::{advance, timeout};
 
-use super::{core::BackendState, *};
-use crate::{ApiKey, Denied, Error, QuestionOutcome, QuestionReport, Slots};
+use super::{
+    core::{BackendState, Verdict},
+    *,
+};
+use crate::{ApiKey, Denied, Error, Listed, QuestionOutcome, QuestionReport, ServerKind, Slots};
 
 fn endpoint(name: &str) -> Endpoint {
     Endpoint::new(&format!("http://{name}.invalid/v1"), None).unwrap()
@@ -380,4 +383,99 @@ async fn draining_gives_no_more_turns_and_waits_for_those_in_flight() {
     assert!(drained.await.unwrap());
     assert!(timeout(ms(1000), waiting.turn(ANY, no_near)).await.is_err());
     assert!(dispatcher.drain(ms(1)).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_wrong_with_one_model_is_neither_told_nor_felt_by_those_who_ask_another() {
+    let dispatcher = dispatcher(1);
+    let models = Some(vec!["bad".into(), "good".into()]);
+    dispatcher.add_backend(Backend { models, ..Backend::new(endpoint("a"), Slots::Fixed(1)) });
+    let [mut eve, mut ann, mut bob] =
+        ["bad", "good", "bad"].map(|model| dispatcher.join(&endpoint("a"), model).unwrap());
+    let mut turn = eve.turn(ANY, no_near).await.unwrap();
+    turn.sent("bad", Instant::now());
+    let reason = "eve's account is used up".to_owned();
+    let retry_after = Some(ms(7000));
+    turn.failed(&Error::RateLimited { base: "b".into(), reason, retry_after });
+    drop(turn);
+    ann.turn(ANY, no_near).await.unwrap().answered(None, None);
+    let told = bob.turn(ANY, no_near).await.map(drop).unwrap_err();
+    assert!(matches!(told, NoTurn::Unavailable { retry_after, .. } if retry_after == ms(7000)));
+    assert!(told.to_string().contains("used up"), "{told}");
+    assert_eq!(dispatcher.pool()[0].state, BackendState::Up);
+    // Of a server that has no other model it is the server that is left alone.
+    let mut turn = ann.turn(ANY, no_near).await.unwrap();
+    turn.sent("good", Instant::now());
+    turn.failed(&Error::RateLimited { base: "b".into(), reason: "enough".into(), retry_after });
+    drop(turn);
+    assert!(matches!(dispatcher.pool()[0].state, BackendState::Open { .. }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_at_somebodys_own_server_is_their_models_too() {
+    let dispatcher = dispatcher(1);
+    let [mut bad, mut good] =
+        ["bad", "good"].map(|model| dispatcher.join(&endpoint("a"), model).unwrap());
+    let mut turn = bad.turn(ANY, no_near).await.unwrap();
+    turn.sent("bad", Instant::now());
+    let retry_after = Some(ms(7000));
+    turn.failed(&Error::RateLimited { base: "b".into(), reason: "enough".into(), retry_after });
+    drop(turn);
+    assert!(bad.turn(ANY, no_near).await.is_err());
+    assert!(good.turn(ANY, no_near).now_or_never().is_some_and(|turn| turn.is_ok()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_after_a_failure_hears_that_the_server_is_back() {
+    let dispatcher = dispatcher(1);
+    dispatcher.add_backend(Backend::new(endpoint("a"), Slots::Fixed(1)));
+    let mut member = dispatcher.join(&endpoint("a"), "m").unwrap();
+    let observe = |verdict| {
+        dispatcher.shared.decide(|state, now| {
+            let id = state.pool.backend_at(&endpoint("a")).unwrap();
+            state.core.observe(id, verdict, now);
+        });
+    };
+    let mut turn = member.turn(ANY, no_near).await.unwrap();
+    turn.failed(&Error::Refused { base: "there".into() });
+    drop(turn);
+    assert!(member.back().now_or_never().is_none());
+    observe(Verdict::Good);
+    assert!(member.back().now_or_never().is_some());
+    assert!(member.back().now_or_never().is_none(), "once");
+    // What was said before the turn counts no more after it.
+    let mut turn = member.turn(ANY, no_near).await.unwrap();
+    turn.failed(&Error::Refused { base: "there".into() });
+    drop(turn);
+    observe(Verdict::Good);
+    let mut turn = member.turn(ANY, no_near).await.unwrap();
+    turn.failed(&Error::Refused { base: "there".into() });
+    drop(turn);
+    assert!(member.back().now_or_never().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn slots_come_from_what_a_server_says_that_it_is_unless_somebody_has_said_how_many() {
+    let dispatcher = dispatcher(1);
+    let guessed = Backend { slots_by_kind: true, ..Backend::new(endpoint("a"), Slots::Fixed(4)) };
+    dispatcher.add_backend(guessed);
+    dispatcher.add_backend(Backend::new(endpoint("b"), Slots::Fixed(4)));
+    let slots = || dispatcher.pool().iter().map(|server| server.slots).collect::<Vec<_>>();
+    let listed = |name: &str, kind| {
+        let models = vec![Model { id: "m".into(), vision: true }];
+        dispatcher.shared.decide(|state, now| {
+            let id = state.pool.backend_at(&endpoint(name)).unwrap();
+            state.pool.checked(&mut state.core, id, Ok(Listed { models, kind }), now);
+            state.pool.asks_for_kind(id)
+        })
+    };
+    assert!(listed("a", None), "its list does not say what it is, so its figures are asked");
+    assert!(!listed("a", None) && !listed("b", None), "once, and where it matters");
+    assert_eq!(slots(), [4, 4]);
+    for name in ["a", "b"] {
+        assert!(!listed(name, Some(ServerKind::Vllm)));
+    }
+    assert_eq!(slots(), [8, 4]);
+    listed("a", Some(ServerKind::LlamaCpp));
+    assert_eq!(slots(), [1, 4]);
 }

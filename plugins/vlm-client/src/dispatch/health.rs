@@ -9,9 +9,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use super::{
     Shared,
     core::{BackendId, BackendState, Slots},
-    pool::Backend,
+    server::Backend,
 };
-use crate::Error;
+use crate::{Error, Trouble};
 
 const EVERY: Duration = Duration::from_secs(5);
 const TIMEOUT: Duration = Duration::from_secs(4);
@@ -27,13 +27,12 @@ pub(super) async fn watch(shared: Arc<Shared>) {
     let mut told = HashMap::new();
     for round in 0_u64.. {
         tick.tick().await;
-        tell_changes(&shared, &mut told);
         let watched = shared.watched();
         let regular = round.is_multiple_of(MODELS_EVERY);
         join_all(watched.into_iter().map(|(id, backend, well)| {
             let shared = &shared;
             async move {
-                if matches!(backend.slots, Slots::Auto(_)) {
+                if matches!(backend.slots, Slots::Auto(_)) || shared.asks_for_kind(id) {
                     look_inside(shared, id, &backend).await;
                 }
                 if regular || !well {
@@ -42,32 +41,52 @@ pub(super) async fn watch(shared: Arc<Shared>) {
             }
         }))
         .await;
+        tell_changes(&shared, &mut told);
     }
 }
 
-/// Says which servers are left alone from now on, and which are asked again.
-fn tell_changes(shared: &Shared, told: &mut HashMap<String, bool>) {
+/// How a server was when that was last told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Told {
+    is_up: bool,
+    trouble: Option<Trouble>,
+}
+
+impl Told {
+    const WELL: Self = Self { is_up: true, trouble: None };
+}
+
+/// Says which servers are in trouble or left alone from now on, once, and which are asked again.
+fn tell_changes(shared: &Shared, told: &mut HashMap<String, Told>) {
     let snapshots = {
         let state = shared.lock();
         state.pool.snapshot(&state.core)
     };
     for backend in snapshots {
         let is_up = backend.state == BackendState::Up;
+        let now = Told { is_up, trouble: backend.trouble };
         let base = backend.base;
-        match told.insert(base.clone(), is_up) {
-            Some(was_up) if was_up != is_up && is_up => {
-                tracing::info!(base, "a VLM server answers again");
-            }
-            None | Some(true) if !is_up => {
-                let error = backend.last_error.unwrap_or_default();
-                tracing::warn!(base, error, "a VLM server fails, and is left alone for a while");
-            }
-            _ => {}
+        let before = told.insert(base.clone(), now).unwrap_or(Told::WELL);
+        let error = backend.last_error.unwrap_or_default();
+        if now == before {
+            continue;
+        }
+        if now == Told::WELL {
+            tracing::info!(base, "a VLM server answers again");
+        } else if let Some(trouble) = now.trouble.filter(|_| now.trouble != before.trouble) {
+            tracing::warn!(base, error, "a VLM server cannot be asked: {}", trouble.words());
+        } else if !is_up && before == Told::WELL {
+            tracing::warn!(base, error, "a VLM server fails, and is left alone for a while");
         }
     }
 }
 
 impl Shared {
+    /// Whether it matters what kind the server is, and it has a list that does not say so.
+    fn asks_for_kind(&self, id: BackendId) -> bool {
+        self.lock().pool.asks_for_kind(id)
+    }
+
     fn watched(&self) -> Vec<(BackendId, Backend, bool)> {
         let state = self.lock();
         state.pool.watched(&state.core)
@@ -100,17 +119,29 @@ async fn check(
     backend: &Backend,
     timeout: Duration,
 ) -> Option<Error> {
-    let models = shared.client.models(&backend.endpoint, timeout).await;
-    let error = models.as_ref().err().cloned();
+    let listed = shared.client.listed(&backend.endpoint, timeout).await;
+    let error = listed.as_ref().err().cloned();
     if let Some(error) = &error {
         tracing::debug!(%error, "a VLM server is not well");
+        // Some have no list, and answer all the same.
+        if error.trouble() == Some(Trouble::NoApi)
+            && shared.client.takes_questions(&backend.endpoint, timeout).await
+        {
+            shared.decide(|state, _| state.pool.takes_questions(id));
+        }
     }
-    shared.decide(|state, now| state.pool.checked(&mut state.core, id, models, now));
+    shared.decide(|state, now| state.pool.checked(&mut state.core, id, listed, now));
     error
 }
 
 async fn look_inside(shared: &Shared, id: BackendId, backend: &Backend) {
-    if let Some(waiting) = shared.client.waiting_inside(&backend.endpoint, TIMEOUT).await {
-        shared.decide(|state, now| state.core.told_waiting(id, waiting, now));
-    }
+    let Some(figures) = shared.client.figures(&backend.endpoint, TIMEOUT).await else { return };
+    shared.decide(|state, now| {
+        if let Some(waiting) = figures.waiting {
+            state.core.told_waiting(id, waiting, now);
+        }
+        if let Some(kind) = figures.kind {
+            state.pool.is_kind(&mut state.core, id, kind, now);
+        }
+    });
 }

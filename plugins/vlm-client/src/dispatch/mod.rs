@@ -8,6 +8,7 @@
 pub(crate) mod core;
 mod health;
 mod pool;
+mod server;
 mod turn;
 
 use std::{
@@ -29,7 +30,8 @@ use self::{
     turn::{Bell, Joined},
 };
 pub use self::{
-    pool::{Backend, BackendSnapshot},
+    pool::BackendSnapshot,
+    server::Backend,
     turn::{Hurry, Member, NoTurn, Turn, Want},
 };
 use crate::{Account, Client, Endpoint, Error, Model};
@@ -278,7 +280,8 @@ impl Shared {
                 let member = match event {
                     Event::Grant(member, _)
                     | Event::Near(member)
-                    | Event::Unavailable(member, _) => member,
+                    | Event::Unavailable(member, _)
+                    | Event::Back(member) => member,
                 };
                 if let Some(bell) = state.members.get(&member) {
                     // Set under the lock: whoever rests or leaves then sees the grant or its end.

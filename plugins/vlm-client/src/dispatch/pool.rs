@@ -6,44 +6,11 @@ use std::{
     time::Instant,
 };
 
-use wildmatch::WildMatch;
-
-use super::core::{BackendId, BackendState, Core, RouteId, Slots, Verdict};
-use crate::{Endpoint, Error, Model, choose_model, looks_like_vision};
-
-/// A server of the pool, as its operator describes it.
-#[derive(Debug, Clone)]
-pub struct Backend {
-    /// Where it is, and its key.
-    pub endpoint: Endpoint,
-    /// The models to ask it for, with `*` and `?` for those among what it lists; `None` = whatever
-    /// it lists.
-    pub models: Option<Vec<String>>,
-    /// How many questions it takes at once.
-    pub slots: Slots,
-    /// Whether to name the user, by a pseudonym, in `x-llm-d-inference-fairness-id`.
-    pub fairness_header: bool,
-    /// What to send as `x-llm-d-inference-objective`; `None` = nothing.
-    pub objective: Option<String>,
-}
-
-impl Backend {
-    /// A server that is asked for whatever it lists.
-    pub fn new(endpoint: Endpoint, slots: Slots) -> Self {
-        Self { endpoint, models: None, slots, fairness_header: false, objective: None }
-    }
-
-    /// Whether this model, if the server has it, is one to ask for.
-    pub fn offers(&self, model: &str) -> bool {
-        let matches = |pattern: &String| WildMatch::new(pattern).matches(model);
-        self.models.as_ref().is_none_or(|patterns| patterns.iter().any(matches))
-    }
-
-    /// Models that are named in full, whether they are listed or not: some servers list none.
-    fn named(&self) -> impl Iterator<Item = &String> {
-        self.models.iter().flatten().filter(|name| !name.contains(['*', '?']))
-    }
-}
+use super::{
+    core::{BackendId, BackendState, Core, RouteId, Scope, Slots, Verdict},
+    server::{Backend, Server},
+};
+use crate::{Endpoint, Error, ExtraBody, Listed, Model, ServerKind, Trouble};
 
 /// How a server of the pool is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,10 +25,12 @@ pub struct BackendSnapshot {
     pub asking: usize,
     /// How many sessions wait that it could answer.
     pub waiting: usize,
-    /// Whether it is asked.
+    /// Whether it is asked; if for none of its models, how the first to be tried again is.
     pub state: BackendState,
-    /// What was wrong last; `None` once it has answered.
+    /// What was wrong last, with it or with one of its models; `None` once it has answered.
     pub last_error: Option<String>,
+    /// What its operator can mend, if that is what is wrong.
+    pub trouble: Option<Trouble>,
 }
 
 #[derive(Debug)]
@@ -76,19 +45,24 @@ pub(super) struct Pool {
     keys: HashMap<RouteId, RouteKey>,
 }
 
-#[derive(Debug)]
-struct Server {
-    backend: Backend,
-    listed: Vec<Model>,
-    last_error: Option<String>,
-}
-
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum RouteKey {
     /// Any server of the pool that has the model; that at the address if none says so.
     Pool { model: String, base: String },
     /// The server at the address.
-    Base(String),
+    Base { model: String, base: String },
+}
+
+impl RouteKey {
+    fn base(&self) -> &str {
+        let (Self::Pool { base, .. } | Self::Base { base, .. }) = self;
+        base
+    }
+
+    fn model(&self) -> &str {
+        let (Self::Pool { model, .. } | Self::Base { model, .. }) = self;
+        model
+    }
 }
 
 impl Pool {
@@ -116,17 +90,17 @@ impl Pool {
         if !self.pooled.contains(&id) {
             self.pooled.push(id);
         }
-        self.servers.insert(id, Server { backend, listed: Vec::new(), last_error: None });
+        self.servers.insert(id, Server::new(backend));
         self.reroute(core, now);
     }
 
     /// The route to whoever can answer for `endpoint` and `model`; made if there is none.
     pub(super) fn route(&mut self, core: &mut Core, endpoint: &Endpoint, model: &str) -> RouteId {
         let place = self.place(endpoint);
-        let key = if self.is_pooled(endpoint) {
-            RouteKey::Pool { model: model.to_owned(), base: place.clone() }
-        } else {
-            RouteKey::Base(place.clone())
+        let (of_pool, model, base) = (self.is_pooled(endpoint), model.to_owned(), place.clone());
+        let key = match of_pool {
+            true => RouteKey::Pool { model, base },
+            false => RouteKey::Base { model, base },
         };
         if let Some(route) = self.routes.get(&key) {
             return *route;
@@ -137,9 +111,9 @@ impl Pool {
         };
         let backends = match &key {
             RouteKey::Pool { model, .. } => self.having(model, own),
-            RouteKey::Base(_) => vec![own],
+            RouteKey::Base { .. } => vec![own],
         };
-        let route = core.add_route(&backends);
+        let route = core.add_route(&backends, key.model());
         self.keys.insert(route, key.clone());
         self.routes.insert(key, route);
         route
@@ -151,7 +125,7 @@ impl Pool {
         // Without its key: whoever asks it brings their own.
         if let Ok(bare) = Endpoint::new(endpoint.base(), None) {
             let backend = Backend::new(bare, slots);
-            self.servers.insert(id, Server { backend, listed: Vec::new(), last_error: None });
+            self.servers.insert(id, Server::new(backend));
         }
         self.by_base.insert(place, id);
         id
@@ -201,6 +175,11 @@ impl Pool {
                 core.set_route(route, &self.having(&model, *own), now);
             }
         }
+        for id in &self.pooled {
+            if let Some(server) = self.servers.get(id) {
+                core.set_first_model(*id, &server.first_model());
+            }
+        }
     }
 
     /// Forgets a route that has no members, and its server if nobody else asks it and it was not
@@ -212,12 +191,12 @@ impl Pool {
         let Some(key) = self.keys.remove(&route) else { return };
         core.remove_route(route);
         self.routes.remove(&key);
-        let (RouteKey::Pool { base, .. } | RouteKey::Base(base)) = key;
-        if let Some(id) = self.by_base.get(&base).copied()
+        let base = key.base();
+        if let Some(id) = self.by_base.get(base).copied()
             && !self.pooled.contains(&id)
             && core.remove_backend(id)
         {
-            self.by_base.remove(&base);
+            self.by_base.remove(base);
             self.servers.remove(&id);
         }
     }
@@ -237,21 +216,29 @@ impl Pool {
         let server = self.servers.get(&id)?;
         let mut backend = server.backend.clone();
         if !self.is_pooled(endpoint) {
+            // Another account there, for which the operator has said nothing.
             backend.endpoint = endpoint.clone();
+            backend.extra = ExtraBody::default();
         }
         let model = if model.is_empty() { server.first_model() } else { model.to_owned() };
         Some((backend, model))
     }
 
-    pub(super) fn failed(&mut self, id: BackendId, error: Option<&Error>) {
+    /// A question has gone wrong there, or well: `None`.
+    pub(super) fn failed(&mut self, id: BackendId, model: &str, error: Option<&Error>) {
         if let Some(server) = self.servers.get_mut(&id) {
-            server.last_error = error.map(ToString::to_string);
+            server.failed(model, error);
         }
     }
 
-    /// What was wrong last with one of these servers.
-    pub(super) fn last_error(&self, of: &[BackendId]) -> Option<String> {
-        of.iter().find_map(|id| self.servers.get(id)?.last_error.clone())
+    /// What was wrong last with one of these servers, as far as it concerns those who ask for this
+    /// model.
+    pub(super) fn last_error(&self, of: &[BackendId], model: &str) -> Option<String> {
+        of.iter().find_map(|id| {
+            let server = self.servers.get(id)?;
+            let first = server.first_model();
+            server.error_for(if model.is_empty() { &first } else { model })
+        })
     }
 
     /// The added server at this address.
@@ -288,16 +275,20 @@ impl Pool {
         &mut self,
         core: &mut Core,
         id: BackendId,
-        models: Result<Vec<Model>, Error>,
+        listed: Result<Listed, Error>,
         now: Instant,
     ) {
+        if let Some(kind) = listed.as_ref().ok().and_then(|listed| listed.kind) {
+            self.is_kind(core, id, kind, now);
+        }
         let Some(server) = self.servers.get_mut(&id) else { return };
-        match models {
-            Ok(models) => {
+        match listed {
+            Ok(Listed { models, .. }) => {
                 core.observe(id, Verdict::Good, now);
                 if core.state(id) == Some(BackendState::Up) {
                     server.last_error = None;
                 }
+                server.trouble = None;
                 let changed = server.listed != models;
                 server.listed = models;
                 if changed {
@@ -305,12 +296,38 @@ impl Pool {
                 }
             }
             Err(error) => {
-                server.last_error = Some(error.to_string());
+                server.list_failed(&error);
                 if error.concerns_everybody() {
-                    let retry_after = error.retry_after();
-                    core.observe(id, Verdict::Bad { retry_after }, now);
+                    let (scope, retry_after) = (Scope::Server, error.retry_after());
+                    core.observe(id, Verdict::Bad { scope, retry_after }, now);
                 }
             }
+        }
+    }
+
+    /// The server has said what it is.
+    pub(super) fn is_kind(
+        &mut self,
+        core: &mut Core,
+        id: BackendId,
+        kind: ServerKind,
+        now: Instant,
+    ) {
+        let slots = self.servers.get_mut(&id).and_then(|server| server.is_kind(kind));
+        if let Some(slots) = slots {
+            core.set_slots(id, slots, now);
+        }
+    }
+
+    /// Whether it matters what kind this server is, and its figures may say so.
+    pub(super) fn asks_for_kind(&mut self, id: BackendId) -> bool {
+        self.servers.get_mut(&id).is_some_and(Server::asks_for_kind)
+    }
+
+    /// A server that lists no models answers all the same.
+    pub(super) fn takes_questions(&mut self, id: BackendId) {
+        if let Some(server) = self.servers.get_mut(&id) {
+            server.answers = true;
         }
     }
 
@@ -324,39 +341,11 @@ impl Pool {
                 slots: core.slots(*id),
                 asking,
                 waiting,
-                state: core.state(*id)?,
-                last_error: server.last_error.clone(),
+                state: server.state(core, *id)?,
+                last_error: server.any_error(),
+                trouble: server.trouble,
             })
         };
         self.pooled.iter().filter_map(snapshot).collect()
-    }
-}
-
-impl Server {
-    fn offered(&self) -> impl Iterator<Item = &Model> {
-        self.listed.iter().filter(|model| self.backend.offers(&model.id))
-    }
-
-    /// Those that are named in full, and those of the list that there are to be.
-    fn all(&self) -> impl Iterator<Item = Model> {
-        let is_listed = |id: &&String| self.listed.iter().any(|model| model.id == **id);
-        let unlisted = self.backend.named().filter(move |id| !is_listed(id));
-        let unlisted = unlisted.map(|id| Model { id: id.clone(), vision: looks_like_vision(id) });
-        unlisted.chain(self.offered().cloned())
-    }
-
-    fn has(&self, model: &str) -> bool {
-        model.is_empty()
-            || self.backend.named().any(|name| name == model)
-            || self.offered().any(|listed| listed.id == model)
-    }
-
-    /// The model for those who name none; empty while none is known.
-    fn first_model(&self) -> String {
-        let named = self.backend.named().next().cloned();
-        named.unwrap_or_else(|| {
-            let offered: Vec<Model> = self.offered().cloned().collect();
-            choose_model(&offered).map(|model| model.id.clone()).unwrap_or_default()
-        })
     }
 }

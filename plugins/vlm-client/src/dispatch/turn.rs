@@ -12,11 +12,11 @@ use tokio::sync::Notify;
 
 use super::{
     Dispatcher,
-    core::{BackendId, Event, MemberId, RouteId, Verdict},
-    pool::Backend,
+    core::{BackendId, Event, MemberId, RouteId, Scope, Verdict},
+    server::Backend,
 };
 use crate::{
-    Account, AskHeaders, Denied, Endpoint, Error, QuestionOutcome, QuestionReport,
+    Account, AskHeaders, Denied, Endpoint, Error, ExtraBody, QuestionOutcome, QuestionReport,
     account::pseudonym,
 };
 
@@ -32,6 +32,7 @@ struct Heard {
     near: bool,
     granted: Option<BackendId>,
     unavailable: Option<Instant>,
+    back: bool,
 }
 
 impl Bell {
@@ -41,6 +42,7 @@ impl Bell {
             Event::Near(_) => heard.near = true,
             Event::Grant(_, backend) => heard.granted = Some(backend),
             Event::Unavailable(_, until) => heard.unavailable = Some(until),
+            Event::Back(_) => heard.back = true,
         }
     }
 
@@ -206,6 +208,15 @@ impl Member {
         Ok(Turn { place, backend, server, report, failure: None, again: false, is_stranger })
     }
 
+    /// Waits until a server is seen again that was not there, and that this member may ask: a good
+    /// moment to ask for a turn, for those who wait after a failure. Only servers of the pool are
+    /// looked after.
+    pub async fn back(&self) {
+        while !std::mem::take(&mut self.bell.lock().back) {
+            self.bell.notify.notified().await;
+        }
+    }
+
     fn server(&self, backend: BackendId) -> Option<(Backend, String)> {
         self.dispatcher.shared.lock().pool.asked(backend, &self.endpoint, &self.model)
     }
@@ -219,7 +230,7 @@ impl Member {
         let state = self.dispatcher.shared.lock();
         NoTurn::Unavailable {
             retry_after: until.saturating_duration_since(now),
-            reason: state.pool.last_error(&state.core.backends_of(self.joined.route)),
+            reason: state.pool.last_error(&state.core.backends_of(self.joined.route), &self.model),
         }
     }
 }
@@ -301,6 +312,11 @@ impl Turn<'_> {
         }
     }
 
+    /// Fields for the request, under those of whoever asks.
+    pub fn extra(&self) -> &ExtraBody {
+        &self.server.extra
+    }
+
     /// Whether another server could answer now if this one does not.
     pub fn has_other(&self) -> bool {
         let (id, backend) = (self.place.member.joined.id, self.backend);
@@ -347,12 +363,15 @@ impl Turn<'_> {
     }
 
     fn verdict(&self) -> Verdict {
-        match (&self.failure, self.report.outcome) {
+        let scope = self.failure.as_ref().and_then(Error::scope);
+        match (scope, self.report.outcome) {
+            // Said to another key than the pool's, what is wrong with a model concerns nobody but
+            // whoever brought it.
+            (Some(Scope::Model), _) if self.is_stranger => Verdict::Unknown,
             // A server that had begun may have been given too much to say.
-            // Said to another key than the pool's, most errors concern nobody but whoever brought it.
-            (Some(error), _) if self.is_stranger && !error.concerns_everybody() => Verdict::Unknown,
-            (Some(error), _) if error.is_servers_fault() && self.report.first_token.is_none() => {
-                Verdict::Bad { retry_after: error.retry_after() }
+            (Some(scope), _) if self.report.first_token.is_none() => {
+                let retry_after = self.failure.as_ref().and_then(Error::retry_after);
+                Verdict::Bad { scope, retry_after }
             }
             (None, QuestionOutcome::Answered) => Verdict::Good,
             _ => Verdict::Unknown,
@@ -371,7 +390,8 @@ impl Drop for Turn<'_> {
         let shared = &self.place.member.dispatcher.shared;
         let failure = self.failure.take().filter(|_| matches!(verdict, Verdict::Bad { .. }));
         if failure.is_some() || verdict == Verdict::Good {
-            shared.lock().pool.failed(self.backend, failure.as_ref());
+            let model = self.report.model.as_str();
+            shared.lock().pool.failed(self.backend, model, failure.as_ref());
         }
         if self.again {
             let member = self.place.member;

@@ -21,12 +21,13 @@ pub(crate) struct Picture {
 impl Picture {
     /// 1920x1080, I420, with something in it.
     pub(crate) fn full_hd() -> Self {
-        let caps = gst::Caps::builder("video/x-raw")
-            .field("format", "I420")
-            .field("width", 1920)
-            .field("height", 1080)
-            .field("framerate", gst::Fraction::new(0, 1))
-            .build();
+        Self::new("format=I420,width=1920,height=1080")
+    }
+
+    /// One of these caps, with something in it.
+    pub(crate) fn new(caps: &str) -> Self {
+        let caps = format!("video/x-raw,{caps},framerate=0/1").parse::<gst::Caps>();
+        let caps = caps.expect("they are caps");
         let pipeline = gst::parse::launch(&format!(
             "videotestsrc num-buffers=1 pattern=smpte ! {caps} ! appsink name=sink"
         ))

@@ -3,7 +3,7 @@
 //!
 //! `cargo bench -p gst-plugin-vlm --bench element -- --seconds 10` for shorter measurements than
 //! those that docs/performance.md quotes; `--only memory` for one of them: stalled, holding,
-//! questions, overlay, memory.
+//! questions, pictures, overlay, memory.
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
@@ -23,6 +23,7 @@ use vlm::{Takes, Vlm};
 
 const DEFAULT_SECONDS: u64 = 30;
 const QUESTIONS: u64 = 10_000;
+const PICTURES: u64 = 500;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
@@ -48,6 +49,9 @@ fn main() {
     }
     if is_wanted("questions") {
         questions(&picture, seconds);
+    }
+    if is_wanted("pictures") {
+        pictures(if seconds < DEFAULT_SECONDS { PICTURES / 5 } else { PICTURES });
     }
     if is_wanted("overlay") {
         overlay(&picture, seconds);
@@ -159,6 +163,33 @@ fn questions(picture: &Picture, seconds: u64) {
         "| a frame that carries an answer, one straight after another: mean | {:.2} us | |",
         carrying / 1e3
     );
+}
+
+/// CPU time of a question, most of which is making its picture, by what the frames are.
+fn pictures(questions: u64) {
+    let vlm = Vlm::start(Takes::Ms(0));
+    for caps in [
+        "format=I420,width=1920,height=1080",
+        "format=I420,width=1920,height=1080,colorimetry=bt709",
+        "format=NV12,width=1920,height=1080,colorimetry=bt709",
+        "format=YUY2,width=1280,height=720,colorimetry=bt709",
+        "format=I420,width=640,height=480",
+        "format=I420,width=640,height=480,colorimetry=(string)1:4:0:0",
+        "format=BGRx,width=1920,height=1080",
+        "format=P010_10LE,width=1920,height=1080,colorimetry=bt2100-pq",
+    ] {
+        let picture = Picture::new(caps);
+        let ours = Bench::new(vlmanalyze(&vlm, &[("interval", "0")]), &picture.caps, false);
+        let mut ask = |question| {
+            ours.push(picture.frame(Duration::from_secs(question)));
+            assert!(ours.wait_for("answers", question), "there is no answer");
+        };
+        ask(1);
+        let before = cpu();
+        (2..=questions + 1).for_each(&mut ask);
+        let each = (cpu() - before).as_secs_f64() * 1e3 / questions as f64;
+        println!("| CPU of a question about {caps} | {each:.2} ms | |");
+    }
 }
 
 /// A text that stays, over frames that nobody asks about any more.

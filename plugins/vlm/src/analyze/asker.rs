@@ -11,7 +11,7 @@ use tokio::{
     sync::watch,
     time::{sleep, sleep_until, timeout},
 };
-use vlm_client::{Dispatcher, Error, NoTurn};
+use vlm_client::{Dispatcher, Error, Member, NoTurn};
 
 use super::{
     backoff::Backoff,
@@ -99,6 +99,8 @@ pub(super) struct Failure {
     pub(super) limit: Option<(String, u64)>,
     /// What the server did, if it was the server.
     pub(super) error: Option<Box<Error>>,
+    /// Whether it may be over when the server is seen again.
+    pub(super) is_servers: bool,
 }
 
 impl From<Error> for Failure {
@@ -110,6 +112,7 @@ impl From<Error> for Failure {
             same_frame: true,
             retry_after: error.retry_after(),
             limit: None,
+            is_servers: error.is_servers_fault(),
             error: Some(Box::new(error)),
         }
     }
@@ -125,7 +128,8 @@ impl From<NoTurn> for Failure {
                 ..failure("limit", message, true)
             },
             NoTurn::Unavailable { retry_after, .. } => {
-                Self { retry_after: Some(retry_after), ..failure("unavailable", message, true) }
+                let failure = failure("unavailable", message, true);
+                Self { retry_after: Some(retry_after), is_servers: true, ..failure }
             }
             _ => failure("unavailable", message, true),
         }
@@ -184,7 +188,8 @@ impl Asker {
                 }
                 Outcome::Nothing => self.retried = 0,
                 Outcome::Failed(failure, clip) => {
-                    if !self.follow_failure(failure, clip, &mut changes).await {
+                    let member = member.as_ref();
+                    if !self.follow_failure(failure, clip, member, &mut changes).await {
                         return;
                     }
                 }
@@ -225,7 +230,7 @@ impl Asker {
 
     pub(super) fn thumbnail(&mut self, frame: &Frame) -> Option<Thumbnail> {
         match frame {
-            Frame::Raw { buffer, caps } => self.thumbnails.of(buffer, caps),
+            Frame::Raw(frame) => self.thumbnails.of(&frame.buffer, &frame.caps),
             Frame::Encoded(_) => None,
         }
     }
@@ -317,8 +322,10 @@ impl Asker {
         &mut self,
         failure: Failure,
         clip: Option<Box<Clip>>,
+        member: Option<&Member>,
         changes: &mut Changes,
     ) -> bool {
+        let is_servers = failure.is_servers;
         let (retries, policy, busy, on_demand) =
             self.shared.with_settings(|s| (s.retries, s.error_policy, s.busy, s.on_demand));
         let is_limit = failure.limit.is_some();
@@ -346,9 +353,16 @@ impl Asker {
             self.inbox.set_backing_off(true);
         }
         self.inbox.settle();
+        let back = async {
+            match member.filter(|_| is_servers) {
+                Some(member) => member.back().await,
+                None => std::future::pending().await,
+            }
+        };
         let changed = tokio::select! {
             () = sleep(retry_in) => false,
             _ = changes.question.changed() => true,
+            () = back => true,
         };
         if changed {
             self.backoff.reset();
@@ -441,6 +455,7 @@ pub(super) fn failure(kind: &'static str, message: String, passing: bool) -> Fai
         retry_after: None,
         limit: None,
         error: None,
+        is_servers: false,
     }
 }
 

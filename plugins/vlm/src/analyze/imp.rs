@@ -84,12 +84,24 @@ impl VlmAnalyze {
         Ok(())
     }
 
+    /// Warns whoever listens to the bus of a setting; when the element starts, if it has no bus yet:
+    /// `gst-launch-1.0` sets properties before it builds the pipeline.
+    fn warn(&self, said: String) {
+        if self.obj().bus().is_none() {
+            gst::warning!(CAT, imp = self, "{said}");
+            self.shared.tell_later(said);
+            return;
+        }
+        gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{said}"));
+    }
+
     fn start(&self) -> Result<(), gst::ErrorMessage> {
         let Some(dispatcher) = lock(&self.dispatcher).clone() else {
             return Err(gst::error_msg!(gst::CoreError::StateChange, ("There is no dispatcher")));
         };
         // Nothing is left of an earlier start, also if that was never stopped.
         self.stop();
+        self.shared.untold().into_iter().for_each(|said| self.warn(said));
         let run = self.shared.begin_run();
         let before = std::mem::take(&mut *lock(&self.stream));
         drop(before);
@@ -223,12 +235,8 @@ impl ObjectImpl for VlmAnalyze {
     fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
         match properties::set(&self.shared, pspec.name(), value) {
             Some(Effect::Question) => self.shared.question_changed(),
-            Some(Effect::KeyDropped) => {
-                gst::warning!(
-                    CAT,
-                    imp = self,
-                    "The api-key was for another server and is dropped; set api-key after api-base"
-                );
+            Some(Effect::Dropped(said)) => {
+                self.warn(said);
                 self.shared.question_changed();
             }
             Some(Effect::Schedule) => {
@@ -238,11 +246,7 @@ impl ObjectImpl for VlmAnalyze {
                 }
             }
             Some(Effect::Refused(reason)) => {
-                gst::element_imp_warning!(
-                    self,
-                    gst::ResourceError::Settings,
-                    ("{}: {reason}; the value before stays", pspec.name())
-                );
+                self.warn(format!("{}: {reason}; the value before stays", pspec.name()));
             }
             Some(Effect::Overlay) => {
                 // After the setting, as the streaming thread looks at the two the other way round.

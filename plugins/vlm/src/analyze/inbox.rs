@@ -16,6 +16,7 @@ use super::{
     text::Place,
     window::{ClipRule, Window},
 };
+use crate::jpeg::RawFrame;
 
 /// A frame that a question may be about.
 #[derive(Clone, Debug)]
@@ -37,12 +38,7 @@ pub(crate) struct Sample {
 #[derive(Clone, Debug)]
 pub(crate) enum Frame {
     /// A reference, which its pool misses.
-    Raw {
-        /// The frame.
-        buffer: gst::Buffer,
-        /// Its format.
-        caps: gst::Caps,
-    },
+    Raw(RawFrame),
     /// The frame went back to its pool.
     Encoded(Picture),
 }
@@ -55,7 +51,7 @@ impl Sample {
     /// How much memory it holds, in bytes.
     fn size(&self) -> usize {
         match &self.frame {
-            Frame::Raw { buffer, .. } => buffer.size(),
+            Frame::Raw(frame) => frame.buffer.size(),
             Frame::Encoded(picture) => picture.size(),
         }
     }

@@ -5,8 +5,10 @@ const THREE: ClipRule = ClipRule { frames: 3, ..ONE };
 
 fn sample(pts: u64) -> Sample {
     gst::init().unwrap();
+    let (buffer, caps) = (gst::Buffer::new(), gst::Caps::new_empty());
+    let orientation = gst_video::VideoOrientationMethod::Identity;
     Sample {
-        frame: Frame::Raw { buffer: gst::Buffer::new(), caps: gst::Caps::new_empty() },
+        frame: Frame::Raw(RawFrame { buffer, caps, orientation }),
         time: Duration::from_secs(pts),
         pts: Some(gst::ClockTime::from_seconds(pts)),
         running_time: None,

@@ -39,6 +39,7 @@ mod backoff;
 mod drawing;
 mod imp;
 mod inbox;
+mod orientation;
 mod properties;
 mod question;
 mod sampler;

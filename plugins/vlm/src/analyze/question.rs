@@ -197,20 +197,26 @@ impl Asker {
                 Outcome::Answered { again, answer: fitting }
             }
             Some(Err(failure)) => {
+                if let Some(error) = failure.error.as_deref().filter(|it| it.is_of_this_answer()) {
+                    turn.failed(error);
+                    self.run.take_back(&answer);
+                    self.no_answer(&answer, error.kind(), &failure.message, settings.error_policy);
+                    return Outcome::Answered { again: false, answer: None };
+                }
                 match &failure.error {
                     Some(error) => turn.failed(error),
                     None => turn.failed_here(failure.kind),
                 }
                 self.run.take_back(&answer);
                 // An answer that has begun is not begun anew elsewhere under the reader's eyes.
-                let error = failure.error.filter(|_| answer.text.is_empty());
+                let error = failure.error.filter(|_| !answer.is_begun());
                 Outcome::Failed(Failure { error, ..failure }, None)
             }
             None => {
                 self.run.count(|counters| counters.cancelled += 1);
                 self.run.take_back(&answer);
                 // Whoever has seen the answer's beginning is told that no end will come.
-                if !answer.text.is_empty() {
+                if answer.is_begun() {
                     answer.done = true;
                     answer.finish_reason = CANCELLED.into();
                     answer.age_ms = millis(clip.newest.age());
@@ -252,7 +258,7 @@ impl Asker {
             max_tokens: settings.max_tokens,
             temperature: settings.temperature(),
             response_schema: settings.response_schema.as_ref().map(Schema::value),
-            extra: settings.extra_body.1.clone(),
+            extra: settings.extra_body.1.over(turn.extra()),
             stream: true,
             user: self.shared.user.clone(),
         };
@@ -289,6 +295,12 @@ impl Asker {
                     answer.tokens_out += 1;
                     answer.reasoning.push_str(&text);
                 }
+                Some(Ok(AnswerEvent::TakenBack)) => {
+                    answer.retracted |= answer.text.len() > answer.delta.len();
+                    answer.reasoning.push_str(&answer.text);
+                    answer.text.clear();
+                    answer.delta.clear();
+                }
                 Some(Ok(AnswerEvent::Done(summary))) => {
                     let fitting = self.complete(answer, summary, sample, began, settings);
                     turn.answered(answer.tokens_in, Some(answer.tokens_out));
@@ -323,6 +335,7 @@ impl Asker {
         self.run.set_shown(&answer.text);
         self.post(answer.to_structure());
         answer.delta.clear();
+        answer.retracted = false;
     }
 
     /// Gives the structure of the answer's message, unless it does not fit.
@@ -337,7 +350,8 @@ impl Asker {
         answer.done = true;
         answer.finish_reason =
             if summary.finish_reason.is_empty() { "stop".into() } else { summary.finish_reason };
-        answer.tokens_in = summary.usage.map(|usage| usage.prompt_tokens);
+        let counted = summary.usage.map(|usage| usage.prompt_tokens);
+        answer.tokens_in = counted.filter(|counted| *counted > 0);
         if let Some(counted) = summary.usage.map(|usage| usage.completion_tokens)
             && counted > 0
         {
@@ -385,16 +399,22 @@ impl Asker {
             _ => "; name a model or server that knows response_format",
         };
         let message = format!("the answer does not fit response-schema: {reason}{why}");
+        self.no_answer(answer, "schema", &message, policy);
+    }
+
+    /// Tells that there is no answer though nothing is wrong with the server: the next sample is
+    /// asked about as ever.
+    fn no_answer(&self, answer: &Answer, kind: &str, message: &str, policy: ErrorPolicy) {
         self.tell(&AnswerError {
             seq: answer.seq,
-            kind: "schema".into(),
-            message: message.clone(),
+            kind: kind.into(),
+            message: message.into(),
             retry_in_ms: 0,
             limit: None,
-            text: answer.text.clone(),
+            text: if kind == "schema" { answer.text.clone() } else { String::new() },
         });
         if policy == ErrorPolicy::Fail {
-            self.fail(&message);
+            self.fail(message);
         }
     }
 }
@@ -409,9 +429,8 @@ async fn pictures(
     let is_clip = settings.frames > 1;
     let mut pictures = Vec::with_capacity(clip.earlier.len() + 1);
     for sample in clip.earlier.iter_mut().chain([&mut clip.newest]) {
-        if let Frame::Raw { buffer, caps } = &sample.frame {
-            let encoded =
-                jpeg::encode(buffer.clone(), caps.clone(), settings.jpeg(), element).await;
+        if let Frame::Raw(frame) = &sample.frame {
+            let encoded = jpeg::encode(frame.clone(), settings.jpeg(), element).await;
             let jpeg = encoded.map_err(|error| Failure {
                 // Another frame may fare better, unless it is for want of an encoder.
                 same_frame: matches!(error, jpeg::EncodeError::Stuck),

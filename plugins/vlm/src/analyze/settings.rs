@@ -1,7 +1,7 @@
-use std::{sync::Arc, time::Duration};
+use std::{mem, sync::Arc, time::Duration};
 
 use gst::glib;
-use vlm_client::{ApiKey, BadEndpoint, Endpoint, ExtraBody, Reach};
+use vlm_client::{ApiKey, Authority, BadEndpoint, Endpoint, ExtraBody, ExtraHeaders, Reach};
 
 use super::{sampler::Rule, window::ClipRule};
 use crate::{
@@ -70,12 +70,28 @@ pub enum TextFormat {
     Json = 1,
 }
 
+/// Whose key it is, and for which server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum KeyFrom {
+    /// Nobody's: there is none.
+    #[default]
+    Nowhere,
+    /// The environment's, which names no server: it is for the first that is named.
+    Environment,
+    /// The environment's, for the server that it names, or for the first that was named.
+    EnvironmentFor,
+    /// The user's own.
+    User,
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) api_base: String,
     pub(crate) api_key: Option<ApiKey>,
-    /// Whether the key is the user's own, not the environment's.
-    pub(crate) key_was_set: bool,
+    pub(crate) key_from: KeyFrom,
+    pub(crate) headers: ExtraHeaders,
+    /// As its file was named, and what is in it.
+    pub(crate) authority: (String, Option<Arc<Authority>>),
     /// What the server's name may lead to, if somebody else named it.
     pub(crate) reach: Option<Arc<Reach>>,
     pub(crate) model: String,
@@ -108,10 +124,20 @@ pub(crate) struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         let env = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let api_base = env("VLM_API_BASE");
+        // One that cannot be a key is told of when the element starts.
+        let api_key = env("VLM_API_KEY").and_then(|key| ApiKey::parse(&key).ok().flatten());
+        let key_from = match (&api_key, &api_base) {
+            (None, _) => KeyFrom::Nowhere,
+            (Some(_), None) => KeyFrom::Environment,
+            (Some(_), Some(_)) => KeyFrom::EnvironmentFor,
+        };
         Self {
-            api_base: env("VLM_API_BASE").unwrap_or_else(|| DEFAULT_API_BASE.into()),
-            api_key: env("VLM_API_KEY").as_deref().and_then(ApiKey::new),
-            key_was_set: false,
+            api_base: api_base.unwrap_or_else(|| DEFAULT_API_BASE.into()),
+            api_key,
+            key_from,
+            headers: ExtraHeaders::default(),
+            authority: (String::new(), None),
             reach: None,
             model: env("VLM_MODEL").unwrap_or_default(),
             prompt: DEFAULT_PROMPT.into(),
@@ -140,42 +166,75 @@ impl Default for Settings {
     }
 }
 
+/// What is wrong with the key in the environment, if it cannot be one.
+pub(crate) fn bad_environment() -> Option<String> {
+    let key = std::env::var("VLM_API_KEY").ok()?;
+    let error = ApiKey::parse(&key).err()?;
+    Some(format!("VLM_API_KEY: {error}; none is sent"))
+}
+
 impl Settings {
     pub(crate) fn endpoint(&self) -> Result<Endpoint, BadEndpoint> {
         let key = self.api_key.clone();
-        match &self.reach {
-            Some(reach) => Endpoint::foreign(&self.api_base, key, Arc::clone(reach)),
-            None => Endpoint::new(&self.api_base, key),
-        }
+        let endpoint = match &self.reach {
+            Some(reach) => Endpoint::foreign(&self.api_base, key, Arc::clone(reach))?,
+            None => Endpoint::new(&self.api_base, key)?,
+        };
+        Ok(endpoint.with_headers(self.headers.clone()).with_authority(self.authority.1.clone()))
     }
 
-    /// Changes the server and its key; false if both are as they were.
+    /// Changes the server and what belongs to it; false if all is as it was.
     pub(crate) fn set_endpoint(&mut self, endpoint: &Endpoint) -> bool {
         if self.endpoint().is_ok_and(|own| own == *endpoint) {
             return false;
         }
         self.api_base = endpoint.base().to_owned();
-        self.api_key = endpoint.key().cloned();
-        self.key_was_set = self.api_key.is_some();
+        self.set_api_key(endpoint.key().cloned());
+        self.headers = endpoint.headers().clone();
+        let authority = endpoint.authority().cloned();
+        let file = authority.as_ref().map(|authority| authority.file().display().to_string());
+        self.authority = (file.unwrap_or_default(), authority);
         self.reach = endpoint.reach().cloned();
         true
     }
 
-    /// Changes the server. The key belongs to the server it was given for, so it goes; true if
-    /// the user had set it.
-    pub(crate) fn set_api_base(&mut self, api_base: String) -> bool {
+    /// Changes the server. Key and headers belong to the server that they were given for, so they
+    /// go; the words say so.
+    pub(crate) fn set_api_base(&mut self, api_base: String) -> Option<String> {
         let base = |text: &str| Endpoint::new(text, None).map(|e| e.base().to_owned());
-        let goes = base(&api_base).ok() != base(&self.api_base).ok();
-        self.api_base = api_base;
+        let before = mem::replace(&mut self.api_base, api_base);
+        let goes = base(&self.api_base).ok() != base(&before).ok();
         if goes {
-            self.api_key = None;
             self.reach = None;
         }
-        goes && std::mem::take(&mut self.key_was_set)
+        if self.key_from == KeyFrom::Environment {
+            self.key_from = KeyFrom::EnvironmentFor;
+            return None;
+        }
+        if !goes {
+            return None;
+        }
+        self.api_key = None;
+        let headers = mem::take(&mut self.headers);
+        match mem::take(&mut self.key_from) {
+            KeyFrom::EnvironmentFor => Some(format!(
+                "VLM_API_KEY is for {before} and not sent to {}; set api-key after api-base",
+                self.api_base
+            )),
+            KeyFrom::User => Some(
+                "The api-key was for another server and is dropped; set api-key after api-base"
+                    .to_owned(),
+            ),
+            KeyFrom::Nowhere | KeyFrom::Environment if !headers.is_empty() => Some(
+                "The headers were for another server and are dropped; set headers after api-base"
+                    .to_owned(),
+            ),
+            KeyFrom::Nowhere | KeyFrom::Environment => None,
+        }
     }
 
     pub(crate) fn set_api_key(&mut self, key: Option<ApiKey>) {
-        self.key_was_set = key.is_some();
+        self.key_from = if key.is_some() { KeyFrom::User } else { KeyFrom::Nowhere };
         self.api_key = key;
     }
 
@@ -236,9 +295,25 @@ mod tests {
     #[test]
     fn a_key_does_not_follow_to_another_server() {
         let mut settings = Settings { api_key: ApiKey::new("sk-1"), ..Settings::default() };
-        settings.set_api_base(format!("{}/", settings.api_base));
+        settings.key_from = KeyFrom::User;
+        settings.headers = ExtraHeaders::new([("x-key", "secret")]).unwrap();
+        assert_eq!(settings.set_api_base(format!("{}/", settings.api_base)), None);
         assert!(settings.api_key.is_some(), "it is the same server");
-        settings.set_api_base("http://elsewhere.invalid/v1".into());
+        let said = settings.set_api_base("http://elsewhere.invalid/v1".into()).unwrap();
+        assert!(said.contains("set api-key after api-base"), "{said}");
+        assert!(settings.api_key.is_none() && settings.headers.is_empty());
+        assert_eq!(settings.set_api_base("http://third.invalid/v1".into()), None);
+    }
+
+    #[test]
+    fn the_environments_key_is_for_the_first_server_that_is_named() {
+        let key = || ApiKey::new("sk-1");
+        let mut settings =
+            Settings { api_key: key(), key_from: KeyFrom::Environment, ..Settings::default() };
+        assert_eq!(settings.set_api_base("http://named.invalid/v1".into()), None);
+        assert_eq!(settings.api_key, key());
+        let said = settings.set_api_base("http://other.invalid/v1".into()).unwrap();
+        assert!(said.starts_with("VLM_API_KEY is for http://named.invalid/v1"), "{said}");
         assert!(settings.api_key.is_none());
     }
 }

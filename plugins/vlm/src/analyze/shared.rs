@@ -6,8 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use gst::glib;
 use tokio::sync::watch;
 
-use super::settings::Settings;
+use super::settings::{self, Settings};
 use crate::{messages::Answer, meta::Carried, overlay::Board};
+
+/// Warnings that are kept until the element starts.
+const MOST_UNTOLD: usize = 16;
 
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -15,6 +18,8 @@ pub(crate) struct Shared {
     run: Mutex<Arc<Run>>,
     /// A server's base address, and the model chosen there when the user named none.
     chosen: Mutex<Option<(String, String)>>,
+    /// What there was to be warned of before anybody listened.
+    untold: Mutex<Vec<String>>,
     /// Counts changes that make an answer in flight worthless.
     question: watch::Sender<u64>,
     /// Counts changes of when to ask.
@@ -68,6 +73,7 @@ impl Default for Shared {
             settings: Mutex::default(),
             run: Mutex::default(),
             chosen: Mutex::default(),
+            untold: Mutex::new(settings::bad_environment().into_iter().collect()),
             question: watch::Sender::new(0),
             schedule: watch::Sender::new(0),
             now: watch::Sender::new(0),
@@ -114,6 +120,19 @@ impl Shared {
 
     pub(crate) fn schedule_changes(&self) -> watch::Receiver<u64> {
         self.schedule.subscribe()
+    }
+
+    /// Keeps a warning until somebody may hear it; not without end.
+    pub(crate) fn tell_later(&self, said: String) {
+        let mut untold = lock(&self.untold);
+        if untold.len() < MOST_UNTOLD && !untold.contains(&said) {
+            untold.push(said);
+        }
+    }
+
+    /// The warnings that were kept; they are not any more.
+    pub(crate) fn untold(&self) -> Vec<String> {
+        std::mem::take(&mut *lock(&self.untold))
     }
 
     /// The newest start's answers and counts.
@@ -169,7 +188,7 @@ impl Run {
 
     /// What was shown of an answer that has no end is not: the complete one before it is again.
     pub(crate) fn take_back(&self, answer: &Answer) {
-        if !answer.text.is_empty() {
+        if answer.is_begun() {
             let before = self.last_text().unwrap_or_default();
             self.board.write(&before);
         }

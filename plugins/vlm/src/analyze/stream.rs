@@ -8,16 +8,18 @@ use std::{
 };
 
 use gst::{prelude::*, subclass::prelude::*};
+use gst_video::VideoOrientationMethod;
 
 use super::{
     drawing::Drawing,
     imp::{CAT, VlmAnalyze, lock},
     inbox::{Frame, Inbox, Sample, SharedInbox},
+    orientation::{self, Orientation},
     sampler::Sampler,
     settings::Busy,
     text::Place,
 };
-use crate::{context, meta};
+use crate::{context, jpeg::RawFrame, meta};
 
 /// Buffers that are held for asking are missing in their pool meanwhile: the newest sample, and
 /// the one being encoded; with several frames to a question, those as well.
@@ -36,6 +38,7 @@ pub(super) struct Stream {
     pub(super) caps: Option<gst::Caps>,
     segment: gst::FormattedSegment<gst::ClockTime>,
     sampler: Sampler,
+    orientation: Orientation,
     /// Stands in for timestamps where buffers have none.
     began: Option<Instant>,
     pub(super) drawing: Drawing,
@@ -68,12 +71,12 @@ impl VlmAnalyze {
         let (rule, clip, busy, on_demand) =
             self.shared.with_settings(|s| (s.rule(), s.clip(), s.busy, s.on_demand));
         let arrived = Instant::now();
-        let (time, caps, running_time) = {
+        let (time, caps, running_time, orientation) = {
             let mut stream = lock(&self.stream);
             let running_time = buffer.pts().and_then(|pts| stream.segment.to_running_time(pts));
             let began = *stream.began.get_or_insert(arrived);
             let time = running_time.map_or_else(|| arrived - began, Into::into);
-            (time, stream.caps.clone(), running_time)
+            (time, stream.caps.clone(), running_time, stream.orientation.current())
         };
         let (is_wanted, is_ready) = inbox.see(time, clip);
         let is_sample = is_ready && lock(&self.stream).sampler.is_sample(time, rule);
@@ -89,7 +92,7 @@ impl VlmAnalyze {
                 Busy::Wait => Duration::ZERO,
             };
             Sample {
-                frame: Frame::Raw { buffer: buffer.clone(), caps },
+                frame: Frame::Raw(RawFrame { buffer: buffer.clone(), caps, orientation }),
                 time,
                 pts: buffer.pts(),
                 running_time,
@@ -175,7 +178,11 @@ impl VlmAnalyze {
                     lock(&self.stream).segment = segment;
                 }
             }
+            EventView::Tag(tag) => self.tag_event(pad, tag.tag()),
             EventView::StreamStart(_) | EventView::FlushStop(_) => {
+                if let EventView::StreamStart(start) = event.view() {
+                    lock(&self.stream).orientation.begin(start.stream_id());
+                }
                 // What comes now is new to the user, whatever its timestamps.
                 lock(&self.stream).sampler = Sampler::default();
                 if let Some(inbox) = self.inbox() {
@@ -198,6 +205,15 @@ impl VlmAnalyze {
         }
         self.tell_text(&event);
         gst::Pad::event_default(pad, Some(&*self.obj()), event)
+    }
+
+    /// Tags of a file from a phone say how its picture is to be turned.
+    fn tag_event(&self, pad: &gst::Pad, tags: &gst::TagListRef) {
+        let Some(said) = VideoOrientationMethod::from_tag(tags) else { return };
+        let is_done = orientation::is_applied_before(pad);
+        let method = if is_done { VideoOrientationMethod::Identity } else { said };
+        lock(&self.stream).orientation.tagged(tags.scope(), method);
+        gst::debug!(CAT, imp = self, "By the tags of {:?}: {method:?}", tags.scope());
     }
 
     pub(super) fn sink_query(&self, pad: &gst::Pad, query: &mut gst::QueryRef) -> bool {

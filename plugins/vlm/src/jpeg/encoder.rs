@@ -3,38 +3,56 @@
 use std::{sync::Arc, time::Duration};
 
 use gst::{glib, prelude::*};
+use gst_video::VideoOrientationMethod;
 
 use super::{
-    EncodeError, JpegOptions,
-    chain::{Chain, choose, installed},
+    EncodeError, JpegOptions, RawFrame,
+    chain::{CONVERTS, Chain, Kind, TURNS, choose, installed},
     description::EncoderDescription,
     memory,
     origin::Origin,
     output::Output,
+    range,
     shape::Shape,
+    shown,
 };
+
+/// What a named encoder may take, beside the format that suits the frame.
+const NAMED_FORMATS: [&str; 3] = ["I420", "NV12", "Y444"];
 
 /// What an encoder is made of. One that is idle serves each frame for which the plan is the same.
 #[derive(Debug, PartialEq)]
 pub(super) struct Plan {
     chain: Chain,
+    /// How frames are turned, unless they stay as they are.
+    turn: Option<VideoOrientationMethod>,
     named: Option<EncoderDescription>,
     origin: Option<Origin>,
+    /// Whether the CPU sees the frames as they come.
+    is_seen: bool,
 }
 
 impl Plan {
     pub(super) fn new(
-        caps: &gst::Caps,
+        frame: &RawFrame,
         named: Option<EncoderDescription>,
         origin: Option<Origin>,
     ) -> Result<Self, EncodeError> {
-        let memory = memory::of(caps);
+        let memory = memory::of(&frame.caps);
+        let identity = VideoOrientationMethod::Identity;
+        let turn = Some(frame.orientation).filter(|orientation| *orientation != identity);
         let chain = match named {
             Some(_) => Chain::before_named(&memory),
-            None => choose(&memory, installed)?,
+            None => choose(&memory, turn.is_some(), installed)?,
         };
+        let is_seen = chain.is_mapped || memory == memory::SYSTEM;
+        if named.is_none() && !is_seen && shown::is_field(&frame.caps) {
+            return Err(EncodeError::Field { memory });
+        }
+        // A named encoder gets frames that the CPU does not see as they are.
+        let turn = turn.filter(|_| named.is_none() || is_seen);
         let origin = origin.filter(|_| memory::has_context(&memory));
-        Ok(Self { chain, named, origin })
+        Ok(Self { chain, turn, named, origin, is_seen })
     }
 }
 
@@ -42,8 +60,9 @@ pub(super) struct Encoder {
     plan: Plan,
     bin: gst::Bin,
     size: Option<gst::Element>,
-    /// What has the quality, if it has any and the user has not named it.
-    encoder: Option<gst::Element>,
+    /// Where the CPU has converted to what is encoded, if that is not where frames get their size.
+    converted: Option<gst::Element>,
+    encoder: gst::Element,
     quality: u8,
     input: gst::Pad,
     output_pad: gst::Pad,
@@ -58,15 +77,20 @@ struct Elements {
     into: gst::GhostPad,
     out: gst::GhostPad,
     size: Option<gst::Element>,
-    encoder: Option<gst::Element>,
+    converted: Option<gst::Element>,
+    encoder: gst::Element,
 }
 
 impl Elements {
     fn new(plan: &Plan) -> Result<Self, EncodeError> {
         let make = |name: &str| {
-            gst::ElementFactory::make(name)
+            let element = gst::ElementFactory::make(name)
                 .build()
-                .map_err(|error| failed(&format!("cannot be made: {error}")))
+                .map_err(|error| failed(&format!("cannot be made: {error}")))?;
+            if name == CONVERTS {
+                range::keep_to_caps(&element);
+            }
+            Ok(element)
         };
         let mut all = Vec::new();
         for name in plan.chain.before {
@@ -74,16 +98,25 @@ impl Elements {
         }
         let size = plan.chain.size.map(|_| make("capsfilter")).transpose()?;
         all.extend(size.clone());
-        for name in plan.chain.after {
+        let (last, after) = match &plan.named {
+            Some(named) => (named.make()?, plan.chain.after),
+            None => match plan.chain.after.split_last() {
+                Some((last, after)) => (make(last)?, after),
+                None => return Err(failed("has no elements")),
+            },
+        };
+        for name in after {
             all.push(make(name)?);
         }
-        let encoder = match &plan.named {
-            Some(named) => {
-                all.push(named.make()?);
-                None
-            }
-            None => all.last().cloned(),
-        };
+        let converted = plan.chain.converts_late().then(|| make("capsfilter")).transpose()?;
+        all.extend(converted.clone());
+        if let Some(turn) = plan.turn {
+            let turns = make(TURNS)?;
+            turns.set_property("video-direction", turn);
+            all.push(turns);
+        }
+        let encoder = last.clone();
+        all.push(last);
         let bin = gst::Bin::new();
         bin.add_many(&all).map_err(|error| failed(&error.to_string()))?;
         gst::Element::link_many(&all).map_err(|error| failed(&error.to_string()))?;
@@ -95,7 +128,7 @@ impl Elements {
         };
         let into = ghost(all.first(), "sink")?;
         let out = ghost(all.last(), "src")?;
-        Ok(Self { bin, into, out, size, encoder })
+        Ok(Self { bin, into, out, size, converted, encoder })
     }
 }
 
@@ -105,9 +138,9 @@ fn failed(what: &str) -> EncodeError {
 
 impl Encoder {
     pub(super) fn new(plan: Plan, quality: u8) -> Result<Self, EncodeError> {
-        let Elements { bin, into, out, size, encoder } = Elements::new(&plan)?;
-        if let Some(encoder) = &encoder {
-            set_quality(encoder, quality);
+        let Elements { bin, into, out, size, converted, encoder } = Elements::new(&plan)?;
+        if plan.named.is_none() {
+            set_quality(&encoder, quality);
         }
         let output = Arc::<Output>::default();
         bin.set_bus(Some(&bus(&output)));
@@ -120,6 +153,7 @@ impl Encoder {
             plan,
             bin,
             size,
+            converted,
             encoder,
             quality,
             input,
@@ -154,12 +188,19 @@ impl Encoder {
     /// Encodes a frame; an encoder with threads of its own has `longest` for it.
     pub(super) fn encode(
         &mut self,
-        buffer: gst::Buffer,
-        caps: &gst::Caps,
+        frame: RawFrame,
         options: &JpegOptions,
         longest: Duration,
     ) -> Result<Vec<u8>, EncodeError> {
-        self.prepare(caps, options)?;
+        let RawFrame { mut buffer, mut caps, .. } = frame;
+        if self.plan.chain.is_mapped {
+            caps = memory::mapped(&caps)?;
+        }
+        if self.plan.is_seen {
+            (buffer, caps) = shown::shown(&buffer, &caps)
+                .ok_or_else(|| EncodeError::Failed(format!("it does not fit its caps, {caps}")))?;
+        }
+        self.prepare(&caps, options)?;
         // What was said of earlier frames.
         self.output.clear();
         let pushed = self.input.push(buffer);
@@ -195,30 +236,44 @@ impl Encoder {
 
     /// Makes the elements ready for a frame like this.
     fn prepare(&mut self, caps: &gst::Caps, options: &JpegOptions) -> Result<(), EncodeError> {
-        if let Some((element, size)) = self.size.as_ref().zip(self.plan.chain.size) {
+        let kind = Kind::of(caps, self.plan.turn.is_some());
+        if let Some(size) = &self.size {
             let shape = Shape::of(caps).ok_or_else(|| {
                 EncodeError::Failed(format!("the caps {caps} have no width and height"))
             })?;
-            let wanted = size.caps(shape.scaled(options.max_size));
-            if element.property::<Option<gst::Caps>>("caps").as_ref() != Some(&wanted) {
-                element.set_property("caps", wanted);
-            }
+            set_caps(size, self.sized(shape.scaled(options.max_size), kind.clone()));
         }
-        if self.quality != options.quality
-            && let Some(encoder) = &self.encoder
-        {
-            set_quality(encoder, options.quality);
+        if let Some(converted) = &self.converted {
+            set_caps(converted, Some(kind.encoded()));
+        }
+        if self.quality != options.quality && self.plan.named.is_none() {
+            set_quality(&self.encoder, options.quality);
         }
         self.quality = options.quality;
         if self.caps.as_ref() != Some(caps) {
-            let given =
-                if self.plan.chain.is_mapped { memory::mapped(caps)? } else { caps.clone() };
-            self.input.push_event(gst::event::Caps::new(&given));
+            self.input.push_event(gst::event::Caps::new(caps));
             let segment = gst::FormattedSegment::<gst::ClockTime>::new();
             self.input.push_event(gst::event::Segment::new(&segment));
             self.caps = Some(caps.clone());
         }
         Ok(())
+    }
+
+    /// What a frame is once it has its size.
+    fn sized(&self, size: (i32, i32), mut kind: Kind) -> Option<gst::Caps> {
+        let wanted = self.plan.chain.size?;
+        if self.plan.named.is_none() {
+            return Some(wanted.caps(size, &kind));
+        }
+        // It may take other formats, or other colours, than GStreamer's own.
+        let sink = self.encoder.static_pad("sink")?;
+        for format in std::iter::once(kind.format).chain(NAMED_FORMATS) {
+            kind.format = format;
+            if sink.query_caps(None).can_intersect(&kind.encoded()) {
+                return Some(wanted.caps(size, &kind));
+            }
+        }
+        Some(wanted.in_any_colours().caps(size, &kind))
     }
 
     /// Makes the elements forget that their stream has ended.
@@ -230,18 +285,17 @@ impl Encoder {
     }
 
     fn may_change_quality(&self) -> bool {
-        self.encoder
-            .as_ref()
-            .and_then(|encoder| encoder.find_property("quality"))
-            .is_none_or(|quality| quality.flags().contains(gst::PARAM_FLAG_MUTABLE_PLAYING))
+        let named = self.plan.named.is_some();
+        let quality = self.encoder.find_property("quality").filter(|_| !named);
+        quality.is_none_or(|quality| quality.flags().contains(gst::PARAM_FLAG_MUTABLE_PLAYING))
     }
 
     fn name(&self) -> String {
-        match (&self.plan.named, &self.encoder) {
-            (Some(named), _) => named.text().to_owned(),
-            (None, encoder) => encoder
-                .as_ref()
-                .and_then(ElementExt::factory)
+        match &self.plan.named {
+            Some(named) => named.text().to_owned(),
+            None => self
+                .encoder
+                .factory()
                 .map_or_else(String::new, |factory| factory.name().to_string()),
         }
     }
@@ -250,6 +304,12 @@ impl Encoder {
 impl Drop for Encoder {
     fn drop(&mut self) {
         let _ = self.bin.set_state(gst::State::Null);
+    }
+}
+
+fn set_caps(filter: &gst::Element, wanted: Option<gst::Caps>) {
+    if filter.property::<Option<gst::Caps>>("caps") != wanted {
+        filter.set_property("caps", wanted);
     }
 }
 

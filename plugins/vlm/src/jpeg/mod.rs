@@ -7,13 +7,16 @@
 //! none.
 
 mod chain;
+mod colours;
 mod description;
 mod encoder;
 mod memory;
 mod origin;
 mod output;
 mod pool;
+mod range;
 mod shape;
+mod shown;
 
 use std::{
     sync::LazyLock,
@@ -23,14 +26,25 @@ use std::{
 pub(crate) use description::EncoderDescription;
 use encoder::{Encoder, Plan};
 use gst::glib;
+use gst_video::VideoOrientationMethod;
 use origin::Origin;
 use pool::Pool;
+pub(crate) use shown::shown;
 use tokio::sync::Semaphore;
 
 /// Time for an encoder with threads of its own to give a picture once it has the frame.
 const LONGEST: Duration = Duration::from_secs(5);
 /// Time for all of it. Only an element that hangs, in a driver say, takes longer.
 const STUCK: Duration = Duration::from_secs(20);
+
+/// A frame as it came.
+#[derive(Debug, Clone)]
+pub(crate) struct RawFrame {
+    pub(crate) buffer: gst::Buffer,
+    pub(crate) caps: gst::Caps,
+    /// How it is turned before it is looked at.
+    pub(crate) orientation: VideoOrientationMethod,
+}
 
 /// How a frame is encoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +71,11 @@ pub(crate) enum EncodeError {
          convert before the element"
     )]
     Unknown { memory: String },
+    #[error(
+        "frames in {memory} that have one field each (interlace-mode=alternate) cannot be made \
+         JPEG; put a deinterlacer before the element"
+    )]
+    Field { memory: String },
     #[error("the JPEG encoder `{description}` cannot be made: {reason}")]
     BadDescription { description: String, reason: String },
     #[error("what `{encoder}` gives is not JPEG; end it with an encoder such as jpegenc")]
@@ -104,8 +123,7 @@ fn most_at_once() -> usize {
 
 /// Encodes a frame that comes from `element` on a blocking thread of the current runtime.
 pub(crate) async fn encode(
-    buffer: gst::Buffer,
-    caps: gst::Caps,
+    frame: RawFrame,
     options: JpegOptions,
     element: &glib::WeakRef<gst::Element>,
 ) -> Result<Vec<u8>, EncodeError> {
@@ -115,7 +133,7 @@ pub(crate) async fn encode(
         tokio::task::spawn_blocking(move || {
             // Here, because encoding goes on when nobody waits for it any more.
             let _room = room;
-            encode_now(buffer, &caps, &options, origin)
+            encode_now(frame, &options, origin)
         })
         .await
         .map_err(|error| EncodeError::Failed(error.to_string()))?
@@ -124,19 +142,18 @@ pub(crate) async fn encode(
 }
 
 fn encode_now(
-    buffer: gst::Buffer,
-    caps: &gst::Caps,
+    frame: RawFrame,
     options: &JpegOptions,
     origin: Option<Origin>,
 ) -> Result<Vec<u8>, EncodeError> {
-    let plan = Plan::new(caps, options.encoder.clone(), origin)?;
+    let plan = Plan::new(&frame, options.encoder.clone(), origin)?;
     let idle = std::iter::from_fn(|| IDLE.take(|idle| idle.serves(&plan, options.quality)))
         .find(Encoder::is_usable);
     let mut encoder = match idle {
         Some(encoder) => encoder,
         None => Encoder::new(plan, options.quality)?,
     };
-    let jpeg = encoder.encode(buffer, caps, options, LONGEST)?;
+    let jpeg = encoder.encode(frame, options, LONGEST)?;
     // Only one that works goes back; the others are made anew.
     if encoder.is_usable() {
         drop(IDLE.give(encoder, most_at_once(), Instant::now()));

@@ -24,10 +24,11 @@ impl Shape {
     }
 
     /// Width and height with square pixels, within `max_size` (0 = what JPEG can have), in even
-    /// numbers as chroma wants.
+    /// numbers as chroma wants. Pixels become square by being made longer, not shorter.
     pub(super) fn scaled(self, max_size: u32) -> (i32, i32) {
-        let width = f64::from(self.width) * f64::from(self.par.0) / f64::from(self.par.1);
-        let height = f64::from(self.height);
+        let par = f64::from(self.par.0) / f64::from(self.par.1);
+        let width = f64::from(self.width) * par.max(1.0);
+        let height = f64::from(self.height) / par.min(1.0);
         let longest = width.max(height);
         let max_size = match max_size {
             0 => LARGEST_EDGE,
@@ -72,5 +73,8 @@ mod tests {
     #[test]
     fn pixels_that_are_not_square_become_so() {
         assert_eq!(shape(720, 576, (16, 15)).scaled(0), (768, 576));
+        assert_eq!(shape(720, 480, (10, 11)).scaled(0), (720, 528));
+        assert_eq!(shape(1920, 540, (1, 2)).scaled(0), (1920, 1080));
+        assert_eq!(shape(1920, 540, (1, 2)).scaled(768), (768, 432));
     }
 }

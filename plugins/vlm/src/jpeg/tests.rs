@@ -29,7 +29,8 @@ fn encode(
     (buffer, caps): (gst::Buffer, gst::Caps),
     options: &JpegOptions,
 ) -> Result<Vec<u8>, EncodeError> {
-    encode_now(buffer, &caps, options, None)
+    let orientation = VideoOrientationMethod::Identity;
+    encode_now(RawFrame { buffer, caps, orientation }, options, None)
 }
 
 #[test]
@@ -132,9 +133,10 @@ fn an_encoder_that_is_late_is_not_waited_for() {
     let (buffer, caps) = frame("I420", 64, 48);
     // Nothing ends in there either.
     let options = options(0, 80, "jpegenc ! valve drop=true drop-mode=drop-all");
-    let plan = Plan::new(&caps, options.encoder.clone(), None).unwrap();
+    let frame = RawFrame { buffer, caps, orientation: VideoOrientationMethod::Identity };
+    let plan = Plan::new(&frame, options.encoder.clone(), None).unwrap();
     let mut encoder = Encoder::new(plan, options.quality).unwrap();
-    let error = encoder.encode(buffer, &caps, &options, Duration::ZERO).unwrap_err();
+    let error = encoder.encode(frame, &options, Duration::ZERO).unwrap_err();
     assert!(matches!(error, EncodeError::Late { .. }), "{error}");
     assert!(!encoder.is_usable());
 }

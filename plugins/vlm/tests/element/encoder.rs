@@ -3,11 +3,12 @@
 use gst::prelude::*;
 
 use crate::support::{
-    Bench, Vlm, init, jpeg_size,
+    Bench, Vlm, decoded, init, is_about, jpeg_size,
     stand_ins::{self, DISPLAY, SYSTEM, context, made, stand_in},
 };
 
-/// A frame of 64x48 in NV12, and its caps with a memory feature that it does not really have.
+/// A white frame of 64x48 in NV12 in the limited range of BT.709, and its caps with a memory feature
+/// that it does not really have.
 fn frame(memory: &str) -> (gst::Buffer, gst::Caps) {
     let caps = gst::Caps::builder("video/x-raw")
         .features([memory])
@@ -15,8 +16,10 @@ fn frame(memory: &str) -> (gst::Buffer, gst::Caps) {
         .field("width", 64)
         .field("height", 48)
         .field("framerate", gst::Fraction::new(0, 1))
+        .field("colorimetry", "bt709")
         .build();
-    let mut buffer = gst::Buffer::from_mut_slice(vec![128; 64 * 48 * 3 / 2]);
+    let white = [vec![235; 64 * 48], vec![128; 64 * 48 / 2]].concat();
+    let mut buffer = gst::Buffer::from_mut_slice(white);
     buffer.get_mut().unwrap().set_pts(gst::ClockTime::ZERO);
     (buffer, caps)
 }
@@ -34,23 +37,32 @@ fn push(bench: &mut Bench, memory: &str, pts_ms: u64) {
     assert_eq!(out, Some(caps), "nor are its caps");
 }
 
-/// The size of the picture that the VLM is shown for a frame in `memory`, with what stands in.
+/// The size of the picture that the VLM is shown for a frame in `memory`, with what stands in. It has
+/// to be as white as the frame is.
 fn shown(memory: &str, installed: &[&str]) -> (u16, u16) {
+    let (size, white) = shown_in(memory, installed);
+    assert!(is_about(white, [255; 3]), "white is {white:?}");
+    size
+}
+
+/// The same with the colour of the picture.
+fn shown_in(memory: &str, installed: &[&str]) -> ((u16, u16), [u8; 3]) {
     init();
     stand_in(installed);
     let vlm = Vlm::start();
     let mut bench =
         Bench::new(&vlm, &[("max-size", &32u32), ("jpeg-quality", &95u32), ("interval", &0u64)]);
-    let mut size = (0, 0);
+    let mut seen = ((0, 0), [0; 3]);
     // Twice, as the second frame takes the encoder of the first.
     for pts in [0, 1000] {
         push(&mut bench, memory, pts);
         let asked = vlm.asked();
-        size = jpeg_size(&asked.jpegs()[0]);
+        let jpeg = &asked.jpegs()[0];
+        seen = (jpeg_size(jpeg), decoded(jpeg).get_pixel(16, 12).0);
         asked.answer("one");
         bench.done();
     }
-    size
+    seen
 }
 
 #[test]
@@ -89,6 +101,19 @@ fn cuda() {
 fn cuda_without_an_encoder() {
     let size = shown("memory:CUDAMemory", &["cudaconvertscale", "cudadownload"]);
     assert_eq!((size, made()), ((32, 24), vec!["cudaconvertscale", "cudadownload"]));
+}
+
+#[test]
+fn cuda_that_only_scales() {
+    let size = shown("memory:CUDAMemory", &["cudascale", "cudadownload"]);
+    assert_eq!((size, made()), ((32, 24), vec!["cudascale", "cudadownload"]));
+}
+
+#[test]
+fn where_the_hardware_has_no_word_for_a_jpegs_colours_the_picture_is_shown_in_its_own() {
+    let (size, white) = shown_in("memory:VAMemory", &["vapostproc_of_few_words", "vajpegenc"]);
+    assert_eq!((size, made()), ((32, 24), vec!["vapostproc", "vajpegenc"]));
+    assert!(is_about(white, [235; 3]), "white is {white:?}");
 }
 
 #[test]

@@ -61,6 +61,17 @@ fn an_unknown_model() {
     assert!(error.message.contains("\"m\""), "{}", error.message);
 }
 
+/// As llama.cpp says it.
+#[test]
+fn a_model_that_takes_no_pictures() {
+    let said = "image input is not supported - hint: if this is unexpected, you may need to \
+                provide the mmproj";
+    let body = format!(r#"{{"error":{{"code":500,"message":"{said}","type":"server_error"}}}}"#);
+    let error = fails(|asked| asked.reply(500, &[], &body));
+    assert_eq!((error.kind.as_str(), error.retry_in_ms), ("no-vision", 30_000));
+    assert!(error.message.contains("choose a vision model"), "{}", error.message);
+}
+
 #[test]
 fn a_server_with_too_much_to_do_says_when_to_come_back_and_is_obeyed() {
     init();

@@ -1,7 +1,5 @@
 //! A key goes to the server that it was given for, and nowhere else.
 
-use std::sync::{Arc, Mutex};
-
 use gst::{glib, prelude::*};
 use gstvlm::VlmAnalyze;
 use vlm_client::{ApiKey, Endpoint};
@@ -94,25 +92,106 @@ fn a_changed_key_is_used_at_once() {
 #[test]
 fn a_key_that_is_dropped_is_warned_of() {
     init();
-    let said = Arc::new(Mutex::new(Vec::new()));
-    gst::log::set_threshold_for_name("vlmanalyze", gst::DebugLevel::Warning);
-    gst::log::remove_default_log_function();
-    gst::log::add_log_function({
-        let said = Arc::clone(&said);
-        move |category, _, _, _, _, _, message| {
-            if category.name() == "vlmanalyze" {
-                said.lock().unwrap().push(message.get().unwrap().to_string());
-            }
-        }
-    });
     let (first, second) = (Vlm::start(), Vlm::start());
     let element = vlmanalyze(&first);
     element.set_property("api-base", second.base());
-    assert!(said.lock().unwrap().is_empty(), "no key was dropped");
     element.set_property("api-key", KEY);
     element.set_property("api-base", first.base());
-    let said = said.lock().unwrap();
-    assert_eq!(said.len(), 1);
+    let bench = Bench::with(element, &[]);
+    let said = warnings(&bench);
+    assert_eq!(said.len(), 1, "{said:?}");
     assert!(said[0].contains("set api-key after api-base"), "{}", said[0]);
     assert!(!said[0].contains(KEY));
+}
+
+/// The warnings on the bus.
+fn warnings(bench: &Bench) -> Vec<String> {
+    let all = std::iter::from_fn(|| bench.bus.pop_filtered(&[gst::MessageType::Warning]));
+    let texts = all.map(|message| match message.view() {
+        gst::MessageView::Warning(warning) => warning.error().to_string(),
+        other => panic!("{other:?}"),
+    });
+    texts.collect()
+}
+
+fn from_environment() -> gst::Element {
+    gst::ElementFactory::make("vlmanalyze").property("model", "m").build().unwrap()
+}
+
+#[test]
+fn the_environments_key_goes_to_the_server_that_a_property_names() {
+    init_with_env(&[("VLM_API_KEY", KEY)]);
+    let vlm = Vlm::start();
+    let mut bench = Bench::with(from_environment(), &[("api-base", &vlm.base())]);
+    bench.push(0);
+    assert_eq!(vlm.asked().authorization.as_deref(), Some("Bearer sk-very-secret"));
+    assert_eq!(warnings(&bench), [] as [String; 0]);
+}
+
+#[test]
+fn a_key_of_the_environment_that_is_for_another_server_is_warned_of_on_the_bus() {
+    let other = Vlm::start();
+    init_with_env(&[("VLM_API_KEY", KEY), ("VLM_API_BASE", other.base())]);
+    let vlm = Vlm::start();
+    let mut bench = Bench::with(from_environment(), &[("api-base", &vlm.base())]);
+    bench.push(0);
+    assert_eq!(vlm.asked().authorization, None);
+    let said = warnings(&bench);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].contains("VLM_API_KEY") && said[0].contains(other.base()), "{said:?}");
+    assert!(!said[0].contains(KEY));
+}
+
+#[test]
+fn a_key_that_cannot_be_one_is_refused_by_name() {
+    init_with_env(&[("VLM_API_KEY", "sk-a\nsk-b")]);
+    let vlm = Vlm::start();
+    let mut bench = Bench::with(from_environment(), &[("api-base", &vlm.base())]);
+    bench.push(0);
+    let asked = vlm.asked();
+    assert_eq!(asked.authorization, None);
+    bench.set("api-key", "sk-very\nsecret");
+    asked.answer("one");
+    let said = warnings(&bench);
+    let [environment, property] = &said[..] else { panic!("{said:?}") };
+    assert!(environment.starts_with("VLM_API_KEY: the key has a line break"), "{said:?}");
+    assert!(property.starts_with("api-key: the key has a line break"), "{said:?}");
+    assert!(!property.contains("secret"));
+}
+
+#[test]
+fn a_file_without_an_authority_is_refused_by_name() {
+    init();
+    let bench = Bench::with(vlmanalyze(&Vlm::start()), &[("ca-file", &"/nowhere/ca.pem")]);
+    let said = warnings(&bench);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].starts_with("ca-file: /nowhere/ca.pem cannot be read"), "{said:?}");
+    assert_eq!(bench.element.property::<String>("ca-file"), "");
+}
+
+#[test]
+fn a_key_may_be_given_with_the_word_that_goes_before_it() {
+    init();
+    let vlm = Vlm::start();
+    let mut bench = Bench::new(&vlm, &[("api-key", &"Bearer sk-1")]);
+    bench.push(0);
+    assert_eq!(vlm.asked().authorization.as_deref(), Some("Bearer sk-1"));
+}
+
+#[test]
+fn headers_go_to_their_server_alone_and_cannot_be_read() {
+    init();
+    let (first, second) = (Vlm::start(), Vlm::start());
+    let headers = r#"{"Authorization": "Basic very-secret"}"#;
+    let mut bench = Bench::new(&first, &[("headers", &headers)]);
+    let flags = bench.element.find_property("headers").unwrap().flags();
+    assert!(!flags.contains(glib::ParamFlags::READABLE));
+    bench.push(0);
+    let asked = first.asked();
+    assert_eq!(asked.authorization.as_deref(), Some("Basic very-secret"));
+    bench.set("api-base", second.base());
+    asked.hung_up();
+    assert_eq!(second.asked().authorization, None);
+    let said = warnings(&bench);
+    assert!(said[0].contains("headers"), "{said:?}");
 }

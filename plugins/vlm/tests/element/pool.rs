@@ -111,3 +111,35 @@ fn a_limit_is_told_of_once_however_often_it_is_reached() {
     vlm.asked().answer("two");
     assert_eq!(bench.done().text, "two", "no second error in between");
 }
+
+#[test]
+fn when_its_server_is_seen_again_a_session_asks_at_once_however_long_it_was_to_wait() {
+    init();
+    let vlm = Vlm::start();
+    let slots = Slots::new(1, &vlm);
+    add(&slots.dispatcher, vlm.base());
+    let mut bench = slots.bench(&vlm, &[("interval", &FAR)]);
+    // A list that was asked for is good for a second.
+    let look_until = |well: bool| {
+        let is_well = || {
+            let error = slots.dispatcher.pool().remove(0).last_error.unwrap_or_default();
+            !error.contains("503")
+        };
+        while is_well() != well {
+            let _ = slots.runtime.block_on(slots.dispatcher.models(Duration::from_secs(20)));
+        }
+    };
+    bench.push(0);
+    let asked = vlm.asked();
+    vlm.refuse_list(Some(503));
+    look_until(false);
+    asked.reply(401, &[], "who are you");
+    assert_eq!(bench.error().retry_in_ms, 30_000);
+    let failed = std::time::Instant::now();
+    vlm.refuse_list(None);
+    look_until(true);
+    bench.push_until_asked(1);
+    assert!(failed.elapsed() < Duration::from_secs(20), "{:?}", failed.elapsed());
+    vlm.asked().answer("fine");
+    assert_eq!(bench.done().text, "fine");
+}

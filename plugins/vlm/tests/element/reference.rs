@@ -113,6 +113,7 @@ fn the_reference_has_the_fields_of_an_answer() {
     init();
     let text = || "x".to_owned();
     let answer = Answer {
+        retracted: true,
         reasoning: text(),
         json: text(),
         fields: Some(gst::Structure::new_empty("fields")),

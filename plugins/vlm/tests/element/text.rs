@@ -139,7 +139,7 @@ fn an_answer_of_nothing_is_no_caption() {
     let (vlm, mut bench, captions) = bench(&[]);
     bench.push(0);
     vlm.asked().answer(" \n");
-    bench.done();
+    assert_eq!(bench.error().kind, "empty");
     bench.push(40);
     assert!(bench.end_aside().recv_timeout(LONG).unwrap());
     let said = captions.until_end();

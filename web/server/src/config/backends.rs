@@ -1,22 +1,25 @@
 //! The pool of VLM servers, and whose key goes where.
 
-use std::{env, fs, path::Path};
+use std::{collections::BTreeMap, env, fs, path::Path, sync::Arc};
 
 use serde::{Serialize, Serializer, ser::SerializeStruct};
-use vlm_client::{ApiKey, Endpoint};
+use vlm_client::{ApiKey, Authority, Endpoint, ExtraBody};
 
 use super::{
     cli::VlmTable,
     file::{BackendTable, FileConfig, Source, Step},
+    given::{GivenFields, GivenHeaders, GivenKey},
     problem::Problem,
-    value::{GivenKey, Slots},
+    value::Slots,
 };
 
 /// One VLM server of the pool.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct BackendConfig {
-    /// Where it is, and its key.
+    /// Where it is, its key and headers, and who vouches for it.
     pub endpoint: Endpoint,
+    /// Fields for each request to it.
+    pub extra_body: ExtraBody,
     /// Its models; empty = those that it lists.
     pub models: Vec<String>,
     /// Questions that it takes at once; none = by its kind.
@@ -27,44 +30,65 @@ pub struct BackendConfig {
     pub objective: Option<String>,
 }
 
-/// A key is said to be set, and no more.
+/// A key or a header is said to be set, and no more.
 impl Serialize for BackendConfig {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut fields = to.serialize_struct("backend", 6)?;
+        let mut fields = to.serialize_struct("backend", 9)?;
         fields.serialize_field("api_base", self.endpoint.base())?;
         let key = if self.endpoint.has_key() { "(set)" } else { "(unset)" };
         fields.serialize_field("api_key", key)?;
+        if let Some(authority) = self.endpoint.authority() {
+            fields.serialize_field("ca_file", authority.file())?;
+        }
+        if !self.extra_body.is_empty() {
+            // TOML has no null.
+            fields.serialize_field("extra_body", &self.extra_body.to_string())?;
+        }
         fields.serialize_field("models", &self.models)?;
         fields.serialize_field("slots", &self.slots)?;
         fields.serialize_field("fairness_header", &self.fairness_header)?;
         fields.serialize_field("objective", &self.objective)?;
+        let headers = self.endpoint.headers().names().map(|name| (name, "(set)"));
+        let headers: BTreeMap<&str, &str> = headers.collect();
+        if !headers.is_empty() {
+            fields.serialize_field("headers", &headers)?;
+        }
         fields.end()
     }
 }
 
 /// A backend as somebody named it, and how to say what is wrong with it.
+#[derive(Clone, Copy)]
 struct Named<'a> {
     api_base: Option<&'a str>,
     api_key: Option<&'a GivenKey>,
     api_key_env: Option<&'a str>,
     api_key_file: Option<&'a Path>,
+    ca_file: Option<&'a Path>,
+    headers: Option<&'a GivenHeaders>,
+    extra_body: Option<&'a GivenFields>,
     problem: &'a dyn Fn(&str, &str) -> Problem,
 }
 
 impl Named<'_> {
     fn key(&self) -> Result<Option<ApiKey>, Problem> {
+        let parsed = |of: &str, key: &str| {
+            ApiKey::parse(key).map_err(|error| (self.problem)(of, &error.to_string()))
+        };
         match (self.api_key, self.api_key_env, self.api_key_file) {
             (None, None, None) => Ok(None),
-            (Some(key), None, None) => Ok(key.0.clone()),
+            (Some(key), None, None) => {
+                key.get().map_err(|error| (self.problem)("api_key", &error.to_string()))
+            }
             (None, Some(name), None) => match env::var(name) {
-                Ok(key) => Ok(ApiKey::new(&key)),
+                Ok(key) => parsed("api_key_env", &key),
                 Err(_) => {
                     let message = format!("the environment variable {name} must be set, to a text");
                     Err((self.problem)("api_key_env", &message))
                 }
             },
             (None, None, Some(path)) => match fs::read_to_string(path) {
-                Ok(key) => Ok(ApiKey::new(&key)),
+                Ok(key) => parsed("api_key_file", &key),
                 Err(error) => {
                     let message = format!("{} cannot be read: {error}", path.display());
                     Err((self.problem)("api_key_file", &message))
@@ -80,7 +104,16 @@ impl Named<'_> {
 
     fn endpoint(&self, base: &str) -> Result<Endpoint, Problem> {
         let key = self.key()?;
-        Endpoint::new(base, key).map_err(|error| (self.problem)("api_base", &error.to_string()))
+        let authority = self.ca_file.map(Authority::read).transpose();
+        let authority = authority.map_err(|error| (self.problem)("ca_file", &error.to_string()))?;
+        let headers = self.headers.map(|headers| headers.0.clone()).unwrap_or_default();
+        let endpoint = Endpoint::new(base, key);
+        let endpoint = endpoint.map_err(|error| (self.problem)("api_base", &error.to_string()))?;
+        Ok(endpoint.with_headers(headers).with_authority(authority.map(Arc::new)))
+    }
+
+    fn extra_body(&self) -> ExtraBody {
+        self.extra_body.map(|fields| fields.0.clone()).unwrap_or_default()
     }
 }
 
@@ -100,28 +133,39 @@ pub(super) fn pool(
     let flags_base = flags.api_base.as_ref().and_then(|base| base.get());
     let file_base = file.vlm.api_base.as_ref().and_then(|base| base.get());
     let flags_have_key =
-        flags.api_key.as_ref().is_some_and(|key| key.0.is_some()) || flags.api_key_file.is_some();
+        flags.api_key.as_ref().is_some_and(GivenKey::is_given) || flags.api_key_file.is_some();
     let of_file = Named {
         api_base: file_base,
         api_key: file.vlm.api_key.as_ref(),
         api_key_env: file.vlm.api_key_env.as_deref(),
         api_key_file: file.vlm.api_key_file.as_deref(),
+        ca_file: file.vlm.ca_file.as_deref(),
+        headers: file.vlm.headers.as_ref(),
+        extra_body: file.vlm.extra_body.as_ref(),
         problem: &at_vlm,
     };
     let of_flags = Named {
         api_base: flags_base.or(file_base),
-        api_key: flags.api_key.as_ref().filter(|key| key.0.is_some()),
+        api_key: flags.api_key.as_ref().filter(|key| key.is_given()),
         api_key_env: None,
         api_key_file: flags.api_key_file.as_deref(),
+        ca_file: None,
+        headers: None,
+        extra_body: None,
         problem: &by_flags,
     };
-    // The file's key is for the file's server alone.
+    // The file's key is for the file's server alone, and so is all that goes with it.
     let plain = |base: &str| Endpoint::new(base, None).ok();
     let other_server = flags_base.is_some_and(|base| {
         file_base.is_none_or(|own| plain(base).is_none() || plain(base) != plain(own))
     });
-    let chosen = if flags_have_key || other_server { of_flags } else { of_file };
-    let has_key = chosen.api_key.is_some_and(|key| key.0.is_some())
+    let mut chosen = if flags_have_key || other_server { of_flags } else { of_file };
+    if !other_server {
+        let Named { ca_file, headers, extra_body, .. } = of_file;
+        chosen = Named { ca_file, headers, extra_body, ..chosen };
+    }
+    chosen.ca_file = flags.ca_file.as_deref().or(chosen.ca_file);
+    let has_key = chosen.api_key.is_some_and(GivenKey::is_given)
         || chosen.api_key_env.is_some()
         || chosen.api_key_file.is_some();
     let (models, slots) = (Vec::new(), flags.slots.or(file.vlm.slots));
@@ -129,7 +173,16 @@ pub(super) fn pool(
         Some(base) => match chosen.endpoint(base) {
             Ok(endpoint) => {
                 let (fairness_header, objective) = (false, None);
-                vec![BackendConfig { endpoint, models, slots, fairness_header, objective }]
+                let extra_body = chosen.extra_body();
+                let one = BackendConfig {
+                    endpoint,
+                    extra_body,
+                    models,
+                    slots,
+                    fairness_header,
+                    objective,
+                };
+                vec![one]
             }
             Err(problem) => {
                 problems.push(problem);
@@ -150,7 +203,22 @@ pub(super) fn pool(
             problems.push(at_vlm(key, "needs api_base: say which server the key is for"));
             Vec::new()
         }
-        None => several(file, slots, source, problems),
+        None => {
+            for (key, is) in [
+                ("ca_file", file.vlm.ca_file.is_some()),
+                ("headers", file.vlm.headers.is_some()),
+                ("extra_body", file.vlm.extra_body.is_some()),
+            ] {
+                if is {
+                    problems.push(at_vlm(key, "needs api_base: say which server it is for"));
+                }
+            }
+            if flags.ca_file.is_some() {
+                let message = "--api-ca-file needs --api-base: say which server it is for";
+                problems.push(Problem::new(message));
+            }
+            several(file, slots, source, problems)
+        }
     }
 }
 
@@ -186,6 +254,9 @@ fn one(
         api_key: table.api_key.as_ref(),
         api_key_env: table.api_key_env.as_deref(),
         api_key_file: table.api_key_file.as_deref(),
+        ca_file: table.ca_file.as_deref(),
+        headers: table.headers.as_ref(),
+        extra_body: table.extra_body.as_ref(),
         problem,
     };
     let Some(base) = named.api_base else {
@@ -193,6 +264,7 @@ fn one(
     };
     Ok(BackendConfig {
         endpoint: named.endpoint(base)?,
+        extra_body: named.extra_body(),
         models: table.models.iter().flatten().map(|name| name.0.clone()).collect(),
         slots: table.slots.or(slots),
         fairness_header: table.fairness_header.unwrap_or_default(),
@@ -205,5 +277,6 @@ fn at(source: Option<&Source>, steps: &[Step<'_>], message: &str) -> Problem {
 }
 
 fn flag(key: &str) -> String {
+    let key = if key == "ca_file" { "api_ca_file" } else { key };
     format!("--{}", key.replace('_', "-"))
 }

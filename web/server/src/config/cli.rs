@@ -7,9 +7,12 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use super::value::{
-    Address, AllowedBase, Base, Cidr, GivenKey, GivenTurnSecret, Interval, LogFilter, Name, Prompt,
-    Slots, TurnUrl, Whole,
+use super::{
+    given::{GivenFields, GivenHeaders, GivenKey},
+    value::{
+        Address, AllowedBase, Base, Cidr, GivenTurnSecret, Interval, LogFilter, Name, Prompt,
+        Slots, TurnUrl, Whole,
+    },
 };
 use crate::{
     observe::ObserveOptions,
@@ -166,6 +169,16 @@ pub struct VlmTable {
     /// File that has the key for the server at --api-base
     #[arg(long, env = "LIVE_VLM_API_KEY_FILE", value_name = "FILE", conflicts_with = "api_key")]
     pub api_key_file: Option<PathBuf>,
+    /// File with the certificate of the authority that has signed that server's, beside those that
+    /// this host trusts
+    #[arg(long = "api-ca-file", env = "LIVE_VLM_API_CA_FILE", value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// Headers for each request to that server.
+    #[arg(skip)]
+    pub headers: Option<GivenHeaders>,
+    /// Fields for each request to that server.
+    #[arg(skip)]
+    pub extra_body: Option<GivenFields>,
     /// VLM servers that people may bring themselves beside those at public addresses: a network,
     /// an address, a host name or a wildcard, and a port if only that one: 10.0.0.0/8,
     /// 192.168.1.7:8000, vlm.example, *.example; may be given several times

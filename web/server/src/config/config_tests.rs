@@ -303,6 +303,9 @@ fn no_error_and_no_summary_shows_a_key() {
         "[vlm]\napi_base = 'http://user:sk-4711@host/v1'",
         "[[backends]]\napi_base = 'http://a'\napi_key = 4711",
         "[[backends]]\napi_key = 'sk-4711'",
+        "[vlm]\napi_base = 'http://a'\napi_key = \"sk\\n4711\"",
+        "[vlm]\napi_base = 'http://a'\nheaders = {x = 4711}",
+        "[[backends]]\napi_base = 'http://a'\nheaders = {x = \"sk\\n4711\"}",
     ] {
         let errors = errors(file);
         assert!(!errors.is_empty() && !format!("{errors:?}").contains("4711"), "{errors:?}");
@@ -314,6 +317,87 @@ fn no_error_and_no_summary_shows_a_key() {
     assert!(!shown.contains("4711") && !format!("{config:?}").contains("4711"), "{shown}");
     assert!(shown.contains("api_key = \"(set)\""), "{shown}");
     assert!(flags("live-vlm --api-base http://a").in_force().contains("\"(unset)\""));
+    let file = "[vlm]\napi_base = 'http://a/v1'\nheaders = {X-Key = 'sk-4711'}";
+    let config = load("live-vlm", file).unwrap();
+    let shown = config.in_force();
+    assert!(!shown.contains("4711") && !format!("{config:?}").contains("4711"), "{shown}");
+    assert!(shown.contains("x-key = \"(set)\""), "{shown}");
+    assert!(load("live-vlm", &shown).is_ok(), "{shown}");
+}
+
+#[test]
+fn a_key_that_cannot_be_one_is_refused_by_name_wherever_it_stands() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key");
+    fs::write(&path, "sk-1\nsk-2\n").unwrap();
+    let path = path.to_str().unwrap();
+    let error = error("[vlm]\napi_base = 'http://a'\napi_key = \"sk-1\\nsk-2\"");
+    assert!(
+        error.starts_with(&format!("{FILE}:3: vlm.api_key: the key has a line break")),
+        "{error}"
+    );
+    let error = self::error(&format!("[vlm]\napi_base = 'http://a'\napi_key_file = '{path}'"));
+    assert!(error.starts_with(&format!("{FILE}:3: vlm.api_key_file: the key has a")), "{error}");
+    let given = Cli::try_parse_from(["live-vlm", "--api-base", "http://a", "--api-key", "a\nb"]);
+    let error = Config::without_file(&given.unwrap().serve).unwrap_err().to_string();
+    assert!(error.starts_with("--api-key: the key has a line break"), "{error}");
+    let bearer = load("live-vlm", "[vlm]\napi_base = 'http://a'\napi_key = 'Bearer sk-1'").unwrap();
+    let plain = load("live-vlm", "[vlm]\napi_base = 'http://a'\napi_key = 'sk-1'").unwrap();
+    assert_eq!(bearer.backends, plain.backends);
+}
+
+#[test]
+fn what_one_server_wants_is_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ca.pem");
+    let made = rcgen::generate_simple_self_signed(vec!["a".to_owned()]).unwrap();
+    fs::write(&path, made.cert.pem()).unwrap();
+    let path = path.to_str().unwrap();
+    let file = format!(
+        "[[backends]]
+        api_base = 'https://a/v1'
+        ca_file = '{path}'
+        headers = {{x-provider = 'openai'}}
+        extra_body = {{chat_template_kwargs = {{enable_thinking = false}}}}
+        [[backends]]
+        api_base = 'http://b/v1'
+        extra_body = '{{\"stream_options\": null}}'"
+    );
+    let pool = load("live-vlm", &file).unwrap().backends;
+    let [first, second] = &pool[..] else { panic!("{pool:?}") };
+    assert_eq!(first.endpoint.authority().unwrap().file(), Path::new(path));
+    assert_eq!(first.endpoint.headers().names().collect::<Vec<_>>(), ["x-provider"]);
+    let fields = r#"{"chat_template_kwargs":{"enable_thinking":false}}"#;
+    assert_eq!(first.extra_body.to_string(), fields);
+    assert_eq!(second.extra_body.to_string(), r#"{"stream_options":null}"#);
+    assert!(second.endpoint.authority().is_none() && second.endpoint.headers().is_empty());
+
+    let file = format!("[vlm]\napi_base = 'https://a/v1'\nca_file = '{path}'");
+    let backend = |line: &str| load(line, &file).unwrap().backends.remove(0).endpoint;
+    assert!(backend("live-vlm").authority().is_some());
+    assert!(backend("live-vlm --api-base https://b/v1").authority().is_none());
+    let line = format!("live-vlm --api-base https://b/v1 --api-ca-file {path}");
+    assert!(flags(&line).backends[0].endpoint.authority().is_some());
+
+    for (file, expected) in [
+        ("[vlm]\nheaders = {a = 'b'}", "2: vlm.headers: needs api_base"),
+        ("[vlm]\nca_file = 'x'", "2: vlm.ca_file: needs api_base"),
+        (
+            "[[backends]]\napi_base = 'http://a'\nca_file = '/nowhere/ca.pem'",
+            "3: backends[0].ca_file: /nowhere/ca.pem cannot be read",
+        ),
+        (
+            "[[backends]]\napi_base = 'http://a'\nheaders = {host = 'b'}",
+            "3: backends[0].headers: \"host\" may not be set",
+        ),
+        (
+            "[[backends]]\napi_base = 'http://a'\nextra_body = {model = 'b'}",
+            "3: backends[0].extra_body: it may not have \"model\"",
+        ),
+    ] {
+        let error = error(file);
+        assert!(error.starts_with(&format!("{FILE}:{expected}")), "{error}\n{file}");
+    }
 }
 
 #[test]
@@ -369,6 +453,7 @@ fn the_example_file_is_a_configuration() {
         // and files are not there.
         .filter(|line| {
             !line.starts_with("api_key")
+                && !line.starts_with("ca_file")
                 && !line.starts_with("turn_")
                 && !line.starts_with("jwt_keys")
                 && *line != "api_base = \"http://localhost:8000/v1\""

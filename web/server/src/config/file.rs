@@ -17,8 +17,9 @@ use toml::{
 
 use super::{
     cli::{LimitsTable, LogTable, RuleTable, ServerTable, VideoTable, VlmTable},
+    given::{GivenFields, GivenHeaders, GivenKey},
     problem::{BadConfig, Problem},
-    value::{Base, GivenKey, HeaderText, Name, Slots},
+    value::{Base, HeaderText, Name, Slots},
 };
 
 use crate::{
@@ -67,10 +68,19 @@ pub struct FileConfig {
 impl FileConfig {
     /// The names of the keys that stand in it themselves.
     fn keys(&self) -> Vec<String> {
-        let of_vlm = self.vlm.api_key.iter().map(|_| "vlm.api_key".to_owned());
-        let backends = self.backends.iter().enumerate();
-        let with_key = backends.filter(|(_, backend)| backend.api_key.is_some());
-        of_vlm.chain(with_key.map(|(at, _)| format!("backends[{at}].api_key"))).collect()
+        let of = |place: &str, key: bool, headers: bool| {
+            let names = [("api_key", key), ("headers", headers)].into_iter();
+            names
+                .filter(|(_, is)| *is)
+                .map(|(name, _)| format!("{place}.{name}"))
+                .collect::<Vec<_>>()
+        };
+        let mut keys = of("vlm", self.vlm.api_key.is_some(), self.vlm.headers.is_some());
+        for (at, backend) in self.backends.iter().enumerate() {
+            let place = format!("backends[{at}]");
+            keys.extend(of(&place, backend.api_key.is_some(), backend.headers.is_some()));
+        }
+        keys
     }
 }
 
@@ -86,6 +96,12 @@ pub struct BackendTable {
     pub api_key_env: Option<String>,
     /// File that has its key.
     pub api_key_file: Option<PathBuf>,
+    /// File with the certificate of the authority that has signed its own.
+    pub ca_file: Option<PathBuf>,
+    /// Headers for each request.
+    pub headers: Option<GivenHeaders>,
+    /// Fields for each request.
+    pub extra_body: Option<GivenFields>,
     /// Its models; without it what it lists.
     pub models: Option<Vec<Name>>,
     /// Questions that it takes at once.

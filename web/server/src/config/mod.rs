@@ -7,6 +7,7 @@ mod backends;
 mod check;
 mod cli;
 mod file;
+mod given;
 mod problem;
 mod resolve;
 mod value;
@@ -27,10 +28,11 @@ pub use cli::{
     VideoTable, VlmTable,
 };
 pub use file::{BackendTable, FileConfig, Source, Step};
+pub use given::{GivenFields, GivenHeaders, GivenKey};
 pub use problem::{BadConfig, Problem};
 pub use value::{
-    Address, AllowedBase, Base, Cidr, GivenKey, HeaderText, Interval, LogFilter, Name, NotAllowed,
-    Prompt, Slots, Whole,
+    Address, AllowedBase, Base, Cidr, HeaderText, Interval, LogFilter, Name, NotAllowed, Prompt,
+    Slots, Whole,
 };
 
 use crate::{

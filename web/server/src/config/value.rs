@@ -5,7 +5,7 @@ use std::{fmt, marker::PhantomData, net::IpAddr, num::NonZeroU16, str::FromStr, 
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
-use vlm_client::{Allowed, ApiKey, Endpoint};
+use vlm_client::{Allowed, Endpoint};
 
 use crate::{protocol::MAX_PROMPT, turn::TurnSecret};
 
@@ -377,47 +377,6 @@ impl<'de> Deserialize<'de> for Base {
     }
 }
 
-/// A key as it was given, empty ones included. Its `Debug` form does not show it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GivenKey(pub(crate) Option<ApiKey>);
-
-impl FromStr for GivenKey {
-    type Err = std::convert::Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(Self(ApiKey::new(text)))
-    }
-}
-
-impl<'de> Deserialize<'de> for GivenKey {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        // serde's own error would show a key that somebody wrote without quotes.
-        struct Key;
-
-        impl de::Visitor<'_> for Key {
-            type Value = GivenKey;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<GivenKey, E> {
-                Ok(GivenKey(ApiKey::new(text)))
-            }
-
-            fn visit_i64<E: de::Error>(self, _: i64) -> Result<GivenKey, E> {
-                Err(E::custom("must be a text in quotes"))
-            }
-
-            fn visit_f64<E: de::Error>(self, _: f64) -> Result<GivenKey, E> {
-                Err(E::custom("must be a text in quotes"))
-            }
-        }
-
-        from.deserialize_any(Key)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -449,11 +408,5 @@ mod tests {
     fn a_filter_that_the_logger_does_not_take_is_refused() {
         assert!("live_vlm=debug,warn".parse::<LogFilter>().is_ok());
         assert!("live_vlm=loud".parse::<LogFilter>().is_err());
-    }
-
-    #[test]
-    fn a_given_key_is_not_printed() {
-        let key: GivenKey = "sk-very-secret".parse().unwrap();
-        assert!(!format!("{key:?}").contains("secret"));
     }
 }

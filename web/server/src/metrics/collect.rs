@@ -13,7 +13,7 @@ use prometheus_client::{
     metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
     registry::Unit,
 };
-use vlm_client::{BackendSnapshot, BackendState};
+use vlm_client::{BackendSnapshot, BackendState, Trouble};
 
 use super::labels::{Names, readable};
 use crate::process::Process;
@@ -36,6 +36,8 @@ pub struct BackendFigures {
     pub asking: usize,
     /// Sessions that wait for a turn at it.
     pub waiting: usize,
+    /// What its operator can mend, if that is what is wrong.
+    pub trouble: Option<Trouble>,
 }
 
 /// Whether a backend is asked.
@@ -62,6 +64,7 @@ impl From<BackendSnapshot> for BackendFigures {
             slots: backend.slots,
             asking: backend.asking,
             waiting: backend.waiting,
+            trouble: backend.trouble,
         }
     }
 }
@@ -124,7 +127,8 @@ impl Collector for PoolCollector {
             self.models.reserve(&backend.models);
             backend.name = readable(&backend.name);
         }
-        let help = "Whether a VLM server is asked (up), left alone (open) or tried (half_open).";
+        let help = "Whether a VLM server is asked (up), left alone (open, also when each of its \
+                    models is) or tried (half_open).";
         let mut to = encoder.encode_descriptor("backend_state", help, None, MetricType::Gauge)?;
         for backend in &backends {
             for state in BackendHealth::ALL {

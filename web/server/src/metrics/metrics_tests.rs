@@ -36,7 +36,15 @@ fn report(outcome: QuestionOutcome) -> QuestionReport {
 
 fn backend(name: &str, state: BackendHealth) -> BackendFigures {
     let models = vec!["qwen".to_owned()];
-    BackendFigures { name: name.into(), models, state, slots: 8, asking: 3, waiting: 5 }
+    BackendFigures {
+        name: name.into(),
+        models,
+        state,
+        slots: 8,
+        asking: 3,
+        waiting: 5,
+        trouble: None,
+    }
 }
 
 /// Metrics to which everything has happened once.

@@ -7,6 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
+use vlm_client::Trouble;
 
 use super::App;
 use crate::metrics::{BackendFigures, BackendHealth};
@@ -51,6 +52,28 @@ enum Reason {
     Overloaded,
     /// No VLM server is up.
     NoBackend,
+    /// One of them cannot be reached.
+    Unreachable,
+    /// There is no secure connection to one of them.
+    Tls,
+    /// One of them wants a key, and none was given.
+    NoKey,
+    /// One of them refuses the key.
+    KeyRefused,
+    /// One of them has no OpenAI-compatible API at its address.
+    NoApi,
+}
+
+impl From<Trouble> for Reason {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Unreachable => Self::Unreachable,
+            Trouble::Tls => Self::Tls,
+            Trouble::NoKey => Self::NoKey,
+            Trouble::KeyRefused => Self::KeyRefused,
+            Trouble::NoApi => Self::NoApi,
+        }
+    }
 }
 
 struct Condition {
@@ -63,8 +86,16 @@ struct Condition {
 
 impl Condition {
     fn reasons(&self) -> Vec<Reason> {
-        let is_up = |backend: &BackendFigures| backend.state == BackendHealth::Up;
+        // One that refuses every question is of no more use than one that is not there.
+        let is_up = |backend: &BackendFigures| {
+            backend.state == BackendHealth::Up
+                && !backend.trouble.is_some_and(Trouble::is_said_by_server)
+        };
         let down = self.backends.as_ref().is_some_and(|backends| !backends.iter().any(is_up));
+        let backends = self.backends.iter().flatten().filter(|_| down);
+        let mut troubles: Vec<Trouble> = backends.filter_map(|backend| backend.trouble).collect();
+        troubles.sort_unstable();
+        troubles.dedup();
         [
             (self.closing, Reason::Draining),
             (self.full, Reason::Full),
@@ -73,6 +104,7 @@ impl Condition {
         ]
         .into_iter()
         .filter_map(|(holds, reason)| holds.then_some(reason))
+        .chain(troubles.into_iter().map(Reason::from))
         .collect()
     }
 }
@@ -83,7 +115,8 @@ mod tests {
 
     fn backend(state: BackendHealth) -> BackendFigures {
         let name = "http://localhost:8000/v1".to_owned();
-        BackendFigures { name, models: Vec::new(), state, slots: 1, asking: 0, waiting: 0 }
+        let (models, trouble) = (Vec::new(), None);
+        BackendFigures { name, models, state, slots: 1, asking: 0, waiting: 0, trouble }
     }
 
     fn with(backends: Option<Vec<BackendFigures>>) -> Vec<Reason> {
@@ -97,6 +130,26 @@ mod tests {
         assert_eq!(with(Some(vec![backend(Open), backend(HalfOpen)])), [Reason::NoBackend]);
         assert_eq!(with(Some(Vec::new())), [Reason::NoBackend]);
         assert_eq!(with(None), []);
+    }
+
+    #[test]
+    fn what_keeps_the_only_backend_from_being_asked_is_told_apart() {
+        use BackendHealth::{Open, Up};
+        let in_trouble = |state, trouble| {
+            with(Some(vec![BackendFigures { trouble: Some(trouble), ..backend(state) }]))
+        };
+        assert_eq!(in_trouble(Up, Trouble::NoKey), [Reason::NoBackend, Reason::NoKey]);
+        assert_eq!(in_trouble(Up, Trouble::KeyRefused), [Reason::NoBackend, Reason::KeyRefused]);
+        assert_eq!(in_trouble(Up, Trouble::NoApi), [Reason::NoBackend, Reason::NoApi]);
+        assert_eq!(in_trouble(Open, Trouble::Tls), [Reason::NoBackend, Reason::Tls]);
+        assert_eq!(
+            in_trouble(Open, Trouble::Unreachable),
+            [Reason::NoBackend, Reason::Unreachable]
+        );
+        // It may be but a moment.
+        assert_eq!(in_trouble(Up, Trouble::Unreachable), []);
+        let refused = BackendFigures { trouble: Some(Trouble::KeyRefused), ..backend(Up) };
+        assert_eq!(with(Some(vec![refused, backend(Up)])), [], "another answers");
     }
 
     #[test]

@@ -91,7 +91,7 @@ async fn list(app: &App, requester: &Requester, which: Which) -> Result<Json<Val
     let endpoint = if which.api_base.trim().is_empty() {
         config.defaults.endpoint.clone()
     } else {
-        let (own, key) = (&config.own_endpoints, ApiKey::new(&which.api_key));
+        let (own, key) = (&config.own_endpoints, ApiKey::parse(&which.api_key)?);
         own.endpoint(&which.api_base, key, rules.own_api_base)?
     };
     let at_pool = config.dispatcher.pooled(endpoint.base()).is_some();

@@ -1,5 +1,5 @@
-//! Whether a backend that fails is asked: a circuit breaker (M. Nygard, "Release It!", 2nd edition,
-//! section 5.3). Pure.
+//! Whether a backend that fails, or one of its models, is asked: a circuit breaker (M. Nygard,
+//! "Release It!", 2nd edition, section 5.3). Pure.
 
 use std::time::{Duration, Instant};
 
@@ -17,11 +17,23 @@ pub enum Verdict {
     Good,
     /// The backend is at fault.
     Bad {
+        /// Whether that concerns all of it.
+        scope: Scope,
         /// How long it asked to be left alone.
         retry_after: Option<Duration>,
     },
     /// Nothing can be said: the question was given up, or was itself at fault.
     Unknown,
+}
+
+/// How far a failure reaches. Behind one address there may be many models, each with a server of
+/// its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// The backend is not there, for whatever model.
+    Server,
+    /// The model that was asked for fails, or is used up.
+    Model,
 }
 
 /// Whether a backend is asked.
@@ -44,11 +56,13 @@ pub(super) struct Breaker {
     failures: u32,
     /// How often in a row it was opened without an answer in between.
     opened: u32,
+    /// Whether it was asked for the time that it is open.
+    asked: bool,
 }
 
 impl Breaker {
     pub(super) fn new() -> Self {
-        Self { state: BackendState::Up, failures: 0, opened: 0 }
+        Self { state: BackendState::Up, failures: 0, opened: 0, asked: false }
     }
 
     pub(super) fn state(&self) -> BackendState {
@@ -89,7 +103,7 @@ impl Breaker {
                 *self = Self::new();
                 None
             }
-            Verdict::Bad { retry_after } => {
+            Verdict::Bad { retry_after, .. } => {
                 self.failures += 1;
                 // Those that began before it was left alone say nothing new.
                 let late = !trial && self.state != BackendState::Up;
@@ -97,7 +111,7 @@ impl Breaker {
                 (opens && !late).then(|| self.open(retry_after, now))
             }
             // The next question is the trial instead.
-            Verdict::Unknown if trial => {
+            Verdict::Unknown if trial && self.state == BackendState::HalfOpen => {
                 self.state = BackendState::Open { until: now };
                 Some(now)
             }
@@ -105,18 +119,28 @@ impl Breaker {
         }
     }
 
-    /// The backend answers, though nobody has asked it a question. Where the time to leave it alone
-    /// is over and no question came to try it, it is asked again; one failure opens it anew.
-    pub(super) fn is_there(&mut self, now: Instant) {
-        if matches!(self.state, BackendState::Open { until } if now > until) {
+    /// It is seen again, though nobody has asked it a question: it is asked, and one failure opens
+    /// it anew.
+    pub(super) fn is_there(&mut self) {
+        if self.state != BackendState::Up {
             self.state = BackendState::Up;
             self.failures = THRESHOLD - 1;
+        }
+    }
+
+    /// What it depends on is there again: it may be tried now, unless it asked for more patience.
+    pub(super) fn may_be_tried(&mut self, now: Instant) {
+        if let BackendState::Open { until } = &mut self.state
+            && !self.asked
+        {
+            *until = now.min(*until);
         }
     }
 
     fn open(&mut self, asked: Option<Duration>, now: Instant) -> Instant {
         let doubled = FIRST.saturating_mul(1 << self.opened.min(5)).min(LONGEST);
         self.opened += 1;
+        self.asked = asked.is_some();
         let until = now + asked.map_or(doubled, |asked| asked.clamp(FIRST / 10, LONGEST_ASKED));
         self.state = BackendState::Open { until };
         until
@@ -127,22 +151,34 @@ impl Breaker {
 mod tests {
     use super::*;
 
-    const BAD: Verdict = Verdict::Bad { retry_after: None };
+    const BAD: Verdict = Verdict::Bad { scope: Scope::Model, retry_after: None };
 
     #[test]
-    fn a_server_that_is_there_again_and_that_nobody_tries_is_up_until_it_fails_once() {
+    fn a_server_that_is_seen_again_is_up_until_it_fails_once() {
         let now = Instant::now();
         let mut breaker = opened(now);
-        breaker.is_there(now + FIRST);
-        assert_ne!(breaker.state(), BackendState::Up, "it is still to be left alone");
-        let later = now + FIRST + Duration::from_millis(1);
-        breaker.is_there(later);
+        breaker.is_there();
         assert_eq!(breaker.state(), BackendState::Up);
-        assert_eq!(breaker.end(BAD, false, later), Some(later + 2 * FIRST));
-        // One that is being tried waits for the question.
-        breaker.begin();
-        breaker.is_there(later + LONGEST);
-        assert_eq!(breaker.state(), BackendState::HalfOpen);
+        assert_eq!(breaker.end(BAD, false, now), Some(now + 2 * FIRST));
+        // One that is being tried, too: the question may take long.
+        assert!(breaker.begin());
+        breaker.is_there();
+        assert_eq!(breaker.admits(4, now), 4);
+        // The trial's end is that of a question like others.
+        assert_eq!(breaker.end(Verdict::Unknown, true, now), None);
+    }
+
+    #[test]
+    fn what_its_server_brings_back_may_be_tried_unless_it_asked_for_patience() {
+        let now = Instant::now();
+        let mut breaker = opened(now);
+        breaker.may_be_tried(now);
+        assert_eq!(breaker.admits(4, now), 1);
+        let mut breaker = Breaker::new();
+        let scope = Scope::Model;
+        breaker.end(Verdict::Bad { scope, retry_after: Some(7 * FIRST) }, false, now);
+        breaker.may_be_tried(now);
+        assert_eq!(breaker.closed_until(now), Some(now + 7 * FIRST));
     }
 
     fn opened(now: Instant) -> Breaker {
@@ -193,7 +229,10 @@ mod tests {
     #[test]
     fn a_server_that_asks_to_be_left_alone_is_obeyed_at_once_and_within_reason() {
         let now = Instant::now();
-        let asked = |seconds| Verdict::Bad { retry_after: Some(Duration::from_secs(seconds)) };
+        let asked = |seconds| {
+            let retry_after = Some(Duration::from_secs(seconds));
+            Verdict::Bad { scope: Scope::Model, retry_after }
+        };
         assert_eq!(Breaker::new().end(asked(7), false, now), Some(now + Duration::from_secs(7)));
         assert_eq!(Breaker::new().end(asked(86_400), false, now), Some(now + LONGEST_ASKED));
     }

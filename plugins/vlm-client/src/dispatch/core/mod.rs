@@ -1,24 +1,29 @@
 //! Who is asked next: the pure part. Time is an argument, and nothing here waits, locks or sends.
 //!
-//! A *member* is a session that takes turns; it belongs to a *user* and asks on a *route*, the set
-//! of backends that can answer it. Routes that have backends in common share one fair queue.
+//! A *member* is a session that takes turns; it belongs to a *user* and asks on a *route*: for one
+//! model, of the set of backends that can answer for it. Routes that have backends in common share
+//! one fair queue. A backend that is not there is left alone by all of them; a model that fails there
+//! by those who ask for it.
 
 mod breaker;
+mod models;
 mod queue;
 mod slots;
 
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use self::{
     breaker::Breaker,
+    models::Models,
     queue::{Place, Queue},
     slots::SlotCount,
 };
 pub use self::{
-    breaker::{BackendState, Verdict},
+    breaker::{BackendState, Scope, Verdict},
     slots::Slots,
 };
 
@@ -50,6 +55,9 @@ pub enum Event {
     /// Every backend of the member's route is left alone, until this moment at least. The member
     /// waits no more.
     Unavailable(MemberId, Instant),
+    /// A backend of the member's route is seen again that was not there. The member does not wait;
+    /// if it only rests because of that, it may ask.
+    Back(MemberId),
 }
 
 /// The bounds of a [`Core`].
@@ -72,6 +80,11 @@ impl Default for CoreConfig {
 struct Backend {
     slots: SlotCount,
     breaker: Breaker,
+    models: Models,
+    /// What those are asking for who name no model; empty = not known.
+    first_model: Arc<str>,
+    /// Whether it was not there when it was last asked for anything.
+    is_missing: bool,
     asking: usize,
     routes: Vec<RouteId>,
     /// How long a turn takes here, smoothed; `None` until one has ended.
@@ -82,6 +95,8 @@ struct Backend {
 
 #[derive(Debug)]
 struct Route {
+    /// Empty = whatever each backend has first.
+    model: Arc<str>,
     backends: Vec<BackendId>,
     members: usize,
     queue: QueueId,
@@ -100,19 +115,22 @@ struct MemberState {
     expected_turn: Option<Duration>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 enum TurnState {
     Resting,
     Waiting { place: Place, avoid: Option<BackendId>, told_near: bool },
     Asking(Asking),
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Asking {
     backend: BackendId,
+    model: Arc<str>,
     began: Instant,
     charged: Duration,
+    /// Whether the backend is on trial with it, and whether the model is.
     on_trial: bool,
+    model_on_trial: bool,
     /// Questions at the backend when this one began, itself among them.
     at_once: usize,
     /// When somebody else is told that its slot will soon be free.
@@ -161,6 +179,9 @@ impl Core {
         let backend = Backend {
             slots: SlotCount::new(slots),
             breaker: Breaker::new(),
+            models: Models::default(),
+            first_model: "".into(),
+            is_missing: false,
             asking: 0,
             routes: Vec::new(),
             expected_turn: None,
@@ -188,12 +209,22 @@ impl Core {
         true
     }
 
-    /// Adds a route over these backends.
-    pub fn add_route(&mut self, backends: &[BackendId]) -> RouteId {
+    /// Says what a backend is asked for by those who name no model; empty = not known.
+    pub fn set_first_model(&mut self, backend: BackendId, model: &str) {
+        if let Some(this) = self.backends.get_mut(&backend)
+            && *this.first_model != *model
+        {
+            this.first_model = model.into();
+        }
+    }
+
+    /// Adds a route over these backends for this model; empty = whatever each has first.
+    pub fn add_route(&mut self, backends: &[BackendId], model: &str) -> RouteId {
         let id = RouteId(self.fresh());
         let queue = QueueId(self.fresh());
         self.queues.insert(queue, Queue::default());
-        self.routes.insert(id, Route { backends: Vec::new(), members: 0, queue });
+        self.routes
+            .insert(id, Route { model: model.into(), backends: Vec::new(), members: 0, queue });
         self.connect(id, backends);
         id
     }
@@ -305,7 +336,7 @@ impl Core {
                 }
             }
             TurnState::Asking(asking) => {
-                let open = self.end_turn(member, asking, verdict, first_token, now);
+                let open = self.end_turn(member, &asking, verdict, first_token, now);
                 self.after_breaker(asking.backend, open, now);
             }
         }
@@ -322,11 +353,11 @@ impl Core {
     ) {
         let since = self.fresh();
         let Some(this) = self.members.get_mut(&member) else { return };
-        let TurnState::Asking(asking) = this.turn else { return };
+        let TurnState::Asking(asking) = this.turn.clone() else { return };
         let (user, route) = (this.user, this.route);
         let place = Place::new(member, false, since);
         this.turn = TurnState::Waiting { place, avoid: None, told_near: false };
-        let open = self.end_turn(member, asking, verdict, first_token, now);
+        let open = self.end_turn(member, &asking, verdict, first_token, now);
         if let Some(queue) = self.queue_of(route) {
             queue.push(user, route, place);
         }
@@ -348,25 +379,6 @@ impl Core {
                 queue.leave(this.user);
                 queue.forget_gone(most);
             }
-        }
-    }
-
-    /// A backend has answered, or failed to, outside of any turn.
-    pub fn observe(&mut self, backend: BackendId, verdict: Verdict, now: Instant) {
-        let Some(this) = self.backends.get_mut(&backend) else { return };
-        if verdict == Verdict::Good && this.breaker.state() != BackendState::Up {
-            // Being there is not yet answering: a question closes the circuit, if there is one.
-            this.breaker.is_there(now);
-            return;
-        }
-        let open = this.breaker.end(verdict, false, now);
-        self.after_breaker(backend, open, now);
-    }
-
-    /// A backend says itself how many questions wait inside it.
-    pub fn told_waiting(&mut self, backend: BackendId, waiting: u64, now: Instant) {
-        if let Some(this) = self.backends.get_mut(&backend) {
-            this.slots.told(waiting, now);
         }
     }
 
@@ -406,22 +418,18 @@ impl Core {
         self.backends.get(&backend).map_or(0, |this| this.slots.get())
     }
 
-    /// Whether a backend is asked.
-    pub fn state(&self, backend: BackendId) -> Option<BackendState> {
-        self.backends.get(&backend).map(|this| this.breaker.state())
-    }
-
     /// Whether a backend other than this one can answer on the member's route now.
     pub fn has_other(&self, member: MemberId, backend: BackendId, now: Instant) -> bool {
         let route = self.members.get(&member).and_then(|this| self.routes.get(&this.route));
         route.is_some_and(|route| {
-            route.backends.iter().any(|other| *other != backend && self.is_up(*other, now))
+            let is_up = |other| self.is_up(other, &route.model, now);
+            route.backends.iter().any(|other| *other != backend && is_up(*other))
         })
     }
 
     /// Whether the member waits for its turn.
     pub fn is_waiting(&self, member: MemberId) -> bool {
-        let turn = self.members.get(&member).map(|this| this.turn);
+        let turn = self.members.get(&member).map(|this| &this.turn);
         matches!(turn, Some(TurnState::Waiting { .. }))
     }
 
@@ -457,6 +465,7 @@ impl Core {
 }
 
 mod connect;
+mod seen;
 mod turns;
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ fn ms(ms: u64) -> Duration {
 /// A backend, and a route to it alone.
 fn one(core: &mut Core, slots: usize) -> (BackendId, RouteId) {
     let backend = core.add_backend(Slots::Fixed(slots));
-    (backend, core.add_route(&[backend]))
+    (backend, core.add_route(&[backend], "m"))
 }
 
 /// A session of a user of its own.

@@ -1,9 +1,13 @@
 //! Giving turns and ending them.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::{
-    Asking, Backend, BackendId, Core, Event, MemberId, RouteId, TurnState, Verdict, queue::Queue,
+    Asking, Backend, BackendId, Core, Event, MemberId, RouteId, Scope, TurnState, Verdict,
+    queue::Queue,
 };
 
 /// The weight of the mean of earlier turns against the newest, less one.
@@ -31,8 +35,9 @@ impl Core {
             }
             let with_room = this.backends.iter().filter(|id| !in_vain.contains(*id));
             let with_room = with_room.filter_map(|id| {
-                let this = self.backends.get(id)?;
-                (this.room(now) > 0).then(|| (this.load_permille(), *id))
+                let that = self.backends.get(id)?;
+                let has_room = that.room(now) > 0 && that.admits(&this.model, now);
+                has_room.then(|| (that.load_permille(), *id))
             });
             let Some((_, roomiest)) = with_room.min() else { return };
             if !self.grant_next(roomiest, now) {
@@ -50,7 +55,8 @@ impl Core {
             .routes
             .iter()
             .filter_map(|route| {
-                let queue = self.queues.get(&self.routes.get(route)?.queue)?;
+                let on = self.routes.get(route).filter(|on| this.admits(&on.model, now))?;
+                let queue = self.queues.get(&on.queue)?;
                 let (rank, place) =
                     queue.first(*route, |member| self.may_ask(member, backend, now))?;
                 Some((rank, place, *route))
@@ -67,11 +73,15 @@ impl Core {
         let near_end = expected.map(|turn| now + turn - self.config.near.min(turn));
         let Some(this) = self.backends.get_mut(&backend) else { return false };
         this.asking += 1;
+        let model = self.routes.get(&route).map_or_else(|| "".into(), |on| on.model.clone());
+        let model = if model.is_empty() { Arc::clone(&this.first_model) } else { model };
         let asking = Asking {
             backend,
             began: now,
             charged,
             on_trial: this.breaker.begin(),
+            model_on_trial: this.models.begin(&model),
+            model,
             at_once: this.asking,
             near_end,
         };
@@ -83,12 +93,12 @@ impl Core {
         true
     }
 
-    /// Frees a slot without giving it to anybody yet. Returns until when the backend is left alone
-    /// because of how the turn ended.
+    /// Frees a slot without giving it to anybody yet. Returns until when the backend, or the model
+    /// there, is left alone because of how the turn ended.
     pub(super) fn end_turn(
         &mut self,
         member: MemberId,
-        asking: Asking,
+        asking: &Asking,
         verdict: Verdict,
         first_token: Option<Duration>,
         now: Instant,
@@ -115,10 +125,23 @@ impl Core {
         if verdict == Verdict::Good {
             backend.expected_turn = Some(smoothed(backend.expected_turn, took));
         }
-        if let Some(first_token) = first_token {
-            backend.slots.observe(first_token, asking.at_once, now);
+        if let Some(first_token) = first_token.filter(|_| verdict == Verdict::Good) {
+            backend.slots.observe(first_token, took, asking.at_once, now);
         }
-        backend.breaker.end(verdict, asking.on_trial, now)
+        // What says something of the one says nothing of the other.
+        let (of_server, of_model) = match verdict {
+            Verdict::Bad { scope: Scope::Server, .. } => (verdict, Verdict::Unknown),
+            Verdict::Bad { scope: Scope::Model, .. } => (Verdict::Unknown, verdict),
+            Verdict::Good | Verdict::Unknown => (verdict, verdict),
+        };
+        match of_server {
+            Verdict::Good => backend.is_missing = false,
+            Verdict::Bad { .. } => backend.is_missing = true,
+            Verdict::Unknown => {}
+        }
+        let model = backend.models.end(&asking.model, of_model, asking.model_on_trial, now);
+        let server = backend.breaker.end(of_server, asking.on_trial, now);
+        server.max(model)
     }
 
     /// What follows from a backend's new state.
@@ -136,6 +159,8 @@ impl Core {
                 for route in routes {
                     self.give_up_where_nothing_is_up(route, now);
                 }
+                // Those who ask for another model go on.
+                self.fill(backend, now);
             }
             _ => self.fill(backend, now),
         }
@@ -144,7 +169,7 @@ impl Core {
     /// Tells those who wait on a route of which every backend is left alone.
     pub(super) fn give_up_where_nothing_is_up(&mut self, route: RouteId, now: Instant) {
         let Some(this) = self.routes.get(&route) else { return };
-        let closed = |id: &BackendId| self.backends.get(id)?.breaker.closed_until(now);
+        let closed = |id: &BackendId| self.backends.get(id)?.closed_until(&this.model, now);
         let until: Option<Vec<Instant>> = this.backends.iter().map(closed).collect();
         let Some(until) = until.and_then(|until| until.into_iter().min()) else { return };
         let waiting = self.queues.get(&this.queue).map(|queue| queue.all(route));
@@ -156,15 +181,13 @@ impl Core {
 
     /// A turn is about to end: whoever is likely to be next is told.
     pub(super) fn tell_next_of(&mut self, ending: MemberId) {
-        let Some(TurnState::Asking(asking)) = self.members.get(&ending).map(|this| this.turn)
+        let Some(TurnState::Asking(asking)) = self.members.get(&ending).map(|this| &this.turn)
         else {
             return;
         };
-        let routes = self
-            .backends
-            .get(&asking.backend)
-            .map(|backend| backend.routes.clone())
-            .unwrap_or_default();
+        let backend = asking.backend;
+        let routes =
+            self.backends.get(&backend).map(|backend| backend.routes.clone()).unwrap_or_default();
         let untold = routes.iter().filter_map(|route| {
             let queue = self.queues.get(&self.routes.get(route)?.queue)?;
             queue.first_untold(*route, |member| self.was_told(member))
@@ -172,7 +195,7 @@ impl Core {
         match untold.min() {
             Some((_, next)) => self.tell_near(next),
             None => {
-                if let Some(backend) = self.backends.get_mut(&asking.backend) {
+                if let Some(backend) = self.backends.get_mut(&backend) {
                     backend.untold_ends.insert(ending);
                 }
             }
@@ -183,7 +206,7 @@ impl Core {
     /// of.
     pub(super) fn tell_if_near(&mut self, member: MemberId, route: RouteId) {
         let waits = matches!(
-            self.members.get(&member).map(|this| this.turn),
+            self.members.get(&member).map(|this| &this.turn),
             Some(TurnState::Waiting { told_near: false, .. })
         );
         let Some(route) = self.routes.get(&route).filter(|_| waits) else { return };
@@ -206,22 +229,22 @@ impl Core {
 
     fn was_told(&self, member: MemberId) -> bool {
         matches!(
-            self.members.get(&member).map(|this| this.turn),
+            self.members.get(&member).map(|this| &this.turn),
             Some(TurnState::Waiting { told_near: true, .. })
         )
     }
 
     fn may_ask(&self, member: MemberId, backend: BackendId, now: Instant) -> bool {
-        match self.members.get(&member).map(|this| this.turn) {
-            Some(TurnState::Waiting { avoid: Some(avoid), .. }) if avoid == backend => {
+        match self.members.get(&member).map(|this| &this.turn) {
+            Some(TurnState::Waiting { avoid: Some(avoid), .. }) if *avoid == backend => {
                 !self.has_other(member, backend, now)
             }
             _ => true,
         }
     }
 
-    pub(super) fn is_up(&self, backend: BackendId, now: Instant) -> bool {
-        self.backends.get(&backend).is_some_and(|this| this.breaker.closed_until(now).is_none())
+    pub(super) fn is_up(&self, backend: BackendId, model: &str, now: Instant) -> bool {
+        self.backends.get(&backend).is_some_and(|this| this.closed_until(model, now).is_none())
     }
 
     pub(super) fn queue_of(&mut self, route: RouteId) -> Option<&mut Queue> {
@@ -230,6 +253,21 @@ impl Core {
 }
 
 impl Backend {
+    /// What is asked of it for this model.
+    pub(super) fn asked_for<'a>(&'a self, model: &'a str) -> &'a str {
+        if model.is_empty() { &self.first_model } else { model }
+    }
+
+    fn admits(&self, model: &str, now: Instant) -> bool {
+        self.models.admits(self.asked_for(model), now)
+    }
+
+    /// When it may be asked for this model again; `None` when it may be asked, or is being tried.
+    fn closed_until(&self, model: &str, now: Instant) -> Option<Instant> {
+        let model = self.models.closed_until(self.asked_for(model), now);
+        self.breaker.closed_until(now).max(model)
+    }
+
     fn room(&self, now: Instant) -> usize {
         self.breaker.admits(self.slots.get().saturating_sub(self.asking), now)
     }

@@ -1,7 +1,9 @@
 //! Whom to ask, and what.
 
+use std::{path::Path, sync::Arc};
+
 use gst::{glib, prelude::*};
-use vlm_client::{ApiKey, ExtraBody};
+use vlm_client::{ApiKey, Authority, ExtraBody, ExtraHeaders};
 
 use super::{
     super::settings::{self, ErrorPolicy},
@@ -16,7 +18,7 @@ pub(super) fn properties() -> Vec<Property> {
                 .nick("API base")
                 .blurb(
                     "Base address of the OpenAI-compatible VLM server (environment: \
-                     VLM_API_BASE). Setting another server drops the key: set api-key after it",
+                     VLM_API_BASE). Setting another server drops key and headers: set them after it",
                 )
                 .default_value(settings::DEFAULT_API_BASE)
                 .mutable_playing()
@@ -25,9 +27,9 @@ pub(super) fn properties() -> Vec<Property> {
                 let api_base = text(value);
                 let same = settings.api_base == api_base;
                 match settings.set_api_base(api_base) {
-                    true => Effect::KeyDropped,
-                    false if same => Effect::NextQuestion,
-                    false => Effect::Question,
+                    Some(said) => Effect::Dropped(said),
+                    None if same => Effect::NextQuestion,
+                    None => Effect::Question,
                 }
             },
             get: Some(|settings| settings.api_base.to_value()),
@@ -43,7 +45,10 @@ pub(super) fn properties() -> Vec<Property> {
                 .mutable_playing()
                 .build(),
             set: |settings, value| {
-                let key = ApiKey::new(&text(value));
+                let key = match ApiKey::parse(&text(value)) {
+                    Ok(key) => key,
+                    Err(error) => return Effect::Refused(error.to_string()),
+                };
                 let same = settings.api_key == key;
                 settings.set_api_key(key);
                 if same { Effect::NextQuestion } else { Effect::Question }
@@ -180,7 +185,58 @@ pub(super) fn parsed() -> Vec<Parsed> {
                     (Effect::NextQuestion, Box::new(before))
                 }))
             },
-            get: |settings| settings.extra_body.0.to_value(),
+            get: Some(|settings| settings.extra_body.0.to_value()),
+        },
+        Parsed {
+            spec: glib::ParamSpecString::builder("headers")
+                .nick("Headers")
+                .blurb(
+                    "JSON object of headers for the server at api-base or the gateway before it, \
+                     such as {\"x-portkey-provider\": \"openai\"}; sent to no other and never read \
+                     back",
+                )
+                .write_only()
+                .mutable_playing()
+                .build(),
+            parse: |value| {
+                let headers =
+                    ExtraHeaders::parse(&text(value)).map_err(|error| error.to_string())?;
+                Ok(Box::new(|settings| {
+                    let before = std::mem::replace(&mut settings.headers, headers);
+                    let same = before == settings.headers;
+                    let effect = if same { Effect::NextQuestion } else { Effect::Question };
+                    (effect, Box::new(before))
+                }))
+            },
+            get: None,
+        },
+        Parsed {
+            spec: glib::ParamSpecString::builder("ca-file")
+                .nick("CA file")
+                .blurb(
+                    "PEM file with the certificate of the authority that has signed the server's, \
+                     beside those that this host trusts; empty = none",
+                )
+                .default_value("")
+                .mutable_playing()
+                .build(),
+            parse: |value| {
+                let file = text(value);
+                let authority = match file.as_str() {
+                    "" => None,
+                    file => {
+                        let authority = Authority::read(Path::new(file));
+                        Some(Arc::new(authority.map_err(|error| error.to_string())?))
+                    }
+                };
+                Ok(Box::new(|settings| {
+                    let before = std::mem::replace(&mut settings.authority, (file, authority));
+                    let same = before.1 == settings.authority.1;
+                    let effect = if same { Effect::NextQuestion } else { Effect::Question };
+                    (effect, Box::new(before))
+                }))
+            },
+            get: Some(|settings| settings.authority.0.to_value()),
         },
         Parsed {
             spec: glib::ParamSpecString::builder("response-schema")
@@ -201,9 +257,9 @@ pub(super) fn parsed() -> Vec<Parsed> {
                     (effect, Box::new(before))
                 }))
             },
-            get: |settings| {
+            get: Some(|settings| {
                 settings.response_schema.as_ref().map(Schema::text).unwrap_or_default().to_value()
-            },
+            }),
         },
     ]
 }

@@ -17,8 +17,8 @@ use super::{settings::Settings, shared::Shared};
 pub(crate) enum Effect {
     /// An answer in flight is worthless.
     Question,
-    /// The same, and the key that the user had set was dropped with the server it was for.
-    KeyDropped,
+    /// The same, and something was dropped with the server that it was for.
+    Dropped(String),
     /// When to ask has changed.
     Schedule,
     /// The next question is asked differently.
@@ -44,7 +44,8 @@ struct Parsed {
     spec: glib::ParamSpec,
     /// The error says why the value will not do.
     parse: fn(&glib::Value) -> Result<Change, String>,
-    get: fn(&Settings) -> glib::Value,
+    /// `None` if it is never read back.
+    get: Option<fn(&Settings) -> glib::Value>,
 }
 
 /// Changes the settings. Gives what was there before, to be dropped when they are not locked.
@@ -101,7 +102,7 @@ pub(crate) fn set(shared: &Shared, name: &str, value: &glib::Value) -> Option<Ef
 pub(crate) fn get(shared: &Shared, name: &str) -> Option<glib::Value> {
     let get = match setting(name) {
         Some(property) => property.get?,
-        None => parsed(name)?.get,
+        None => parsed(name)?.get?,
     };
     Some(shared.with_settings(get))
 }

@@ -61,9 +61,9 @@ pub(super) fn parsed() -> Vec<Parsed> {
                 (Effect::NextQuestion, Box::new(before))
             }))
         },
-        get: |settings| {
+        get: Some(|settings| {
             let encoder = settings.jpeg_encoder.as_ref();
             encoder.map(EncoderDescription::text).unwrap_or_default().to_value()
-        },
+        }),
     }]
 }

@@ -56,3 +56,15 @@ pub(crate) fn jpeg_size(jpeg: &[u8]) -> (u16, u16) {
     let edge = |at: usize| u16::from_be_bytes([jpeg[at], jpeg[at + 1]]);
     (edge(at + 7), edge(at + 5))
 }
+
+/// A JPEG's picture, read by a decoder that has nothing to do with GStreamer. It has to be JFIF, whose
+/// colours every decoder knows.
+pub(crate) fn decoded(jpeg: &[u8]) -> image::RgbImage {
+    assert_eq!(jpeg.get(6..11), Some(b"JFIF\0".as_slice()), "it is JFIF");
+    image::load_from_memory_with_format(jpeg, image::ImageFormat::Jpeg).unwrap().into_rgb8()
+}
+
+/// Whether two colours can hardly be told apart.
+pub(crate) fn is_about(seen: [u8; 3], meant: [u8; 3]) -> bool {
+    seen.iter().zip(meant).all(|(seen, meant)| seen.abs_diff(meant) <= 4)
+}

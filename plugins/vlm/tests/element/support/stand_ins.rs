@@ -39,8 +39,10 @@ pub(crate) fn quality() -> Option<u32> {
 /// What an element of a name does with frames.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Does {
-    /// Gives frames of the size, format and memory that are wanted.
+    /// Gives white frames of the size, format, colours and memory that are wanted.
     Convert,
+    /// Gives white frames of the size that is wanted, and leaves all else as it came.
+    Scale,
     /// Gives frames as they are, in ordinary memory.
     Download,
     Encode,
@@ -58,6 +60,8 @@ struct Kind {
     takes: &'static [&'static str],
     gives: &'static [&'static str],
     format: Option<&'static str>,
+    /// The only colorimetry that it has a word for.
+    colorimetry: Option<&'static str>,
 }
 
 impl Kind {
@@ -65,9 +69,14 @@ impl Kind {
         let mut caps = gst::Caps::new_empty();
         for memory in memories {
             let raw = gst::Caps::builder("video/x-raw").features([*memory]);
-            caps.merge(raw.field_if_some("format", self.format).build());
+            let raw = raw.field_if_some("format", self.format);
+            caps.merge(raw.field_if_some("colorimetry", self.colorimetry).build());
         }
         caps
+    }
+
+    const fn knows_only(self, colorimetry: &'static str) -> Self {
+        Self { colorimetry: Some(colorimetry), ..self }
     }
 
     fn templates(&self) -> Vec<gst::PadTemplate> {
@@ -92,16 +101,15 @@ impl Kind {
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
         let caps = state.caps.lock().unwrap().clone().ok_or(gst::FlowError::NotNegotiated)?;
         let (buffer, given) = match self.does {
-            Does::Convert => {
+            Does::Convert | Does::Scale => {
                 let mut query = gst::query::Context::new(DISPLAY);
                 if sink.peer_query(&mut query) {
                     *CONTEXT.lock().unwrap() = query.context_owned();
                 }
                 let given = self.wanted(&caps, src).ok_or(gst::FlowError::NotNegotiated)?;
-                let info = gst_video::VideoInfo::from_caps(&given).unwrap();
-                let mut grey = gst::Buffer::from_mut_slice(vec![128; info.size()]);
-                grey.get_mut().unwrap().set_pts(buffer.pts());
-                (grey, given)
+                let mut white = white(&given);
+                white.get_mut().unwrap().set_pts(buffer.pts());
+                (white, given)
             }
             Does::Download => (buffer, in_memory(&caps, SYSTEM)),
             Does::Encode => {
@@ -123,12 +131,20 @@ impl Kind {
 
     /// What comes next takes, and as much of what came as that allows.
     fn wanted(&self, caps: &gst::Caps, src: &gst::Pad) -> Option<gst::Caps> {
-        let wanted = src.peer_query_caps(Some(&self.raw(self.gives)));
+        let mut possible = self.raw(self.gives);
+        if self.does == Does::Scale {
+            let mut same = caps.copy();
+            same.make_mut().structure_mut(0)?.remove_fields(["width", "height"]);
+            possible = possible.intersect(&same);
+        }
+        let wanted = src.peer_query_caps(Some(&possible));
         let mut wanted = (!wanted.is_empty()).then_some(wanted)?;
         wanted.truncate();
         let came = caps.structure(0)?;
         let structure = wanted.make_mut().structure_mut(0)?;
-        for (field, value) in came.iter() {
+        let is_rgb = self.format == Some("RGBA");
+        // RGB has colours of its own.
+        for (field, value) in came.iter().filter(|(field, _)| !is_rgb || *field != "colorimetry") {
             if structure.value(field).is_ok_and(|wanted| wanted.intersect(value).is_none()) {
                 continue;
             }
@@ -149,6 +165,18 @@ impl Kind {
             _ => src.push_event(event),
         }
     }
+}
+
+/// A white frame, in the colours that caps say or, where they do not, that GStreamer takes them for.
+fn white(caps: &gst::CapsRef) -> gst::Buffer {
+    let info = gst_video::VideoInfo::from_caps(caps).unwrap();
+    let mut buffer = gst::Buffer::from_mut_slice(vec![128; info.size()]);
+    let new = buffer.get_mut().unwrap();
+    let mut frame = gst_video::VideoFrameRef::from_buffer_ref_writable(new, &info).unwrap();
+    let is_limited = info.colorimetry().range() == gst_video::VideoColorRange::Range16_235;
+    frame.plane_data_mut(0).unwrap().fill(if is_limited { 235 } else { 255 });
+    drop(frame);
+    buffer
 }
 
 fn in_memory(caps: &gst::Caps, memory: &str) -> gst::Caps {
@@ -260,7 +288,7 @@ const fn kind(
     gives: &'static [&'static str],
     format: Option<&'static str>,
 ) -> Kind {
-    Kind { name, does, takes, gives, format }
+    Kind { name, does, takes, gives, format, colorimetry: None }
 }
 
 const fn converter(name: &'static str, memories: &'static [&'static str]) -> Kind {
@@ -281,8 +309,10 @@ stand_ins! {
     deepstream_nvjpegenc: encoder("nvjpegenc", &[NVMM, SYSTEM], "I420");
     nvcodec_nvjpegenc: encoder("nvjpegenc", &[CUDA, SYSTEM], "I420");
     cudaconvertscale: converter("cudaconvertscale", &[CUDA]);
+    cudascale: kind("cudascale", Does::Scale, &[CUDA], &[CUDA], None);
     cudadownload: download("cudadownload", &[CUDA]);
     vapostproc: converter("vapostproc", &[VA, DMABUF, SYSTEM]);
+    vapostproc_of_few_words: converter("vapostproc", &[VA, DMABUF, SYSTEM]).knows_only("bt709");
     vajpegenc: encoder("vajpegenc", &[VA, SYSTEM], "NV12");
     glcolorconvert: converter("glcolorconvert", &[GL]);
     glcolorscale: kind("glcolorscale", Does::Convert, &[GL], &[GL], Some("RGBA"));

@@ -26,13 +26,19 @@ use super::LONG;
 pub(crate) struct Vlm {
     base: String,
     asked: Receiver<Asked>,
-    models: Arc<Mutex<Value>>,
+    list: Arc<Mutex<List>>,
+}
+
+/// What it answers to `GET /v1/models`.
+struct List {
+    models: Value,
+    refused: Option<u16>,
 }
 
 #[derive(Clone)]
 struct Script {
     asked: mpsc::Sender<Asked>,
-    models: Arc<Mutex<Value>>,
+    list: Arc<Mutex<List>>,
 }
 
 /// A question that waits for what the test says to it.
@@ -64,12 +70,13 @@ impl Vlm {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let base = format!("http://{}/v1", listener.local_addr().unwrap());
-        let models = Arc::new(Mutex::new(json!({ "data": [] })));
+        let list = List { models: json!({ "data": [] }), refused: None };
+        let list = Arc::new(Mutex::new(list));
         let (sender, asked) = mpsc::channel();
-        let script = Script { asked: sender, models: Arc::clone(&models) };
+        let script = Script { asked: sender, list: Arc::clone(&list) };
         let routes = Router::new()
             .route("/v1/chat/completions", post(completions))
-            .route("/v1/models", get(list))
+            .route("/v1/models", get(models))
             .layer(axum::extract::DefaultBodyLimit::disable())
             .with_state(script);
         std::thread::spawn(move || {
@@ -79,7 +86,7 @@ impl Vlm {
                 axum::serve(listener, routes).await.unwrap();
             });
         });
-        Self { base, asked, models }
+        Self { base, asked, list }
     }
 
     pub(crate) fn base(&self) -> &str {
@@ -108,7 +115,12 @@ impl Vlm {
 
     /// What it answers to `GET /v1/models`.
     pub(crate) fn list_models(&self, models: Value) {
-        *self.models.lock().unwrap() = models;
+        self.list.lock().unwrap().models = models;
+    }
+
+    /// The status with which it refuses to say; `None` = it says.
+    pub(crate) fn refuse_list(&self, status: Option<u16>) {
+        self.list.lock().unwrap().refused = status;
     }
 }
 
@@ -191,7 +203,8 @@ impl Asked {
             .collect()
     }
 
-    fn chunk(&mut self, chunk: &Value) {
+    /// Streams an event.
+    pub(crate) fn chunk(&mut self, chunk: &Value) {
         self.send(Ok(format!("data: {chunk}\n\n").into()));
     }
 
@@ -217,8 +230,10 @@ impl Asked {
     }
 }
 
-async fn list(State(script): State<Script>) -> Json<Value> {
-    Json(script.models.lock().unwrap().clone())
+async fn models(State(script): State<Script>) -> Response<Body> {
+    let list = script.list.lock().unwrap();
+    let response = Response::builder().status(list.refused.unwrap_or(200));
+    response.body(Body::from(list.models.to_string())).unwrap()
 }
 
 async fn completions(

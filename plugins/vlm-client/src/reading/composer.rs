@@ -1,0 +1,383 @@
+//! Puts an answer together of what the events of a stream say, or a whole body. Nothing in here does
+//! I/O.
+
+use std::{collections::VecDeque, mem};
+
+use super::{
+    fault::Fault,
+    repair::repaired,
+    said::{Choice, Said},
+    stops::{self, Stop},
+    thinking::{Piece, Thinking},
+    words::shown,
+};
+use crate::{AnswerEvent, Endpoint, Error, Summary, Usage};
+
+/// The longest text of an answer, in bytes: 8 a token.
+const MAX_TEXT: usize = 256 << 10;
+/// The longest name of a model or of a reason, in characters.
+const MAX_NAME: usize = 256;
+/// Longer texts are looked through for marks in parts of so many bytes.
+const PART: usize = 4 << 10;
+/// How much is shown of what cannot be read, in characters.
+const SHOWN: usize = 60;
+
+/// An answer of an endpoint, as far as it has come.
+pub(crate) struct Composer {
+    endpoint: Endpoint,
+    /// The model that was asked.
+    model: String,
+    thinking: Thinking,
+    steps: Steps,
+    summary: Summary,
+    text_bytes: usize,
+    /// The choice that is read: that which came first.
+    index: Option<f64>,
+    /// What has come of an answer that comes in messages in the place of deltas.
+    in_messages: Messages,
+    has_deltas: bool,
+    has_choices: bool,
+    wants_tools: bool,
+    refusal: String,
+    filtered: String,
+    /// What may explain why there is no answer.
+    remark: Option<Fault>,
+    unreadable: Option<String>,
+}
+
+/// The steps that are known.
+#[derive(Default)]
+struct Steps {
+    ready: VecDeque<AnswerEvent>,
+    has_text: bool,
+    has_thought: bool,
+    /// Whether any text of the answer was given.
+    is_given: bool,
+}
+
+/// What has come in messages that each repeat those before.
+#[derive(Default)]
+struct Messages {
+    thought: String,
+    text: String,
+}
+
+impl Steps {
+    fn give(&mut self, piece: Piece) {
+        // C strings end at a zero.
+        let plain =
+            |text: String| if text.contains('\0') { text.replace('\0', "\u{FFFD}") } else { text };
+        let step = match piece {
+            Piece::Answer(text) => {
+                self.has_text = self.has_text || text.chars().any(|c| !c.is_whitespace());
+                AnswerEvent::Text(plain(text))
+            }
+            Piece::Reasoning(text) => {
+                self.has_thought = true;
+                AnswerEvent::Reasoning(plain(text))
+            }
+            Piece::TakenBack => {
+                (self.has_text, self.has_thought) = (false, true);
+                // What nobody has seen yet needs not be taken back.
+                for step in &mut self.ready {
+                    if let AnswerEvent::Text(text) = step {
+                        *step = AnswerEvent::Reasoning(mem::take(text));
+                    }
+                }
+                if mem::take(&mut self.is_given) {
+                    self.ready.push_front(AnswerEvent::TakenBack);
+                }
+                return;
+            }
+        };
+        self.ready.push_back(step);
+    }
+
+    fn next(&mut self) -> Option<AnswerEvent> {
+        let step = self.ready.pop_front();
+        self.is_given |= matches!(step, Some(AnswerEvent::Text(_)));
+        step
+    }
+}
+
+impl Composer {
+    pub(crate) fn new(endpoint: Endpoint, model: String) -> Self {
+        Self {
+            endpoint,
+            model,
+            thinking: Thinking::default(),
+            steps: Steps::default(),
+            summary: Summary::default(),
+            text_bytes: 0,
+            index: None,
+            in_messages: Messages::default(),
+            has_deltas: false,
+            has_choices: false,
+            wants_tools: false,
+            refusal: String::new(),
+            filtered: String::new(),
+            remark: None,
+            unreadable: None,
+        }
+    }
+
+    /// The next step that is known.
+    pub(crate) fn next(&mut self) -> Option<AnswerEvent> {
+        self.steps.next()
+    }
+
+    /// Whether the server has said why it stopped.
+    pub(crate) fn has_stopped(&self) -> bool {
+        !self.summary.finish_reason.is_empty()
+    }
+
+    /// Whether there was anything of an answer.
+    pub(crate) fn has_choices(&self) -> bool {
+        self.has_choices
+    }
+
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Takes an event of a stream; whether it says that it is the last one.
+    pub(crate) fn take(&mut self, name: &str, data: &str) -> Result<bool, Error> {
+        let text = data.trim();
+        if stops::is_done(text) {
+            return Ok(true);
+        }
+        if name == "error" && !text.is_empty() {
+            let fault = Fault::in_answer(text).unwrap_or_else(|| Fault::in_body(text));
+            self.take_fault(fault.certainly())?;
+        } else if !text.is_empty() && !self.take_json(text)? {
+            // Some servers keep the connection busy with events that say nothing.
+            self.take_unreadable(text)?;
+        }
+        Ok(stops::is_end(name))
+    }
+
+    /// Takes JSON; false if it is none.
+    pub(crate) fn take_json(&mut self, text: &str) -> Result<bool, Error> {
+        if !text.starts_with(['{', '[']) {
+            return Ok(false);
+        }
+        if let Ok(said) = Said::read(text) {
+            return self.take_said(said, text).map(|()| true);
+        }
+        let mended = repaired(text);
+        match Said::read(&mended) {
+            Ok(said) => self.take_said(said, &mended).map(|()| true),
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// The answer is complete: an answer that comes as a whole needs no reason to stop.
+    pub(crate) fn stop(&mut self) {
+        if self.summary.finish_reason.is_empty() {
+            self.summary.finish_reason = "stop".into();
+        }
+    }
+
+    /// Nothing more comes.
+    ///
+    /// # Errors
+    /// When it is no answer.
+    pub(crate) fn finish(&mut self) -> Result<(), Error> {
+        let steps = &mut self.steps;
+        self.thinking.end(&mut |piece| steps.give(piece));
+        let stop = Stop::of(&self.summary.finish_reason);
+        let reason = &self.summary.finish_reason;
+        let base = self.base();
+        if stop == Stop::Filtered {
+            let reason = match &*self.filtered {
+                "" => format!("a filter held the answer back ({reason})"),
+                filters => format!("a filter held the answer back ({reason}: {filters})"),
+            };
+            let refusal = self.shown_refusal();
+            let reason = refusal.map_or(reason.clone(), |said| format!("{said} ({reason})"));
+            return Err(Error::Declined { base, reason });
+        }
+        if stop == Stop::Failed {
+            let words = format!("it stopped with the reason {reason:?}");
+            return Err(match self.remark.take() {
+                Some(fault) => self.failed(fault),
+                None => self.failed(Fault::in_words(&words)),
+            });
+        }
+        if self.steps.has_text {
+            self.steps.ready.push_back(AnswerEvent::Done(mem::take(&mut self.summary)));
+            return Ok(());
+        }
+        if let Some(error) = self.explanation() {
+            return Err(error);
+        }
+        let reason = match stop {
+            Stop::Length if self.steps.has_thought => {
+                "all its tokens went into thinking; raise max-tokens, or switch its thinking off"
+            }
+            Stop::Length => "it may not say that much; raise max-tokens",
+            _ if self.steps.has_thought => {
+                "it only thought; raise max-tokens, or switch its thinking off"
+            }
+            _ if self.wants_tools => "it wants to call a tool; leave tools out of extra-body",
+            _ => "ask again, or ask another model",
+        };
+        Err(Error::Empty { base, reason: reason.to_owned() })
+    }
+
+    /// Why there is no answer, if the server has said anything that may explain it.
+    pub(crate) fn explanation(&mut self) -> Option<Error> {
+        if let Some(reason) = self.shown_refusal().filter(|_| !self.steps.has_text) {
+            return Some(Error::Declined { base: self.base(), reason });
+        }
+        if let Some(fault) = self.remark.take() {
+            return Some(self.failed(fault));
+        }
+        let said = self.unreadable.take().filter(|_| !self.steps.has_text)?;
+        let reason = format!("it says {:?}", self.endpoint.without_key(&said));
+        Some(Error::Empty { base: self.base(), reason })
+    }
+
+    fn shown_refusal(&self) -> Option<String> {
+        let refusal = self.endpoint.without_key(self.refusal.trim());
+        (!refusal.is_empty()).then(|| shown(&refusal))
+    }
+
+    fn take_unreadable(&mut self, text: &str) -> Result<(), Error> {
+        // A piece of the answer that is lost would not be missed.
+        let is_piece = text.starts_with('{')
+            && ["content", "text", "delta"].iter().any(|it| text.contains(it));
+        if is_piece && !self.has_stopped() {
+            let start: String = text.chars().take(SHOWN).collect();
+            return Err(self.protocol(&format!("a piece of its answer is unreadable: {start:?}")));
+        }
+        // A word or two, a date: the connection was kept busy.
+        let is_sentence = text.split_whitespace().count() > 2 && text.contains(char::is_alphabetic);
+        if self.unreadable.is_none() && is_sentence {
+            self.unreadable = Some(shown(text));
+        }
+        Ok(())
+    }
+
+    fn take_fault(&mut self, fault: Fault) -> Result<(), Error> {
+        // What is complete stays so.
+        let is_answered = self.steps.has_text && self.has_stopped();
+        if fault.is_certain && !is_answered {
+            return Err(self.failed(fault));
+        }
+        self.remark.get_or_insert(fault);
+        Ok(())
+    }
+
+    fn failed(&self, fault: Fault) -> Error {
+        match fault.into_error(&self.endpoint, Some(&self.model), 200, None) {
+            Error::Server { status: 200, reason, base, .. } if self.steps.has_text => {
+                Error::Cut { base, reason }
+            }
+            error => error,
+        }
+    }
+
+    fn take_said(&mut self, said: Said<'_>, text: &str) -> Result<(), Error> {
+        if said.may_be_failure
+            && let Some(fault) = Fault::in_answer(text)
+        {
+            self.take_fault(fault)?;
+        }
+        let Usage { prompt_tokens, completion_tokens } = said.usage;
+        if prompt_tokens > 0 || completion_tokens > 0 {
+            let usage = self.summary.usage.get_or_insert_default();
+            usage.prompt_tokens =
+                if prompt_tokens > 0 { prompt_tokens } else { usage.prompt_tokens };
+            if completion_tokens > 0 {
+                usage.completion_tokens = completion_tokens;
+            }
+        }
+        if !said.model.is_empty() && self.summary.model.as_deref() != Some(&*said.model) {
+            self.summary.model = Some(name(&said.model));
+        }
+        match said.choice {
+            Some(choice) => self.take_choice(choice),
+            None => Ok(()),
+        }
+    }
+
+    fn take_choice(&mut self, choice: Choice<'_>) -> Result<(), Error> {
+        self.has_choices = true;
+        let index = choice.index.unwrap_or(0.0);
+        if (*self.index.get_or_insert(index) - index).abs() > 0.0 {
+            return Ok(());
+        }
+        for part in [Some(&choice.delta), choice.message.as_deref()].into_iter().flatten() {
+            self.wants_tools |= part.calls.0;
+            self.count(part.refusal.len())?;
+            self.refusal.push_str(&part.refusal);
+        }
+        if !choice.filtered.is_empty() {
+            self.filtered = name(&choice.filtered);
+        }
+        if !choice.delta.is_empty() {
+            self.has_deltas = true;
+            let (thought, text) = choice.delta.into_parts();
+            self.take_parts(&thought, &text)?;
+        } else if let Some(message) = choice.message.filter(|message| !message.is_empty()) {
+            if !self.has_deltas {
+                let (thought, text) = message.into_parts();
+                let thought = gained(&mut self.in_messages.thought, &thought);
+                let text = gained(&mut self.in_messages.text, &text);
+                self.take_parts(thought, text)?;
+            }
+        } else if let Some(content) = choice.text {
+            self.take_parts(&content.thought, &content.text)?;
+        }
+        let reason = &choice.finish_reason.0;
+        // Some servers say "stop" once more behind the true reason.
+        let says_more = Stop::of(reason) != Stop::Said || !self.has_stopped();
+        if !reason.is_empty() && says_more && self.summary.finish_reason != **reason {
+            self.summary.finish_reason = name(stops::plain(reason));
+        }
+        Ok(())
+    }
+
+    fn take_parts(&mut self, thought: &str, text: &str) -> Result<(), Error> {
+        self.count(thought.len() + text.len())?;
+        let steps = &mut self.steps;
+        if !thought.is_empty() {
+            steps.give(Piece::Reasoning(thought.to_owned()));
+        }
+        let mut rest = text;
+        while !rest.is_empty() {
+            let (part, after) = rest.split_at(rest.floor_char_boundary(PART));
+            self.thinking.feed(part, &mut |piece| steps.give(piece));
+            rest = after;
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, bytes: usize) -> Result<(), Error> {
+        self.text_bytes += bytes;
+        if self.text_bytes > MAX_TEXT {
+            return Err(self.protocol(&format!("its answer is longer than {MAX_TEXT} bytes")));
+        }
+        Ok(())
+    }
+
+    fn base(&self) -> String {
+        self.endpoint.base().to_owned()
+    }
+
+    fn protocol(&self, reason: &str) -> Error {
+        Error::Protocol { base: self.base(), reason: self.endpoint.without_key(reason) }
+    }
+}
+
+/// What a message has gained since the one before: all of it, unless it repeats that.
+fn gained<'a>(before: &mut String, message: &'a str) -> &'a str {
+    let gained = message.strip_prefix(&**before).unwrap_or(message);
+    before.push_str(gained);
+    gained
+}
+
+fn name(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(MAX_NAME).collect()
+}

@@ -1,0 +1,218 @@
+use super::*;
+
+fn endpoint() -> Endpoint {
+    Endpoint::new("http://vlm.invalid/v1", None).unwrap()
+}
+
+fn in_body(status: u16, body: &str) -> Error {
+    Fault::in_body(body).into_error(&endpoint(), Some("m"), status, None)
+}
+
+#[test]
+fn the_words_of_an_error_are_found_in_every_form_in_use() {
+    for body in [
+        r#"{"error":{"message":"no such thing"}}"#,
+        r#"{"error":"no such thing"}"#,
+        r#"{"message":"no such thing"}"#,
+        r#"{"detail":"no such thing"}"#,
+        r#"{"msg":"no such thing","code":7}"#,
+        r#"{"Message":"no such thing"}"#,
+        r#"[{"error":{"code":400,"message":"no such thing","status":"INVALID_ARGUMENT"}}]"#,
+        r#"{"errors":[{"message":"no such thing"}],"success":false}"#,
+        r#"{"error":{"message":"{\"error\":{\"message\":\"no such thing\"}}"}}"#,
+        r#"{"object":"error","message":"no such thing","type":"X","code":400}"#,
+        r#"{"status":400,"title":"Bad Request","detail":"no such thing"}"#,
+        r#"{"timestamp":1,"status":400,"error":"Bad Request","message":"no such thing"}"#,
+        r#"{"error":{"type":"no such thing","message":""}}"#,
+        r#"{"error":true,"message":"no such thing"}"#,
+        "data: {\"error\":{\"message\":\"no such thing\"}}\n\n",
+        "event: error\ndata: {\"message\":\"no such thing\"}\n\n",
+        "<!DOCTYPE html><html><head><TITLE>no such thing</TITLE></head></html>",
+        "\u{FEFF}{\"detail\":\"no such thing\"}",
+        "no  such\nthing",
+        "no such\0thing",
+    ] {
+        assert_eq!(Fault::in_body(body).words(&endpoint()), "no such thing", "{body}");
+    }
+    assert_eq!(Fault::in_body("").words(&endpoint()), "no reason given");
+    assert_eq!(Fault::in_body("{}").words(&endpoint()), "no reason given");
+}
+
+#[test]
+fn what_a_validator_says_is_told_with_its_place() {
+    let body = r#"{"object":"error","message":{"detail":[
+        {"type":"extra_forbidden","loc":["body","stream_options","include_usage"],
+         "msg":"Extra inputs are not permitted","input":true}]}}"#;
+    let words = "body.stream_options.include_usage: Extra inputs are not permitted";
+    assert_eq!(Fault::in_body(body).words(&endpoint()), words);
+    let body = r#"{"title":"","errors":{"max_tokens":["must be less than 9"]}}"#;
+    assert_eq!(Fault::in_body(body).words(&endpoint()), "max_tokens: must be less than 9");
+}
+
+#[test]
+fn what_the_one_behind_a_gateway_says_is_told_too() {
+    let body = r#"{"error":{"message":"Provider returned error","code":400,"metadata":{
+        "raw":"{\"error\":{\"message\":\"too many images\"}}","provider_name":"X"}}}"#;
+    assert_eq!(Fault::in_body(body).words(&endpoint()), "Provider returned error: too many images");
+}
+
+#[test]
+fn a_long_error_is_cut() {
+    let words = Fault::in_body(&"ä".repeat(5000)).words(&endpoint());
+    assert_eq!(words.chars().count(), 301);
+}
+
+#[test]
+fn an_error_is_of_its_true_kind_whatever_the_status() {
+    for (status, body, kind) in [
+        (
+            400,
+            r#"{"error":{"message":"API key not valid. Please pass a valid API key."}}"#,
+            "unauthorized",
+        ),
+        (400, r#"{"error":{"code":"invalid_api_key","message":"no"}}"#, "unauthorized"),
+        (
+            500,
+            r#"{"error":{"message":"AuthenticationError: Incorrect API key provided"}}"#,
+            "unauthorized",
+        ),
+        (401, "", "unauthorized"),
+        (403, r#"{"error":"not allowed"}"#, "unauthorized"),
+        (403, r#"{"error":{"message":"You exceeded your current quota"}}"#, "rate-limited"),
+        (400, r#"{"error":{"type":"insufficient_quota","message":"no"}}"#, "rate-limited"),
+        (402, r#"{"error":{"message":"Insufficient Balance"}}"#, "rate-limited"),
+        (502, r#"{"error":{"code":429,"message":"busy"}}"#, "rate-limited"),
+        (400, r#"{"code":"Throttling.RateQuota","message":"no"}"#, "rate-limited"),
+        (
+            404,
+            r#"{"error":{"message":"model \"nope\" not found, try pulling it first"}}"#,
+            "model-unknown",
+        ),
+        (400, r#"{"error":{"message":"x/y is not a valid model ID"}}"#, "model-unknown"),
+        (
+            404,
+            r#"{"error":{"code":"DeploymentNotFound","message":"The API deployment does not exist"}}"#,
+            "model-unknown",
+        ),
+        (
+            404,
+            r#"{"error":{"message":"No endpoints found that support image input"}}"#,
+            "no-vision",
+        ),
+        (404, r#"{"error":{"message":"No endpoints found for x/y."}}"#, "model-unknown"),
+        (
+            500,
+            r#"{"error":{"message":"image input is not supported - hint: if this is unexpected, you may need to provide the mmproj"}}"#,
+            "no-vision",
+        ),
+        (400, r#"{"message":"Qwen/Qwen2.5-7B is not a multimodal model"}"#, "no-vision"),
+        (404, "404 page not found", "no-api"),
+        (400, r#"{"error":{"code":"content_filter","message":"filtered"}}"#, "declined"),
+        (400, r#"{"detail":"Inference error: image too large"}"#, "too-large"),
+        (413, "", "too-large"),
+        (
+            400,
+            r#"{"error":{"message":"This model's maximum context length is 4096 tokens"}}"#,
+            "bad-request",
+        ),
+        (422, r#"{"detail":[{"loc":["body"],"msg":"no"}]}"#, "bad-request"),
+        (408, "", "server"),
+        (409, "", "server"),
+        (424, "", "server"),
+        (425, "", "server"),
+        (529, r#"{"error":{"type":"overloaded_error","message":"Overloaded"}}"#, "server"),
+        (503, r#"{"error":"Model x is currently loading","estimated_time":20.0}"#, "server"),
+        (302, "", "redirect"),
+    ] {
+        let error = in_body(status, body);
+        assert_eq!(error.kind(), kind, "{status} {body}: {error}");
+    }
+}
+
+#[test]
+fn what_passes_says_so_and_when() {
+    let error = in_body(503, r#"{"error":"Model x is currently loading","estimated_time":20.0}"#);
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(20)));
+    assert!(error.is_passing());
+    let error = in_body(429, r#"{"error":{"message":"Please try again in 1.5s."}}"#);
+    assert_eq!(error.retry_after(), Some(Duration::from_millis(1500)));
+    let error = Fault::in_body("").into_error(&endpoint(), None, 429, Some(Duration::from_secs(3)));
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(3)));
+    assert!(!in_body(500, r#"{"error":"you may need to provide the mmproj"}"#).is_passing());
+}
+
+fn in_answer(text: &str) -> Option<String> {
+    let fault = Fault::in_answer(text)?;
+    assert!(fault.is_certain, "{text}");
+    Some(fault.words(&endpoint()))
+}
+
+#[test]
+fn a_failure_in_an_answer_is_found_wherever_it_is_said() {
+    for text in [
+        r#"{"error":{"message":"no","code":500}}"#,
+        r#"{"error":"no"}"#,
+        r#"{"error":["no"]}"#,
+        r#"{"error":true,"message":"no"}"#,
+        r#"{"object":"error","message":"no"}"#,
+        r#"{"type":"error","message":"no"}"#,
+        r#"{"type":"error","error":{"type":"overloaded_error","message":"no"}}"#,
+        r#"{"choices":[{"error":{"code":502,"message":"no"}}]}"#,
+        r#"{"choices":[{"delta":{"error":"no"}}]}"#,
+        r#"{"choices":[{"delta":{"content":"a"}}],"error":{"message":"no"}}"#,
+        r#"{"choices":null,"base_resp":{"status_code":1004,"status_msg":"no"}}"#,
+        r#"{"errors":[{"code":7000,"message":"no"}],"success":false,"result":null}"#,
+        r#"{"success":false,"message":"no"}"#,
+        r#"{"status":"error","message":"no"}"#,
+        r#"{"code":1301,"msg":"no"}"#,
+        r#"{"error_code":17,"error_msg":"no"}"#,
+        r#"{"status":400,"title":"Bad Request","detail":"no"}"#,
+        r#"[{"error":{"message":"no"}}]"#,
+    ] {
+        assert_eq!(in_answer(text).as_deref(), Some("no"), "{text}");
+    }
+}
+
+#[test]
+fn what_only_looks_like_a_failure_is_none() {
+    let choice = r#""choices":[{"delta":{"content":"a"}}]"#;
+    for beside in [
+        r#""error":null"#,
+        r#""error":{}"#,
+        r#""error":"""#,
+        r#""error":false"#,
+        r#""error":[]"#,
+        r#""error":0"#,
+        r#""error":{"code":0,"message":""}"#,
+        r#""error":{"code":0,"message":"success"}"#,
+        r#""error":{"code":null,"message":null,"type":null}"#,
+        r#""error":{"message":""}"#,
+        r#""base_resp":{"status_code":0,"status_msg":"success"}"#,
+        r#""success":true,"errors":[],"messages":[]"#,
+        r#""code":0,"msg":"ok""#,
+        r#""detail":"cached""#,
+        r#""message":"served from the cache""#,
+        r#""status":"ok""#,
+    ] {
+        assert_eq!(in_answer(&format!("{{{choice},{beside}}}")), None, "{beside}");
+    }
+    for text in ["{}", "null", "7", r#"{"type":"ping"}"#, r#"{"id":"c"}"#] {
+        assert_eq!(in_answer(text), None, "{text}");
+    }
+    // It may be one, if nothing else comes.
+    let remark = Fault::in_answer(r#"{"detail":"Not Found"}"#).unwrap();
+    assert!(!remark.is_certain);
+}
+
+#[test]
+fn minimax_has_numbers_of_its_own() {
+    let kind = |code: u16| {
+        let text = format!(r#"{{"base_resp":{{"status_code":{code},"status_msg":"x"}}}}"#);
+        let fault = Fault::in_answer(&text).unwrap();
+        fault.into_error(&endpoint(), Some("m"), 200, None).kind()
+    };
+    assert_eq!(
+        [1002, 1004, 1008, 1026, 1013].map(kind),
+        ["rate-limited", "unauthorized", "rate-limited", "declined", "server"]
+    );
+}

@@ -1,0 +1,239 @@
+//! Of which kind an error is: by its codes and its words, and by its status where they say nothing.
+//! Pure.
+
+use super::text_only::says_no_pictures;
+
+/// What an error means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    NoVision,
+    ModelUnknown,
+    Declined,
+    RateLimited,
+    Unauthorized,
+    NoApi,
+    TooLarge,
+    Redirect,
+    Refused,
+    Failed,
+}
+
+impl Kind {
+    /// The kind of an error with this status, with these codes in small letters and with these
+    /// words; whether a model was asked for.
+    pub(super) fn of(status: u16, codes: &[String], words: &str, names_model: bool) -> Self {
+        if (300..400).contains(&status) {
+            return Self::Redirect;
+        }
+        let words = words.to_lowercase();
+        let says = |parts: &[&str]| parts.iter().any(|part| words.contains(part));
+        let is = |known: &[&str]| codes.iter().any(|code| known.contains(&&**code));
+        if names_model && says_no_pictures(&words) {
+            return Self::NoVision;
+        }
+        if is(&FILTERED_CODES) {
+            return Self::Declined;
+        }
+        if is(&USED_UP_CODES) || codes.iter().any(|code| code.starts_with("throttling")) {
+            return Self::RateLimited;
+        }
+        if names_model && is(&UNKNOWN_MODEL_CODES) {
+            return Self::ModelUnknown;
+        }
+        if is(&KEY_CODES) {
+            return Self::Unauthorized;
+        }
+        // LM Studio answers so with 200 where there is nothing.
+        if says(&["unexpected endpoint"]) {
+            return Self::NoApi;
+        }
+        if says(&USED_UP) {
+            return Self::RateLimited;
+        }
+        if says(&KEY) || (says(&KEY_NAMES) && says(&KEY_FAULTS)) {
+            return Self::Unauthorized;
+        }
+        if status < 500 && says(&FILTERED) {
+            return Self::Declined;
+        }
+        if says(&TOO_LARGE) {
+            return Self::TooLarge;
+        }
+        let of_model = words.contains("model") || words.contains("deployment");
+        let unknown = (of_model && says(&UNKNOWN)) || says(&UNKNOWN_MODEL);
+        if names_model && unknown && status < 500 {
+            return Self::ModelUnknown;
+        }
+        match status {
+            401 | 403 => Self::Unauthorized,
+            402 | 429 => Self::RateLimited,
+            // A server without this API answers with a page; one without the model says its name.
+            404 if names_model && words.contains("model") => Self::ModelUnknown,
+            404 | 405 => Self::NoApi,
+            413 => Self::TooLarge,
+            // Time-outs, conflicts, and what comes too early pass; so does what TGI calls a failed
+            // dependency.
+            408 | 409 | 424 | 425 => Self::Failed,
+            400..500 => Self::Refused,
+            _ => Self::Failed,
+        }
+    }
+}
+
+const FILTERED_CODES: [&str; 8] = [
+    "contentfilter",
+    "contentpolicyviolation",
+    "responsibleaipolicyviolation",
+    "datainspectionfailed",
+    "contentmoderation",
+    "moderationblocked",
+    "promptblocked",
+    "guardrailintervened",
+];
+const USED_UP_CODES: [&str; 16] = [
+    "insufficientquota",
+    "ratelimitexceeded",
+    "ratelimiterror",
+    "ratelimitreached",
+    "ratelimit",
+    "ratelimited",
+    "toomanyrequests",
+    "resourceexhausted",
+    "quotaexceeded",
+    "billingnotactive",
+    "billinghardlimitreached",
+    "billingerror",
+    "insufficientbalance",
+    "arrearage",
+    "throttlingexception",
+    "limitrequests",
+];
+const KEY_CODES: [&str; 14] = [
+    "invalidapikey",
+    "apikeyinvalid",
+    "incorrectapikey",
+    "authenticationerror",
+    "autherror",
+    "invalidauthentication",
+    "unauthorized",
+    "unauthenticated",
+    "permissiondenied",
+    "permissionerror",
+    "permissiondeniederror",
+    "accessdenied",
+    "accessdeniedexception",
+    "unrecognizedclientexception",
+];
+const UNKNOWN_MODEL_CODES: [&str; 7] = [
+    "modelnotfound",
+    "modelnotfounderror",
+    "modelnotexist",
+    "modelnotavailable",
+    "modeldecommissioned",
+    "deploymentnotfound",
+    "invalidmodel",
+];
+const USED_UP: [&str; 22] = [
+    "quota",
+    "rate limit",
+    "rate-limit",
+    "ratelimit",
+    "rate_limit",
+    "too many requests",
+    "throttl",
+    "insufficient balance",
+    "insufficient credit",
+    "insufficient fund",
+    "insufficient_credit",
+    "out of credits",
+    "more credits",
+    "credit balance",
+    "check your plan and billing",
+    "resource exhausted",
+    "resource has been exhausted",
+    "tokens per minute",
+    "requests per minute",
+    "requests per day",
+    "usage limit",
+    "余额不足",
+];
+const KEY: [&str; 10] = [
+    "unauthorized",
+    "unauthenticated",
+    "authentication",
+    "not authorized",
+    "login fail",
+    "permission denied",
+    "no auth credentials",
+    "invalid_api_key",
+    "authorization required",
+    "invalid proxy server token",
+];
+const KEY_NAMES: [&str; 10] = [
+    "api key",
+    "api-key",
+    "apikey",
+    "api_key",
+    "api secret key",
+    "api token",
+    "access token",
+    "auth token",
+    "bearer",
+    "authorization header",
+];
+const KEY_FAULTS: [&str; 18] = [
+    "invalid",
+    "incorrect",
+    "not valid",
+    "missing",
+    "no api",
+    "not provided",
+    "provide",
+    "required",
+    "expired",
+    "wrong",
+    "revoked",
+    "disabled",
+    "malformed",
+    "not found",
+    "not exist",
+    "unknown",
+    "no access",
+    "verification failed",
+];
+const FILTERED: [&str; 11] = [
+    "content management policy",
+    "content filter",
+    "content_filter",
+    "content policy",
+    "safety system",
+    "data inspection",
+    "inappropriate content",
+    "sensitive content",
+    "sensitive information",
+    "was flagged",
+    "guardrail",
+];
+const TOO_LARGE: [&str; 6] = [
+    "payload too large",
+    "entity too large",
+    "body too large",
+    "request too large",
+    "image too large",
+    "image is too large",
+];
+const UNKNOWN: [&str; 12] = [
+    "not found",
+    "does not exist",
+    "not exist",
+    "doesn't exist",
+    "unknown model",
+    "invalid model",
+    "not a valid model",
+    "unrecognized model",
+    "no such model",
+    "is not loaded",
+    "decommissioned",
+    "no longer available",
+];
+const UNKNOWN_MODEL: [&str; 2] = ["no endpoints found", "no models loaded"];

@@ -1,0 +1,19 @@
+//! Reading what servers write, for what is of use: their answers, their errors, and when they want to
+//! be asked again. Only [`body`] does I/O.
+
+pub(crate) mod body;
+mod composer;
+pub(crate) mod fault;
+mod kind;
+pub(crate) mod later;
+pub(crate) mod lenient;
+mod marks;
+pub(crate) mod reader;
+pub(crate) mod repair;
+mod said;
+mod sse;
+mod stops;
+mod text_only;
+pub(crate) mod thinking;
+pub(crate) mod unpack;
+mod words;

@@ -1,0 +1,244 @@
+//! Reads the bytes of a response: an event stream, or a whole answer, whatever its content type
+//! says. Nothing in here does I/O.
+
+use std::mem;
+
+use super::{composer::Composer, sse::Sse};
+use crate::{AnswerEvent, Endpoint, Error};
+
+/// More than any streamed answer within 32,768 tokens; a server that sends more is not answering.
+const MAX_STREAM: usize = 16 << 20;
+/// The same for an answer that comes as a whole.
+const MAX_WHOLE: usize = 2 << 20;
+/// How much is shown of what is no answer, in characters.
+const SHOWN: usize = 60;
+/// The names of fields that an event stream may begin with.
+const FIELDS: [&str; 5] = ["data", "event", "error", "retry", "id"];
+const LONGEST_FIELD: usize = 5;
+
+/// Reads one answer. It holds no more than a piece of the network's, an event, and the whole of
+/// an answer that is not streamed.
+pub(crate) struct Reader {
+    composer: Composer,
+    form: Form,
+    bytes: usize,
+}
+
+enum Form {
+    /// What has come does not tell yet.
+    Unknown(Vec<u8>),
+    Streamed(Box<Sse>),
+    /// The server answers with the whole although it was asked to stream, or was not asked to.
+    Whole(Vec<u8>),
+    Ended,
+}
+
+impl Reader {
+    /// For what an endpoint answers when it is asked for this model.
+    pub(crate) fn new(endpoint: Endpoint, model: String) -> Self {
+        let composer = Composer::new(endpoint, model);
+        Self { composer, form: Form::Unknown(Vec::new()), bytes: 0 }
+    }
+
+    /// The next step that is known.
+    pub(crate) fn next(&mut self) -> Option<AnswerEvent> {
+        self.composer.next()
+    }
+
+    /// Whether no step follows those that are known.
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(self.form, Form::Ended)
+    }
+
+    /// Whether the server has said why it stopped: what else it may say need not be waited for.
+    pub(crate) fn has_stopped(&self) -> bool {
+        !self.has_ended() && self.composer.has_stopped()
+    }
+
+    /// Takes bytes of the body. After an error nothing follows.
+    pub(crate) fn feed(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.bytes += bytes.len();
+        let result = match mem::replace(&mut self.form, Form::Ended) {
+            Form::Unknown(mut begun) => {
+                begun.extend_from_slice(bytes);
+                self.begin(begun, false)
+            }
+            Form::Streamed(sse) => self.feed_events(sse, bytes),
+            Form::Whole(mut body) => {
+                body.extend_from_slice(bytes);
+                self.keep(body)
+            }
+            Form::Ended => Ok(()),
+        };
+        if result.is_err() {
+            self.form = Form::Ended;
+        }
+        result
+    }
+
+    /// The body has ended.
+    pub(crate) fn end(&mut self) -> Result<(), Error> {
+        self.end_or(None)
+    }
+
+    /// The body does not go on, because of this error. What is complete is an answer all the same.
+    pub(crate) fn end_by(&mut self, error: Error) -> Result<(), Error> {
+        self.end_or(Some(error))
+    }
+
+    pub(crate) fn cut(&self, reason: &str) -> Error {
+        Error::Cut { base: self.base(), reason: self.composer.endpoint().without_key(reason) }
+    }
+
+    pub(crate) fn base(&self) -> String {
+        self.composer.endpoint().base().to_owned()
+    }
+
+    /// Tells the form by the first bytes.
+    fn begin(&mut self, begun: Vec<u8>, is_all: bool) -> Result<(), Error> {
+        match is_event_stream(&begun) {
+            Some(true) => self.feed_events(Box::default(), &begun),
+            None if !is_all && begun.len() < MAX_WHOLE => {
+                self.form = Form::Unknown(begun);
+                Ok(())
+            }
+            _ => self.keep(begun),
+        }
+    }
+
+    fn keep(&mut self, body: Vec<u8>) -> Result<(), Error> {
+        if body.len() > MAX_WHOLE {
+            return Err(self.protocol(&format!("its answer is larger than {MAX_WHOLE} bytes")));
+        }
+        self.form = Form::Whole(body);
+        Ok(())
+    }
+
+    fn feed_events(&mut self, mut sse: Box<Sse>, mut bytes: &[u8]) -> Result<(), Error> {
+        if self.bytes > MAX_STREAM {
+            return Err(self.protocol(&format!("its answer is larger than {MAX_STREAM} bytes")));
+        }
+        while let Some(event) =
+            sse.next(&mut bytes).map_err(|error| self.protocol(&error.to_string()))?
+        {
+            if self.composer.take(&event.name, &event.data)? {
+                return self.composer.finish();
+            }
+        }
+        self.form = Form::Streamed(sse);
+        Ok(())
+    }
+
+    fn end_or(&mut self, error: Option<Error>) -> Result<(), Error> {
+        if let Form::Unknown(begun) = &mut self.form {
+            let begun = mem::take(begun);
+            self.begin(begun, true)?;
+        }
+        match mem::replace(&mut self.form, Form::Ended) {
+            Form::Streamed(sse) => {
+                let cut = self.cut("the connection was closed");
+                self.end_events(*sse, error.unwrap_or(cut))
+            }
+            Form::Whole(body) => self.end_whole(&body, error),
+            Form::Unknown(_) | Form::Ended => Ok(()),
+        }
+    }
+
+    fn end_events(&mut self, mut sse: Sse, otherwise: Error) -> Result<(), Error> {
+        while let Some(event) = sse.end().map_err(|error| self.protocol(&error.to_string()))? {
+            if self.composer.take(&event.name, &event.data)? {
+                return self.composer.finish();
+            }
+        }
+        // Some servers leave the closing [DONE] out; a finish reason is as good.
+        if self.composer.has_stopped() {
+            return self.composer.finish();
+        }
+        Err(self.composer.explanation().unwrap_or(otherwise))
+    }
+
+    fn end_whole(&mut self, body: &[u8], error: Option<Error>) -> Result<(), Error> {
+        let text = String::from_utf8_lossy(body);
+        let text = text.trim_start_matches('\u{FEFF}').trim();
+        if self.composer.take_json(text)? {
+            if self.composer.has_choices() {
+                self.composer.stop();
+                return self.composer.finish();
+            }
+            let explanation = self.composer.explanation();
+            return Err(explanation.unwrap_or_else(|| self.no_completion(text)));
+        }
+        let error = error.unwrap_or_else(|| self.no_completion(text));
+        // Events behind something else, or one object a line.
+        let is_event = |line: &str| line.starts_with("data:") || line.starts_with('{');
+        if text.lines().filter(|line| is_event(line.trim())).count() < 2 {
+            return Err(error);
+        }
+        match self.feed_events(Box::default(), text.as_bytes()) {
+            Ok(()) => match mem::replace(&mut self.form, Form::Ended) {
+                Form::Streamed(sse) => self.end_events(*sse, error),
+                _ => Ok(()),
+            },
+            Err(_) if !self.composer.has_choices() => Err(error),
+            Err(other) => Err(other),
+        }
+    }
+
+    fn no_completion(&self, text: &str) -> Error {
+        let said = self.composer.endpoint().without_key(text);
+        let start: String = said.chars().take(SHOWN).collect();
+        self.protocol(&format!("expected a chat completion, got {start:?}"))
+    }
+
+    fn protocol(&self, reason: &str) -> Error {
+        Error::Protocol { base: self.base(), reason: self.composer.endpoint().without_key(reason) }
+    }
+}
+
+/// Whether a body that begins so is an event stream; `None` if that is not known yet.
+fn is_event_stream(begun: &[u8]) -> Option<bool> {
+    let text = begun.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(begun).trim_ascii_start();
+    if b"\xEF\xBB\xBF".starts_with(text) {
+        return None;
+    }
+    if text.starts_with(b":") {
+        return Some(true);
+    }
+    let end = text.iter().position(|byte| !byte.is_ascii_alphabetic());
+    let name = &text[..end.unwrap_or(text.len())];
+    let is_field = FIELDS.iter().any(|field| field.as_bytes().eq_ignore_ascii_case(name));
+    match end {
+        Some(end) => Some(is_field && matches!(text[end], b':' | b'\n' | b'\r')),
+        None if name.len() > LONGEST_FIELD => Some(false),
+        None => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_event_stream;
+
+    #[test]
+    fn an_event_stream_is_known_by_its_first_bytes() {
+        for stream in [
+            "data: {}",
+            "data:{}",
+            "\u{FEFF}data: {}",
+            "\n\ndata:",
+            ": ping",
+            "event: x",
+            "DATA:",
+            "data\n",
+        ] {
+            assert_eq!(is_event_stream(stream.as_bytes()), Some(true), "{stream:?}");
+        }
+        for other in ["{\"data\"", " {", "[", "<html>", "database", "data 1", "Error 5", "\0", "7"]
+        {
+            assert_eq!(is_event_stream(other.as_bytes()), Some(false), "{other:?}");
+        }
+        for beginning in ["", " ", "\n", "d", "data", "\u{FEFF}"] {
+            assert_eq!(is_event_stream(beginning.as_bytes()), None, "{beginning:?}");
+        }
+        assert_eq!(is_event_stream(b"\xEF\xBB"), None);
+    }
+}
