@@ -17,8 +17,9 @@ export interface Answer {
 }
 
 /**
- * Puts an answer's deltas together. A slow client may miss some: what does not fit on the end of
- * the text so far is ignored, and the complete answer puts it right.
+ * Puts an answer's deltas together. What a delta does not leave of the text so far is taken back: a
+ * thinking model had only thought it. A slow client may miss some: what begins behind the end of the
+ * text so far is ignored, and the complete answer puts it right.
  */
 export class Assembler {
   #seq: number | null = null;
@@ -31,8 +32,8 @@ export class Assembler {
       if (offset !== 0) return null;
       this.#begin(seq);
     }
-    if (this.#complete || offset !== this.#text.length) return null;
-    this.#text += delta;
+    if (this.#complete || offset > this.#text.length) return null;
+    this.#text = this.#text.slice(0, offset) + delta;
     return this.#text;
   }
 
@@ -89,7 +90,9 @@ export class History {
     return this.#answers;
   }
 
+  /** An answer without a word, as some servers give them, says nothing to anybody later. */
   add(answer: Answer): void {
+    if (answer.text.trim() === "") return;
     this.#answers = [answer, ...this.#answers].slice(0, this.#most);
     this.added.emit(answer);
   }

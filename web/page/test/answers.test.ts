@@ -52,7 +52,7 @@ test("offsets count UTF-16 units", () => {
   const assembler = new Assembler();
   const face = String.fromCodePoint(0x1f642);
   assembler.delta(delta(1, 0, face));
-  assert.equal(assembler.delta(delta(1, 1, "x")), null);
+  assert.equal(assembler.delta(delta(1, 3, "x")), null);
   assert.equal(assembler.delta(delta(1, 2, "é")), `${face}é`);
   assert.equal(assembler.delta(delta(1, 3, "!")), `${face}é!`);
 });
@@ -61,8 +61,15 @@ test("after a gap the rest is ignored until the answer is complete", () => {
   const assembler = new Assembler();
   assembler.delta(delta(1, 0, "one "));
   assert.equal(assembler.delta(delta(1, 8, "three")), null);
-  assert.equal(assembler.delta(delta(1, 0, "one ")), null);
   assert.equal(assembler.complete(response(1, "one two three"), 0)?.text, "one two three");
+});
+
+test("what turns out to have been thought is taken back", () => {
+  const assembler = new Assembler();
+  assembler.delta(delta(1, 0, "I see a cup, or"));
+  assert.equal(assembler.delta(delta(1, 0, "")), "");
+  assert.equal(assembler.delta(delta(1, 0, "A cup")), "A cup");
+  assert.equal(assembler.delta(delta(1, 2, "mug")), "A mug");
 });
 
 test("an answer whose beginning was missed shows nothing until it is complete", () => {
@@ -114,4 +121,6 @@ test("the history keeps the newest, newest first, and tells of each", () => {
     ["answer 5", "answer 4", "answer 3"],
   );
   assert.equal(told, 5);
+  history.add(assembler.complete(response(6, " \n"), 6) as Answer);
+  assert.equal(told, 5, "an answer without a word is not kept");
 });

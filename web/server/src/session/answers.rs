@@ -34,7 +34,7 @@ impl Answers {
         if answer.done {
             return Some(ServerMessage::VlmResponse(self.whole(answer, at)));
         }
-        if answer.delta.is_empty() {
+        if answer.delta.is_empty() && !answer.retracted {
             return None;
         }
         let units = |text: &str| text.encode_utf16().count() as u64;
@@ -147,6 +147,16 @@ mod tests {
     #[test]
     fn a_step_without_anything_new_is_not_told() {
         assert_eq!(Answers::default().tell(piece("a", ""), AT), None);
+    }
+
+    #[test]
+    fn what_is_taken_back_is_told_even_if_nothing_takes_its_place() {
+        let retracted = Answer { retracted: true, ..piece("", "") };
+        let told = Answers::default().tell(retracted, AT);
+        let Some(ServerMessage::AnswerDelta { offset: 0, delta, .. }) = told else {
+            panic!("{told:?}")
+        };
+        assert_eq!(delta, "");
     }
 
     #[test]
