@@ -50,14 +50,39 @@ test("a VLM that fails is reported, and answers again when it recovers", async (
   await person.readAnswers(1);
 
   vlm.fail(500);
-  await expect(person.problem).toContainText("500");
-  await expect(person.problem).toContainText(/Trying again in \d+ s/);
+  await expect(person.answer).toContainText("500");
+  await expect(person.answer).toContainText(/Trying again in \d+ s/);
+  await expect(person.answer).toHaveAttribute("data-state", "failed");
   await expect(person.connection).toHaveText("Live");
   const before = person.answers.length;
   vlm.recover();
   await person.readAnswers(1);
-  await expect(person.problem).toBeHidden();
+  await expect(person.answer).not.toContainText("500");
   expect(person.answers.length).toBeGreaterThan(before);
+});
+
+test("why there is no answer is said where it would stand, and not kept", async ({
+  startServer,
+  startVlm,
+  viewer,
+}) => {
+  let says = "A cup.";
+  const vlm = await startVlm({ answer: () => says });
+  const server = await startServer({ apiBase: vlm.apiBase });
+  const person = await viewer();
+  await person.visit(server);
+  await person.play();
+  await expect(person.answer).toHaveText("A cup.");
+  says = "";
+  await expect(person.answer).toContainText("without any text");
+  says = "Perhaps it is a dog.</think>No, a cat.";
+  await expect(person.answer).toHaveText("No, a cat.");
+  says = "";
+  await expect(person.answer).toContainText("without any text");
+  const earlier = person.page.getByTestId("history").locator(".past-text");
+  await expect(earlier.first()).toHaveText("No, a cat.");
+  const kept = new Set(await earlier.allTextContents());
+  expect([...kept].sort()).toEqual(["A cup.", "No, a cat."]);
 });
 
 test("a VLM that is not there is reported", async ({ startServer, startVlm, viewer }) => {
@@ -68,9 +93,9 @@ test("a VLM that is not there is reported", async ({ startServer, startVlm, view
   await person.play();
   await person.readAnswers(1);
   await vlm.stop();
-  await expect(person.problem).toContainText(new URL(vlm.apiBase).host);
+  await expect(person.answer).toContainText(new URL(vlm.apiBase).host);
   await person.stop();
-  await expect(person.problem).toBeHidden();
+  await expect(person.answer).toBeEmpty();
 });
 
 test("a server that goes and comes back finds the page playing on", async ({
@@ -81,7 +106,9 @@ test("a server that goes and comes back finds the page playing on", async ({
   const vlm = await startVlm({ models: ["house-vl", "alder-vl"] });
   const first = await startServer({ apiBase: vlm.apiBase });
   const person = await viewer();
-  person.expectComplaint(/WebSocket connection to .* failed|ERR_CONNECTION_REFUSED/);
+  person.expectComplaint(
+    /WebSocket connection to .* failed|establish a connection|ERR_CONNECTION_REFUSED/,
+  );
   await person.visit(first);
   await person.ask("Is the door open?");
   await person.chooseModel("alder-vl");

@@ -25,6 +25,8 @@ export class Session {
   readonly connection = new Signal<Words>();
   readonly video = new Signal<{ state: VideoState; stream: MediaStream | null }>();
   readonly partial = new Signal<{ text: string; model: string }>();
+  /** Why there is no answer, in words. */
+  readonly failed = new Signal<string>();
   readonly answer = new Signal<Answer>();
   readonly history = new History();
   /** The server wants a sign-in; `resume` goes on after it. */
@@ -174,7 +176,8 @@ export class Session {
         this.#missed(message);
         break;
       case "vlm_error":
-        this.#problems.set("vlm", vlmErrorWords(message.message, message.retry_in_ms));
+        this.#problems.set("vlm", null);
+        this.failed.emit(vlmErrorWords(message.message, message.retry_in_ms));
         break;
       case "closing":
         this.#problems.set("server", sentence(message.message));

@@ -76,6 +76,8 @@ export function sentence(message: string): string {
 
 export function vlmErrorWords(message: string, retryInMs: number | null): string {
   if (retryInMs === null) return `${sentence(message)} It is asked again when something changes.`;
+  // It is said of this one answer alone.
+  if (retryInMs === 0) return sentence(message);
   const seconds = Math.round(retryInMs / 1000);
   return `${sentence(message)} Trying again${seconds > 0 ? ` in ${seconds} s` : ""}.`;
 }

@@ -54,6 +54,7 @@ test("a failing VLM: its message, and when it is tried again", () => {
   assert.equal(sentence("you may ask 60 questions"), "You may ask 60 questions.");
   assert.equal(sentence("http://host/v1 is down!"), "http://host/v1 is down!");
   assert.equal(vlmErrorWords("Down?", 100), "Down? Trying again.");
+  assert.equal(vlmErrorWords("no text: raise max-tokens", 0), "No text: raise max-tokens.");
   assert.match(vlmErrorWords("No key.", null), /^No key\. It is asked again when/);
 });
 

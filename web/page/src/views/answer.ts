@@ -3,9 +3,9 @@ import { renderMarkdown } from "../markdown.ts";
 import type { Scope } from "../scope.ts";
 import type { Session } from "../session.ts";
 import { answeredBy } from "../words.ts";
-import { byTest } from "./dom.ts";
+import { byTest, make } from "./dom.ts";
 
-/** The newest answer, as it is written. */
+/** The newest answer, as it is written, or in its place why there is none. */
 export function answerView(scope: Scope, session: Session): void {
   const box = byTest("answer", HTMLElement);
   const by = byTest("answered-by", HTMLElement);
@@ -38,15 +38,34 @@ export function answerView(scope: Scope, session: Session): void {
     frame ||= requestAnimationFrame(showPending);
     by.textContent = model;
   });
-  const cutShort = () => {
-    if (box.dataset.state === "writing") box.dataset.state = "cancelled";
-  };
-  session.connection.on(scope, ({ tone }) => tone === "gone" && cutShort());
-  session.video.on(scope, ({ state }) => state === "off" && cutShort());
-  session.answer.on(scope, (answer) => {
+  const forget = () => {
     cancelAnimationFrame(frame);
     frame = 0;
     pending = null;
+  };
+  const cutShort = () => {
+    if (box.dataset.state === "writing") box.dataset.state = "cancelled";
+    if (box.dataset.state !== "failed") return;
+    box.replaceChildren();
+    box.dataset.state = "none";
+  };
+  session.failed.on(scope, (words) => {
+    forget();
+    if (last !== null && !last.cancelled) session.history.add(last);
+    last = null;
+    by.textContent = "";
+    // What is said again is not read aloud again.
+    if (box.dataset.state === "failed" && box.textContent === words) return;
+    const why = make("p", "", words);
+    why.role = "alert";
+    box.replaceChildren(why);
+    box.dataset.state = "failed";
+    box.style.removeProperty("min-height");
+  });
+  session.connection.on(scope, ({ tone }) => tone === "gone" && cutShort());
+  session.video.on(scope, ({ state }) => state === "off" && cutShort());
+  session.answer.on(scope, (answer) => {
+    forget();
     if (answer.cancelled && answer.text === "") {
       cutShort();
       return;
