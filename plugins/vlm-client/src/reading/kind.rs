@@ -108,7 +108,7 @@ const USED_UP_CODES: [&str; 16] = [
     "throttlingexception",
     "limitrequests",
 ];
-const KEY_CODES: [&str; 14] = [
+const KEY_CODES: [&str; 15] = [
     "invalidapikey",
     "apikeyinvalid",
     "incorrectapikey",
@@ -123,6 +123,8 @@ const KEY_CODES: [&str; 14] = [
     "accessdenied",
     "accessdeniedexception",
     "unrecognizedclientexception",
+    // LiteLLM's proxy, which has nowhere else to look for a key that is not its own.
+    "nodbconnection",
 ];
 const UNKNOWN_MODEL_CODES: [&str; 7] = [
     "modelnotfound",
