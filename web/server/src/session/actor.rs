@@ -1,6 +1,7 @@
 //! The task that is a session.
 
 mod models;
+mod relays;
 
 use std::{
     future,
@@ -367,6 +368,7 @@ impl Session {
         self.stop_video().await;
         self.video_number = number;
         self.note_offer(&video);
+        self.note_silent_stun(&video);
         self.figures.video_began(video.frames());
         self.video = Some(video);
         if self.page.is_none() {
