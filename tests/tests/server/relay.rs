@@ -62,6 +62,45 @@ async fn without_relays_a_page_is_given_none() {
 }
 
 #[tokio::test]
+async fn a_relay_that_is_of_no_use_to_a_page_is_logged_once_a_minute_with_what_to_look_at() {
+    let relays = ["--turn-server", "turn://turn.example", "--turn-secret", SECRET];
+    let process = Process::start(PROGRAM, &[LOCAL, &relays].concat());
+    let (mut socket, config) = process.browser().await.open(&new_id()).await;
+    assert_eq!(config["ice_servers"][0]["urls"], json!(["turn:turn.example:3478"]));
+    for (failure, words) in [
+        (json!({"why": "silent"}), "no relay answers a page"),
+        (json!({"why": "refused", "code": 401}), "refuses the name and password"),
+        (json!({"why": "refused", "code": 508}), "its own log says why"),
+        (json!({"why": "no_way", "code": null}), "allowed-peer-ip"),
+    ] {
+        let mut message = failure.clone();
+        message["type"] = json!("relay_failed");
+        for _ in 0..3 {
+            socket.send(&message).await;
+        }
+        let line = process.logged(words).await;
+        let code = failure["code"].as_u64().map(|code| format!("code={code}"));
+        assert!(line.contains(" WARN ") && line.contains("turn:turn.example:3478"), "{line}");
+        assert!(code.is_none_or(|code| line.contains(&code)), "{line}");
+    }
+    // All of them were read by now.
+    socket.send(&json!({"type": "set_debug", "debug": true})).await;
+    socket.next_of(&["debug_updated"]).await;
+    assert_eq!(process.log().matches(" WARN ").count(), 4, "{}", process.log());
+    assert!(!process.log().contains(SECRET));
+}
+
+#[tokio::test]
+async fn without_relays_nothing_is_logged_of_them_whatever_a_page_says() {
+    let process = Process::start(PROGRAM, LOCAL);
+    let (mut socket, _) = process.browser().await.open(&new_id()).await;
+    socket.send(&json!({"type": "relay_failed", "why": "silent"})).await;
+    socket.send(&json!({"type": "set_debug", "debug": true})).await;
+    socket.next_of(&["debug_updated"]).await;
+    assert!(!process.log().contains("relay"), "{}", process.log());
+}
+
+#[tokio::test]
 async fn video_comes_without_the_word_of_a_stun_server_that_is_silent_and_the_log_says_so() {
     let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = silent.local_addr().unwrap();

@@ -6,7 +6,7 @@ import { postOffer, Refused } from "./api.ts";
 import type { Problems } from "./problems.ts";
 import type { ClientMessage, ServerMessage, ServerMessageOf } from "./protocol.ts";
 import type { Scope } from "./scope.ts";
-import { askNow, hangUp, iceCandidate } from "./send.ts";
+import { askNow, hangUp, iceCandidate, relayFailed } from "./send.ts";
 import { newSessionId } from "./session-id.ts";
 import type { FieldName } from "./settings.ts";
 import { SettingsKeeper } from "./settings-keeper.ts";
@@ -54,6 +54,7 @@ export class Session {
       offer: (sdp, signal) => this.#offer(sdp, signal),
       candidate: (candidate, mLine) => this.#send(iceCandidate(candidate, mLine)),
       hangUp: () => this.#send(hangUp()),
+      relayFailed: (failure) => this.#send(relayFailed(failure)),
       state: (state, stream) => {
         this.#videoState = state;
         if (state === "off") problems.set("vlm", null);

@@ -4,6 +4,7 @@ import { backoffMs } from "./backoff.ts";
 import { cameraProblem, openCamera } from "./camera.ts";
 import { Peer, peerProblem } from "./peer.ts";
 import type { SessionStatus } from "./protocol.ts";
+import type { RelayFailure } from "./relays.ts";
 import { Scope } from "./scope.ts";
 import type { VideoState } from "./words.ts";
 
@@ -21,6 +22,8 @@ export interface VideoHost {
   offer(sdp: string, signal: AbortSignal): Promise<string>;
   candidate(candidate: string, mLine: number): void;
   hangUp(): void;
+  /** No relay was of use either. */
+  relayFailed(failure: RelayFailure): void;
   state(state: VideoState, stream: MediaStream | null): void;
   cameraProblem(message: string | null): void;
   mediaProblem(message: string | null, retryMs: number | null): void;
@@ -181,9 +184,14 @@ export class Video {
   }
 
   #lost(): void {
+    const relays = this.#peer?.relays;
     this.leave();
     const wait = backoffMs(this.#failures++);
-    if (!this.#reached) this.#host.mediaProblem(UNREACHED, wait);
+    if (!this.#reached) {
+      this.#host.mediaProblem(`${UNREACHED} ${relays?.words() ?? ""}`.trim(), wait);
+      const failure = relays?.failure() ?? null;
+      if (failure !== null) this.#host.relayFailed(failure);
+    }
     this.#again(wait, "again");
   }
 

@@ -300,6 +300,7 @@ impl Session {
                     video.add_ice_candidate(section, &candidate);
                 }
             }
+            ClientMessage::RelayFailed(failure) => self.note_relay_failure(failure),
             ClientMessage::AskNow => {
                 if let Some(video) = &self.video {
                     video.ask_now();

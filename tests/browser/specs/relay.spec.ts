@@ -1,0 +1,53 @@
+// Relays that are of no use to somebody whose video does not reach the server.
+import type { BrowserContext } from "@playwright/test";
+import { Relay, type RelayManner } from "../support/relay.ts";
+import { expect, test } from "../support/test.ts";
+
+/** Has the server take whatever the browser sends for a stranger's, as if it had not come. */
+async function blockVideo(context: BrowserContext): Promise<void> {
+  await context.addInitScript(() => {
+    const Real = window.RTCPeerConnection;
+    window.RTCPeerConnection = class extends Real {
+      override setRemoteDescription(answer: RTCSessionDescriptionInit): Promise<void> {
+        const sdp = (answer.sdp ?? "").replace(/^a=ice-pwd:\S+/gm, `a=ice-pwd:${"x".repeat(24)}`);
+        return super.setRemoteDescription({ ...answer, sdp });
+      }
+    };
+  });
+}
+
+for (const [manner, words, logged] of [
+  ["silent", "The relay 127.0.0.1 does not answer either.", "no relay answers a page"],
+  [
+    "refusing",
+    "The relay 127.0.0.1 does not let this page in (401). Please tell whoever runs the server.",
+    "a relay refuses the name and password",
+  ],
+  [
+    "leading nowhere",
+    "The relay 127.0.0.1 answers, but does not lead to the server. Please tell whoever runs the server.",
+    "a page reaches a relay, and this server not through it",
+  ],
+] as [RelayManner, string, string][]) {
+  test(`a relay that is ${manner} is told as such on the page and in the log`, async ({
+    startServer,
+    viewer,
+    kind,
+  }) => {
+    test.skip(kind === "firefox" && manner !== "refusing", "it is told in the same way, and takes 13 s");
+    const relay = await Relay.start(manner);
+    try {
+      const server = await startServer({ args: relay.args });
+      // Firefox goes to no relay on its own host otherwise.
+      const person = await viewer({ firefoxPreferences: { "media.peerconnection.ice.loopback": true } });
+      await blockVideo(person.context);
+      await person.visit(server);
+      await person.playButton.click();
+      await expect(person.problem).toContainText("The video does not reach the server.", { timeout: 30_000 });
+      await expect(person.problem).toContainText(words);
+      await expect.poll(() => server.log).toContain(logged);
+    } finally {
+      await relay.stop();
+    }
+  });
+}
