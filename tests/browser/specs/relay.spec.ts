@@ -51,3 +51,38 @@ for (const [manner, words, logged] of [
     }
   });
 }
+
+test("a server that comes back with other relays is reached by those", async ({
+  startServer,
+  viewer,
+}) => {
+  const [before, after] = [await Relay.start("silent"), await Relay.start("silent")];
+  try {
+    const first = await startServer({ args: before.args });
+    const person = await viewer();
+    person.expectComplaint(/WebSocket|ERR_CONNECTION_REFUSED|can’t establish a connection/);
+    await person.context.addInitScript(() => {
+      const Real = window.RTCPeerConnection;
+      window.RTCPeerConnection = class extends Real {
+        constructor(configuration?: RTCConfiguration) {
+          super(configuration);
+          console.log(`relays: ${configuration?.iceServers?.map(({ urls }) => urls)}`);
+        }
+      };
+    });
+    const used: string[] = [];
+    person.page.on("console", (message) => {
+      if (message.text().startsWith("relays: ")) used.push(message.text());
+    });
+    await person.visit(first);
+    await person.play();
+    await first.stop();
+    await expect(person.connection).not.toHaveText("Live");
+    await startServer({ port: first.port, args: after.args });
+    await expect(person.connection).toHaveText("Live");
+    expect(used).toEqual([`relays: ${before.url}`, `relays: ${after.url}`]);
+  } finally {
+    await before.stop();
+    await after.stop();
+  }
+});

@@ -4,7 +4,7 @@ import type { Answer } from "./answers.ts";
 import { Assembler, answerOf, History } from "./answers.ts";
 import { postOffer, Refused } from "./api.ts";
 import type { Problems } from "./problems.ts";
-import type { ClientMessage, ServerMessage, ServerMessageOf } from "./protocol.ts";
+import type { ClientMessage, ServerMessage, ServerMessageOf, SessionStatus } from "./protocol.ts";
 import type { Scope } from "./scope.ts";
 import { askNow, hangUp, iceCandidate, relayFailed } from "./send.ts";
 import { newSessionId } from "./session-id.ts";
@@ -43,6 +43,7 @@ export class Session {
   /** As the server said last; what it says is good for hours. */
   #iceServers: RTCIceServer[] = [];
   /** The first status of a connection tells whether our video is still there. */
+  #greeting: SessionStatus | null = null;
   #greeted = false;
 
   constructor(scope: Scope, preferences: Preferences, problems: Problems) {
@@ -130,6 +131,7 @@ export class Session {
 
   #socketChanged(state: SocketState): void {
     this.#socketState = state;
+    this.#greeting = null;
     this.#greeted = false;
     if (state.is === "signed out") {
       // No camera runs behind a form.
@@ -213,12 +215,8 @@ export class Session {
   }
 
   #status({ status }: ServerMessageOf<"status">): void {
-    if (this.#greeted) {
-      this.#player.serverSaid(status);
-    } else {
-      this.#greeted = true;
-      this.#player.serverCame(status);
-    }
+    if (this.#greeted) this.#player.serverSaid(status);
+    else this.#greeting = status;
   }
 
   #config(config: ServerMessageOf<"server_config">): void {
@@ -226,6 +224,9 @@ export class Session {
     this.#problems.set("server", null);
     this.#iceServers = iceServers(config);
     this.settings.config(config);
+    // Only now is it known which relays there are.
+    this.#greeted = true;
+    if (this.#greeting !== null) this.#player.serverCame(this.#greeting);
   }
 
   #confirm(message: ServerMessage, fields: FieldName[]): void {
