@@ -52,6 +52,33 @@ for (const [manner, words, logged] of [
   });
 }
 
+test("a page that has been open for long asks for new names before it plays", async ({
+  startServer,
+  viewer,
+}) => {
+  const relay = await Relay.start("silent");
+  try {
+    const server = await startServer({ args: relay.args });
+    const person = await viewer();
+    await person.visit(server);
+    const names = () =>
+      person.messages("server_config").map((config) => JSON.stringify(config.ice_servers));
+    const play = async (openForMs: number) => {
+      await person.page.clock.setSystemTime(Date.now() + openForMs);
+      await person.play();
+      await person.readAnswers(1);
+      await person.stop();
+    };
+    await play(5.9 * 3_600_000);
+    expect(names()).toHaveLength(1);
+    await play(6.1 * 3_600_000);
+    expect(new Set(names()).size).toBe(2);
+    expect(new Set(person.sessionIds).size).toBe(1);
+  } finally {
+    await relay.stop();
+  }
+});
+
 test("a server that comes back with other relays is reached by those", async ({
   startServer,
   viewer,

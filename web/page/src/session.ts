@@ -20,6 +20,8 @@ import { connectionWords, sentence, vlmErrorWords } from "./words.ts";
 
 /** A server that is there and refuses this often does not want this session: ask for another. */
 const REFUSALS = 3;
+/** The server's names for relays are good for twice as long. */
+const RELAYS_LAST_MS = 6 * 3_600_000;
 
 export class Session {
   readonly connection = new Signal<Words>();
@@ -40,8 +42,9 @@ export class Session {
   #videoState: VideoState = "off";
   /** The server's time of the newest answer. */
   #newestMs = 0;
-  /** As the server said last; what it says is good for hours. */
+  /** As the server said last, and when. */
   #iceServers: RTCIceServer[] = [];
+  #iceServersAt = 0;
   /** The first status of a connection tells whether our video is still there. */
   #greeting: SessionStatus | null = null;
   #greeted = false;
@@ -50,7 +53,7 @@ export class Session {
     this.settings = new SettingsKeeper(preferences, (message) => this.#send(message));
     this.#problems = problems;
     this.#player = new Video(scope, {
-      online: () => this.#socket.open,
+      ready: () => this.#ready(),
       iceServers: () => this.#iceServers,
       offer: (sdp, signal) => this.#offer(sdp, signal),
       candidate: (candidate, mLine) => this.#send(iceCandidate(candidate, mLine)),
@@ -102,6 +105,13 @@ export class Session {
   resume(): void {
     this.#id = newSessionId();
     this.#socket.restart();
+  }
+
+  /** A new socket brings new names for relays; clocks may be set back, too. */
+  #ready(): boolean {
+    const outdated = Math.abs(Date.now() - this.#iceServersAt) > RELAYS_LAST_MS;
+    if (outdated && this.#iceServers.length > 0 && this.#socket.open) this.#socket.restart();
+    return this.#socket.open;
   }
 
   #send(message: ClientMessage): void {
@@ -223,6 +233,7 @@ export class Session {
     this.#assembler.reset();
     this.#problems.set("server", null);
     this.#iceServers = iceServers(config);
+    this.#iceServersAt = Date.now();
     this.settings.config(config);
     // Only now is it known which relays there are.
     this.#greeted = true;

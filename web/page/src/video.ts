@@ -16,7 +16,8 @@ const UNREACHED =
   "The video does not reach the server. A firewall between you and it may be blocking UDP.";
 
 export interface VideoHost {
-  online(): boolean;
+  /** Whether a connection can be begun. If not, `serverCame` follows. */
+  ready(): boolean;
   /** Relays, for when the server is not reached directly. */
   iceServers(): RTCIceServer[];
   offer(sdp: string, signal: AbortSignal): Promise<string>;
@@ -163,7 +164,7 @@ export class Video {
     const track = stream?.getVideoTracks()[0];
     if (this.#play === null || stream === null || track === undefined) return;
     this.#set(state);
-    if (!this.#host.online()) return; // serverCame brings us back here
+    if (!this.#host.ready()) return; // serverCame brings us back here
     this.#reached = false;
     const link = this.#play.child();
     this.#link = link;
