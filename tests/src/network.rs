@@ -69,6 +69,15 @@ fn namespaces() -> &'static [&'static str] {
 #[derive(Debug)]
 pub struct Network(());
 
+/// What comes through a NAT from outside, beside answers.
+#[derive(Debug, Clone, Copy)]
+pub enum Forwarded {
+    /// Connections to one TCP port.
+    Port(u16),
+    /// TCP and UDP.
+    Everything,
+}
+
 /// One of the others.
 #[derive(Debug, Clone, Copy)]
 pub struct Host(&'static str);
@@ -105,8 +114,8 @@ impl Network {
         host
     }
 
-    /// One more host at `inner` that is behind NAT, at `outer`. This one TCP port is forwarded to
-    /// it, and nothing else.
+    /// One more host at `inner` that is behind NAT, at `outer`, which passes on to it what is
+    /// `forwarded`.
     ///
     /// # Panics
     /// When it cannot be made.
@@ -115,7 +124,7 @@ impl Network {
         name: &'static str,
         router: &'static str,
         [outer, inner]: [&str; 2],
-        forwarded: u16,
+        forwarded: Forwarded,
     ) -> Host {
         const GATEWAY: &str = "10.0.0.1";
         let router = self.host(router, &[outer]);
@@ -133,8 +142,11 @@ impl Network {
             run(&format!("nft add chain ip nat out {{ {out} ; }}"));
             run("nft add rule ip nat out oifname outer masquerade");
             run(&format!("nft add chain ip nat into {{ {into} ; }}"));
-            let to = format!("tcp dport {forwarded} dnat to {inner}");
-            run(&format!("nft add rule ip nat into iifname outer {to}"));
+            let what = match forwarded {
+                Forwarded::Port(port) => format!("tcp dport {port}"),
+                Forwarded::Everything => "meta l4proto { tcp, udp }".to_owned(),
+            };
+            run(&format!("nft add rule ip nat into iifname outer {what} dnat to {inner}"));
         });
         host
     }

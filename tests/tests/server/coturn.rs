@@ -17,7 +17,7 @@ use live_vlm::turn::{Turn, TurnSecret};
 use live_vlm_pipelines::{NetworkOptions, SenderOptions};
 use live_vlm_tests::{
     client::{Client, new_id, small_video},
-    network::{Host, Network, on_own_host},
+    network::{Forwarded, Host, Network, on_own_host},
     process::Process,
     relay::url_for,
     until,
@@ -75,8 +75,8 @@ struct Setup {
 }
 
 impl Setup {
-    /// Starts the relay, which lets through to this address.
-    async fn start(host: Host, server: &str) -> Self {
+    /// Starts the relay, which lets through to this address, with `more` in its configuration.
+    async fn start(host: Host, server: &str, more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let made = rcgen::generate_simple_self_signed(vec!["turn.example".to_owned()]).unwrap();
         fs::write(folder.path().join("fullchain.pem"), made.cert.pem()).unwrap();
@@ -87,7 +87,7 @@ impl Setup {
             ("<openssl rand -hex 32>", SECRET),
             ("<the server's address>", server),
         ];
-        let text = filled(&printed("## TURN", "# /etc/turnserver.conf"), &values);
+        let text = filled(&printed("## TURN", "# /etc/turnserver.conf"), &values) + more;
         let file = folder.path().join("turnserver.conf");
         fs::write(&file, text).unwrap();
         // As Debian's unit starts it, with a database that is not Debian's: nothing is in it.
@@ -181,7 +181,7 @@ fn pages_are_relayed_by_udp_tcp_and_tls() {
         let network = Network::new(&[&format!("{PAGE}/24")]);
         let relay = network.host("relay", &[&format!("{RELAY}/24")]);
         let server = network.host("server", &[&format!("{SERVER}/24")]);
-        let setup = Setup::start(relay, SERVER).await;
+        let setup = Setup::start(relay, SERVER, "").await;
         let (_server, page) = setup.serve(server, SERVER).await;
         let (_socket, config) = page.open(&new_id()).await;
         let urls = [
@@ -205,10 +205,39 @@ fn a_server_behind_nat_is_reached_without_any_port_forwarded() {
         let network = Network::new(&[&format!("{PAGE}/24")]);
         let relay = network.host("relay", &[&format!("{RELAY}/24")]);
         let outer = format!("{SERVER}/24");
-        let server = network.host_behind_nat("server", "router", [&outer, BEHIND_NAT], PAGE_PORT);
-        let setup = Setup::start(relay, SERVER).await;
+        let addresses = [outer.as_str(), BEHIND_NAT];
+        let forwarded = Forwarded::Port(PAGE_PORT);
+        let server = network.host_behind_nat("server", "router", addresses, forwarded);
+        let setup = Setup::start(relay, SERVER, "").await;
         let (_server, page) = setup.serve(server, SERVER).await;
         answered_through(&page, relay_at(PORT), "udp").await;
+    });
+}
+
+#[test]
+#[ignore = "needs coturn and network namespaces; ./test.sh has both"]
+fn a_relay_behind_nat_is_of_use_and_does_not_lead_to_itself() {
+    on_own_host("coturn::a_relay_behind_nat_is_of_use_and_does_not_lead_to_itself", async || {
+        glib::log_set_always_fatal(glib::LogLevels::LEVEL_ERROR | glib::LogLevels::LEVEL_CRITICAL);
+        const LINE: &str = "external-ip=<its outer address>";
+        assert!(OPERATING.contains(&format!("`{LINE}`")));
+        let network = Network::new(&[&format!("{PAGE}/24")]);
+        let outer = format!("{RELAY}/24");
+        let addresses = [outer.as_str(), BEHIND_NAT];
+        let relay = network.host_behind_nat("relay", "router", addresses, Forwarded::Everything);
+        let server = network.host("server", &[&format!("{SERVER}/24")]);
+        let more = filled(LINE, &[("<its outer address>", RELAY)]);
+        let setup = Setup::start(relay, SERVER, &more).await;
+        let (_server, page) = setup.serve(server, SERVER).await;
+        answered_through(&page, relay_at(PORT), "udp").await;
+
+        let (name, password) = name_and_password(SystemTime::now());
+        let mut client = Probe::by_udp(relay_at(PORT), &name, &password);
+        assert_eq!(client.allocate(), Ok(()));
+        for peer in [RELAY, BEHIND_NAT, "127.0.0.1", OTHER] {
+            assert_eq!(client.permit(ip(peer)), Err(403), "{peer}");
+        }
+        assert_eq!(client.permit(ip(SERVER)), Ok(()));
     });
 }
 
@@ -222,7 +251,7 @@ fn nothing_but_the_servers_udp_is_reached_through_it() {
         let relay = host("relay", RELAY, RELAY_IPV6);
         let server = host("server", SERVER, SERVER_IPV6);
         let other = host("other", OTHER, OTHER_IPV6);
-        let _setup = Setup::start(relay, SERVER).await;
+        let _setup = Setup::start(relay, SERVER, "").await;
 
         let listening = |host: Host, address: &str| {
             let socket = host.inside(|| UdpSocket::bind((address, 9)).unwrap());
