@@ -81,7 +81,7 @@ test("a server that goes and comes back finds the page playing on", async ({
   const vlm = await startVlm({ models: ["house-vl", "alder-vl"] });
   const first = await startServer({ apiBase: vlm.apiBase });
   const person = await viewer();
-  person.expectComplaint(/WebSocket connection to .* failed|ERR_CONNECTION_REFUSED/);
+  person.expectComplaint(/WebSocket connection to .* failed|ERR_CONNECTION_REFUSED|can’t establish/);
   await person.visit(first);
   await person.ask("Is the door open?");
   await person.chooseModel("alder-vl");
