@@ -28,6 +28,14 @@ step "Rust"
 G_DEBUG=fatal_warnings cargo nextest run --workspace --locked "${features[@]}"
 cargo test --workspace --doc --locked --quiet "${features[@]}"
 
+step "Networks of several hosts"
+if may_make_networks && command -v turnserver >/dev/null; then
+    G_DEBUG=fatal_warnings cargo nextest run --workspace --locked "${features[@]}" \
+        --run-ignored only coturn::
+else
+    echo "Left out: the tests with coturn. They need it, and the right to make network namespaces." >&2
+fi
+
 step "Fuzzing"
 scripts/fuzz.sh 20
 

@@ -17,7 +17,9 @@ readonly RUN_PACKAGES=(
     gstreamer1.0-plugins-bad gstreamer1.0-libav gstreamer1.0-nice
 )
 # systemd: its systemd-analyze reads the unit. It is not started.
-readonly TEST_PACKAGES=(gstreamer1.0-plugins-ugly gstreamer1.0-x fonts-dejavu-core systemd)
+readonly TEST_PACKAGES=(
+    gstreamer1.0-plugins-ugly gstreamer1.0-x fonts-dejavu-core systemd iproute2 nftables
+)
 
 step() { printf '\n== %s\n' "$*" >&2; }
 
@@ -38,6 +40,7 @@ setup_test() {
     ensure_npm tests/browser
     ensure_chromium
     ensure_firefox
+    ensure_coturn
 }
 
 as_root() {
@@ -186,4 +189,29 @@ ensure_firefox() {
         echo "The browser tests run in Chromium alone. To have them run in Firefox too, set FIREFOX" >&2
         echo "to the path of one that is not a snap." >&2
     fi
+}
+
+# coturn for the tests alone: its service is started neither by this nor with the machine.
+ensure_coturn() {
+    local policy=/usr/sbin/policy-rc.d
+    if command -v turnserver >/dev/null || ! command -v apt-get >/dev/null; then return 0; fi
+    if [ -e "$policy" ]; then
+        # The machine has a say in this itself.
+        ensure_apt coturn
+    else
+        (
+            trap 'as_root rm -f "$policy"' EXIT
+            printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+            as_root chmod 755 "$policy"
+            ensure_apt coturn
+        )
+    fi
+    as_root update-rc.d coturn disable
+}
+
+# Whether this user may make network namespaces: root may, others in a user namespace, and in many
+# a container nobody.
+may_make_networks() {
+    unshare --net --mount true 2>/dev/null ||
+        unshare --net --mount --user --map-root-user true 2>/dev/null
 }

@@ -119,16 +119,18 @@ impl Gathering {
         Self { webrtc: webrtc.clone(), changed, handler: Some(handler) }
     }
 
-    /// Returns when every candidate is known, or after `at_most`.
-    pub(crate) async fn complete(self, at_most: Duration) {
+    /// Returns when every candidate is known, or after `at_most`; whether they are.
+    pub(crate) async fn complete(self, at_most: Duration) -> bool {
         let complete = async {
             while !self.is_complete() {
                 self.changed.notified().await;
             }
         };
-        if tokio::time::timeout(at_most, complete).await.is_err() {
+        let is_complete = tokio::time::timeout(at_most, complete).await.is_ok();
+        if !is_complete {
             tracing::debug!("not all ICE candidates were found in time, going on with some");
         }
+        is_complete
     }
 
     fn is_complete(&self) -> bool {

@@ -47,6 +47,7 @@ pub struct BrowserSession {
     running: Running,
     watchdog: JoinHandle<()>,
     parts: Parts,
+    found_all: bool,
 }
 
 /// What is left of a session once it runs.
@@ -100,13 +101,13 @@ impl BrowserSession {
             .map_err(OfferError::pipeline)?
             .map_err(OfferError::pipeline)?;
         let negotiation = negotiate(&running, &parts, gathering);
-        let answer = match tokio::time::timeout(NEGOTIATION, negotiation).await {
+        let (answer, found_all) = match tokio::time::timeout(NEGOTIATION, negotiation).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => return Err(error),
             Err(_) => return Err(OfferError::Timeout),
         };
         let watchdog = tokio::spawn(watchdog::watch(shared, patience, running.teardown()));
-        Ok((Self { running, watchdog, parts }, answer))
+        Ok((Self { running, watchdog, parts, found_all }, answer))
     }
 
     /// Takes a trickled ICE candidate (RFC 8838), as `candidate:...`. Those that are malformed, not
@@ -146,6 +147,12 @@ impl BrowserSession {
         self.parts.shared.offer.codec()
     }
 
+    /// Whether the answer has every candidate of ours: without, a STUN server has not answered in
+    /// time.
+    pub fn found_all_candidates(&self) -> bool {
+        self.found_all
+    }
+
     /// Counts this session's frames, for as long as anybody reads.
     pub fn frames(&self) -> FrameCounter {
         FrameCounter::new(self.parts.shared.frames.clone(), &self.parts.analyzer)
@@ -153,7 +160,7 @@ impl BrowserSession {
 
     /// Hangs up. Done when threads, sockets and memory are freed.
     pub async fn stop(self) {
-        let Self { running, watchdog, parts } = self;
+        let Self { running, watchdog, parts, .. } = self;
         parts.shared.finish();
         if let Err(error) = watchdog.await {
             tracing::error!(%error, "a session's watchdog ended badly");
@@ -310,11 +317,12 @@ fn prepare(transceiver: &WebRTCRTPTransceiver, offer: &Offer) {
     }
 }
 
+/// The answer, and whether it has every candidate of ours.
 async fn negotiate(
     running: &Running,
     parts: &Parts,
     at_most: Duration,
-) -> Result<String, OfferError> {
+) -> Result<(String, bool), OfferError> {
     let webrtc = &parts.webrtc;
     let offer = &parts.shared.offer;
     // What fails from here on is ours, or webrtcbin's: it has not seen a word of the peer's.
@@ -331,12 +339,12 @@ async fn negotiate(
     let answer = peer::create(webrtc, "answer").await.map_err(OfferError::pipeline)?;
     let gathering = Gathering::new(webrtc);
     peer::set(webrtc, "local", &answer).await.map_err(OfferError::pipeline)?;
-    gathering.complete(at_most).await;
+    let found_all = gathering.complete(at_most).await;
     let ours = peer::local_description(webrtc).map_err(OfferError::pipeline)?;
     let id = u64::from(glib::random_int()) << 20 | u64::from(glib::random_int() >> 12);
     let fingerprint = &Certificate::of_process().map_err(OfferError::pipeline)?.fingerprint;
     let extras = answer::Extras { fingerprint, id, start_kbps: START_KBPS };
-    answer::write(offer, &ours, extras).map_err(OfferError::pipeline)
+    Ok((answer::write(offer, &ours, extras).map_err(OfferError::pipeline)?, found_all))
 }
 
 /// The transceiver of the video, if there is one yet.

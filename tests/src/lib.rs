@@ -5,11 +5,13 @@
 //! - [`client`] and [`socket`]: a browser or a script that talks to it
 //! - [`vlm`]: a VLM server whose every answer the test decides
 //! - [`relay`]: a TURN server
+//! - [`network`]: several hosts
 //!
 //! Every wait in here is bounded by [`LIMIT`] and panics when it is over, so that a test waits for
 //! what should happen and never for time to pass.
 
 pub mod client;
+pub mod network;
 pub mod process;
 pub mod relay;
 pub mod server;

@@ -82,13 +82,7 @@ impl Relay {
 
     /// The same as an element takes it, for who has been given this name and password.
     pub fn url_for(&self, name: &str, password: &str) -> String {
-        let encoded = |text: &str| {
-            text.bytes().fold(String::new(), |text, byte| match byte {
-                b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => text + &char::from(byte).to_string(),
-                _ => format!("{text}%{byte:02X}"),
-            })
-        };
-        format!("turn://{}:{}@{}", encoded(name), encoded(password), self.address)
+        url_for(self.address, name, password)
     }
 
     /// How many allocations there are.
@@ -101,4 +95,15 @@ impl Relay {
             Err(error) => panic!("{error}"),
         }
     }
+}
+
+/// A relay's address as an element takes it, for who has been given this name and password.
+pub fn url_for(relay: SocketAddr, name: &str, password: &str) -> String {
+    let encoded = |text: &str| {
+        text.bytes().fold(String::new(), |text, byte| match byte {
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => text + &char::from(byte).to_string(),
+            _ => format!("{text}%{byte:02X}"),
+        })
+    };
+    format!("turn://{}:{}@{relay}", encoded(name), encoded(password))
 }

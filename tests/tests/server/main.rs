@@ -3,6 +3,7 @@
 mod bad_input;
 mod colours;
 mod config;
+mod coturn;
 mod crash;
 mod fuzz;
 mod hostile;

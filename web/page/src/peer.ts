@@ -1,3 +1,4 @@
+import { Relays } from "./relays.ts";
 import type { Scope } from "./scope.ts";
 
 const MAX_BITRATE = 1_500_000;
@@ -19,6 +20,7 @@ export function peerProblem(error: unknown): string {
 
 /** One connection that sends one camera track. It closes with its scope. */
 export class Peer {
+  readonly relays: Relays;
   readonly #scope: Scope;
   readonly #pc: RTCPeerConnection;
   readonly #events: PeerEvents;
@@ -34,6 +36,7 @@ export class Peer {
     events: PeerEvents,
   ) {
     this.#scope = scope;
+    this.relays = new Relays(iceServers);
     this.#pc = new RTCPeerConnection({ iceServers });
     this.#events = events;
     scope.own(() => this.#pc.close());
@@ -51,8 +54,12 @@ export class Peer {
     scope.listen(this.#pc, "icecandidate", (event) => {
       const { candidate } = event as RTCPeerConnectionIceEvent;
       if (candidate === null || candidate.candidate === "") return;
+      this.relays.candidate(candidate.candidate);
       if (this.#early === null) this.#send(candidate);
       else this.#early.push(candidate);
+    });
+    scope.listen(this.#pc, "icecandidateerror", (event) => {
+      this.relays.error((event as RTCPeerConnectionIceErrorEvent).errorCode);
     });
     this.#watch();
   }

@@ -113,6 +113,7 @@ export type ClientMessage =
   | { type: "update_max_latency"; max_latency: number }
   | { type: "set_debug"; debug: boolean }
   | { type: "ice_candidate"; candidate: string; sdp_m_line_index: number }
+  | { type: "relay_failed"; why: "silent" | "refused" | "no_way"; code: number | null }
   | { type: "ask_now" }
   | { type: "hang_up" };
 

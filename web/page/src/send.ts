@@ -1,5 +1,6 @@
 // Makes the messages that the page sends, so that every one has exactly the contract's fields.
 import type { ClientMessage } from "./protocol.ts";
+import type { RelayFailure } from "./relays.ts";
 
 export function updatePrompt(
   prompt: string,
@@ -37,6 +38,10 @@ export function setDebug(debug: boolean): ClientMessage {
 
 export function iceCandidate(candidate: string, sdp_m_line_index: number): ClientMessage {
   return { type: "ice_candidate", candidate, sdp_m_line_index };
+}
+
+export function relayFailed({ why, code }: RelayFailure): ClientMessage {
+  return { type: "relay_failed", why, code };
 }
 
 export function askNow(): ClientMessage {

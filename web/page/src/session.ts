@@ -4,9 +4,9 @@ import type { Answer } from "./answers.ts";
 import { Assembler, answerOf, History } from "./answers.ts";
 import { postOffer, Refused } from "./api.ts";
 import type { Problems } from "./problems.ts";
-import type { ClientMessage, ServerMessage, ServerMessageOf } from "./protocol.ts";
+import type { ClientMessage, ServerMessage, ServerMessageOf, SessionStatus } from "./protocol.ts";
 import type { Scope } from "./scope.ts";
-import { askNow, hangUp, iceCandidate } from "./send.ts";
+import { askNow, hangUp, iceCandidate, relayFailed } from "./send.ts";
 import { newSessionId } from "./session-id.ts";
 import type { FieldName } from "./settings.ts";
 import { SettingsKeeper } from "./settings-keeper.ts";
@@ -20,6 +20,8 @@ import { connectionWords, sentence, vlmErrorWords } from "./words.ts";
 
 /** A server that is there and refuses this often does not want this session: ask for another. */
 const REFUSALS = 3;
+/** The server's names for relays are good for twice as long. */
+const RELAYS_LAST_MS = 6 * 3_600_000;
 
 export class Session {
   readonly connection = new Signal<Words>();
@@ -42,20 +44,23 @@ export class Session {
   #videoState: VideoState = "off";
   /** The server's time of the newest answer. */
   #newestMs = 0;
-  /** As the server said last; what it says is good for hours. */
+  /** As the server said last, and when. */
   #iceServers: RTCIceServer[] = [];
+  #iceServersAt = 0;
   /** The first status of a connection tells whether our video is still there. */
+  #greeting: SessionStatus | null = null;
   #greeted = false;
 
   constructor(scope: Scope, preferences: Preferences, problems: Problems) {
     this.settings = new SettingsKeeper(preferences, (message) => this.#send(message));
     this.#problems = problems;
     this.#player = new Video(scope, {
-      online: () => this.#socket.open,
+      ready: () => this.#ready(),
       iceServers: () => this.#iceServers,
       offer: (sdp, signal) => this.#offer(sdp, signal),
       candidate: (candidate, mLine) => this.#send(iceCandidate(candidate, mLine)),
       hangUp: () => this.#send(hangUp()),
+      relayFailed: (failure) => this.#send(relayFailed(failure)),
       state: (state, stream) => {
         this.#videoState = state;
         if (state === "off") problems.set("vlm", null);
@@ -104,6 +109,13 @@ export class Session {
     this.#socket.restart();
   }
 
+  /** A new socket brings new names for relays; clocks may be set back, too. */
+  #ready(): boolean {
+    const outdated = Math.abs(Date.now() - this.#iceServersAt) > RELAYS_LAST_MS;
+    if (outdated && this.#iceServers.length > 0 && this.#socket.open) this.#socket.restart();
+    return this.#socket.open;
+  }
+
   #send(message: ClientMessage): void {
     this.#socket.send(message);
   }
@@ -131,6 +143,7 @@ export class Session {
 
   #socketChanged(state: SocketState): void {
     this.#socketState = state;
+    this.#greeting = null;
     this.#greeted = false;
     if (state.is === "signed out") {
       // No camera runs behind a form.
@@ -215,19 +228,19 @@ export class Session {
   }
 
   #status({ status }: ServerMessageOf<"status">): void {
-    if (this.#greeted) {
-      this.#player.serverSaid(status);
-    } else {
-      this.#greeted = true;
-      this.#player.serverCame(status);
-    }
+    if (this.#greeted) this.#player.serverSaid(status);
+    else this.#greeting = status;
   }
 
   #config(config: ServerMessageOf<"server_config">): void {
     this.#assembler.reset();
     this.#problems.set("server", null);
     this.#iceServers = iceServers(config);
+    this.#iceServersAt = Date.now();
     this.settings.config(config);
+    // Only now is it known which relays there are.
+    this.#greeted = true;
+    if (this.#greeting !== null) this.#player.serverCame(this.#greeting);
   }
 
   #confirm(message: ServerMessage, fields: FieldName[]): void {

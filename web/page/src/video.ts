@@ -4,6 +4,7 @@ import { backoffMs } from "./backoff.ts";
 import { cameraProblem, openCamera } from "./camera.ts";
 import { Peer, peerProblem } from "./peer.ts";
 import type { SessionStatus } from "./protocol.ts";
+import type { RelayFailure } from "./relays.ts";
 import { Scope } from "./scope.ts";
 import type { VideoState } from "./words.ts";
 
@@ -15,12 +16,15 @@ const UNREACHED =
   "The video does not reach the server. A firewall between you and it may be blocking UDP.";
 
 export interface VideoHost {
-  online(): boolean;
+  /** Whether a connection can be begun. If not, `serverCame` follows. */
+  ready(): boolean;
   /** Relays, for when the server is not reached directly. */
   iceServers(): RTCIceServer[];
   offer(sdp: string, signal: AbortSignal): Promise<string>;
   candidate(candidate: string, mLine: number): void;
   hangUp(): void;
+  /** No relay was of use either. */
+  relayFailed(failure: RelayFailure): void;
   state(state: VideoState, stream: MediaStream | null): void;
   cameraProblem(message: string | null): void;
   mediaProblem(message: string | null, retryMs: number | null): void;
@@ -160,7 +164,7 @@ export class Video {
     const track = stream?.getVideoTracks()[0];
     if (this.#play === null || stream === null || track === undefined) return;
     this.#set(state);
-    if (!this.#host.online()) return; // serverCame brings us back here
+    if (!this.#host.ready()) return; // serverCame brings us back here
     this.#reached = false;
     const link = this.#play.child();
     this.#link = link;
@@ -181,9 +185,14 @@ export class Video {
   }
 
   #lost(): void {
+    const relays = this.#peer?.relays;
     this.leave();
     const wait = backoffMs(this.#failures++);
-    if (!this.#reached) this.#host.mediaProblem(UNREACHED, wait);
+    if (!this.#reached) {
+      this.#host.mediaProblem(`${UNREACHED} ${relays?.words() ?? ""}`.trim(), wait);
+      const failure = relays?.failure() ?? null;
+      if (failure !== null) this.#host.relayFailed(failure);
+    }
     this.#again(wait, "again");
   }
 

@@ -77,6 +77,8 @@ test("the page's messages are exactly the examples from the client", () => {
     send.updateMaxLatency(2.5),
     send.setDebug(true),
     send.iceCandidate("candidate:1 1 UDP 2122252543 192.0.2.1 50000 typ host", 0),
+    send.relayFailed({ why: "refused", code: 401 }),
+    send.relayFailed({ why: "silent", code: null }),
     send.askNow(),
     send.hangUp(),
   ]);

@@ -9,7 +9,7 @@ use vlm_client::ApiKey;
 
 use crate::{
     refusal::{Code, Refusal},
-    turn::IceServer,
+    turn::{IceServer, RelayFailure},
 };
 
 /// The longest prompt, in characters.
@@ -64,6 +64,8 @@ pub enum ClientMessage {
         /// The index of that section, for clients that do not give its mid.
         line: Option<u32>,
     },
+    /// The video did not arrive, nor by any relay.
+    RelayFailed(RelayFailure),
     /// The next question is wanted at once.
     AskNow,
     /// The video ends.
@@ -118,6 +120,7 @@ impl ClientMessage {
                     .ok_or_else(|| Refusal::field("debug", "true or false"))?,
             }),
             Some("ice_candidate") => fields.ice_candidate(),
+            Some("relay_failed") => fields.relay_failed(),
             Some("ask_now") => Ok(Self::AskNow),
             Some("hang_up") => Ok(Self::HangUp),
             other => Err(unknown_type(other)),
@@ -126,7 +129,7 @@ impl ClientMessage {
 }
 
 const TYPES: &str = "update_prompt, update_model, update_processing, update_max_latency, \
-                     set_debug, ice_candidate, ask_now, hang_up";
+                     set_debug, ice_candidate, relay_failed, ask_now, hang_up";
 
 fn unknown_type(given: Option<&str>) -> Refusal {
     let message = match given {
@@ -201,6 +204,26 @@ impl Fields {
             mid: own.optional_text(named("sdp_mid", "sdpMid"), 64)?,
             line,
         })
+    }
+
+    fn relay_failed(&self) -> Result<ClientMessage, Refusal> {
+        let code = match self.0.get("code") {
+            None | Some(Value::Null) => None,
+            Some(_) => Some(
+                self.number("code")
+                    .filter(|code| (400.0..700.0).contains(code) && code.fract() == 0.0)
+                    // In range by the filter before.
+                    .map(|code| code as u16)
+                    .ok_or_else(|| Refusal::field("code", "a whole number, 400 to 699"))?,
+            ),
+        };
+        let failure = match self.0.get("why").and_then(Value::as_str) {
+            Some("silent") => RelayFailure::Silent,
+            Some("refused") => RelayFailure::Refused { code },
+            Some("no_way") => RelayFailure::NoWay,
+            _ => return Err(Refusal::field("why", "silent, refused or no_way")),
+        };
+        Ok(ClientMessage::RelayFailed(failure))
     }
 
     fn required_text(&self, field: &str, longest: usize) -> Result<String, Refusal> {

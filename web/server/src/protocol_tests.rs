@@ -81,6 +81,11 @@ fn bad_values_are_refused_with_the_field_and_what_is_allowed() {
         (json!({"type": "ice_candidate", "sdp_m_line_index": -1}), "sdp_m_line_index"),
         (json!({"type": "ice_candidate", "candidate": {"sdpMLineIndex": 1.5}}), "sdpMLineIndex"),
         (json!({"type": "ice_candidate", "candidate": 5}), "candidate"),
+        (json!({"type": "relay_failed"}), "why"),
+        (json!({"type": "relay_failed", "why": "tired", "code": 401}), "why"),
+        (json!({"type": "relay_failed", "why": "refused", "code": 399}), "code"),
+        (json!({"type": "relay_failed", "why": "refused", "code": 401.5}), "code"),
+        (json!({"type": "relay_failed", "why": "silent", "code": "many"}), "code"),
     ] {
         let refusal = refused(&message);
         assert_eq!(refusal.code, Code::BadField, "{message}");

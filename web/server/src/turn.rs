@@ -27,6 +27,51 @@ pub struct Turn {
     pub secret: Option<TurnSecret>,
 }
 
+/// Why no relay was of use to a page whose video did not arrive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RelayFailure {
+    /// None answered.
+    Silent,
+    /// One refused it, with this error code of STUN or TURN (RFC 8489, RFC 8656) if it is known.
+    Refused {
+        /// 400 to 699.
+        code: Option<u16>,
+    },
+    /// One let it in, and the video did not arrive all the same.
+    NoWay,
+}
+
+impl RelayFailure {
+    /// The relay's error code, if there is one.
+    pub fn code(self) -> Option<u16> {
+        match self {
+            Self::Refused { code } => code,
+            Self::Silent | Self::NoWay => None,
+        }
+    }
+
+    /// What happened and what to look at, for whoever operates the server.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Silent => {
+                "no relay answers a page: do they run at these addresses, and let their firewalls \
+                 browsers through?"
+            }
+            // Unauthorized, and wrong credentials.
+            Self::Refused { code: None | Some(401 | 441) } => {
+                "a relay refuses the name and password that this server gives to pages: has it the \
+                 same secret (coturn: static-auth-secret), and are both clocks right?"
+            }
+            Self::Refused { .. } => "a relay refuses a page: its own log says why",
+            Self::NoWay => {
+                "a page reaches a relay, and this server not through it: does the relay let this \
+                 server's address through (coturn: allowed-peer-ip; of a server behind NAT the \
+                 outer one, which stun_server tells it), and do packets of both reach each other?"
+            }
+        }
+    }
+}
+
 /// A secret that cannot be printed.
 #[derive(Clone)]
 pub struct TurnSecret(SecretString);

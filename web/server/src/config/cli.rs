@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     given::{GivenFields, GivenHeaders, GivenKey},
+    ice::{Given, StunUrl, TurnUrl},
     value::{
         Address, AllowedBase, Base, Cidr, GivenTurnSecret, Interval, LogFilter, Name, Prompt,
-        Slots, TurnUrl, Whole,
+        Slots, Whole,
     },
 };
 use crate::{
@@ -211,9 +212,9 @@ pub struct VlmTable {
 #[derive(Debug, Clone, Default, Args, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct VideoTable {
-    /// STUN server for a server behind NAT, such as stun://host:3478
+    /// STUN server for a server behind NAT, such as stun:stun.example.org:3478
     #[arg(long, env = "LIVE_VLM_STUN_SERVER", value_name = "URL")]
-    pub stun_server: Option<String>,
+    pub stun_server: Option<Given<StunUrl>>,
     /// Relay that browsers use which do not reach this server by UDP, such as
     /// turns:turn.example:5349; may be given several times
     #[arg(
@@ -222,7 +223,7 @@ pub struct VideoTable {
         value_name = "URL",
         value_delimiter = ','
     )]
-    pub turn_servers: Option<Vec<TurnUrl>>,
+    pub turn_servers: Option<Vec<Given<TurnUrl>>>,
     /// User at the relays; without it pages get names that end after 12 hours
     #[arg(long, env = "LIVE_VLM_TURN_USERNAME", value_name = "NAME")]
     pub turn_username: Option<String>,

@@ -465,3 +465,122 @@ fn the_example_file_is_a_configuration() {
     assert_eq!(full.backends.len(), 2);
     assert_eq!(full.policy.rules_for("alice@example.org", &[]).weight, 10);
 }
+
+#[test]
+fn stun_and_turn_addresses_are_taken_as_browsers_and_gstreamer_write_them() {
+    let stun = |url: &str| flags(&format!("live-vlm --stun-server {url}")).network().stun_server;
+    for (given, taken) in [
+        ("stun:stun.example", "stun://stun.example:3478"),
+        ("stun:stun.example:19302", "stun://stun.example:19302"),
+        ("stun://stun.example", "stun://stun.example:3478"),
+        ("stun://stun.example:5349", "stun://stun.example:5349"),
+        ("STUN:Stun.Example:1", "stun://stun.example:1"),
+        ("stun:192.0.2.7", "stun://192.0.2.7:3478"),
+        ("stun:[2001:db8::7]", "stun://[2001:db8::7]:3478"),
+        ("stun://[2001:db8::7]:7", "stun://[2001:db8::7]:7"),
+    ] {
+        assert_eq!(stun(given).as_deref(), Some(taken), "{given}");
+        let file = load("live-vlm", &format!("[video]\nstun_server = ' {given} '")).unwrap();
+        assert_eq!(file.network().stun_server.as_deref(), Some(taken), "{given}");
+    }
+    for (given, taken) in [
+        ("turn:turn.example", "turn:turn.example:3478"),
+        ("turn://turn.example", "turn:turn.example:3478"),
+        ("turn:turn.example:80", "turn:turn.example:80"),
+        ("turn:turn.example?transport=tcp", "turn:turn.example:3478?transport=tcp"),
+        ("turn://192.0.2.7:80?transport=udp", "turn:192.0.2.7:80?transport=udp"),
+        ("turns:turn.example", "turns:turn.example:5349"),
+        ("turns://turn.example:443", "turns:turn.example:443"),
+        ("turns:[2001:db8::7]:443?transport=tcp", "turns:[2001:db8::7]:443?transport=tcp"),
+    ] {
+        let line = format!("live-vlm --turn-secret s --turn-server {given}");
+        assert_eq!(flags(&line).video.turn.urls, [taken], "{given}");
+        let file = format!("[video]\nturn_servers = ['{given}', 'turn:b']");
+        let file = load("live-vlm --turn-secret s", &file).unwrap();
+        assert_eq!(file.video.turn.urls, [taken, "turn:b:3478"], "{given}");
+    }
+}
+
+#[test]
+fn what_is_no_stun_or_turn_address_is_refused_with_what_to_write() {
+    const STUN: &str = "Write stun:HOST:PORT, as in stun:stun.example.org:3478";
+    const TURN: &str = "Write turn:HOST:PORT, turn:HOST:PORT?transport=tcp or turns:HOST:PORT, as \
+                        in turns:turn.example.org:5349";
+    for (given, why) in [
+        ("stun.example:3478", "it does not begin with stun:"),
+        ("http://stun.example", "it does not begin with stun:"),
+        ("turn:stun.example", "it does not begin with stun:"),
+        ("stuns:stun.example", "STUN by TLS is not supported"),
+        ("stun:", "it names no host"),
+        ("stun://", "it names no host"),
+        ("stun::3478", "it names no host"),
+        ("stun:3478", "\"3478\" is no host"),
+        ("stun:0.0.0.0", "\"0.0.0.0\" is no host"),
+        ("stun:192.0.2.256", "\"192.0.2.256\" is no host"),
+        ("stun:a,b", "\"a,b\" is no host"),
+        ("stun:a..b", "\"a..b\" is no host"),
+        ("stun:a:1,stun:b:1", "the port must be 1 to 65535"),
+        ("stun:<host>:3478", "\"<host>\" is no host"),
+        ("stun:a/b", "\"a/b\" is no host"),
+        ("stun:[2001:db8::g]", "\"[2001:db8::g]\" is no host"),
+        ("stun:2001:db8::7:3478", "an IPv6 address needs brackets, as in [2001:db8::7]"),
+        ("stun:a:0", "the port must be 1 to 65535"),
+        ("stun:a:", "the port must be 1 to 65535"),
+        ("stun:a:65536", "the port must be 1 to 65535"),
+        ("stun:a:+1", "the port must be 1 to 65535"),
+        ("stun:a:1/", "the port must be 1 to 65535"),
+        ("stun:[::1]1", "the port must be 1 to 65535"),
+        ("stun:4711@a", "it has a name or password in it, and STUN needs none"),
+        ("stun:a?transport=tcp", "nothing may follow the port"),
+    ] {
+        let shown = given.replace("stun:4711", "…");
+        let expected = format!("\"{shown}\" is not the address of a STUN server: {why}. {STUN}");
+        let by_flag = Config::without_file(&options(&format!("live-vlm --stun-server {given}")));
+        assert_eq!(by_flag.unwrap_err().to_string(), format!("--stun-server: {expected}"));
+        let in_file = error(&format!("[video]\n\nstun_server = '{given}'"));
+        assert_eq!(in_file, format!("{FILE}:3: video.stun_server: {expected}"));
+    }
+    for (given, why) in [
+        ("turn.example", "it does not begin with turn: or turns:"),
+        ("stun:turn.example", "it does not begin with turn: or turns:"),
+        ("turn:a?transport=sctp", "only ?transport=udp or ?transport=tcp may follow"),
+        ("turns:a?transport=udp", "turns: does not go by UDP"),
+    ] {
+        let expected = format!("\"{given}\" is not the address of a relay: {why}. {TURN}");
+        let line = format!("live-vlm --turn-secret s --turn-server turn:a --turn-server {given}");
+        let by_flag = Config::without_file(&options(&line)).unwrap_err().to_string();
+        assert_eq!(by_flag, format!("--turn-server: {expected}"));
+        let in_file = error(&format!("[video]\nturn_servers = [\n'turn:a',\n'{given}']"));
+        assert_eq!(in_file, format!("{FILE}:2: video.turn_servers: {expected}"));
+    }
+}
+
+#[test]
+fn a_password_in_the_address_of_a_relay_is_refused_and_not_repeated() {
+    for given in ["turn:team:sk-4711@turn.example", "team:sk-@4711@turn.example", "turn://4711@a"] {
+        let why = "its name and password go into turn_username and turn_secret_file";
+        let why = if given.starts_with("turn") { why } else { "it does not begin with turn:" };
+        let line = options(&format!("live-vlm --turn-secret s --turn-server {given}"));
+        let by_flag = Config::without_file(&line).unwrap_err().to_string();
+        let in_file = error(&format!("[video]\nturn_servers = ['{given}']"));
+        for refused in [by_flag, in_file] {
+            assert!(refused.contains("\"…@") && !refused.contains("4711"), "{refused}");
+            assert!(refused.contains(why) && !refused.contains("sk-"), "{refused}");
+        }
+    }
+}
+
+#[test]
+fn a_blank_stun_or_turn_address_is_none() {
+    let options = Cli::try_parse_from(["live-vlm", "--stun-server", "", "--turn-server", " "]);
+    let options = options.unwrap().serve;
+    let alone = Config::without_file(&options).unwrap();
+    assert_eq!((alone.network().stun_server, alone.video.turn.urls.len()), (None, 0));
+    let with_file =
+        |text: &str| Config::from_source(&options, &Source::new(Path::new(FILE), text.to_owned()));
+    let stun = with_file("[video]\nstun_server = 'stun:a'").unwrap().network().stun_server;
+    assert_eq!(stun.as_deref(), Some("stun://a:3478"));
+    let turn = with_file("[video]\nturn_servers = ['turn:a']").unwrap_err().to_string();
+    let expected = format!("{FILE}:2: video.turn_servers: relays need a secret");
+    assert!(turn.starts_with(&expected), "{turn}");
+}

@@ -8,6 +8,7 @@ mod check;
 mod cli;
 mod file;
 mod given;
+mod ice;
 mod problem;
 mod resolve;
 mod value;
@@ -29,6 +30,7 @@ pub use cli::{
 };
 pub use file::{BackendTable, FileConfig, Source, Step};
 pub use given::{GivenFields, GivenHeaders, GivenKey};
+pub use ice::{BadIceUrl, Given, IceUrl, StunUrl, TurnUrl};
 pub use problem::{BadConfig, Problem};
 pub use value::{
     Address, AllowedBase, Base, Cidr, HeaderText, Interval, LogFilter, Name, NotAllowed, Prompt,
@@ -123,7 +125,7 @@ pub struct VlmConfig {
 /// How video reaches the server.
 #[derive(Debug, Clone, Serialize)]
 pub struct VideoConfig {
-    /// Where it learns its address from.
+    /// Where it learns its address from, as `stun://host:port`.
     pub stun_server: Option<String>,
     /// Relays for browsers that do not reach it.
     #[serde(flatten)]

@@ -11,6 +11,7 @@ use super::{
     ServerConfig, ServerLimits, Source, VideoConfig, VlmConfig, backends,
     cli::{LimitsTable, LogTable, RuleTable, ServerTable, VideoTable, VlmTable},
     file::Step,
+    ice::{Given, IceUrl},
     value::LogFilter,
 };
 use crate::{
@@ -136,12 +137,36 @@ fn video(
         problems.push(Problem::new("--max-rtp-port must be at least --min-rtp-port"));
     }
     let from = if flags.min_rtp_port.is_some() { flags } else { file };
+    let (by_flag, by_file) = (flags.stun_server.as_slice(), file.stun_server.as_slice());
+    let mut stun = addresses("--stun-server", by_flag, by_file, problems);
     VideoConfig {
-        stun_server: flags.stun_server.clone().or_else(|| file.stun_server.clone()),
+        stun_server: stun.pop().map(|url| url.0),
         turn: turn(flags, file, &in_file, problems),
         min_rtp_port: from.min_rtp_port.map(|port| port.get() as u16),
         max_rtp_port: from.max_rtp_port.map(|port| port.get() as u16),
     }
+}
+
+/// The addresses that a flag gives, or else the file. What is wrong in a file was told when it was
+/// read.
+fn addresses<T: IceUrl + Clone>(
+    flag: &str,
+    by_flag: &[Given<T>],
+    in_file: &[Given<T>],
+    problems: &mut Vec<Problem>,
+) -> Vec<T> {
+    let mut read = |given: &[Given<T>]| -> Vec<T> {
+        let mut urls = Vec::new();
+        for given in given {
+            match given.get() {
+                Ok(url) => urls.extend(url.cloned()),
+                Err(bad) => problems.push(Problem::new(format!("{flag}: {bad}"))),
+            }
+        }
+        urls
+    };
+    let urls = read(by_flag);
+    if urls.is_empty() { read(in_file) } else { urls }
 }
 
 fn turn(
@@ -150,8 +175,11 @@ fn turn(
     in_file: &dyn Fn(&'static str, &str) -> Problem,
     problems: &mut Vec<Problem>,
 ) -> Turn {
-    let urls = flags.turn_servers.as_ref().or(file.turn_servers.as_ref());
-    let urls: Vec<String> = urls.into_iter().flatten().map(|url| url.0.clone()).collect();
+    let by_flag = flags.turn_servers.as_deref().unwrap_or_default();
+    let by_file = file.turn_servers.as_deref().unwrap_or_default();
+    let named_by_flag = by_flag.iter().any(|given| given.get() != Ok(None));
+    let urls = addresses("--turn-server", by_flag, by_file, problems);
+    let urls: Vec<String> = urls.into_iter().map(|url| url.0).collect();
     let given = flags.turn_secret.as_ref().and_then(|given| given.0.clone());
     let (path, by_flag) = match (&given, &flags.turn_secret_file) {
         (Some(_), _) => (None, true),
@@ -172,9 +200,9 @@ fn turn(
     };
     if !urls.is_empty() && secret.is_none() {
         let message = "relays need a secret: --turn-secret-file, or LIVE_VLM_TURN_SECRET";
-        problems.push(match flags.turn_servers {
-            Some(_) => Problem::new(format!("--turn-server: {message}")),
-            None => in_file("turn_servers", message),
+        problems.push(match named_by_flag {
+            true => Problem::new(format!("--turn-server: {message}")),
+            false => in_file("turn_servers", message),
         });
     }
     let username = flags.turn_username.clone().or_else(|| file.turn_username.clone());

@@ -223,32 +223,6 @@ impl Written for Cidr {
 
 value!(Cidr, TEXT);
 
-/// The address of a relay (RFC 7065).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TurnUrl(pub(crate) String);
-
-impl Written for TurnUrl {
-    fn read(text: &str) -> Option<Self> {
-        let text = text.trim();
-        let (scheme, rest) = text.split_once(':')?;
-        let host = rest.split('?').next().unwrap_or_default();
-        let plain = text.len() <= 256 && text.bytes().all(|byte| byte.is_ascii_graphic());
-        let fits = matches!(scheme, "turn" | "turns")
-            && plain
-            && !host.is_empty()
-            && !host.contains(['/', '@', '#']);
-        fits.then(|| Self(text.to_owned()))
-    }
-
-    fn allowed() -> String {
-        "a relay's address such as turn:turn.example:3478, turn:turn.example:3478?transport=tcp or \
-         turns:turn.example:5349, without a user or password"
-            .to_owned()
-    }
-}
-
-value!(TurnUrl, TEXT);
-
 /// The secret for relays as it was given.
 #[derive(Debug, Clone)]
 pub struct GivenTurnSecret(pub(crate) Option<TurnSecret>);

@@ -1,6 +1,7 @@
 //! The task that is a session.
 
 mod models;
+mod relays;
 
 use std::{
     future,
@@ -299,6 +300,7 @@ impl Session {
                     video.add_ice_candidate(section, &candidate);
                 }
             }
+            ClientMessage::RelayFailed(failure) => self.note_relay_failure(failure),
             ClientMessage::AskNow => {
                 if let Some(video) = &self.video {
                     video.ask_now();
@@ -367,6 +369,7 @@ impl Session {
         self.stop_video().await;
         self.video_number = number;
         self.note_offer(&video);
+        self.note_silent_stun(&video);
         self.figures.video_began(video.frames());
         self.video = Some(video);
         if self.page.is_none() {
