@@ -166,7 +166,13 @@ impl Client {
                         tracing::debug!(base, model, ?by, "a VLM server wants other requests");
                         self.adaptations.remember(base, model, by);
                     }
-                    return Ok(AnswerStream::new(response, endpoint.clone(), model, deadline, timeout));
+                    return Ok(AnswerStream::new(
+                        response,
+                        endpoint.clone(),
+                        model,
+                        deadline,
+                        timeout,
+                    ));
                 }
                 Err(refused) => refused,
             };
