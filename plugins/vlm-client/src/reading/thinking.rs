@@ -366,12 +366,10 @@ impl Thinking {
     }
 
     fn say(&mut self, text: &str, give: &mut impl FnMut(Piece)) {
-        // White space before `</answer>` belongs to it.
-        let end = if self.in_answer || !self.tail.is_empty() {
-            text.trim_end().len()
-        } else {
-            text.len()
-        };
+        let end = text.trim_end().len();
+        // White space before `</answer>` belongs to it, and behind what may be left out to that.
+        let holds_space = self.in_answer || (end == 0 && !self.tail.is_empty());
+        let end = if holds_space { end } else { text.len() };
         let (said, space) = text.split_at(end);
         if !said.is_empty() {
             let said = std::mem::take(&mut self.tail) + said;
