@@ -26,6 +26,12 @@ mod refusal {
         pub message: String,
     }
 
+    impl From<vlm_client::BadKey> for Refusal {
+        fn from(bad: vlm_client::BadKey) -> Self {
+            Self::new(Code::BadField, bad.to_string())
+        }
+    }
+
     impl Refusal {
         pub fn new(code: Code, message: impl Into<String>) -> Self {
             Self { code, message: message.into() }
@@ -51,6 +57,13 @@ mod turn {
 
     #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
     pub struct IceServer;
+
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum RelayFailure {
+        Silent,
+        Refused { code: Option<u16> },
+        NoWay,
+    }
 }
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzzing::message(data));
