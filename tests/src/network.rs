@@ -1,24 +1,26 @@
 //! Several hosts in one test: network namespaces, joined by a bridge.
 //!
-//! They belong to the test's process and end with it, whichever way it ends. Root can make them;
+//! They are the test's process' own and end with it, whichever way it ends. Root can make them;
 //! others can where the kernel gives them user namespaces.
 
 use std::{
     env, fs,
+    fs::File,
     future::Future,
-    os::fd::AsFd,
-    process::{Command, Stdio},
+    io,
+    os::fd::{AsFd, AsRawFd},
+    panic,
+    process::{self, Command, Stdio},
+    sync::Arc,
     thread,
 };
 
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe};
 
 use crate::process::Process;
 
 /// Set in a test's program that runs on a host of its own.
 const INSIDE: &str = "TEST_HAS_OWN_NETWORK";
-/// Where everybody is plugged in.
-const BRIDGE: &str = "bridge";
 
 /// Runs the test of this name, which must be one that is otherwise ignored, on a host of its own:
 /// the test's program is started once more for it.
@@ -53,8 +55,7 @@ pub fn on_own_host<T: Future<Output = ()>>(name: &str, test: impl FnOnce() -> T)
 
 /// What makes namespaces here.
 fn namespaces() -> &'static [&'static str] {
-    const WAYS: [&[&str]; 2] =
-        [&["--net", "--mount"], &["--net", "--mount", "--user", "--map-root-user"]];
+    const WAYS: [&[&str]; 2] = [&["--net"], &["--net", "--user", "--map-root-user"]];
     let works = |way: &&&[&str]| {
         let tried = Command::new("unshare").args(**way).arg("true").stderr(Stdio::null()).status();
         tried.is_ok_and(|status| status.success())
@@ -65,9 +66,11 @@ fn namespaces() -> &'static [&'static str] {
     }
 }
 
-/// The test's own host, and others on the same network.
+/// A network with the test's own host in it, and others. It ends when it is dropped.
 #[derive(Debug)]
-pub struct Network(());
+pub struct Network {
+    bridge: Host,
+}
 
 /// What comes through a NAT from outside, beside answers.
 #[derive(Debug, Clone, Copy)]
@@ -78,9 +81,15 @@ pub enum Forwarded {
     Everything,
 }
 
-/// One of the others.
-#[derive(Debug, Clone, Copy)]
-pub struct Host(&'static str);
+/// One of the others. Cheap to clone; a clone is the same host.
+#[derive(Debug, Clone)]
+pub struct Host {
+    name: &'static str,
+    /// It is there for as long as somebody has it open.
+    namespace: Arc<File>,
+    /// That of the router before it.
+    _router: Option<Arc<File>>,
+}
 
 impl Network {
     /// The network, with the test's own host in it at these addresses, such as `203.0.113.2/24`.
@@ -88,19 +97,15 @@ impl Network {
     /// # Panics
     /// Unless the test runs [on a host of its own](on_own_host).
     pub fn new(addresses: &[&str]) -> Self {
-        // ip keeps the names of namespaces in a folder in there, which must not be the machine's.
-        run("mount -t tmpfs tmpfs /run");
+        assert!(env::var_os(INSIDE).is_some(), "the test does not run on a host of its own");
+        let network = Self { bridge: Host::new("bridge") };
+        network.bridge.inside(|| {
+            run("ip link add bridge type bridge");
+            run("ip link set bridge up");
+        });
         run("ip link set lo up");
-        run(&format!("ip netns add {BRIDGE}"));
-        run(&format!("ip -n {BRIDGE} link add {BRIDGE} type bridge"));
-        run(&format!("ip -n {BRIDGE} link set {BRIDGE} up"));
-        run(&format!("ip link add outer type veth peer name own netns {BRIDGE}"));
-        plug("own");
-        for address in addresses {
-            run(&format!("ip addr add {address} dev outer nodad"));
-        }
-        run("ip link set outer up");
-        Self(())
+        network.plug("own", addresses);
+        network
     }
 
     /// One more host, at these addresses.
@@ -109,8 +114,7 @@ impl Network {
     /// When it cannot be made.
     pub fn host(&self, name: &'static str, addresses: &[&str]) -> Host {
         let host = Host::new(name);
-        host.cable("outer", BRIDGE, name, addresses);
-        plug(name);
+        host.inside(|| self.plug(name, addresses));
         host
     }
 
@@ -122,51 +126,54 @@ impl Network {
     pub fn host_behind_nat(
         &self,
         name: &'static str,
-        router: &'static str,
         [outer, inner]: [&str; 2],
         forwarded: Forwarded,
     ) -> Host {
         const GATEWAY: &str = "10.0.0.1";
-        let router = self.host(router, &[outer]);
+        let router = self.host(name, &[outer]);
         let host = Host::new(name);
-        host.cable("outer", router.0, "inner", &[&format!("{inner}/24")]);
-        run(&format!("ip -n {name} route add default via {GATEWAY}"));
-        run(&format!("ip -n {} addr add {GATEWAY}/24 dev inner", router.0));
-        run(&format!("ip -n {} link set inner up", router.0));
+        host.inside(|| {
+            cable("inner", &router, &[&format!("{inner}/24")]);
+            run(&format!("ip route add default via {GATEWAY}"));
+        });
+        let what = match forwarded {
+            Forwarded::Port(port) => format!("tcp dport {port}"),
+            Forwarded::Everything => "meta l4proto { tcp, udp }".to_owned(),
+        };
         router.inside(|| {
+            run(&format!("ip addr add {GATEWAY}/24 dev inner"));
+            run("ip link set inner up");
             let forwards = fs::write("/proc/sys/net/ipv4/ip_forward", "1");
             forwards.unwrap_or_else(|error| panic!("the router does not route: {error}"));
-            let out = "type nat hook postrouting priority srcnat";
-            let into = "type nat hook prerouting priority dstnat";
             run("nft add table ip nat");
-            run(&format!("nft add chain ip nat out {{ {out} ; }}"));
+            run("nft add chain ip nat out { type nat hook postrouting priority srcnat ; }");
             run("nft add rule ip nat out oifname outer masquerade");
-            run(&format!("nft add chain ip nat into {{ {into} ; }}"));
-            let what = match forwarded {
-                Forwarded::Port(port) => format!("tcp dport {port}"),
-                Forwarded::Everything => "meta l4proto { tcp, udp }".to_owned(),
-            };
+            run("nft add chain ip nat into { type nat hook prerouting priority dstnat ; }");
             run(&format!("nft add rule ip nat into iifname outer {what} dnat to {inner}"));
         });
-        host
+        Host { _router: Some(router.namespace), ..host }
+    }
+
+    /// Plugs the host that this runs on into the bridge, where its cable has this name.
+    fn plug(&self, name: &str, addresses: &[&str]) {
+        cable(name, &self.bridge, addresses);
+        self.bridge.inside(|| run(&format!("ip link set {name} master bridge up")));
     }
 }
 
 impl Host {
     fn new(name: &'static str) -> Self {
-        run(&format!("ip netns add {name}"));
-        run(&format!("ip -n {name} link set lo up"));
-        Self(name)
-    }
-
-    /// Joins its interface `own` to the interface `other` of another host.
-    fn cable(&self, own: &str, host: &str, other: &str, addresses: &[&str]) {
-        let name = self.0;
-        run(&format!("ip -n {name} link add {own} type veth peer name {other} netns {host}"));
-        for address in addresses {
-            run(&format!("ip -n {name} addr add {address} dev {own} nodad"));
+        let made = on_thread(|| {
+            // SAFETY: a new network leaves this process' files and memory as they are.
+            unsafe { unshare_unsafe(UnshareFlags::NEWNET) }?;
+            let namespace = File::open("/proc/thread-self/ns/net")?;
+            run("ip link set lo up");
+            Ok(namespace)
+        });
+        match made {
+            Ok(namespace) => Self { name, namespace: Arc::new(namespace), _router: None },
+            Err(error) => panic!("{name}: {error}"),
         }
-        run(&format!("ip -n {name} link set {own} up"));
     }
 
     /// Runs this on the host. A socket that is opened there stays there.
@@ -174,23 +181,12 @@ impl Host {
     /// # Panics
     /// When it does.
     pub fn inside<T: Send>(&self, run: impl FnOnce() -> T + Send) -> T {
-        let enter = || {
-            let namespace = fs::File::open(self.namespace())?;
+        let done = on_thread(|| {
             let network = Some(LinkNameSpaceType::Network);
-            move_into_link_name_space(namespace.as_fd(), network)?;
-            Ok::<_, std::io::Error>(())
-        };
-        let done = thread::scope(|scope| {
-            let thread = scope.spawn(|| match enter() {
-                Ok(()) => run(),
-                Err(error) => panic!("{}: {error}", self.0),
-            });
-            thread.join()
+            move_into_link_name_space(self.namespace.as_fd(), network)?;
+            Ok(run())
         });
-        match done {
-            Ok(done) => done,
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
+        done.unwrap_or_else(|error| panic!("{}: {error}", self.name))
     }
 
     /// Starts a program on it.
@@ -198,18 +194,32 @@ impl Host {
     /// # Panics
     /// When it cannot be started.
     pub fn start(&self, program: &str, arguments: &[&str]) -> Process {
-        let enter = format!("--net={}", self.namespace());
+        let enter = format!("--net={}", self.path());
         Process::start("nsenter", &[&[&enter, program], arguments].concat())
     }
 
-    fn namespace(&self) -> String {
-        format!("/run/netns/{}", self.0)
+    /// Where other programs find its namespace, for as long as this process lives.
+    fn path(&self) -> String {
+        format!("/proc/{}/fd/{}", process::id(), self.namespace.as_raw_fd())
     }
 }
 
-/// Plugs an interface of the bridge's namespace into the bridge.
-fn plug(interface: &str) {
-    run(&format!("ip -n {BRIDGE} link set {interface} master {BRIDGE} up"));
+/// Connects the host that this runs on, by its interface `outer` at these addresses, to the
+/// interface `other` of another.
+fn cable(other: &str, host: &Host, addresses: &[&str]) {
+    run(&format!("ip link add outer type veth peer name {other} netns {}", host.path()));
+    for address in addresses {
+        run(&format!("ip addr add {address} dev outer nodad"));
+    }
+    run("ip link set outer up");
+}
+
+/// Runs what changes its thread on one of its own.
+fn on_thread<T: Send>(run: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
+    match thread::scope(|scope| scope.spawn(run).join()) {
+        Ok(done) => done,
+        Err(panic) => panic::resume_unwind(panic),
+    }
 }
 
 fn run(line: &str) {

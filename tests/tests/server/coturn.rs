@@ -76,7 +76,7 @@ struct Setup {
 
 impl Setup {
     /// Starts the relay, which lets through to this address, with `more` in its configuration.
-    async fn start(host: Host, server: &str, more: &str) -> Self {
+    async fn start(host: &Host, server: &str, more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let made = rcgen::generate_simple_self_signed(vec!["turn.example".to_owned()]).unwrap();
         fs::write(folder.path().join("fullchain.pem"), made.cert.pem()).unwrap();
@@ -103,7 +103,7 @@ impl Setup {
     }
 
     /// Starts a server, and opens its page at this address.
-    async fn serve(&self, host: Host, address: &str) -> (Process, Client) {
+    async fn serve(&self, host: &Host, address: &str) -> (Process, Client) {
         let secret = self.folder.path().join("turn-secret");
         let values =
             [("turn.example", RELAY), ("/etc/live-vlm/turn-secret", secret.to_str().unwrap())];
@@ -181,8 +181,8 @@ fn pages_are_relayed_by_udp_tcp_and_tls() {
         let network = Network::new(&[&format!("{PAGE}/24")]);
         let relay = network.host("relay", &[&format!("{RELAY}/24")]);
         let server = network.host("server", &[&format!("{SERVER}/24")]);
-        let setup = Setup::start(relay, SERVER, "").await;
-        let (_server, page) = setup.serve(server, SERVER).await;
+        let setup = Setup::start(&relay, SERVER, "").await;
+        let (_server, page) = setup.serve(&server, SERVER).await;
         let (_socket, config) = page.open(&new_id()).await;
         let urls = [
             format!("turn:{RELAY}:3478"),
@@ -207,9 +207,9 @@ fn a_server_behind_nat_is_reached_without_any_port_forwarded() {
         let outer = format!("{SERVER}/24");
         let addresses = [outer.as_str(), BEHIND_NAT];
         let forwarded = Forwarded::Port(PAGE_PORT);
-        let server = network.host_behind_nat("server", "router", addresses, forwarded);
-        let setup = Setup::start(relay, SERVER, "").await;
-        let (_server, page) = setup.serve(server, SERVER).await;
+        let server = network.host_behind_nat("server", addresses, forwarded);
+        let setup = Setup::start(&relay, SERVER, "").await;
+        let (_server, page) = setup.serve(&server, SERVER).await;
         answered_through(&page, relay_at(PORT), "udp").await;
     });
 }
@@ -224,11 +224,11 @@ fn a_relay_behind_nat_is_of_use_and_does_not_lead_to_itself() {
         let network = Network::new(&[&format!("{PAGE}/24")]);
         let outer = format!("{RELAY}/24");
         let addresses = [outer.as_str(), BEHIND_NAT];
-        let relay = network.host_behind_nat("relay", "router", addresses, Forwarded::Everything);
+        let relay = network.host_behind_nat("relay", addresses, Forwarded::Everything);
         let server = network.host("server", &[&format!("{SERVER}/24")]);
         let more = filled(LINE, &[("<its outer address>", RELAY)]);
-        let setup = Setup::start(relay, SERVER, &more).await;
-        let (_server, page) = setup.serve(server, SERVER).await;
+        let setup = Setup::start(&relay, SERVER, &more).await;
+        let (_server, page) = setup.serve(&server, SERVER).await;
         answered_through(&page, relay_at(PORT), "udp").await;
 
         let (name, password) = name_and_password(SystemTime::now());
@@ -251,24 +251,24 @@ fn nothing_but_the_servers_udp_is_reached_through_it() {
         let relay = host("relay", RELAY, RELAY_IPV6);
         let server = host("server", SERVER, SERVER_IPV6);
         let other = host("other", OTHER, OTHER_IPV6);
-        let _setup = Setup::start(relay, SERVER, "").await;
+        let _setup = Setup::start(&relay, SERVER, "").await;
 
-        let listening = |host: Host, address: &str| {
+        let listening = |host: &Host, address: &str| {
             let socket = host.inside(|| UdpSocket::bind((address, 9)).unwrap());
             socket.set_nonblocking(true).unwrap();
             socket
         };
-        let reached = listening(server, SERVER);
+        let reached = listening(&server, SERVER);
         let web = server.inside(|| StdTcpListener::bind((SERVER, PAGE_PORT)).unwrap());
         web.set_nonblocking(true).unwrap();
         let not_reached = [
-            listening(server, SERVER_IPV6),
-            listening(other, OTHER),
-            listening(other, OTHER_IPV6),
-            listening(relay, RELAY),
-            listening(relay, RELAY_IPV6),
-            listening(relay, "127.0.0.1"),
-            listening(relay, "::1"),
+            listening(&server, SERVER_IPV6),
+            listening(&other, OTHER),
+            listening(&other, OTHER_IPV6),
+            listening(&relay, RELAY),
+            listening(&relay, RELAY_IPV6),
+            listening(&relay, "127.0.0.1"),
+            listening(&relay, "::1"),
         ];
         let nothing_at = |socket: &UdpSocket| {
             let nothing = socket.recv(&mut [0; 9]).unwrap_err();
