@@ -212,6 +212,5 @@ ensure_coturn() {
 # Whether this user may make network namespaces: root may, others in a user namespace, and in many
 # a container nobody.
 may_make_networks() {
-    unshare --net --mount true 2>/dev/null ||
-        unshare --net --mount --user --map-root-user true 2>/dev/null
+    unshare --net true 2>/dev/null || unshare --net --user --map-root-user true 2>/dev/null
 }
