@@ -13,7 +13,6 @@ pub(crate) mod repair;
 mod said;
 mod sse;
 mod stops;
-mod text_only;
 pub(crate) mod thinking;
 pub(crate) mod unpack;
 mod words;

@@ -1,7 +1,9 @@
 //! Of which kind an error is: by its codes and its words, and by its status where they say nothing.
 //! Pure.
 
-use super::text_only::says_no_pictures;
+mod text_only;
+
+use text_only::says_no_pictures;
 
 /// What an error means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
