@@ -123,6 +123,12 @@ fn an_error_is_of_its_true_kind_whatever_the_status() {
         (529, r#"{"error":{"type":"overloaded_error","message":"Overloaded"}}"#, "server"),
         (503, r#"{"error":"Model x is currently loading","estimated_time":20.0}"#, "server"),
         (302, "", "redirect"),
+        // Whoever may not do something has paid too little.
+        (
+            403,
+            r#"{"error":{"status":"PERMISSION_DENIED","message":"This requires billing to be enabled"}}"#,
+            "rate-limited",
+        ),
     ] {
         let error = in_body(status, body);
         assert_eq!(error.kind(), kind, "{status} {body}: {error}");

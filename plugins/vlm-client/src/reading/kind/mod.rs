@@ -1,8 +1,11 @@
 //! Of which kind an error is: by its codes and its words, and by its status where they say nothing.
 //! Pure.
 
+mod said;
 mod text_only;
+mod used_up;
 
+use said::Said;
 use text_only::says_no_pictures;
 
 /// What an error means.
@@ -27,29 +30,30 @@ impl Kind {
         if (300..400).contains(&status) {
             return Self::Redirect;
         }
-        let words = words.to_lowercase();
-        let says = |parts: &[&str]| parts.iter().any(|part| words.contains(part));
+        let said = Said::new(words);
+        let says = |parts: &[&str]| said.has(parts);
         let is = |known: &[&str]| codes.iter().any(|code| known.contains(&&**code));
-        if names_model && says_no_pictures(&words) {
+        if names_model && says_no_pictures(&said.words) {
             return Self::NoVision;
         }
         if is(&FILTERED_CODES) {
             return Self::Declined;
         }
-        if is(&USED_UP_CODES) || codes.iter().any(|code| code.starts_with("throttling")) {
+        if used_up::has_code(codes) {
             return Self::RateLimited;
         }
         if names_model && is(&UNKNOWN_MODEL_CODES) {
             return Self::ModelUnknown;
         }
-        if is(&KEY_CODES) {
+        // Whoever may not do something has paid too little.
+        if is(&KEY_CODES) && !used_up::says_so(&said) {
             return Self::Unauthorized;
         }
         // LM Studio answers so with 200 where there is nothing.
         if says(&["unexpected endpoint"]) {
             return Self::NoApi;
         }
-        if says(&USED_UP) {
+        if used_up::says_so(&said) {
             return Self::RateLimited;
         }
         if says(&KEY) || (says(&KEY_NAMES) && says(&KEY_FAULTS)) {
@@ -61,7 +65,7 @@ impl Kind {
         if says(&TOO_LARGE) {
             return Self::TooLarge;
         }
-        let of_model = words.contains("model") || words.contains("deployment");
+        let of_model = says(&["model", "deployment"]);
         let unknown = (of_model && says(&UNKNOWN)) || says(&UNKNOWN_MODEL);
         if names_model && unknown && status < 500 {
             return Self::ModelUnknown;
@@ -70,7 +74,7 @@ impl Kind {
             401 | 403 => Self::Unauthorized,
             402 | 429 => Self::RateLimited,
             // A server without this API answers with a page; one without the model says its name.
-            404 if names_model && words.contains("model") => Self::ModelUnknown,
+            404 if names_model && says(&["model"]) => Self::ModelUnknown,
             404 | 405 => Self::NoApi,
             413 => Self::TooLarge,
             // Time-outs, conflicts, and what comes too early pass; so does what TGI calls a failed
@@ -82,6 +86,12 @@ impl Kind {
     }
 }
 
+/// Whether a code has one of these parts, and none of those.
+fn has_part(codes: &[String], parts: &[&str], but: &[&str]) -> bool {
+    let has = |code: &str, parts: &[&str]| parts.iter().any(|part| code.contains(part));
+    codes.iter().any(|code| has(code, parts) && !has(code, but))
+}
+
 const FILTERED_CODES: [&str; 8] = [
     "contentfilter",
     "contentpolicyviolation",
@@ -91,24 +101,6 @@ const FILTERED_CODES: [&str; 8] = [
     "moderationblocked",
     "promptblocked",
     "guardrailintervened",
-];
-const USED_UP_CODES: [&str; 16] = [
-    "insufficientquota",
-    "ratelimitexceeded",
-    "ratelimiterror",
-    "ratelimitreached",
-    "ratelimit",
-    "ratelimited",
-    "toomanyrequests",
-    "resourceexhausted",
-    "quotaexceeded",
-    "billingnotactive",
-    "billinghardlimitreached",
-    "billingerror",
-    "insufficientbalance",
-    "arrearage",
-    "throttlingexception",
-    "limitrequests",
 ];
 const KEY_CODES: [&str; 15] = [
     "invalidapikey",
@@ -136,30 +128,6 @@ const UNKNOWN_MODEL_CODES: [&str; 7] = [
     "modeldecommissioned",
     "deploymentnotfound",
     "invalidmodel",
-];
-const USED_UP: [&str; 22] = [
-    "quota",
-    "rate limit",
-    "rate-limit",
-    "ratelimit",
-    "rate_limit",
-    "too many requests",
-    "throttl",
-    "insufficient balance",
-    "insufficient credit",
-    "insufficient fund",
-    "insufficient_credit",
-    "out of credits",
-    "more credits",
-    "credit balance",
-    "check your plan and billing",
-    "resource exhausted",
-    "resource has been exhausted",
-    "tokens per minute",
-    "requests per minute",
-    "requests per day",
-    "usage limit",
-    "余额不足",
 ];
 const KEY: [&str; 10] = [
     "unauthorized",

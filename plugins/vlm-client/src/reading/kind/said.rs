@@ -1,0 +1,57 @@
+//! What an error says, as it is looked through.
+
+/// An error in small letters.
+pub(super) struct Said {
+    pub(super) words: String,
+}
+
+impl Said {
+    pub(super) fn new(words: &str) -> Self {
+        Self { words: words.to_lowercase().replace('’', "'") }
+    }
+
+    /// Whether it has one of these.
+    pub(super) fn has(&self, parts: &[&str]) -> bool {
+        has(&self.words, parts)
+    }
+
+    /// The same without these words.
+    pub(super) fn without(&self, parts: &[&str]) -> String {
+        without(&self.words, parts)
+    }
+}
+
+/// Whether a text has one of these.
+pub(super) fn has(text: &str, parts: &[&str]) -> bool {
+    parts.iter().any(|part| text.contains(part))
+}
+
+/// Whether a sentence of a text has one of these and one of those.
+pub(super) fn has_both(text: &str, some: &[&str], others: &[&str]) -> bool {
+    sentences(text).any(|sentence| has(sentence, some) && has(sentence, others))
+}
+
+/// A text without these words.
+pub(super) fn without(text: &str, parts: &[&str]) -> String {
+    parts.iter().fold(text.to_owned(), |text, part| text.replace(part, " "))
+}
+
+/// The sentences of a text, roughly: names and numbers have full stops, too.
+pub(super) fn sentences(text: &str) -> impl Iterator<Item = &str> {
+    let parts = text.split(['\n', '!', '?', '。', '！', '；']);
+    parts.flat_map(|part| part.split(". ")).flat_map(|part| part.split("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sentences_end_where_one_would_say() {
+        let text = "Over budget! Used 1.2 of 1.0. See a.b/c; or not。好";
+        let all: Vec<&str> = sentences(text).map(str::trim).collect();
+        assert_eq!(all, ["Over budget", "Used 1.2 of 1.0", "See a.b/c", "or not", "好"]);
+        assert!(has_both(text, &["budget"], &["Over"]));
+        assert!(!has_both(text, &["budget"], &["Used"]));
+    }
+}
