@@ -123,6 +123,7 @@ fn an_error_is_of_its_true_kind_whatever_the_status() {
         (529, r#"{"error":{"type":"overloaded_error","message":"Overloaded"}}"#, "server"),
         (503, r#"{"error":"Model x is currently loading","estimated_time":20.0}"#, "server"),
         (302, "", "redirect"),
+        (500, r#"{"error":{"type":"PermissionError","message":"[Errno 13] no: '/x'"}}"#, "server"),
         // Whoever may not do something has paid too little.
         (
             403,

@@ -1,6 +1,7 @@
 //! Of which kind an error is: by its codes and its words, and by its status where they say nothing.
 //! Pure.
 
+mod refused_key;
 mod said;
 mod text_only;
 mod used_up;
@@ -46,7 +47,10 @@ impl Kind {
             return Self::ModelUnknown;
         }
         // Whoever may not do something has paid too little.
-        if is(&KEY_CODES) && !used_up::says_so(&said) {
+        if refused_key::has_code(codes)
+            && !used_up::says_so(&said)
+            && !refused_key::is_of_file(&said)
+        {
             return Self::Unauthorized;
         }
         // LM Studio answers so with 200 where there is nothing.
@@ -56,7 +60,7 @@ impl Kind {
         if used_up::says_so(&said) {
             return Self::RateLimited;
         }
-        if says(&KEY) || (says(&KEY_NAMES) && says(&KEY_FAULTS)) {
+        if refused_key::says_so(&said) {
             return Self::Unauthorized;
         }
         if status < 500 && says(&FILTERED) {
@@ -102,24 +106,6 @@ const FILTERED_CODES: [&str; 8] = [
     "promptblocked",
     "guardrailintervened",
 ];
-const KEY_CODES: [&str; 15] = [
-    "invalidapikey",
-    "apikeyinvalid",
-    "incorrectapikey",
-    "authenticationerror",
-    "autherror",
-    "invalidauthentication",
-    "unauthorized",
-    "unauthenticated",
-    "permissiondenied",
-    "permissionerror",
-    "permissiondeniederror",
-    "accessdenied",
-    "accessdeniedexception",
-    "unrecognizedclientexception",
-    // LiteLLM's proxy, which has nowhere else to look for a key that is not its own.
-    "nodbconnection",
-];
 const UNKNOWN_MODEL_CODES: [&str; 7] = [
     "modelnotfound",
     "modelnotfounderror",
@@ -128,50 +114,6 @@ const UNKNOWN_MODEL_CODES: [&str; 7] = [
     "modeldecommissioned",
     "deploymentnotfound",
     "invalidmodel",
-];
-const KEY: [&str; 10] = [
-    "unauthorized",
-    "unauthenticated",
-    "authentication",
-    "not authorized",
-    "login fail",
-    "permission denied",
-    "no auth credentials",
-    "invalid_api_key",
-    "authorization required",
-    "invalid proxy server token",
-];
-const KEY_NAMES: [&str; 10] = [
-    "api key",
-    "api-key",
-    "apikey",
-    "api_key",
-    "api secret key",
-    "api token",
-    "access token",
-    "auth token",
-    "bearer",
-    "authorization header",
-];
-const KEY_FAULTS: [&str; 18] = [
-    "invalid",
-    "incorrect",
-    "not valid",
-    "missing",
-    "no api",
-    "not provided",
-    "provide",
-    "required",
-    "expired",
-    "wrong",
-    "revoked",
-    "disabled",
-    "malformed",
-    "not found",
-    "not exist",
-    "unknown",
-    "no access",
-    "verification failed",
 ];
 const FILTERED: [&str; 11] = [
     "content management policy",
