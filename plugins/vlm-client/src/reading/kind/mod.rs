@@ -1,6 +1,7 @@
 //! Of which kind an error is: by its codes and its words, and by its status where they say nothing.
 //! Pure.
 
+mod filtered;
 mod refused_key;
 mod said;
 mod text_only;
@@ -37,7 +38,7 @@ impl Kind {
         if names_model && says_no_pictures(&said.words) {
             return Self::NoVision;
         }
-        if is(&FILTERED_CODES) {
+        if filtered::has_code(codes) {
             return Self::Declined;
         }
         if used_up::has_code(codes) {
@@ -63,7 +64,7 @@ impl Kind {
         if refused_key::says_so(&said) {
             return Self::Unauthorized;
         }
-        if status < 500 && says(&FILTERED) {
+        if status < 500 && filtered::says_so(&said) {
             return Self::Declined;
         }
         if says(&TOO_LARGE) {
@@ -96,16 +97,6 @@ fn has_part(codes: &[String], parts: &[&str], but: &[&str]) -> bool {
     codes.iter().any(|code| has(code, parts) && !has(code, but))
 }
 
-const FILTERED_CODES: [&str; 8] = [
-    "contentfilter",
-    "contentpolicyviolation",
-    "responsibleaipolicyviolation",
-    "datainspectionfailed",
-    "contentmoderation",
-    "moderationblocked",
-    "promptblocked",
-    "guardrailintervened",
-];
 const UNKNOWN_MODEL_CODES: [&str; 7] = [
     "modelnotfound",
     "modelnotfounderror",
@@ -114,19 +105,6 @@ const UNKNOWN_MODEL_CODES: [&str; 7] = [
     "modeldecommissioned",
     "deploymentnotfound",
     "invalidmodel",
-];
-const FILTERED: [&str; 11] = [
-    "content management policy",
-    "content filter",
-    "content_filter",
-    "content policy",
-    "safety system",
-    "data inspection",
-    "inappropriate content",
-    "sensitive content",
-    "sensitive information",
-    "was flagged",
-    "guardrail",
 ];
 const TOO_LARGE: [&str; 6] = [
     "payload too large",
