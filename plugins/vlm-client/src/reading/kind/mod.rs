@@ -5,6 +5,7 @@ mod filtered;
 mod refused_key;
 mod said;
 mod text_only;
+mod too_large;
 mod used_up;
 
 use said::Said;
@@ -67,7 +68,7 @@ impl Kind {
         if status < 500 && filtered::says_so(&said) {
             return Self::Declined;
         }
-        if says(&TOO_LARGE) {
+        if too_large::says_so(&said) {
             return Self::TooLarge;
         }
         let of_model = says(&["model", "deployment"]);
@@ -105,14 +106,6 @@ const UNKNOWN_MODEL_CODES: [&str; 7] = [
     "modeldecommissioned",
     "deploymentnotfound",
     "invalidmodel",
-];
-const TOO_LARGE: [&str; 6] = [
-    "payload too large",
-    "entity too large",
-    "body too large",
-    "request too large",
-    "image too large",
-    "image is too large",
 ];
 const UNKNOWN: [&str; 12] = [
     "not found",
