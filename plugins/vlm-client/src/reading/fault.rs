@@ -201,7 +201,7 @@ impl Fault {
             model: model.to_owned(),
             reason: reason.clone(),
         };
-        let error = match (Kind::of(status, &self.codes, &self.words, model.is_some()), model) {
+        let error = match (Kind::of(status, &self.codes, &self.words, model), model) {
             (Kind::NoVision, Some(model)) => {
                 Error::NoVision { base, model: model.to_owned(), reason }
             }

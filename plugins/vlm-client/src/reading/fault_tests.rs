@@ -124,7 +124,13 @@ fn an_error_is_of_its_true_kind_whatever_the_status() {
         (503, r#"{"error":"Model x is currently loading","estimated_time":20.0}"#, "server"),
         (302, "", "redirect"),
         (500, r#"{"error":{"type":"PermissionError","message":"[Errno 13] no: '/x'"}}"#, "server"),
-        // Whoever may not do something has paid too little.
+        (503, r#"{"error":{"code":"model_not_found","message":"loading, try later"}}"#, "server"),
+        // Whoever may not do something has paid too little, or asked for another's model.
+        (
+            403,
+            r#"{"__type":"AccessDeniedException","message":"You don't have access to the model"}"#,
+            "model-unknown",
+        ),
         (
             403,
             r#"{"error":{"status":"PERMISSION_DENIED","message":"This requires billing to be enabled"}}"#,

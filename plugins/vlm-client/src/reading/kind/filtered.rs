@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     fn says(words: &str) -> bool {
-        says_so(&Said::new(words))
+        says_so(&Said::new(400, words, Some("m")))
     }
 
     #[test]

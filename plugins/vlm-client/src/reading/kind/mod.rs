@@ -6,6 +6,7 @@ mod refused_key;
 mod said;
 mod text_only;
 mod too_large;
+mod unknown_model;
 mod used_up;
 
 use said::Said;
@@ -28,39 +29,29 @@ pub(super) enum Kind {
 
 impl Kind {
     /// The kind of an error with this status, with these codes in small letters and with these
-    /// words; whether a model was asked for.
-    pub(super) fn of(status: u16, codes: &[String], words: &str, names_model: bool) -> Self {
+    /// words; `model` is the one that was asked for.
+    pub(super) fn of(status: u16, codes: &[String], words: &str, model: Option<&str>) -> Self {
         if (300..400).contains(&status) {
             return Self::Redirect;
         }
-        let said = Said::new(words);
-        let says = |parts: &[&str]| said.has(parts);
-        let is = |known: &[&str]| codes.iter().any(|code| known.contains(&&**code));
-        if names_model && says_no_pictures(&said.words) {
+        let said = Said::new(status, words, model);
+        if model.is_some() && says_no_pictures(&said.words) {
             return Self::NoVision;
         }
-        if filtered::has_code(codes) {
-            return Self::Declined;
-        }
-        if used_up::has_code(codes) {
-            return Self::RateLimited;
-        }
-        if names_model && is(&UNKNOWN_MODEL_CODES) {
-            return Self::ModelUnknown;
-        }
-        // Whoever may not do something has paid too little.
-        if refused_key::has_code(codes)
-            && !used_up::says_so(&said)
-            && !refused_key::is_of_file(&said)
+        if let Some(kind) = Self::of_codes(codes, model.is_some()).and_then(|it| it.meant_by(&said))
         {
-            return Self::Unauthorized;
+            return kind;
         }
         // LM Studio answers so with 200 where there is nothing.
-        if says(&["unexpected endpoint"]) {
+        if said.has(&["unexpected endpoint"]) {
             return Self::NoApi;
         }
         if used_up::says_so(&said) {
             return Self::RateLimited;
+        }
+        let is_unknown = model.is_some() && unknown_model::is_told(&said);
+        if is_unknown && unknown_model::is_plain(&said) {
+            return Self::ModelUnknown;
         }
         if refused_key::says_so(&said) {
             return Self::Unauthorized;
@@ -71,16 +62,45 @@ impl Kind {
         if too_large::says_so(&said) {
             return Self::TooLarge;
         }
-        let of_model = says(&["model", "deployment"]);
-        let unknown = (of_model && says(&UNKNOWN)) || says(&UNKNOWN_MODEL);
-        if names_model && unknown && status < 500 {
+        if is_unknown {
             return Self::ModelUnknown;
         }
+        Self::of_status(status, model.is_some() && said.has(&["model"]))
+    }
+
+    /// The kind that these codes stand for, if they are known.
+    pub(super) fn of_codes(codes: &[String], names_model: bool) -> Option<Self> {
+        if filtered::has_code(codes) {
+            Some(Self::Declined)
+        } else if used_up::has_code(codes) {
+            Some(Self::RateLimited)
+        } else if names_model && unknown_model::has_code(codes) {
+            Some(Self::ModelUnknown)
+        } else {
+            refused_key::has_code(codes).then_some(Self::Unauthorized)
+        }
+    }
+
+    /// What a code stands for beside these words; `None` if they speak against it.
+    fn meant_by(self, said: &Said) -> Option<Self> {
+        match self {
+            // Whoever may not do something has paid too little or asked for another's model.
+            Self::Unauthorized if used_up::says_so(said) => Some(Self::RateLimited),
+            Self::Unauthorized if said.model.is_some() && unknown_model::is_plain(said) => {
+                Some(Self::ModelUnknown)
+            }
+            Self::Unauthorized if refused_key::is_of_file(said) => None,
+            Self::ModelUnknown if said.status >= 500 && said.is_for_now() => None,
+            kind => Some(kind),
+        }
+    }
+
+    fn of_status(status: u16, is_of_model: bool) -> Self {
         match status {
             401 | 403 => Self::Unauthorized,
             402 | 429 => Self::RateLimited,
             // A server without this API answers with a page; one without the model says its name.
-            404 if names_model && says(&["model"]) => Self::ModelUnknown,
+            404 if is_of_model => Self::ModelUnknown,
             404 | 405 => Self::NoApi,
             413 => Self::TooLarge,
             // Time-outs, conflicts, and what comes too early pass; so does what TGI calls a failed
@@ -92,33 +112,13 @@ impl Kind {
     }
 }
 
+/// Whether a code is one of these.
+fn is_any(codes: &[String], known: &[&str]) -> bool {
+    codes.iter().any(|code| known.contains(&&**code))
+}
+
 /// Whether a code has one of these parts, and none of those.
 fn has_part(codes: &[String], parts: &[&str], but: &[&str]) -> bool {
     let has = |code: &str, parts: &[&str]| parts.iter().any(|part| code.contains(part));
     codes.iter().any(|code| has(code, parts) && !has(code, but))
 }
-
-const UNKNOWN_MODEL_CODES: [&str; 7] = [
-    "modelnotfound",
-    "modelnotfounderror",
-    "modelnotexist",
-    "modelnotavailable",
-    "modeldecommissioned",
-    "deploymentnotfound",
-    "invalidmodel",
-];
-const UNKNOWN: [&str; 12] = [
-    "not found",
-    "does not exist",
-    "not exist",
-    "doesn't exist",
-    "unknown model",
-    "invalid model",
-    "not a valid model",
-    "unrecognized model",
-    "no such model",
-    "is not loaded",
-    "decommissioned",
-    "no longer available",
-];
-const UNKNOWN_MODEL: [&str; 2] = ["no endpoints found", "no models loaded"];

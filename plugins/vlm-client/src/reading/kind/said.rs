@@ -1,18 +1,43 @@
 //! What an error says, as it is looked through.
 
+/// What says that it is so only now.
+const FOR_NOW: [&str; 12] = [
+    "yet",
+    "currently",
+    "temporar",
+    "right now",
+    "at the moment",
+    "try again",
+    "retry",
+    "later",
+    "loading",
+    "starting",
+    "overloaded",
+    "稍后",
+];
+
 /// An error in small letters.
 pub(super) struct Said {
+    pub(super) status: u16,
     pub(super) words: String,
+    /// The model that was asked for.
+    pub(super) model: Option<String>,
 }
 
 impl Said {
-    pub(super) fn new(words: &str) -> Self {
-        Self { words: words.to_lowercase().replace('’', "'") }
+    pub(super) fn new(status: u16, words: &str, model: Option<&str>) -> Self {
+        let small = |text: &str| text.to_lowercase();
+        Self { status, words: small(words).replace('’', "'"), model: model.map(small) }
     }
 
     /// Whether it has one of these.
     pub(super) fn has(&self, parts: &[&str]) -> bool {
         has(&self.words, parts)
+    }
+
+    /// Whether it is told to pass.
+    pub(super) fn is_for_now(&self) -> bool {
+        self.has(&FOR_NOW)
     }
 
     /// The same without these words.

@@ -172,7 +172,7 @@ mod tests {
     use super::*;
 
     fn says(words: &str) -> bool {
-        says_so(&Said::new(words))
+        says_so(&Said::new(403, words, Some("m")))
     }
 
     #[test]
