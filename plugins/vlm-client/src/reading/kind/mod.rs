@@ -2,6 +2,8 @@
 //! Pure.
 
 mod filtered;
+mod names;
+mod no_pictures;
 mod refused_key;
 mod said;
 mod text_only;
@@ -10,7 +12,6 @@ mod unknown_model;
 mod used_up;
 
 use said::Said;
-use text_only::says_no_pictures;
 
 /// What an error means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +36,9 @@ impl Kind {
             return Self::Redirect;
         }
         let said = Said::new(status, words, model);
-        if model.is_some() && says_no_pictures(&said.words) {
+        // What asks for a key or for patience may speak of pictures as well.
+        let may_be_blind = model.is_some() && !matches!(status, 401 | 402 | 429);
+        if may_be_blind && no_pictures::says_so(&said) {
             return Self::NoVision;
         }
         if let Some(kind) = Self::of_codes(codes, model.is_some()).and_then(|it| it.meant_by(&said))

@@ -1,117 +1,128 @@
-//! Servers that say that a model takes no pictures: no two in the same words, nor with the same
-//! status, and some as if they were broken.
+//! Servers that have no place for a picture where the content of a message stands: whoever takes
+//! nothing but text says what was wrong with the type of it.
 
-/// What such a refusal is about.
-const PICTURES: &[&str] =
-    &["image", "picture", "vision", "visual", "multimodal", "multi-modal", "mmproj"];
+use super::said::has;
 
-/// What it says of that.
-const REFUSED: &[&str] = &[
-    "not support",
-    "n't support",
-    "unsupported",
-    "no support",
-    "only supported by",
-    "found that support",
-    "not enabled",
-    "not available",
-    "not accept",
-    "n't accept",
-    "not allowed",
-    "not capable",
-    "cannot process",
-    "can't process",
-    "unable to process",
-    "not a multimodal",
-    "not a multi-modal",
-    "not multimodal",
-    "not a vision",
-    "not a visual",
-    "not have vision",
-    "without vision",
-    "text-only",
-    "text only",
-    "at most 0 ",
-    "missing data required",
-    "unknown variant",
+/// What is said of a message's content by who takes nothing but text.
+const NOTHING_BUT_TEXT: [&str; 18] = [
+    "must be a string",
+    "must be string",
+    "must be text",
+    "should be a string",
+    "should be a valid string",
+    "not a valid string",
+    "is not a string",
+    "expected a string",
+    "expects a string",
+    "expected string",
+    "expected type: string",
+    "of type string",
+    "of type 'string'",
+    "str type expected",
+    "string type expected",
+    // .NET, Java, Go.
+    "converted to system.string",
+    "`java.lang.string` from array",
+    "type string with value array",
+];
+/// What it is said of.
+const CONTENT: [&str; 2] = ["content", "messages"];
+/// What Python says when a list stands where a text should.
+const LIST_FOR_TEXT: [&str; 5] = [
+    "can only concatenate str (not \"list\")",
+    "expected str instance, list found",
+    "expected str instance, dict found",
+    "must be str, not list",
+    "expected string or bytes-like object, got 'list'",
+];
+const NO_ATTRIBUTE: &str = "'list' object has no attribute '";
+const OF_TEXT: [&str; 8] =
+    ["strip", "lstrip", "rstrip", "split", "replace", "lower", "startswith", "encode"];
+/// What is said of a part's type by who knows one only.
+const ONLY_TEXT: [&str; 7] = [
+    "be 'text'",
+    "expected 'text'",
+    "only 'text'",
+    "['text']",
+    "values are: 'text'",
+    "value is: 'text'",
+    "tags: 'text'",
 ];
 
-/// What is said of a message's content by who takes nothing else.
-const NOTHING_BUT_TEXT: &[&str] =
-    &["must be a string", "should be a valid string", "expected a string", "expected string"];
+/// Whether text is all that a message may have.
+pub(super) fn wants_text(said: &str) -> bool {
+    let has_attribute = said
+        .split_once(NO_ATTRIBUTE)
+        .is_some_and(|(_, name)| OF_TEXT.iter().any(|of_text| name.starts_with(of_text)));
+    if has_attribute || has(said, &LIST_FOR_TEXT) {
+        return true;
+    }
+    // Whoever names a field of a picture, or a list beside the text, knows pictures.
+    let knows_more =
+        said.split_whitespace().any(|word| word.contains("content") && word.contains("image_url"))
+            || (said.contains("list[") && said.contains("image"));
+    let is_too_long = has(said, &["too long", "maximum length"]);
+    has(said, &CONTENT) && has(said, &NOTHING_BUT_TEXT) && !is_too_long && !knows_more
+        || knows_text_only(said)
+}
 
-/// What is said of one picture, and not of all.
-const THIS_ONE: &[&str] = &[
-    "image format",
-    "format of",
-    "image type",
-    "media type",
-    "mime",
-    "image size",
-    "dimension",
-    "resolution",
-    "too large",
-    "too small",
-    "too many",
-    "decod",
-    "download",
-    "fetch",
-    "base64",
-    "scheme",
-];
-
-/// Whether a server's words mean that the model takes no pictures at all.
-pub(crate) fn says_no_pictures(said: &str) -> bool {
-    let said = said.to_ascii_lowercase();
-    let has = |words: &[&str]| words.iter().any(|words| said.contains(words));
-    // Who takes nothing but a string has no place for a picture.
-    let wants_text = said.contains("content") && has(NOTHING_BUT_TEXT);
-    // What llama.cpp's models see with, which is another file.
-    wants_text || said.contains("mmproj") || has(PICTURES) && has(REFUSED) && !has(THIS_ONE)
+/// Whether text is the only type that a part of a message may have.
+fn knows_text_only(said: &str) -> bool {
+    let said = said.replace(['"', '`'], "'");
+    let is_of_part = has(&said, &CONTENT) || said.contains("image_url");
+    let mut places = ONLY_TEXT.iter().flat_map(|words| said.match_indices(words));
+    is_of_part
+        && !has(&said, &["response_format", "response format"])
+        && places.any(|(at, words)| !said[at + words.len()..].contains("image"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn wants(said: &str) -> bool {
+        wants_text(&said.to_lowercase())
+    }
+
     #[test]
-    fn a_model_without_eyes_is_known_by_what_servers_say() {
+    fn whoever_takes_nothing_but_text_takes_no_pictures() {
         for said in [
-            "image input is not supported - hint: if this is unexpected, you may need to provide \
-             the mmproj",
-            "Invalid content type. image_url is only supported by certain models.",
-            "meta-llama/Llama-3.1-8B-Instruct is not a multimodal model",
-            "At most 0 image(s) may be provided in one request.",
-            "Model does not support images. Please use a model that does.",
-            "No endpoints found that support image input",
-            "this model is missing data required for image input",
-            "Failed to deserialize the JSON body into the target type: messages[0]: unknown \
-             variant `image_url`, expected `text`",
-            "Image input is not enabled for this model",
             "messages[0].content must be a string",
             "messages.0.content: Input should be a valid string",
-            "you may need to provide the mmproj",
-            "This model doesn't support vision",
-            "mistral-large-2411 does not support image inputs",
+            "messages.0.content: Expected string, received array",
+            "[{'loc': ('body', 'messages', 0, 'content'), 'msg': 'str type expected'}]",
+            "json: cannot unmarshal array into Go struct field Message.messages.content of type \
+             string",
+            "Malformed input request: #/messages/0/content: expected type: String, found: JSONArray",
+            "The JSON value could not be converted to System.String. Path: $.messages[0].content",
+            "All elements in message content must be text",
+            "can only concatenate str (not \"list\") to str",
+            "'list' object has no attribute 'strip'",
+            "messages.content.type 参数非法，取值范围 ['text']",
+            "Invalid value: 'image_url'. Supported values are: 'text' and 'refusal'.",
+            "body.messages.0.content.1: Input tag 'image_url' found using 'type' does not match any \
+             of the expected tags: 'text'",
+            "body.messages.0.content.str: Input should be a valid string; \
+             body.messages.0.content.list[Text].1.text: Field required",
         ] {
-            assert!(says_no_pictures(said), "{said}");
+            assert!(wants(said), "{said}");
         }
     }
 
     #[test]
-    fn what_is_wrong_with_one_picture_or_something_else_is_another_matter() {
+    fn whoever_has_more_to_say_of_a_picture_knows_some() {
         for said in [
-            "Unsupported image format: only PNG and WEBP are supported",
-            "image/jpeg is not a supported media type",
-            "At most 1 image(s) may be provided in one request.",
-            "the image is too large; images above 20 MB are not supported",
-            "failed to decode image, unsupported marker",
-            "out of memory",
-            "temperature is not supported",
-            "the vision encoder crashed",
-            "",
+            "Invalid 'messages[0].content[1].image_url.url': string too long. Expected a string \
+             with maximum length 20971520, but got a string with length 20971600 instead.",
+            "Invalid type for 'messages[0].content[1].image_url': expected a string, got an object.",
+            "body.messages.0.content.str: Input should be a valid string; \
+             body.messages.0.content.list[Part].1.image_url.detail: Input should be 'low'",
+            "Invalid value: 'image'. Supported values are: 'text', 'image_url'. (content)",
+            "response_format.type: Input should be 'text' (messages)",
+            "stop must be a string",
+            "'list' object has no attribute 'image'",
         ] {
-            assert!(!says_no_pictures(said), "{said}");
+            assert!(!wants(said), "{said}");
         }
     }
 }
