@@ -124,6 +124,8 @@ fn an_error_is_of_its_true_kind_whatever_the_status() {
         (503, r#"{"error":"Model x is currently loading","estimated_time":20.0}"#, "server"),
         (302, "", "redirect"),
         (500, r#"{"error":{"type":"PermissionError","message":"[Errno 13] no: '/x'"}}"#, "server"),
+        (498, "", "server"),
+        (499, "", "server"),
         (503, r#"{"error":{"code":"model_not_found","message":"loading, try later"}}"#, "server"),
         // Whoever may not do something has paid too little, or asked for another's model.
         (

@@ -101,7 +101,7 @@ impl Kind {
     fn of_status(status: u16, is_of_model: bool) -> Self {
         match status {
             401 | 403 => Self::Unauthorized,
-            402 | 429 => Self::RateLimited,
+            402 | 420 | 429 => Self::RateLimited,
             // A server without this API answers with a page; one without the model says its name.
             404 if is_of_model => Self::ModelUnknown,
             404 | 405 => Self::NoApi,
@@ -109,6 +109,8 @@ impl Kind {
             // Time-outs, conflicts, and what comes too early pass; so does what TGI calls a failed
             // dependency.
             408 | 409 | 424 | 425 => Self::Failed,
+            // Groq has no room for cheap questions; somebody on the way has hung up.
+            498 | 499 => Self::Failed,
             400..500 => Self::Refused,
             _ => Self::Failed,
         }
