@@ -6,35 +6,18 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::{
+    codes::{self, Codes},
     kind::Kind,
     later,
     words::{WORDS, is_something, json, shown, title, words_in},
 };
 use crate::{Endpoint, Error};
 
-/// Where the codes of an error are.
-const CODES: [&str; 11] = [
-    "code",
-    "type",
-    "status",
-    "status_code",
-    "reason",
-    "error_code",
-    "errorCode",
-    "error_type",
-    "__type",
-    "name",
-    "@type",
-];
-
 /// A failure that a server tells of.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Fault {
     words: String,
-    /// Its codes, lower-case letters and digits only.
-    codes: Vec<String>,
-    /// That of them which is an HTTP status.
-    status: Option<u16>,
+    codes: Codes,
     retry_after: Option<Duration>,
     /// Whether it is one whatever comes beside it or after it; if not, it may be a remark.
     pub(crate) is_certain: bool,
@@ -81,15 +64,11 @@ impl Fault {
         if says_so || (is("status", &failed) && !has_answer) {
             return certain(value);
         }
-        let words = WORDS.iter().find(|name| get(name).is_some());
-        if has_answer || words.is_none() {
+        let has_words = WORDS.iter().any(|name| get(name).is_some());
+        if has_answer || !has_words {
             return None;
         }
-        let fault = Self::said(value, value);
-        let code =
-            ["code", "error_code", "status", "status_code"].iter().find_map(|name| get(name));
-        let is_certain = code.is_some_and(|code| !is_fine(code));
-        Some(Self { is_certain, ..fault })
+        Some(Self { is_certain: codes::say_failure(object), ..Self::said(value, value) })
     }
 
     /// The body of a response that is no success.
@@ -119,8 +98,7 @@ impl Fault {
 
     /// Words without a form.
     pub(crate) fn in_words(text: &str) -> Self {
-        let words = title(text).unwrap_or(text);
-        Self { words: words.to_owned(), ..Self::default() }
+        Self { words: title(text).unwrap_or(text).to_owned(), ..Self::default() }
     }
 
     /// What `said` says, and what else its codes and times say in `whole`.
@@ -131,17 +109,12 @@ impl Fault {
         if let Some(raw) = raw.and_then(words_in) {
             words = format!("{words}: {raw}");
         }
-        let mut this = Self { words, retry_after: later::in_json(whole), ..Self::default() };
-        for value in [said, whole] {
-            this.take_codes(value);
-            for detail in value.get("details").and_then(Value::as_array).into_iter().flatten() {
-                this.take_codes(detail);
-            }
-            if let Some(inner) = value.get("innererror").or(value.get("inner_error")) {
-                this.take_codes(inner);
-            }
+        Self {
+            words,
+            codes: Codes::of(&[said, whole]),
+            retry_after: later::in_json(whole),
+            is_certain: false,
         }
-        this
     }
 
     /// MiniMax answers everything with 200 and has numbers of its own.
@@ -154,27 +127,8 @@ impl Fault {
             _ => "",
         };
         let words = words_in(base).unwrap_or_default();
-        Self { words, codes: vec![code.to_owned()], ..Self::default() }
-    }
-
-    fn take_codes(&mut self, value: &Value) {
-        let Some(object) = value.as_object() else { return };
-        for name in CODES {
-            match object.get(name) {
-                Some(Value::String(text)) => {
-                    let plain = text.to_lowercase();
-                    self.codes.push(plain.chars().filter(|c| c.is_alphanumeric()).collect());
-                    self.take_status(text.trim().parse().ok());
-                }
-                Some(Value::Number(number)) => self.take_status(number.as_i64()),
-                _ => {}
-            }
-        }
-    }
-
-    fn take_status(&mut self, number: Option<i64>) {
-        let number = number.and_then(|number| u16::try_from(number).ok());
-        self.status = self.status.or(number.filter(|number| (400..600).contains(number)));
+        let codes = Codes { plain: vec![code.to_owned()], status: None };
+        Self { words, codes, ..Self::default() }
     }
 
     /// Its words, as they are shown.
@@ -201,7 +155,7 @@ impl Fault {
             model: model.to_owned(),
             reason: reason.clone(),
         };
-        let error = match (Kind::of(status, &self.codes, &self.words, model), model) {
+        let error = match (Kind::of(status, &self.codes.plain, &self.words, model), model) {
             (Kind::NoVision, Some(model)) => {
                 Error::NoVision { base, model: model.to_owned(), reason }
             }
@@ -220,7 +174,7 @@ impl Fault {
 
     /// What a gateway says of the one behind it counts for more than its own status.
     fn true_status(&self, status: u16) -> u16 {
-        match self.status {
+        match self.codes.status {
             Some(said @ (401 | 402 | 403 | 413 | 429)) => said,
             Some(said) if status < 300 => said,
             _ => status,
@@ -228,23 +182,10 @@ impl Fault {
     }
 }
 
-/// Whether a code, or a word in the place of one, says that all is well.
-fn is_fine(value: &Value) -> bool {
-    match value {
-        Value::Number(number) => matches!(number.as_i64(), Some(0 | 200..=299)),
-        Value::String(text) => {
-            let text = text.trim().to_ascii_lowercase();
-            let well = ["", "0", "200", "ok", "success", "successful", "none", "null", "false"];
-            well.contains(&&*text) || text == "no error"
-        }
-        other => !is_something(other),
-    }
-}
-
 /// Whether what stands in the field for errors is one. Some servers fill it beside a good answer.
 fn is_failure(error: &Value, has_answer: bool) -> bool {
     match error {
-        Value::String(_) => !is_fine(error),
+        Value::String(_) => !codes::is_fine(error),
         Value::Array(items) => items.iter().any(|item| is_failure(item, has_answer)),
         Value::Object(object) => is_failing_object(object, has_answer),
         other => is_something(other),
@@ -252,21 +193,14 @@ fn is_failure(error: &Value, has_answer: bool) -> bool {
 }
 
 fn is_failing_object(object: &Map<String, Value>, has_answer: bool) -> bool {
-    let codes = CODES.iter().filter_map(|name| object.get(*name));
-    let mut codes = codes.filter(|code| !code.is_null());
-    let is_well = codes.clone().next().is_some_and(is_fine);
-    let says = words_in(&Value::Object(plain(object))).unwrap_or_default();
-    let says_fine = is_fine(&Value::String(says));
+    let mut said = codes::said_in(object);
+    let is_well = said.clone().next().is_some_and(codes::is_fine);
+    let says = words_in(&Value::Object(codes::without(object))).unwrap_or_default();
+    let says_fine = codes::is_fine(&Value::String(says));
     if is_well && (has_answer || says_fine) {
         return false;
     }
-    !says_fine || codes.any(|code| !is_fine(code))
-}
-
-/// An error without its codes.
-fn plain(object: &Map<String, Value>) -> Map<String, Value> {
-    let kept = object.iter().filter(|(name, _)| !CODES.contains(&&***name));
-    kept.map(|(name, value)| (name.clone(), value.clone())).collect()
+    !says_fine || said.any(|code| !codes::is_fine(code))
 }
 
 #[cfg(test)]

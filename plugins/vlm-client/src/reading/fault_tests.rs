@@ -183,6 +183,8 @@ fn a_failure_in_an_answer_is_found_wherever_it_is_said() {
         r#"{"error_code":17,"error_msg":"no"}"#,
         r#"{"status":400,"title":"Bad Request","detail":"no"}"#,
         r#"[{"error":{"message":"no"}}]"#,
+        r#"{"status":503,"message":"no"}"#,
+        r#"{"code":"InvalidApiKey","message":"no"}"#,
     ] {
         assert_eq!(in_answer(text).as_deref(), Some("no"), "{text}");
     }
@@ -215,8 +217,15 @@ fn what_only_looks_like_a_failure_is_none() {
         assert_eq!(in_answer(text), None, "{text}");
     }
     // It may be one, if nothing else comes.
-    let remark = Fault::in_answer(r#"{"detail":"Not Found"}"#).unwrap();
-    assert!(!remark.is_certain);
+    for remark in [
+        r#"{"detail":"Not Found"}"#,
+        r#"{"status":"queued","message":"Your request is in the queue","position":3}"#,
+        r#"{"type":"status","status":"searching","message":"Searching the web"}"#,
+        r#"{"status":"completed","message":"done"}"#,
+        r#"{"code":102,"message":"processing"}"#,
+    ] {
+        assert!(!Fault::in_answer(remark).unwrap().is_certain, "{remark}");
+    }
 }
 
 #[test]

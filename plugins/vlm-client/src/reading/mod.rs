@@ -2,6 +2,7 @@
 //! be asked again. Only [`body`] does I/O.
 
 pub(crate) mod body;
+mod codes;
 mod composer;
 pub(crate) mod fault;
 mod kind;
