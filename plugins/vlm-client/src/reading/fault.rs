@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{
     codes::{self, Codes},
+    cut, echo,
     kind::Kind,
     later,
     words::{WORDS, is_something, json, shown, title, words_in},
@@ -16,6 +17,7 @@ use crate::{Endpoint, Error};
 /// A failure that a server tells of.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Fault {
+    /// Without what they quote of the request.
     words: String,
     codes: Codes,
     retry_after: Option<Duration>,
@@ -77,7 +79,9 @@ impl Fault {
         let is_event = ["data:", "event:"].iter().any(|field| body.starts_with(field));
         let data = body.lines().find_map(|line| line.strip_prefix("data:"));
         let text = data.filter(|_| is_event).map_or(body, str::trim);
-        let fault = match &json(text) {
+        // What quotes the request is longer than what is read of it.
+        let value = json(text).or_else(|| json(&cut::closed(text)).filter(has_fields));
+        let fault = match &value {
             Some(value) => {
                 let value = value.as_array().and_then(|list| list.first()).unwrap_or(value);
                 let error = value.get("error").filter(|error| error.is_object());
@@ -98,7 +102,7 @@ impl Fault {
 
     /// Words without a form.
     pub(crate) fn in_words(text: &str) -> Self {
-        Self { words: title(text).unwrap_or(text).to_owned(), ..Self::default() }
+        Self { words: echo::without(title(text).unwrap_or(text)), ..Self::default() }
     }
 
     /// What `said` says, and what else its codes and times say in `whole`.
@@ -110,7 +114,7 @@ impl Fault {
             words = format!("{words}: {raw}");
         }
         Self {
-            words,
+            words: echo::without(&words),
             codes: Codes::of(&[said, whole]),
             retry_after: later::in_json(whole),
             is_certain: false,
@@ -180,6 +184,12 @@ impl Fault {
             _ => status,
         }
     }
+}
+
+/// Whether it is an object that says anything, or a list of such.
+fn has_fields(value: &Value) -> bool {
+    let first = value.as_array().and_then(|list| list.first()).unwrap_or(value);
+    first.as_object().is_some_and(|object| !object.is_empty())
 }
 
 /// Whether what stands in the field for errors is one. Some servers fill it beside a good answer.

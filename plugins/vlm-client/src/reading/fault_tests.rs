@@ -57,6 +57,20 @@ fn what_the_one_behind_a_gateway_says_is_told_too() {
 }
 
 #[test]
+fn what_a_server_quotes_of_the_request_is_not_told_nor_searched() {
+    let question =
+        r#"[{\"role\": \"user\", \"content\": \"Is the quota of the API key used up?\"}"#;
+    for end in ["", r#"]"}}"#] {
+        let body = format!(
+            r#"{{"error":{{"code":500,"message":"Failed to parse: messages = {question}{end}"#
+        );
+        let error = in_body(500, &body);
+        assert_eq!(error.kind(), "server", "{body}");
+        assert!(error.to_string().contains("Failed to parse: messages = …"), "{error}");
+    }
+}
+
+#[test]
 fn a_long_error_is_cut() {
     let words = Fault::in_body(&"ä".repeat(5000)).words(&endpoint());
     assert_eq!(words.chars().count(), 301);

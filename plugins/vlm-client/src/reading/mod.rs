@@ -4,6 +4,8 @@
 pub(crate) mod body;
 mod codes;
 mod composer;
+pub(crate) mod cut;
+pub(crate) mod echo;
 pub(crate) mod fault;
 mod kind;
 pub(crate) mod later;
