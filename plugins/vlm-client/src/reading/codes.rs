@@ -112,7 +112,7 @@ fn plain(code: &str) -> String {
 }
 
 /// A number, also one that is written as a text.
-fn number(value: &Value) -> Option<i64> {
+pub(super) fn number(value: &Value) -> Option<i64> {
     value.as_i64().or_else(|| value.as_str()?.trim().parse().ok())
 }
 
@@ -120,6 +120,11 @@ fn number(value: &Value) -> Option<i64> {
 pub(super) fn say_failure(object: &Map<String, Value>) -> bool {
     let get = |names: &'static [&str]| names.iter().filter_map(|name| object.get(*name));
     get(&OF_ERRORS).any(|code| !is_fine(code)) || get(&OF_NOTICES).any(is_failing)
+}
+
+/// Whether an object has a code that only errors have.
+pub(super) fn is_of_error(object: &Map<String, Value>) -> bool {
+    OF_ERRORS.iter().filter_map(|name| object.get(*name)).any(|code| !is_fine(code))
 }
 
 fn is_failing(code: &Value) -> bool {

@@ -35,7 +35,7 @@ impl Fault {
         let has_answer = choices.is_some_and(|choices| !choices.is_empty());
         let get = |name: &str| object.get(name).filter(|value| is_something(value));
         let certain = |said: &Value| Some(Self::said(said, value).certainly());
-        if let Some(error) = get("error").filter(|error| is_failure(error, has_answer)) {
+        if let Some(error) = error_of(value).filter(|error| is_failure(error, has_answer)) {
             // "error": true says that the words stand beside it.
             return certain(if error.is_object() || error.is_array() { error } else { value });
         }
@@ -48,7 +48,7 @@ impl Fault {
             return certain(error);
         }
         if let Some(base) = get("base_resp")
-            && base.get("status_code").and_then(Value::as_i64).unwrap_or(0) != 0
+            && base.get("status_code").and_then(codes::number).unwrap_or(0) != 0
         {
             return Some(Self::of_minimax(base).certainly());
         }
@@ -66,7 +66,9 @@ impl Fault {
         if says_so || (is("status", &failed) && !has_answer) {
             return certain(value);
         }
-        let has_words = WORDS.iter().any(|name| get(name).is_some());
+        // FastChat has the words of an error where those of an answer would be.
+        let has_words = WORDS.iter().any(|name| get(name).is_some())
+            || (codes::is_of_error(object) && get("text").is_some());
         if has_answer || !has_words {
             return None;
         }
@@ -84,7 +86,7 @@ impl Fault {
         let fault = match &value {
             Some(value) => {
                 let value = value.as_array().and_then(|list| list.first()).unwrap_or(value);
-                let error = value.get("error").filter(|error| error.is_object());
+                let error = error_of(value).filter(|error| error.is_object());
                 match value.get("base_resp") {
                     Some(base) => Self::of_minimax(base),
                     None => Self::said(error.unwrap_or(value), value),
@@ -123,15 +125,17 @@ impl Fault {
 
     /// MiniMax answers everything with 200 and has numbers of its own.
     fn of_minimax(base: &Value) -> Self {
-        let code = match base.get("status_code").and_then(Value::as_i64).unwrap_or(0) {
-            1002 | 1039 | 2045 => "ratelimit",
-            1008 | 1028 | 1030 | 2056 => "insufficientquota",
-            1004 | 2049 => "invalidapikey",
-            1026 | 1027 | 1301 => "contentfilter",
-            _ => "",
+        let (code, status) = match base.get("status_code").and_then(codes::number).unwrap_or(0) {
+            1002 | 1039 | 2045 => ("ratelimit", None),
+            1008 | 1028 | 1030 | 2056 => ("insufficientquota", None),
+            1004 | 2049 => ("invalidapikey", None),
+            1026 | 1027 | 1301 => ("contentfilter", None),
+            // What is wrong with the question.
+            1042 | 2013 => ("", Some(400)),
+            _ => ("", None),
         };
         let words = words_in(base).unwrap_or_default();
-        let codes = Codes { plain: vec![code.to_owned()], status: None };
+        let codes = Codes { plain: vec![code.to_owned()], status };
         Self { words, codes, ..Self::default() }
     }
 
@@ -184,6 +188,14 @@ impl Fault {
             _ => status,
         }
     }
+}
+
+/// The field for errors, where others have it, or where Apigee, Tencent and Volcengine do.
+fn error_of(value: &Value) -> Option<&Value> {
+    let get = |name: &str| value.get(name).filter(|value| is_something(value));
+    let wrapped = |name: &str| get(name)?.get("Error");
+    let elsewhere = || wrapped("Response").or_else(|| wrapped("ResponseMetadata"));
+    get("error").or_else(|| get("fault")).or_else(elsewhere)
 }
 
 /// Whether it is an object that says anything, or a list of such.

@@ -25,9 +25,16 @@ fn the_words_of_an_error_are_found_in_every_form_in_use() {
         r#"{"timestamp":1,"status":400,"error":"Bad Request","message":"no such thing"}"#,
         r#"{"error":{"type":"no such thing","message":""}}"#,
         r#"{"error":true,"message":"no such thing"}"#,
+        r#"{"error":"invalid_token","error_description":"no such thing"}"#,
+        r#"{"fault":{"faultstring":"no such thing","detail":{"errorcode":"policies.X"}}}"#,
+        r#"{"Response":{"Error":{"Code":"X","Message":"no such thing"},"RequestId":"r"}}"#,
+        r#"{"errcode":7,"errmsg":"no such thing"}"#,
+        r#"{"title":"Bad Request","errors":["no such thing"]}"#,
+        r#"{"error":{"issues":[{"path":[],"message":"no such thing"}],"name":"ZodError"}}"#,
         "data: {\"error\":{\"message\":\"no such thing\"}}\n\n",
         "event: error\ndata: {\"message\":\"no such thing\"}\n\n",
         "<!DOCTYPE html><html><head><TITLE>no such thing</TITLE></head></html>",
+        "<html><head><title>Error</title></head><body><pre>no such thing</pre></body></html>",
         "\u{FEFF}{\"detail\":\"no such thing\"}",
         "no  such\nthing",
         "no such\0thing",
@@ -47,6 +54,12 @@ fn what_a_validator_says_is_told_with_its_place() {
     assert_eq!(Fault::in_body(body).words(&endpoint()), words);
     let body = r#"{"title":"","errors":{"max_tokens":["must be less than 9"]}}"#;
     assert_eq!(Fault::in_body(body).words(&endpoint()), "max_tokens: must be less than 9");
+    let body = r#"{"error":[{"path":["messages",0,"content"],"message":"Expected string"}]}"#;
+    assert_eq!(Fault::in_body(body).words(&endpoint()), "messages.0.content: Expected string");
+    let body = r#"{"errors":[{"instancePath":"/tools/0","params":{"additionalProperty":"x"},
+        "message":"must NOT have additional properties"}]}"#;
+    let words = "tools.0.x: must NOT have additional properties";
+    assert_eq!(Fault::in_body(body).words(&endpoint()), words);
 }
 
 #[test]
@@ -137,21 +150,27 @@ fn an_error_is_of_its_true_kind_whatever_the_status() {
         (529, r#"{"error":{"type":"overloaded_error","message":"Overloaded"}}"#, "server"),
         (503, r#"{"error":"Model x is currently loading","estimated_time":20.0}"#, "server"),
         (302, "", "redirect"),
-        (500, r#"{"error":{"type":"PermissionError","message":"[Errno 13] no: '/x'"}}"#, "server"),
-        (498, "", "server"),
-        (499, "", "server"),
-        (503, r#"{"error":{"code":"model_not_found","message":"loading, try later"}}"#, "server"),
-        // Whoever may not do something has paid too little, or asked for another's model.
+        // Apigee, which says it in a status of its own.
         (
-            403,
-            r#"{"__type":"AccessDeniedException","message":"You don't have access to the model"}"#,
-            "model-unknown",
+            500,
+            r#"{"fault":{"faultstring":"no","detail":{"errorcode":"policies.ratelimit.QuotaViolation"}}}"#,
+            "rate-limited",
         ),
+        // Whoever may not do something has paid too little, or asked for another's model.
         (
             403,
             r#"{"error":{"status":"PERMISSION_DENIED","message":"This requires billing to be enabled"}}"#,
             "rate-limited",
         ),
+        (
+            403,
+            r#"{"__type":"AccessDeniedException","message":"You don't have access to the model"}"#,
+            "model-unknown",
+        ),
+        (500, r#"{"error":{"type":"PermissionError","message":"[Errno 13] no: '/x'"}}"#, "server"),
+        (503, r#"{"error":{"code":"model_not_found","message":"loading, try later"}}"#, "server"),
+        (498, "", "server"),
+        (499, "", "server"),
     ] {
         let error = in_body(status, body);
         assert_eq!(error.kind(), kind, "{status} {body}: {error}");
@@ -197,6 +216,10 @@ fn a_failure_in_an_answer_is_found_wherever_it_is_said() {
         r#"{"error_code":17,"error_msg":"no"}"#,
         r#"{"status":400,"title":"Bad Request","detail":"no"}"#,
         r#"[{"error":{"message":"no"}}]"#,
+        r#"{"text":"no","error_code":50002}"#,
+        r#"{"choices":null,"base_resp":{"status_code":"1008","status_msg":"no"}}"#,
+        r#"{"Response":{"Error":{"Code":"X","Message":"no"}}}"#,
+        r#"{"error":"invalid_token","error_description":"no"}"#,
         r#"{"status":503,"message":"no"}"#,
         r#"{"code":"InvalidApiKey","message":"no"}"#,
     ] {
@@ -250,7 +273,7 @@ fn minimax_has_numbers_of_its_own() {
         fault.into_error(&endpoint(), Some("m"), 200, None).kind()
     };
     assert_eq!(
-        [1002, 1004, 1008, 1026, 1013].map(kind),
-        ["rate-limited", "unauthorized", "rate-limited", "declined", "server"]
+        [1002, 1004, 1008, 1026, 1013, 2013].map(kind),
+        ["rate-limited", "unauthorized", "rate-limited", "declined", "server", "bad-request"]
     );
 }

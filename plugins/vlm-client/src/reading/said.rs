@@ -117,6 +117,11 @@ impl<'de> Lenient<'de> for Said<'de> {
                     let kind: Cow<'de, str> = value(&mut object)?;
                     said.may_be_failure |= matches!(&*kind, "error" | "failed" | "failure");
                 }
+                // Apigee, Tencent, Volcengine.
+                "fault" | "Response" | "ResponseMetadata" => {
+                    let Anything(any) = value(&mut object)?;
+                    said.may_be_failure |= any;
+                }
                 "success" | "ok" => {
                     let Flag(flag) = value(&mut object)?;
                     said.may_be_failure |= flag == Some(false);

@@ -12,24 +12,34 @@ const MAX_WORDS: usize = 300;
 const DEEPEST: usize = 6;
 
 /// Where the words of an error are, the best place first.
-pub(super) const WORDS: [&str; 8] = [
+pub(super) const WORDS: [&str; 12] = [
     "message",
     "msg",
     "detail",
     "error_message",
     "errorMessage",
     "error_msg",
+    "errmsg",
     "status_msg",
     "Message",
+    // OAuth.
+    "error_description",
+    // Apigee, whose "detail" has a code only.
+    "faultstring",
+    "ErrorMessage",
 ];
 /// Where there are words if there are none in [`WORDS`].
-const LESSER_WORDS: [&str; 10] = [
+const LESSER_WORDS: [&str; 12] = [
     "reason",
     "description",
+    "errors",
+    // zod.
+    "issues",
     "title",
     "error",
-    "errors",
     "details",
+    // FastChat.
+    "text",
     "code",
     "type",
     "status",
@@ -97,25 +107,45 @@ fn words(value: &Value, deepest: usize) -> Option<String> {
     Some(text).filter(|text| !text.trim().is_empty())
 }
 
-/// What pydantic says is wrong, `body.stream_options`.
+/// Where in the request something is wrong: `body.stream_options`.
 fn location(object: &Map<String, Value>) -> Option<String> {
-    let parts = object.get("loc")?.as_array()?.iter().take(8).map(|part| match part {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    });
-    Some(parts.collect::<Vec<_>>().join("."))
+    let steps = |name: &str| {
+        // pydantic's `loc`, zod's `path`.
+        let steps = object.get(name)?.as_array().filter(|steps| !steps.is_empty())?;
+        let steps = steps.iter().take(8).map(|step| match step {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        });
+        Some(steps.collect::<Vec<_>>().join("."))
+    };
+    // Of ajv: the place, and what is too much there.
+    let params = object.get("params").and_then(Value::as_object);
+    let pointer = object.get("instancePath").and_then(Value::as_str);
+    let more = params.and_then(|params| params.get("additionalProperty")).and_then(Value::as_str);
+    let of_ajv = || {
+        let steps = pointer.into_iter().flat_map(|pointer| pointer.split('/')).chain(more);
+        let steps: Vec<&str> = steps.filter(|step| !step.is_empty()).take(8).collect();
+        (!steps.is_empty()).then(|| steps.join("."))
+    };
+    steps("loc").or_else(|| steps("path")).or_else(of_ajv)
 }
 
-/// The title of an HTML page, which says what a proxy has to say.
+/// The title of an HTML page, which says what a proxy has to say; where Express has nothing but
+/// "Error" for one, what it says instead.
 pub(super) fn title(text: &str) -> Option<&str> {
     if !text.trim_start().starts_with('<') {
         return None;
     }
     let lower = text.to_ascii_lowercase();
-    let from = lower.find("<title")?;
-    let from = from + lower[from..].find('>')? + 1;
-    let to = from + lower[from..].find("</title")?;
-    Some(&text[from..to]).filter(|title| !title.trim().is_empty())
+    let element = |name: &str| {
+        let from = lower.find(&format!("<{name}"))?;
+        let from = from + lower[from..].find('>')? + 1;
+        let to = from + lower[from..].find(&format!("</{name}"))?;
+        Some(&text[from..to]).filter(|text| !text.trim().is_empty())
+    };
+    let title = element("title")?;
+    let is_bare = title.trim().eq_ignore_ascii_case("error");
+    element("pre").filter(|_| is_bare).or(Some(title))
 }
 
 /// A server's words as they are shown: on one line, and not too many.
