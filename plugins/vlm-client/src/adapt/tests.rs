@@ -169,6 +169,33 @@ fn a_field_that_is_refused_by_name_is_left_out_whatever_the_form() {
             r#"{"error":{"message":"invalid temperature: only 0.6 is allowed for this model"}}"#,
         ),
         ("temperature", r#"{"error":{"message":"temperature must be 1.0 for this model"}}"#),
+        // ASP.NET, marshmallow
+        (
+            "stream_options",
+            r#"{"title":"One or more validation errors occurred.","status":400,
+                "errors":{"$.stream_options":["The JSON property 'stream_options' could not be
+                mapped to any .NET member contained in type 'Request'."]}}"#,
+        ),
+        ("user", r#"{"errors":{"json":{"user":["Unknown field."]}}}"#),
+        // zod, ajv, Nest
+        (
+            "stream_options",
+            r#"{"error":{"issues":[{"code":"unrecognized_keys","keys":["stream_options"],"path":[],
+                "message":"Unrecognized key(s) in object"}],"name":"ZodError"}}"#,
+        ),
+        (
+            "user",
+            r#"{"errors":[{"instancePath":"","keyword":"additionalProperties",
+                "params":{"additionalProperty":"user"},
+                "message":"must NOT have additional properties"}]}"#,
+        ),
+        (
+            "stream_options",
+            r#"{"message":"request.body should NOT have additional properties",
+                "errors":[{"path":".body.stream_options",
+                "message":"should NOT have additional properties"}]}"#,
+        ),
+        ("user", r#"{"statusCode":400,"message":["property user should not exist"]}"#),
         // DeepSeek
         (
             "response_format",
@@ -259,6 +286,7 @@ fn more_tokens_than_there_are_become_as_many_as_there_are_and_fewer_stay_what_th
         r#"{"detail":[{"loc":["body","max_tokens"],"msg":"Input should be less than or equal to 256",
             "type":"less_than_equal"}]}"#,
         "Range of max_tokens should be [1, 256]",
+        r#"{"error":{"message":"max_tokens参数非法，取值范围 [1, 256]"}}"#,
         r#"{"error":{"message":"Invalid max_tokens value, the valid range is between 1 and 256"}}"#,
         r#"{"error":{"message":"`max_tokens` must be less than or equal to `256`, the maximum value
             for `max_tokens` is less than the `context_window` for this model"}}"#,
@@ -283,6 +311,9 @@ fn a_question_that_leaves_no_room_for_the_answer_is_no_rule() {
          length is 4096 tokens and your request has 4000 input tokens (512 > 4096 - 4000).",
         "This model's maximum context length is 8192 tokens. However, you requested 512 output \
          tokens and your prompt contains 8000 input tokens.",
+        "Requested token count exceeds the model's maximum context length of 2048 tokens. You \
+         requested a total of 2300 tokens: 1800 tokens from the input messages and 512 tokens for \
+         the completion.",
     ] {
         let next = after(&Adaptation::default(), body).unwrap_or_else(|| panic!("{body}"));
         assert_eq!(next.max_tokens(512), None, "{body}");
@@ -290,6 +321,24 @@ fn a_question_that_leaves_no_room_for_the_answer_is_no_rule() {
     }
     let prompt = "This model's maximum context length is 4096 tokens, but the prompt has 5000";
     assert_eq!(after(&Adaptation::default(), prompt), None);
+}
+
+#[test]
+fn a_newer_name_is_found_in_other_spellings_and_languages() {
+    for body in [
+        "this model is not supported MaxTokens, please use MaxCompletionTokens",
+        r#"{"error":{"code":"1210","message":"max_tokens参数非法。请检查文档。"}}"#,
+    ] {
+        let next = after(&Adaptation::default(), body).unwrap_or_else(|| panic!("{body}"));
+        assert_eq!(next.max_tokens(512), Some("max_completion_tokens"), "{body}");
+    }
+}
+
+#[test]
+fn a_refusal_that_is_cut_short_counts_for_what_has_come_of_it() {
+    let body =
+        r#"{"detail":[{"loc":["body","user"],"msg":"Extra inputs are not permitted","input":"#;
+    assert_eq!(left_out(422, body), ["user"]);
 }
 
 #[test]
