@@ -118,8 +118,8 @@ impl Serialize for Adapted<'_> {
             let format = ResponseFormat::fitting(schema);
             map.serialize_entry(Field::ResponseFormat.name(), &format)?;
         }
-        map.serialize_entry("stream", &request.stream)?;
-        if request.stream && self.says(Field::StreamOptions) {
+        map.serialize_entry("stream", &by.streams(request))?;
+        if by.streams(request) && self.says(Field::StreamOptions) {
             let options = StreamOptions { include_usage: true };
             map.serialize_entry(Field::StreamOptions.name(), &options)?;
         }

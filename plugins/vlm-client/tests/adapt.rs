@@ -115,6 +115,26 @@ async fn a_server_that_refuses_one_field_after_the_other_answers_and_is_asked_so
 }
 
 #[tokio::test]
+async fn a_model_that_does_not_stream_is_asked_for_the_whole_from_then_on() {
+    let server = Server::start(|request| {
+        let said = json!({"error": {
+            "message": "Your organization must be verified to stream this model.",
+            "param": "stream",
+            "code": "unsupported_value",
+        }});
+        (request["stream"] == true).then(|| (400, said.to_string()))
+    })
+    .await;
+    let client = Client::new().unwrap();
+    ask(&client, &server, &question()).await.unwrap();
+    let usual = ["max_tokens", "stream_options", "temperature", "user"];
+    let whole = ["max_tokens", "temperature", "user"];
+    assert_eq!(server.fields(), [&usual[..], &whole]);
+    ask(&client, &server, &question()).await.unwrap();
+    assert_eq!(server.fields(), [whole]);
+}
+
+#[tokio::test]
 async fn what_cannot_be_mended_is_asked_once_and_told_in_the_servers_words() {
     let said =
         r#"{"detail":[{"loc":["body","messages"],"msg":"the moon is in the wrong quarter"}]}"#;

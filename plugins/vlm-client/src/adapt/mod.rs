@@ -2,14 +2,15 @@
 //!
 //! The OpenAI API has grown, and hardly anybody has all of it: one server does not know
 //! `stream_options`, another refuses whatever it does not know, a model of a third knows
-//! `max_tokens` by its newer name only. What it cannot do without (the model, the messages, whether
-//! the answer is streamed) is never left out, nor is anything that the user added.
+//! `max_tokens` by its newer name only, and some models stream for whoever has shown papers. What it
+//! cannot do without (the model, the messages) is never left out, nor is anything that the user
+//! added.
 
 mod saying;
 mod statements;
 
 use crate::ChatRequest;
-use saying::{has, is_beyond, says_too_many, says_unknown, says_wrong};
+use saying::{has, is_beyond, says_no_stream, says_too_many, says_unknown, says_wrong};
 use statements::{Statement, statements};
 
 /// The longest refusal that is looked at, in bytes.
@@ -49,6 +50,8 @@ pub(crate) const MAX_COMPLETION_TOKENS: &str = "max_completion_tokens";
 pub(crate) struct Adaptation {
     left_out: [bool; Field::ALL.len()],
     renamed: bool,
+    /// Whether it answers as a whole only.
+    whole: bool,
     /// The fewest tokens that were more than the model ever gives. Who wants as many gets what there
     /// is without saying so.
     too_many: Option<u32>,
@@ -60,6 +63,11 @@ impl Adaptation {
     /// Whether a request goes without this field of ours.
     pub(crate) fn leaves_out(&self, field: Field) -> bool {
         self.left_out[field as usize]
+    }
+
+    /// Whether an answer is asked for token by token that is wanted so.
+    pub(crate) fn streams(&self, request: &ChatRequest) -> bool {
+        request.stream && !self.whole
     }
 
     /// By what name the longest answer is said, if it is.
@@ -89,6 +97,7 @@ impl Adaptation {
             for field in Field::ALL.into_iter().filter(|field| self.sends(*field, request)) {
                 next.give_way(field, &statement, request);
             }
+            next.whole |= self.streams(request) && says_no_stream(&statement);
         }
         (next != *self).then_some(next)
     }
@@ -105,7 +114,7 @@ impl Adaptation {
             }
             Field::Temperature => request.temperature.is_some(),
             Field::ResponseFormat => request.response_schema.is_some(),
-            Field::StreamOptions => request.stream,
+            Field::StreamOptions => self.streams(request),
             Field::User => !request.user.is_empty(),
         }
     }

@@ -1,5 +1,7 @@
 //! What the words of a refusal mean. Pure.
 
+use super::statements::Statement;
+
 pub(super) fn has(said: &str, words: &[&str]) -> bool {
     words.iter().any(|words| said.contains(words))
 }
@@ -115,4 +117,27 @@ pub(super) fn is_beyond(said: &str, max_tokens: u32) -> bool {
     let numbers = said.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse().ok());
     let others = numbers.filter(|number: &u32| *number != max_tokens);
     has(said, &["range", "between", "范围"]) && others.max().is_some_and(|most| most < max_tokens)
+}
+
+/// Whether an answer is not told token by token.
+pub(super) fn says_no_stream(statement: &Statement) -> bool {
+    let said = &statement.said;
+    let is_not = [
+        "is not supported",
+        "not supported",
+        "is not enabled",
+        "is disabled",
+        "is not available",
+        "is not allowed",
+    ];
+    let of_streaming = said
+        .match_indices("streaming ")
+        .any(|(at, word)| is_not.iter().any(|is_not| said[at + word.len()..].starts_with(is_not)));
+    let not_told = ["not support streaming", "n't support streaming", "verified to stream"];
+    let of_value = ["support", "only the default", "not allowed", "not enabled", "not available"];
+    of_streaming
+        || has(said, &not_told)
+        || (statement.is_about("stream")
+            && has(said, &of_value)
+            && !has(said, &["unsupported parameter", "stream_options"]))
 }

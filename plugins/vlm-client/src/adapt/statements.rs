@@ -24,6 +24,9 @@ const SAYING: [&str; 12] = [
     "metadata",
     "raw",
 ];
+/// Names of fields that are words of English, too.
+const WORDS_OF_ENGLISH: [&str; 2] = ["user", "stream"];
+
 /// One thing that a refusal says, and of what, if it says that apart.
 #[derive(Debug, PartialEq)]
 pub(super) struct Statement {
@@ -82,7 +85,7 @@ fn names(said: &str, field: &str) -> bool {
         let ends = before.trim_end().ends_with(':') && after.trim_matches('.').is_empty();
         let has_line = last == Some('\n') && next == Some('\n');
         let looks_so = in_quotes || heads || ends || has_line || is_listed(before);
-        field != Field::User.name() || looks_so
+        !WORDS_OF_ENGLISH.contains(&field) || looks_so
     })
 }
 

@@ -335,6 +335,33 @@ fn a_newer_name_is_found_in_other_spellings_and_languages() {
 }
 
 #[test]
+fn whoever_does_not_stream_is_asked_for_the_whole() {
+    for body in [
+        r#"{"error":{"message":"Your organization must be verified to stream this model.",
+            "type":"invalid_request_error","param":"stream","code":"unsupported_value"}}"#,
+        r#"{"error":{"message":"Unsupported value: 'stream' does not support true with this model.
+            Only the default (false) value is supported."}}"#,
+        "Streaming is not supported.",
+        "This model does not support streaming",
+    ] {
+        let next = after(&Adaptation::default(), &flat(body)).unwrap_or_else(|| panic!("{body}"));
+        assert!(!next.streams(&question()), "{body}");
+        assert!(Field::ALL.into_iter().all(|field| !next.leaves_out(field)), "{body}");
+        assert_eq!(next.clone().lasting(), next);
+        assert_eq!(after(&next, &flat(body)), None, "{body}");
+    }
+    for other in [
+        "stream_options is only allowed when 'stream' is enabled and supported",
+        "upstream is not supported",
+        "Unknown parameter: 'stream'.",
+        "the stream was cut; this is not supported",
+    ] {
+        let next = after(&Adaptation::default(), other).unwrap_or_default();
+        assert!(next.streams(&question()), "{other}");
+    }
+}
+
+#[test]
 fn a_refusal_that_is_cut_short_counts_for_what_has_come_of_it() {
     let body =
         r#"{"detail":[{"loc":["body","user"],"msg":"Extra inputs are not permitted","input":"#;
