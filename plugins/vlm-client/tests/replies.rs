@@ -102,6 +102,23 @@ async fn refusals_are_told_in_the_servers_words() {
 }
 
 #[tokio::test]
+async fn what_is_refused_is_told_from_its_like() {
+    for file in ["no-vision.toml", "unknown-models.toml", "quotas.toml"] {
+        check(file).await;
+    }
+}
+
+#[tokio::test]
+async fn servers_say_when_they_want_to_be_asked_again() {
+    check("later.toml").await;
+}
+
+#[tokio::test]
+async fn notices_are_passed_over() {
+    check("notices.toml").await;
+}
+
+#[tokio::test]
 async fn lists_of_models_are_read_in_every_form() {
     let mut wrong = Vec::new();
     for reply in replies("models.toml") {

@@ -15,6 +15,7 @@ use flate2::{
     write::{DeflateEncoder, GzEncoder, ZlibEncoder},
 };
 use serde::Deserialize;
+use serde_json::Value;
 
 /// A reply, and what must come of it.
 #[derive(Debug, Clone, Deserialize)]
@@ -33,6 +34,8 @@ pub(crate) struct Reply {
     /// The connection stays open behind the body.
     #[serde(default)]
     pub(crate) stays_open: bool,
+    /// It is given as long as a question has this field, which is not `false`; others are answered.
+    refuses: Option<String>,
     /// The whole answer.
     pub(crate) answer: Option<String>,
     /// A part of it.
@@ -125,23 +128,25 @@ impl Server {
     /// One that gives this reply to questions, and lists the model `m`.
     pub(crate) fn answering(reply: &Reply) -> Self {
         let answer = reply.bytes("text/event-stream");
-        Self::start(answer, LIST.as_bytes().to_vec(), reply.stays_open)
+        Self::start(answer, LIST.as_bytes().to_vec(), reply.stays_open, reply.refuses.clone())
     }
 
     /// One that gives this reply when asked for its models, and answers `A red ball.`
     pub(crate) fn listing(reply: &Reply) -> Self {
         let list = reply.bytes("application/json");
-        Self::start(ANSWER.as_bytes().to_vec(), list, false)
+        Self::start(ANSWER.as_bytes().to_vec(), list, false, None)
     }
 
-    fn start(answer: Vec<u8>, list: Vec<u8>, stays_open: bool) -> Self {
+    fn start(answer: Vec<u8>, list: Vec<u8>, stays_open: bool, refuses: Option<String>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let base = format!("http://{}/v1", listener.local_addr().unwrap());
         let (sender, asked) = channel();
         thread::spawn(move || {
             let mut kept = Vec::new();
             for stream in listener.incoming().flatten() {
-                if serve(&stream, &answer, &list, &sender).is_some() && stays_open {
+                if serve(&stream, &answer, &list, &sender, refuses.as_deref()).is_some()
+                    && stays_open
+                {
                     kept.push(stream);
                 }
             }
@@ -150,7 +155,13 @@ impl Server {
     }
 }
 
-fn serve(mut stream: &TcpStream, answer: &[u8], list: &[u8], asked: &Sender<String>) -> Option<()> {
+fn serve(
+    mut stream: &TcpStream,
+    answer: &[u8],
+    list: &[u8],
+    asked: &Sender<String>,
+    refuses: Option<&str>,
+) -> Option<()> {
     let mut reader = BufReader::new(stream);
     let (mut head, mut length) = (String::new(), 0);
     loop {
@@ -166,6 +177,9 @@ fn serve(mut stream: &TcpStream, answer: &[u8], list: &[u8], asked: &Sender<Stri
     let mut body = Vec::new();
     reader.take(length).read_to_end(&mut body).ok()?;
     let is_question = head.starts_with("POST ");
+    let question: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let has = |field: &str| !matches!(question[field], Value::Null | Value::Bool(false));
+    let answer = if refuses.is_none_or(has) { answer } else { ANSWER.as_bytes() };
     if is_question {
         let _ = asked.send(String::from_utf8_lossy(&body).into_owned());
     }

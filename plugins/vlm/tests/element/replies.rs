@@ -98,6 +98,36 @@ fn refusals_are_errors_in_the_servers_words() {
 }
 
 #[test]
+fn a_model_that_takes_no_pictures_is_told_from_whatever_else_is_refused() {
+    check("no-vision.toml", &[]);
+}
+
+#[test]
+fn a_model_that_is_not_there_is_told_as_such() {
+    check("unknown-models.toml", &[]);
+}
+
+#[test]
+fn what_is_used_up_is_told_as_such_whatever_the_status() {
+    check("quotas.toml", &[]);
+}
+
+#[test]
+fn a_server_is_asked_again_when_it_says() {
+    check("later.toml", &[]);
+}
+
+#[test]
+fn notices_cost_no_answer() {
+    check("notices.toml", &[]);
+}
+
+#[test]
+fn a_server_is_asked_again_without_what_it_refuses() {
+    check("adapt.toml", &[]);
+}
+
+#[test]
 fn json_in_every_form_is_posted_as_fields() {
     check("structured.toml", &[("response-schema", SCHEMA)]);
 }
