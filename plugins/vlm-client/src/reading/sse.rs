@@ -1,10 +1,13 @@
 //! Server-sent events (WHATWG HTML, section 9.2), read from whatever pieces the network gives, and
-//! what servers write in their place: lines without a field, events without a blank line between
-//! them, a last one without an end. Nothing in here does I/O.
+//! what servers write in their place: lines without a field or with it twice, JSON over several
+//! lines, events without a blank line between them, a last one without an end. Nothing in here does
+//! I/O.
 
 use std::borrow::Cow;
 
 use serde::de::IgnoredAny;
+
+use super::stops;
 
 /// A whole answer of 32,768 tokens in one event fits, escaped as JSON does.
 pub(crate) const MAX_EVENT: usize = 1 << 20;
@@ -27,7 +30,6 @@ pub(crate) struct Sse {
     next: Option<Vec<u8>>,
     /// The last byte was a carriage return, which a line feed may still belong to.
     after_cr: bool,
-    begun: bool,
 }
 
 #[derive(Debug, Default)]
@@ -36,6 +38,24 @@ struct Pending {
     data: Vec<u8>,
     /// Lines of data.
     lines: usize,
+    /// Whether lines without a field go on with JSON that is not complete, if that is known.
+    is_open: Option<bool>,
+}
+
+impl Pending {
+    /// Whether there is anything to give: some servers name their end, and nothing more.
+    fn is_event(&self) -> bool {
+        self.lines > 0 || stops::is_end(&String::from_utf8_lossy(&self.name))
+    }
+
+    /// Whether a line without a field goes on with the data.
+    fn goes_on(&mut self) -> bool {
+        let Self { data, lines, is_open, .. } = self;
+        if *lines == 1 && is_open.is_none() {
+            *is_open = Some(data.trim_ascii_start().starts_with(b"{") && !is_whole(data));
+        }
+        *is_open == Some(true)
+    }
 }
 
 /// An event.
@@ -96,7 +116,7 @@ impl Sse {
         self.begin();
         let line = std::mem::take(&mut self.line);
         let is_complete = !line.is_empty() && self.end_line(&line)?;
-        Ok((is_complete || self.event.lines > 0).then(|| self.give()))
+        Ok((is_complete || self.event.is_event()).then(|| self.give()))
     }
 
     /// Forgets the event that was given last.
@@ -107,6 +127,7 @@ impl Sse {
         self.event.name.clear();
         self.event.data.clear();
         self.event.lines = 0;
+        self.event.is_open = None;
         if let Some(line) = self.next.take() {
             self.event.data = line;
             self.event.lines = 1;
@@ -124,33 +145,38 @@ impl Sse {
 
     /// Takes a line; true if it completes the event.
     fn end_line(&mut self, line: &[u8]) -> Result<bool, TooLong> {
-        let line = match std::mem::replace(&mut self.begun, true) {
-            false => line.strip_prefix(BOM).unwrap_or(line),
-            true => line,
-        };
+        let line = unpadded(line);
         if line.is_empty() {
-            self.event.name.truncate(if self.event.lines > 0 { MAX_NAME } else { 0 });
-            return Ok(self.event.lines > 0);
+            let is_event = self.event.is_event();
+            self.event.name.truncate(if is_event { MAX_NAME } else { 0 });
+            return Ok(is_event);
         }
         let line = line.trim_ascii_start();
-        // Some servers write JSON, an error mostly, where a field should be.
-        if line.starts_with(b"{") {
+        // Some servers write JSON, an error mostly, or [DONE] where a field should be.
+        if line.starts_with(b"{") || line.starts_with(b"[") {
             return self.take_data(line);
         }
         let colon = memchr::memchr(b':', line);
         let (field, value) = match colon {
-            Some(at) => (&line[..at], &line[at + 1..]),
+            Some(at) => (line[..at].trim_ascii_end(), &line[at + 1..]),
             None => (line, &[][..]),
         };
         let value = value.strip_prefix(b" ").unwrap_or(value);
-        if field.eq_ignore_ascii_case(b"data") {
-            return self.take_data(value);
+        let is = |name: &[u8]| field.eq_ignore_ascii_case(name);
+        if is(b"data") {
+            return self.take_data(without_field(value));
         }
-        if field.eq_ignore_ascii_case(b"event") {
+        if is(b"event") {
             self.event.name = value[..value.len().min(MAX_NAME)].to_vec();
-        } else if field.eq_ignore_ascii_case(b"error") {
+        } else if is(b"error") {
             // llama.cpp, until 2025.
             self.event.name = b"error".to_vec();
+            return self.take_data(value);
+        } else if is(b"") || is(b"id") || is(b"retry") {
+            // A comment, or what only browsers need.
+        } else if self.event.goes_on() {
+            return self.take_data(line);
+        } else if value.trim_ascii_start().starts_with(b"{") {
             return self.take_data(value);
         }
         Ok(false)
@@ -175,11 +201,37 @@ impl Sse {
     }
 }
 
+/// A line without what some servers and proxies write around it: zeros, a BOM before each event.
+fn unpadded(mut line: &[u8]) -> &[u8] {
+    while let Some(rest) = line.strip_prefix(b"\0").or_else(|| line.strip_prefix(BOM)) {
+        line = rest;
+    }
+    while let Some(rest) = line.strip_suffix(b"\0") {
+        line = rest;
+    }
+    line
+}
+
+/// Some servers write `data: data: {}`.
+fn without_field(mut value: &[u8]) -> &[u8] {
+    const FIELD: &[u8] = b"data:";
+    while let Some((field, rest)) = value.trim_ascii_start().split_at_checked(FIELD.len())
+        && field.eq_ignore_ascii_case(FIELD)
+    {
+        value = rest.strip_prefix(b" ").unwrap_or(rest);
+    }
+    value
+}
+
 /// Whether a line of data is an event of its own, although no blank line follows it.
 fn is_whole(line: &[u8]) -> bool {
-    match line.trim_ascii().first() {
+    let line = line.trim_ascii();
+    // One behind it in the same line makes no difference.
+    let first = || serde_json::Deserializer::from_slice(line).into_iter::<IgnoredAny>().next();
+    match line.first() {
         None => false,
-        Some(b'{') => serde_json::from_slice::<IgnoredAny>(line).is_ok(),
+        Some(b'{') => matches!(first(), Some(Ok(_))),
+        Some(b'[') => !matches!(first(), Some(Err(error)) if error.is_eof()),
         Some(_) => true,
     }
 }
@@ -232,9 +284,32 @@ mod tests {
             ("data: ping\ndata: {\"a\":1}\n\n", vec!["ping", "{\"a\":1}"]),
             ("data:\ndata: {\"a\":1}\n\n", vec!["\n{\"a\":1}"]),
             ("{\"a\":1}\n\n data: {\"b\":2}\n\n", vec!["{\"a\":1}", "{\"b\":2}"]),
+            ("data: {}{}\ndata: {}\n", vec!["{}{}", "{}"]),
+            ("data: {}\n[DONE]\n", vec!["{}", "[DONE]"]),
+            ("data: [\ndata: {},\ndata: {}]\n", vec!["[\n{},\n{}]"]),
         ] {
             assert_eq!(events(&[stream.as_bytes()]).unwrap(), want, "{stream:?}");
         }
+    }
+
+    #[test]
+    fn fields_are_known_in_every_spelling() {
+        for stream in [
+            "data: data: 1\n\ndata:data:2\n\nDATA: Data: [DONE]\n\n",
+            "data : 1\n\ndata :2\n\ndata : [DONE]\n\n",
+            "\0\0data: 1\n\n\0\n\0data: 2\0\n\n\u{FEFF}data: [DONE]\n\n",
+            "data: 1\n\n: 5\nid: {}\nretry: {}\ndata: 2\n\n[DONE]\n\n",
+        ] {
+            assert_eq!(events(&[stream.as_bytes()]).unwrap(), ["1", "2", "[DONE]"], "{stream:?}");
+        }
+        assert_eq!(events(&[b"chunk: {}\n\nlog: a\n\n"]).unwrap(), ["{}"]);
+    }
+
+    #[test]
+    fn json_goes_on_over_lines_without_a_field() {
+        let stream = "data: {\n  \"data\": [\n    {}\n  ],\n  \"id\": 1\n}\n\ndata: {}\nx\n}\n\n";
+        let first = "{\n\"data\": [\n{}\n],\n\"id\": 1\n}";
+        assert_eq!(events(&[stream.as_bytes()]).unwrap(), [first, "{}"]);
     }
 
     #[test]
@@ -250,12 +325,12 @@ mod tests {
     fn an_event_has_the_name_that_stands_before_it() {
         let mut sse = Sse::default();
         let mut input =
-            &b"event: error\ndata: a\n\ndata: b\n\nevent: ping\n\ndata: c\n\nerror: d\n\n"[..];
+            &b"event: error\ndata: a\n\ndata: b\n\nevent: ping\n\ndata: c\n\nerror: d\n\nevent: done\n\n"[..];
         let mut read = Vec::new();
         while let Some(Event { name, data }) = sse.next(&mut input).unwrap() {
             read.push(format!("{name}={data}"));
         }
-        assert_eq!(read, ["error=a", "=b", "=c", "error=d"]);
+        assert_eq!(read, ["error=a", "=b", "=c", "error=d", "done="]);
     }
 
     #[test]
