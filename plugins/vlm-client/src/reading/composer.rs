@@ -9,6 +9,7 @@ use super::{
     said::{Choice, Said},
     stops::{self, Stop},
     thinking::{Piece, Thinking},
+    values::Values,
     words::shown,
 };
 use crate::{AnswerEvent, Endpoint, Error, Summary, Usage};
@@ -37,12 +38,24 @@ pub(crate) struct Composer {
     in_messages: Messages,
     has_deltas: bool,
     has_choices: bool,
+    /// Whether `[DONE]` has come.
+    is_done: bool,
     wants_tools: bool,
     refusal: String,
     filtered: String,
     /// What may explain why there is no answer.
     remark: Option<Fault>,
     unreadable: Option<String>,
+}
+
+/// What a text was, as JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Json {
+    Not,
+    /// One value.
+    One,
+    /// Some, one behind the other.
+    Several,
 }
 
 /// The steps that are known.
@@ -113,6 +126,7 @@ impl Composer {
             in_messages: Messages::default(),
             has_deltas: false,
             has_choices: false,
+            is_done: false,
             wants_tools: false,
             refusal: String::new(),
             filtered: String::new(),
@@ -129,6 +143,11 @@ impl Composer {
     /// Whether the server has said why it stopped.
     pub(crate) fn has_stopped(&self) -> bool {
         !self.summary.finish_reason.is_empty()
+    }
+
+    /// Whether it has said that nothing more comes.
+    pub(crate) fn is_done(&self) -> bool {
+        self.is_done
     }
 
     /// Whether there was anything of an answer.
@@ -149,18 +168,34 @@ impl Composer {
         if name == "error" && !text.is_empty() {
             let fault = Fault::in_answer(text).unwrap_or_else(|| Fault::in_body(text));
             self.take_fault(fault.certainly())?;
-        } else if !text.is_empty() && !self.take_json(text)? {
+        } else if !text.is_empty() && self.take_json(text)? == Json::Not {
             // Some servers keep the connection busy with events that say nothing.
             self.take_unreadable(text)?;
         }
-        Ok(stops::is_end(name))
+        Ok(self.is_done || stops::is_end(name))
     }
 
-    /// Takes JSON; false if it is none.
-    pub(crate) fn take_json(&mut self, text: &str) -> Result<bool, Error> {
+    /// Takes JSON, if it is any.
+    pub(crate) fn take_json(&mut self, text: &str) -> Result<Json, Error> {
         if !text.starts_with(['{', '[']) {
-            return Ok(false);
+            return Ok(Json::Not);
         }
+        if text.starts_with('{') && self.take_object(text)? {
+            return Ok(Json::One);
+        }
+        let count = match self.take_values(text)? {
+            0 => self.take_values(&repaired(text))?,
+            count => count,
+        };
+        Ok(match count {
+            0 => Json::Not,
+            1 => Json::One,
+            _ => Json::Several,
+        })
+    }
+
+    /// Takes an object; false if it is none.
+    fn take_object(&mut self, text: &str) -> Result<bool, Error> {
         if let Ok(said) = Said::read(text) {
             return self.take_said(said, text).map(|()| true);
         }
@@ -169,6 +204,23 @@ impl Composer {
             Ok(said) => self.take_said(said, &mended).map(|()| true),
             Err(_) => Ok(false),
         }
+    }
+
+    /// Takes what is in lists, and what stands one behind the other; how many there are.
+    fn take_values(&mut self, text: &str) -> Result<usize, Error> {
+        let mut values = Values::of(text);
+        for value in values.by_ref() {
+            if !self.take_object(value)? {
+                self.take_unreadable(value)?;
+            }
+        }
+        let rest = values.rest();
+        if stops::is_done(rest) {
+            self.is_done = true;
+        } else if values.read() > 0 && !rest.is_empty() && !self.take_object(rest)? {
+            self.take_unreadable(rest)?;
+        }
+        Ok(values.read())
     }
 
     /// The answer is complete: an answer that comes as a whole needs no reason to stop.

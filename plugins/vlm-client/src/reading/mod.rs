@@ -18,4 +18,5 @@ mod sse;
 mod stops;
 pub(crate) mod thinking;
 pub(crate) mod unpack;
+mod values;
 mod words;

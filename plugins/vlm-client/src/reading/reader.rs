@@ -3,7 +3,10 @@
 
 use std::mem;
 
-use super::{composer::Composer, sse::Sse};
+use super::{
+    composer::{Composer, Json},
+    sse::Sse,
+};
 use crate::{AnswerEvent, Endpoint, Error};
 
 /// More than any streamed answer within 32,768 tokens; a server that sends more is not answering.
@@ -150,8 +153,13 @@ impl Reader {
                 return self.composer.finish();
             }
         }
+        self.conclude(otherwise)
+    }
+
+    /// Nothing more of a stream comes.
+    fn conclude(&mut self, otherwise: Error) -> Result<(), Error> {
         // Some servers leave the closing [DONE] out; a finish reason is as good.
-        if self.composer.has_stopped() {
+        if self.composer.is_done() || self.composer.has_stopped() {
             return self.composer.finish();
         }
         Err(self.composer.explanation().unwrap_or(otherwise))
@@ -160,13 +168,20 @@ impl Reader {
     fn end_whole(&mut self, body: &[u8], error: Option<Error>) -> Result<(), Error> {
         let text = String::from_utf8_lossy(body);
         let text = text.trim_start_matches('\u{FEFF}').trim();
-        if self.composer.take_json(text)? {
-            if self.composer.has_choices() {
+        match self.composer.take_json(text)? {
+            Json::One if self.composer.has_choices() => {
                 self.composer.stop();
                 return self.composer.finish();
             }
-            let explanation = self.composer.explanation();
-            return Err(explanation.unwrap_or_else(|| self.no_completion(text)));
+            Json::Several if self.composer.has_choices() => {
+                let cut = self.cut("the connection was closed");
+                return self.conclude(error.unwrap_or(cut));
+            }
+            Json::One | Json::Several => {
+                let explanation = self.composer.explanation();
+                return Err(explanation.unwrap_or_else(|| self.no_completion(text)));
+            }
+            Json::Not => {}
         }
         let error = error.unwrap_or_else(|| self.no_completion(text));
         // Events behind something else, or one object a line.
@@ -205,10 +220,12 @@ fn is_event_stream(begun: &[u8]) -> Option<bool> {
         return Some(true);
     }
     let end = text.iter().position(|byte| !byte.is_ascii_alphabetic());
-    let name = &text[..end.unwrap_or(text.len())];
+    let (name, rest) = text.split_at(end.unwrap_or(text.len()));
     let is_field = FIELDS.iter().any(|field| field.as_bytes().eq_ignore_ascii_case(name));
-    match end {
-        Some(end) => Some(is_field && matches!(text[end], b':' | b'\n' | b'\r')),
+    match rest.first() {
+        Some(b'\n' | b'\r') => Some(is_field),
+        Some(_) if !is_field => Some(false),
+        Some(_) => rest.iter().find(|byte| **byte != b' ').map(|byte| *byte == b':'),
         None if name.len() > LONGEST_FIELD => Some(false),
         None => None,
     }
@@ -229,6 +246,7 @@ mod tests {
             "event: x",
             "DATA:",
             "data\n",
+            "data : {}",
         ] {
             assert_eq!(is_event_stream(stream.as_bytes()), Some(true), "{stream:?}");
         }
@@ -236,7 +254,7 @@ mod tests {
         {
             assert_eq!(is_event_stream(other.as_bytes()), Some(false), "{other:?}");
         }
-        for beginning in ["", " ", "\n", "d", "data", "\u{FEFF}"] {
+        for beginning in ["", " ", "\n", "d", "data", "data ", "\u{FEFF}"] {
             assert_eq!(is_event_stream(beginning.as_bytes()), None, "{beginning:?}");
         }
         assert_eq!(is_event_stream(b"\xEF\xBB"), None);

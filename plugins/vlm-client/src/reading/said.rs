@@ -85,17 +85,6 @@ impl<'de> Deserialize<'de> for Said<'de> {
 }
 
 impl<'de> Lenient<'de> for Said<'de> {
-    /// Google's servers put one object into a list.
-    fn list<A: SeqAccess<'de>>(mut list: A) -> Result<Self, A::Error> {
-        let mut first = Self::default();
-        while let Some(said) = list.next_element_seed(As::<Self>::new())? {
-            if first.choice.is_none() && !first.may_be_failure {
-                first = said;
-            }
-        }
-        Ok(first)
-    }
-
     fn object<A: MapAccess<'de>>(mut object: A) -> Result<Self, A::Error> {
         let mut said = Self::default();
         while let Some(name) = next_name(&mut object)? {
