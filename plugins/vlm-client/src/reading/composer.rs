@@ -348,10 +348,11 @@ impl Composer {
         if !said.model.is_empty() && self.summary.model.as_deref() != Some(&*said.model) {
             self.summary.model = Some(name(&said.model));
         }
-        match said.choice {
-            Some(choice) => self.take_choice(choice),
-            None => Ok(()),
+        if let Some(choice) = said.choice {
+            self.take_choice(choice)?;
         }
+        self.is_done |= said.is_last;
+        Ok(())
     }
 
     fn take_choice(&mut self, choice: Choice<'_>) -> Result<(), Error> {
@@ -362,8 +363,8 @@ impl Composer {
         }
         for part in [Some(&choice.delta), choice.message.as_deref()].into_iter().flatten() {
             self.wants_tools |= part.calls.0;
-            self.count(part.refusal.len())?;
-            self.refusal.push_str(&part.refusal);
+            self.count(part.refusal().len())?;
+            self.refusal.push_str(part.refusal());
         }
         if !choice.filtered.is_empty() {
             self.filtered = name(&choice.filtered);

@@ -4,6 +4,7 @@
 pub(crate) mod body;
 mod codes;
 mod composer;
+mod counts;
 pub(crate) mod cut;
 pub(crate) mod echo;
 pub(crate) mod fault;

@@ -4,8 +4,12 @@
 use std::borrow::Cow;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess};
+use serde_json::value::RawValue;
 
-use super::lenient::{Anything, As, Lenient, next_name, pass_over, value};
+use super::{
+    counts::Counts,
+    lenient::{Anything, As, Lenient, next_name, pass_over, value},
+};
 use crate::Usage;
 
 /// What an event says, or a whole answer.
@@ -19,6 +23,10 @@ pub(crate) struct Said<'a> {
     pub(crate) model: Cow<'a, str>,
     /// Whether it has a field that may tell of a failure.
     pub(crate) may_be_failure: bool,
+    /// What stands in a place of its own, and may tell of a failure too.
+    pub(crate) aside: Option<&'a RawValue>,
+    /// Whether it says that nothing more comes.
+    pub(crate) is_last: bool,
 }
 
 /// One of the answers that a server gives to a question; we ask for one.
@@ -47,8 +55,8 @@ pub(crate) struct Delta<'a> {
     pub(crate) content: Content<'a>,
     /// What a thinking model thinks, where it stands in a field of its own.
     pub(crate) thought: Cow<'a, str>,
-    /// What the model says in place of an answer.
-    pub(crate) refusal: Cow<'a, str>,
+    /// What the model says in place of an answer, where that stands in a field of its own.
+    refusal: Cow<'a, str>,
     /// Whether it wants a tool to be called.
     pub(crate) calls: Anything,
     may_be_failure: bool,
@@ -61,6 +69,8 @@ pub(crate) struct Content<'a> {
     pub(crate) text: Cow<'a, str>,
     /// What is thought.
     pub(crate) thought: Cow<'a, str>,
+    /// What is said in place of an answer.
+    refusal: Cow<'a, str>,
 }
 
 /// Why a model stopped.
@@ -95,7 +105,16 @@ impl<'de> Lenient<'de> for Said<'de> {
                 }
                 "usage" => said.count(value::<Counts, _>(&mut object)?.0),
                 // Groq.
-                "x_groq" => said.count(value::<Elsewhere, _>(&mut object)?.0),
+                "x_groq" => said.take_aside(object.next_value()?),
+                // As Ollama's own API does.
+                "done" => said.is_last |= value::<Flag, _>(&mut object)?.0 == Some(true),
+                // Gateways put what they were told into an envelope.
+                "data" | "result" | "output" | "response" => {
+                    let enclosed: Self = value(&mut object)?;
+                    if enclosed.choice.is_some() {
+                        said = Self { may_be_failure: said.may_be_failure, ..enclosed };
+                    }
+                }
                 "model" => {
                     let model: Cow<'de, str> = value(&mut object)?;
                     if !model.is_empty() {
@@ -132,7 +151,14 @@ impl<'de> Lenient<'de> for Said<'de> {
     }
 }
 
-impl Said<'_> {
+impl<'a> Said<'a> {
+    fn take_aside(&mut self, aside: &'a RawValue) {
+        if let Ok(Elsewhere { usage, error }) = serde_json::from_str(aside.get()) {
+            self.count(usage);
+            self.aside = error.0.then_some(aside);
+        }
+    }
+
     /// A count that says nothing takes the place of none that did.
     fn count(&mut self, usage: Usage) {
         let Usage { prompt_tokens, completion_tokens } = usage;
@@ -222,6 +248,11 @@ impl<'a> Delta<'a> {
         self.content.is_empty() && self.thought.is_empty()
     }
 
+    /// What the model says in place of an answer.
+    pub(crate) fn refusal(&self) -> &str {
+        if self.refusal.is_empty() { &self.content.refusal } else { &self.refusal }
+    }
+
     fn take(&mut self, other: Self) {
         self.content.take(other.content);
         take(&mut self.thought, other.thought);
@@ -259,8 +290,10 @@ impl<'de> Lenient<'de> for Delta<'de> {
                     let thought: Content<'de> = value(&mut object)?;
                     take(&mut delta.thought, thought.into_all());
                 }
-                // The same, as OpenRouter, Ollama and newer vLLM call it; some say it twice.
-                "reasoning" => {
+                // The same, as OpenRouter, Ollama and newer vLLM call it, Copilot, LiteLLM, MiniMax;
+                // some say it twice.
+                "reasoning" | "reasoning_text" | "reasoning_details" | "thinking_blocks"
+                | "thinking_content" | "thought" | "thoughts" => {
                     let thought: Content<'de> = value(&mut object)?;
                     if delta.thought.is_empty() {
                         delta.thought = thought.into_all();
@@ -296,7 +329,7 @@ impl<'a> Content<'a> {
 
     /// Whether it has nothing to say.
     pub(crate) fn is_empty(&self) -> bool {
-        self.text.is_empty() && self.thought.is_empty()
+        self.text.is_empty() && self.thought.is_empty() && self.refusal.is_empty()
     }
 
     /// Of two fields of one name the last counts that says something.
@@ -309,6 +342,7 @@ impl<'a> Content<'a> {
     fn append(&mut self, other: Self) {
         self.text = join(std::mem::take(&mut self.text), other.text);
         self.thought = join(std::mem::take(&mut self.thought), other.thought);
+        self.refusal = join(std::mem::take(&mut self.refusal), other.refusal);
     }
 }
 
@@ -322,7 +356,11 @@ fn join<'a>(first: Cow<'a, str>, second: Cow<'a, str>) -> Cow<'a, str> {
 
 impl<'de> Lenient<'de> for Content<'de> {
     fn text(text: Cow<'de, str>) -> Self {
-        Self { text, thought: Cow::default() }
+        Self { text, ..Self::default() }
+    }
+
+    fn number(number: f64) -> Self {
+        Self::text(Cow::Owned(number.to_string()))
     }
 
     fn list<A: SeqAccess<'de>>(mut list: A) -> Result<Self, A::Error> {
@@ -335,27 +373,30 @@ impl<'de> Lenient<'de> for Content<'de> {
 
     /// One part of a list.
     fn object<A: MapAccess<'de>>(mut object: A) -> Result<Self, A::Error> {
-        let (mut said, mut thought) = (Self::default(), Self::default());
+        let (mut said, mut thought, mut refusal) = <(Self, Self, Self)>::default();
         let mut is_thought = false;
         while let Some(name) = next_name(&mut object)? {
             match &*name {
                 "text" | "content" | "value" | "output_text" => said.take(value(&mut object)?),
                 "thinking" | "reasoning" | "summary" => thought.take(value(&mut object)?),
+                "refusal" => refusal.take(value(&mut object)?),
                 "type" => {
                     let kind: Cow<'de, str> = value(&mut object)?;
-                    is_thought |= ["think", "thought", "reason"]
-                        .iter()
-                        .any(|word| kind.as_bytes().get(..word.len()) == Some(word.as_bytes()));
+                    is_thought |= ["think", "thought", "reason"].iter().any(|word| {
+                        let start = kind.as_bytes().get(..word.len());
+                        start.is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes()))
+                    });
                 }
                 "thought" => is_thought |= value::<Flag, _>(&mut object)?.0 == Some(true),
                 _ => pass_over(&mut object)?,
             }
         }
-        let thought = thought.into_all();
+        let (thought, refusal) = (thought.into_all(), refusal.into_all());
         Ok(if is_thought {
-            Self { text: Cow::default(), thought: join(thought, said.into_all()) }
+            Self { thought: join(thought, said.into_all()), refusal, ..Self::default() }
         } else {
-            Self { text: said.text, thought: join(said.thought, thought) }
+            let refusal = join(said.refusal, refusal);
+            Self { text: said.text, thought: join(said.thought, thought), refusal }
         })
     }
 }
@@ -418,53 +459,33 @@ impl<'de> Lenient<'de> for Filter {
     }
 }
 
-/// Whoever counts more tokens than this in one answer makes them up.
-const MAX_TOKENS: f64 = 100_000_000.0;
-
+/// What Groq says aside.
 #[derive(Default)]
-struct Counts(Usage);
+struct Elsewhere {
+    usage: Usage,
+    error: Anything,
+}
 
-impl<'de> Lenient<'de> for Counts {
-    fn object<A: MapAccess<'de>>(mut object: A) -> Result<Self, A::Error> {
-        let mut usage = Usage::default();
-        while let Some(name) = next_name(&mut object)? {
-            let place = match &*name {
-                "prompt_tokens" | "input_tokens" => &mut usage.prompt_tokens,
-                "completion_tokens" | "output_tokens" => &mut usage.completion_tokens,
-                _ => {
-                    pass_over(&mut object)?;
-                    continue;
-                }
-            };
-            *place = believable(value(&mut object)?).max(*place);
-        }
-        Ok(Self(usage))
+impl<'de> Deserialize<'de> for Elsewhere {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(As::<Self>::new())
     }
 }
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "not negative, and no more than fits"
-)]
-fn believable(count: Option<f64>) -> u64 {
-    let count = count.filter(|count| count.is_finite() && *count > 0.0);
-    count.unwrap_or(0.0).min(MAX_TOKENS) as u64
-}
-
-/// Counts that stand a level deeper.
-#[derive(Default)]
-struct Elsewhere(Usage);
 
 impl<'de> Lenient<'de> for Elsewhere {
     fn object<A: MapAccess<'de>>(mut object: A) -> Result<Self, A::Error> {
-        let mut usage = Usage::default();
+        let mut this = Self::default();
         while let Some(name) = next_name(&mut object)? {
             match &*name {
-                "usage" => usage = value::<Counts, _>(&mut object)?.0,
+                "usage" => this.usage = value::<Counts, _>(&mut object)?.0,
+                "error" => this.error = value(&mut object)?,
                 _ => pass_over(&mut object)?,
             }
         }
-        Ok(Self(usage))
+        Ok(this)
     }
 }
+
+#[cfg(test)]
+#[path = "said_tests.rs"]
+mod tests;
