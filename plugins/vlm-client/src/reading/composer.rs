@@ -45,6 +45,8 @@ pub(crate) struct Composer {
     filtered: String,
     /// What may explain why there is no answer.
     remark: Option<Fault>,
+    /// Whether no text came behind it.
+    is_remark_last: bool,
     unreadable: Option<String>,
 }
 
@@ -131,6 +133,7 @@ impl Composer {
             refusal: String::new(),
             filtered: String::new(),
             remark: None,
+            is_remark_last: false,
             unreadable: None,
         }
     }
@@ -257,6 +260,11 @@ impl Composer {
             });
         }
         if self.steps.has_text {
+            // Who fails in the middle says so and then [DONE], and no reason to stop.
+            let is_cut = self.is_remark_last && !self.has_stopped();
+            if is_cut && let Some(fault) = self.remark.take() {
+                return Err(self.failed(fault));
+            }
             self.steps.ready.push_back(AnswerEvent::Done(mem::take(&mut self.summary)));
             return Ok(());
         }
@@ -317,7 +325,11 @@ impl Composer {
         if fault.is_certain && !is_answered {
             return Err(self.failed(fault));
         }
-        self.remark.get_or_insert(fault);
+        // Of several the first says most, but one behind the text explains why there is no more.
+        if !stops::says_well(&fault.words(&self.endpoint)) && !self.is_remark_last {
+            self.remark = Some(fault);
+            self.is_remark_last = true;
+        }
         Ok(())
     }
 
@@ -331,9 +343,9 @@ impl Composer {
     }
 
     fn take_said(&mut self, said: Said<'_>, text: &str) -> Result<(), Error> {
-        if said.may_be_failure
-            && let Some(fault) = Fault::in_answer(text)
-        {
+        let fault = Some(text).filter(|_| said.may_be_failure).and_then(Fault::in_answer);
+        let aside = || said.aside.and_then(|aside| Fault::in_answer(aside.get()));
+        if let Some(fault) = fault.or_else(aside) {
             self.take_fault(fault)?;
         }
         let Usage { prompt_tokens, completion_tokens } = said.usage;
@@ -394,6 +406,7 @@ impl Composer {
 
     fn take_parts(&mut self, thought: &str, text: &str) -> Result<(), Error> {
         self.count(thought.len() + text.len())?;
+        self.is_remark_last &= text.is_empty();
         let steps = &mut self.steps;
         if !thought.is_empty() {
             steps.give(Piece::Reasoning(thought.to_owned()));
