@@ -409,6 +409,7 @@ impl Composer {
         self.is_remark_last &= text.is_empty();
         let steps = &mut self.steps;
         if !thought.is_empty() {
+            self.thinking.think_aside(text.is_empty());
             steps.give(Piece::Reasoning(thought.to_owned()));
         }
         let mut rest = text;

@@ -1,8 +1,11 @@
 //! Tells what a model thinks from what it answers, where it writes both into one text with
-//! [marks](super::marks) between them, and takes those and the marks of its answer's end out. Nothing in here
-//! does I/O.
+//! [marks](super::mark) between them. Takes those out, the marks of its answer's end, and the white
+//! space around it. Nothing in here does I/O.
 
-use super::marks::{Found, Mark, at_beginning, next_place};
+use super::{
+    mark::{Found, Mark, Sure},
+    marks::{at_beginning, next_place},
+};
 
 /// A piece of what a model writes.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,21 +26,34 @@ pub(crate) struct Thinking {
     held: String,
     /// What is left out at the end of the text, and said if more follows.
     tail: String,
-    /// Whether anything that can be seen was answered.
+    /// Whether anything was answered.
     has_answered: bool,
     /// The last character that was answered, and that was thought.
     last: Option<char>,
     last_thought: Option<char>,
     /// Whether thoughts came between two marks.
     has_thought: bool,
+    /// Whether thoughts came aside.
+    has_aside: bool,
+    /// Whether only white space came behind the mark that thoughts began with.
+    is_bare: bool,
+    /// Whether that mark is a word that may be meant as text.
+    is_by_word: bool,
     /// Whether what was answered is taken back once more is answered.
     takes_back: bool,
     /// Whether it is kept if nothing more is answered.
     keeps: bool,
     /// Whether `<answer>` has come.
     in_answer: bool,
-    /// Tags for thoughts that were read as text.
-    tags_as_text: usize,
+    as_text: AsText,
+}
+
+/// How many tags were read as text, so that their ends are text too.
+#[derive(Debug, Default)]
+struct AsText {
+    thoughts: usize,
+    answers: usize,
+    struck_out: usize,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +67,8 @@ enum State {
     InsideWords,
     /// So many bytes of the first of these words were answered.
     Word(usize),
+    /// It was answered, and may have been the mark all the same.
+    AfterWord,
     /// Behind a mark: the white space between it and the answer belongs to neither.
     Between,
     Answer,
@@ -67,11 +85,8 @@ const WORD_FINAL: &str = "assistantfinal";
 impl Thinking {
     /// Takes a piece of the text; gives what is known of it then.
     pub(crate) fn feed(&mut self, text: &str, give: &mut impl FnMut(Piece)) {
-        let is_plain = self.state == State::Answer
-            && self.held.is_empty()
-            && self.tail.is_empty()
-            && !self.in_answer
-            && next_place(text).is_none();
+        let is_plain =
+            self.state == State::Answer && self.held.is_empty() && next_place(text).is_none();
         if is_plain {
             self.say(text, give);
             return;
@@ -80,15 +95,21 @@ impl Thinking {
         while self.step(false, give) {}
     }
 
+    /// Thoughts came aside of this text, and nothing of it with them if they came `alone`.
+    pub(crate) fn think_aside(&mut self, alone: bool) {
+        self.has_aside = true;
+        // LMDeploy leaves the mark that they begin with in the text, and not the one that ends them.
+        if alone && self.state == State::Inside && self.is_bare {
+            self.close();
+        }
+    }
+
     /// The text has ended.
     pub(crate) fn end(&mut self, give: &mut impl FnMut(Piece)) {
         while self.step(true, give) {}
-        let held = std::mem::take(&mut self.held);
-        if self.state == State::Beginning && !held.is_empty() {
-            give(Piece::Answer(held));
-        }
+        self.held.clear();
         if std::mem::take(&mut self.takes_back) && !self.keeps {
-            give(Piece::TakenBack);
+            self.take_back(give);
         }
         self.tail.clear();
     }
@@ -100,6 +121,7 @@ impl Thinking {
             State::Inside => self.step_inside(is_all, give),
             State::InsideWords => self.step_inside_words(is_all, give),
             State::Word(known) => self.step_word(known, is_all, give),
+            State::AfterWord => self.step_after_word(is_all, give),
             State::Answer => self.step_answer(0, is_all, give),
             State::Over { for_good } => self.step_over(for_good, is_all),
         }
@@ -114,36 +136,40 @@ impl Thinking {
         let mark = match at_beginning(text, is_all) {
             Found::Perhaps => return false,
             Found::Nothing => None,
-            Found::Mark(_, Mark::AnswerOpen { after_thoughts: true }) if !self.has_thought => None,
             Found::Mark(length, mark) => Some((length, mark)),
         };
+        let is_html = text.starts_with("</s>");
+        let mark = mark.filter(|(_, mark)| !self.is_text(*mark, is_html, true, None));
+        if mark.is_none() && std::mem::take(&mut self.takes_back) {
+            self.take_back(give);
+        }
+        let space: String = self.held.drain(..space).collect();
+        // Between two parts of an answer there is the white space of one side.
+        let is_apart = !self.tail.is_empty() || self.last.is_none_or(char::is_whitespace);
+        if self.has_answered && !is_apart {
+            self.tail = space;
+        }
         if let Some((length, mark)) = mark {
-            self.held.drain(..space + length);
+            self.held.drain(..length);
             self.pass(mark);
             return true;
         }
-        if self.state == State::Beginning && space == 0 && text.starts_with(&WORD_OPEN[..1]) {
+        if self.state == State::Beginning && self.held.starts_with(&WORD_OPEN[..1]) {
             self.state = State::Word(0);
             return true;
         }
-        if std::mem::take(&mut self.takes_back) {
-            self.take_back(give);
-        }
-        // Between two parts of an answer there is white space on one side at least.
-        let is_apart = self.last.is_none_or(char::is_whitespace);
-        if self.state == State::Between && is_apart {
-            self.held.drain(..space);
-        }
         self.state = State::Answer;
         // What is no mark here is none.
-        let first = self.held.len() - self.held.trim_start().len();
-        self.step_answer(self.after(first), is_all, give)
+        self.step_answer(self.after(0), is_all, give)
     }
 
     fn take_back(&mut self, give: &mut impl FnMut(Piece)) {
         give(Piece::TakenBack);
+        let space = std::mem::take(&mut self.tail);
+        if !space.is_empty() && space.trim().is_empty() {
+            give(Piece::Reasoning(space));
+        }
         (self.last, self.has_answered) = (None, false);
-        self.tail.clear();
     }
 
     /// A first word that may be all that is left of a mark is answered, and taken back if it is.
@@ -151,20 +177,62 @@ impl Thinking {
         let same = self.held.bytes().zip(WORD_OPEN[known..].bytes());
         let same = same.take_while(|(said, word)| said == word).count();
         let is_word = known + same == WORD_OPEN.len();
-        match self.held[same..].chars().next() {
-            None if !is_all => {
-                self.say_held(same, give);
-                self.state = State::Word(known + same);
-                return false;
-            }
-            Some(c) if is_word && c.is_uppercase() => {
+        let next = self.held[same..].chars().next();
+        if next.is_none() && !is_all {
+            self.say_held(same, give);
+            self.state = State::Word(known + same);
+            return false;
+        }
+        self.state = match next.filter(|_| is_word) {
+            Some(c) if c.is_alphabetic() => {
                 self.say_held(same, give);
                 self.take_back(give);
-                self.state = State::InsideWords;
+                State::InsideWords
             }
-            _ => self.state = State::Answer,
-        }
+            Some(c) if c.is_whitespace() => {
+                self.say_held(same, give);
+                State::AfterWord
+            }
+            _ => State::Answer,
+        };
         true
+    }
+
+    /// Only the word that ends it shows that the first one was a mark. Where there are other marks,
+    /// it was none.
+    fn step_after_word(&mut self, is_all: bool, give: &mut impl FnMut(Piece)) -> bool {
+        let (before, is_found) = self.before_final(is_all);
+        if next_place(&self.held[..before]).is_some() {
+            self.state = State::Answer;
+            return true;
+        }
+        self.say_held(before, give);
+        if is_found {
+            self.take_back(give);
+            self.held.drain(..WORD_FINAL.len());
+            self.close();
+        }
+        is_found
+    }
+
+    fn step_inside_words(&mut self, is_all: bool, give: &mut impl FnMut(Piece)) -> bool {
+        let (before, is_found) = self.before_final(is_all);
+        self.think_held(before, give);
+        if is_found {
+            self.held.drain(..WORD_FINAL.len());
+            self.close();
+        }
+        is_found
+    }
+
+    /// How much stands before the word that ends thoughts, or what may become it; whether it is there.
+    fn before_final(&self, is_all: bool) -> (usize, bool) {
+        if let Some(at) = self.held.find(WORD_FINAL) {
+            return (at, true);
+        }
+        let may_begin = |length: &usize| self.held.ends_with(&WORD_FINAL[..*length]);
+        let kept = (1..WORD_FINAL.len()).rev().find(may_begin).filter(|_| !is_all);
+        (self.held.len() - kept.unwrap_or(0), false)
     }
 
     /// Where the character behind that at `at` is.
@@ -175,8 +243,8 @@ impl Thinking {
     /// A mark before the answer, or between two parts of it.
     fn pass(&mut self, mark: Mark) {
         match mark {
-            Mark::Open { .. } => self.state = State::Inside,
-            Mark::Close => self.close(),
+            Mark::Open(sure) => self.open(sure),
+            Mark::Close(_) => self.close(),
             Mark::Final => self.begin_anew(),
             Mark::AnswerOpen { .. } => {
                 self.in_answer = true;
@@ -185,8 +253,13 @@ impl Thinking {
             Mark::AnswerClose => self.in_answer = false,
             Mark::End if self.has_answered => self.state = State::Over { for_good: true },
             Mark::PartEnd if self.has_answered => self.state = State::Over { for_good: false },
-            Mark::End | Mark::PartEnd | Mark::Nothing | Mark::Tail => {}
+            Mark::End | Mark::PartEnd | Mark::Nothing | Mark::Tail | Mark::StruckOut => {}
         }
+    }
+
+    fn open(&mut self, sure: Sure) {
+        self.state = State::Inside;
+        (self.is_bare, self.is_by_word) = (true, sure == Sure::Word);
     }
 
     fn close(&mut self) {
@@ -219,14 +292,22 @@ impl Thinking {
                     continue;
                 }
             };
-            let before = self.held[..at].chars().next_back().or(self.last_thought);
-            match mark {
-                Mark::Close if before != Some('`') => {}
-                Mark::Final | Mark::End | Mark::PartEnd => {}
-                _ => {
-                    from = at + length;
-                    continue;
+            let is_end = match mark {
+                Mark::Close(Sure::Word) => self.is_by_word,
+                Mark::Close(_) | Mark::Final | Mark::End | Mark::PartEnd => true,
+                _ => false,
+            };
+            let is_quoted = match self.is_quoted(at, length, self.last_thought, is_all) {
+                Some(is_quoted) => is_quoted,
+                None if is_end => {
+                    self.think_held(at, give);
+                    return false;
                 }
+                None => false,
+            };
+            if is_quoted || !is_end {
+                from = at + length;
+                continue;
             }
             self.think_held(at, give);
             self.held.drain(..length);
@@ -239,17 +320,20 @@ impl Thinking {
         }
     }
 
-    fn step_inside_words(&mut self, is_all: bool, give: &mut impl FnMut(Piece)) -> bool {
-        if let Some(at) = self.held.find(WORD_FINAL) {
-            self.think_held(at, give);
-            self.held.drain(..WORD_FINAL.len());
-            self.close();
-            return true;
+    /// Whether a mark is spoken of: it has a backtick on both sides. `None` if that takes more text.
+    fn is_quoted(
+        &self,
+        at: usize,
+        length: usize,
+        before: Option<char>,
+        is_all: bool,
+    ) -> Option<bool> {
+        let before = self.held[..at].chars().next_back().or(before);
+        match self.held[at + length..].chars().next() {
+            _ if before != Some('`') => Some(false),
+            None if !is_all => None,
+            after => Some(after == Some('`')),
         }
-        let may_begin = |length: &usize| self.held.ends_with(&WORD_FINAL[..*length]);
-        let kept = (1..WORD_FINAL.len()).rev().find(may_begin).filter(|_| !is_all);
-        self.think_held(self.held.len() - kept.unwrap_or(0), give);
-        false
     }
 
     /// Marks before `from` are text.
@@ -274,39 +358,26 @@ impl Thinking {
             let before = self.held[..at].chars().next_back().or(said);
             let after = self.held[at + length..].chars().next();
             let begins_line = before.is_none_or(|c| c == '\n');
-            let is_text = match mark {
-                Mark::Open { is_tag } => {
-                    let is_text = is_tag && !begins_line;
-                    self.tags_as_text += usize::from(is_text);
-                    is_text
-                }
-                Mark::Close if self.tags_as_text > 0 => {
-                    self.tags_as_text -= 1;
-                    true
-                }
-                Mark::Close if before == Some('`') => true,
-                // The second end of thoughts is less sure than the first.
-                Mark::Close if self.has_thought && !begins_line => {
-                    if after.is_none() && !is_all {
-                        self.say_held(at, give);
-                        return false;
-                    }
-                    after.is_some_and(|c| c != '\n')
-                }
-                Mark::AnswerOpen { after_thoughts } => {
-                    !begins_line || (after_thoughts && !self.has_thought)
-                }
-                _ => false,
-            };
-            if is_text {
+            let is_quoted = self.is_quoted(at, length, said, is_all);
+            let depends =
+                matches!(mark, Mark::Close(_) | Mark::AnswerOpen { .. }) && !begins_line && !is_all;
+            if is_quoted.is_none() || (depends && after.is_none()) {
+                self.say_held(at, give);
+                return false;
+            }
+            let is_html = self.held[at..].starts_with("</s>");
+            if is_quoted == Some(true) || self.is_text(mark, is_html, begins_line, after) {
                 from = at + length;
                 continue;
             }
             self.say_held(at, give);
             let mark_text: String = self.held.drain(..length).collect();
             match mark {
-                Mark::Open { .. } => self.state = State::Inside,
-                Mark::Close => {
+                Mark::Open(sure) => {
+                    self.say_space(give);
+                    self.open(sure);
+                }
+                Mark::Close(_) => {
                     self.takes_back |= self.has_answered;
                     self.keeps = self.has_thought;
                     self.close();
@@ -318,7 +389,7 @@ impl Thinking {
                     self.tail.clear();
                     self.state = State::Between;
                 }
-                Mark::AnswerClose | Mark::Tail => self.tail.push_str(&mark_text),
+                Mark::AnswerClose | Mark::Tail | Mark::StruckOut => self.tail.push_str(&mark_text),
                 Mark::End => self.state = State::Over { for_good: true },
                 Mark::PartEnd => self.state = State::Over { for_good: false },
                 Mark::Nothing => {}
@@ -327,12 +398,63 @@ impl Thinking {
         }
     }
 
+    /// Whether a mark is meant as text, by where it stands and what stands behind it.
+    fn is_text(
+        &mut self,
+        mark: Mark,
+        is_html: bool,
+        begins_line: bool,
+        after: Option<char>,
+    ) -> bool {
+        let AsText { thoughts, answers, struck_out } = &mut self.as_text;
+        match mark {
+            Mark::Open(sure) => {
+                let is_text = match sure {
+                    Sure::Special => false,
+                    Sure::Tag => !begins_line,
+                    Sure::Word => self.has_answered || self.state == State::Answer,
+                };
+                *thoughts += usize::from(is_text);
+                is_text
+            }
+            Mark::Close(Sure::Tag | Sure::Word) if *thoughts > 0 => {
+                *thoughts -= 1;
+                true
+            }
+            Mark::Close(Sure::Word) => true,
+            // The second end of thoughts is less sure than the first.
+            Mark::Close(_) => self.has_thought && !begins_line && after.is_some_and(|c| c != '\n'),
+            Mark::AnswerOpen { after_thoughts } => {
+                let is_mark = if after_thoughts {
+                    begins_line && (self.has_thought || self.has_aside)
+                } else {
+                    begins_line || after.is_some_and(begins_answer)
+                };
+                *answers += usize::from(!is_mark);
+                !is_mark
+            }
+            Mark::AnswerClose if *answers > 0 => {
+                *answers -= 1;
+                true
+            }
+            Mark::StruckOut => {
+                *struck_out += 1;
+                true
+            }
+            Mark::Tail if is_html && *struck_out > 0 => {
+                *struck_out -= 1;
+                true
+            }
+            _ => false,
+        }
+    }
+
     fn step_over(&mut self, for_good: bool, is_all: bool) -> bool {
         let mut from = 0;
         while let Some(at) = next_place(&self.held[from..]).filter(|_| !for_good) {
             let at = from + at;
             match at_beginning(&self.held[at..], is_all) {
-                Found::Mark(length, mark @ (Mark::Final | Mark::Open { is_tag: false })) => {
+                Found::Mark(length, mark @ (Mark::Final | Mark::Open(Sure::Special))) => {
                     self.held.drain(..at + length);
                     self.pass(mark);
                     return true;
@@ -354,6 +476,7 @@ impl Thinking {
     fn think_held(&mut self, length: usize, give: &mut impl FnMut(Piece)) {
         if length > 0 {
             let thought: String = self.held.drain(..length).collect();
+            self.is_bare = self.is_bare && thought.trim().is_empty();
             self.last_thought = thought.chars().next_back();
             give(Piece::Reasoning(thought));
         }
@@ -365,20 +488,30 @@ impl Thinking {
         self.say(&text, give);
     }
 
+    /// That before thoughts is said: they may follow an answer, or stand in the middle of it.
+    fn say_space(&mut self, give: &mut impl FnMut(Piece)) {
+        if !self.tail.is_empty() && self.tail.trim().is_empty() {
+            self.last = self.tail.chars().next_back();
+            give(Piece::Answer(std::mem::take(&mut self.tail)));
+        }
+    }
+
+    /// White space is said with what follows it.
     fn say(&mut self, text: &str, give: &mut impl FnMut(Piece)) {
-        let end = text.trim_end().len();
-        // White space before `</answer>` belongs to it, and behind what may be left out to that.
-        let holds_space = self.in_answer || (end == 0 && !self.tail.is_empty());
-        let end = if holds_space { end } else { text.len() };
-        let (said, space) = text.split_at(end);
+        let (said, space) = text.split_at(text.trim_end().len());
         if !said.is_empty() {
-            let said = std::mem::take(&mut self.tail) + said;
-            self.has_answered |= said.chars().any(|c| !c.is_whitespace());
+            self.has_answered = true;
             self.last = said.chars().next_back();
-            give(Piece::Answer(said));
+            give(Piece::Answer(std::mem::take(&mut self.tail) + said));
         }
         self.tail.push_str(space);
     }
+}
+
+/// Whether what stands behind `<answer>` is what was asked for: a tag that is spoken of has a blank or
+/// a full stop behind it.
+fn begins_answer(c: char) -> bool {
+    c.is_alphanumeric() || "\n({[*#$\\".contains(c)
 }
 
 #[cfg(test)]
