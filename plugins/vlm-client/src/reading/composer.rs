@@ -396,12 +396,18 @@ impl Composer {
             self.take_parts(&content.thought, &content.text)?;
         }
         let reason = &choice.finish_reason.0;
-        // Some servers say "stop" once more behind the true reason.
-        let says_more = Stop::of(reason) != Stop::Said || !self.has_stopped();
-        if !reason.is_empty() && says_more && self.summary.finish_reason != **reason {
-            self.summary.finish_reason = name(stops::plain(reason));
+        if !reason.is_empty() {
+            self.take_reason(reason);
         }
         Ok(())
+    }
+
+    fn take_reason(&mut self, reason: &str) {
+        // Some servers say "stop" once more behind the true reason.
+        let says_more = Stop::of(reason) != Stop::Said || !self.has_stopped();
+        if says_more && self.summary.finish_reason != reason {
+            self.summary.finish_reason = name(stops::plain(reason));
+        }
     }
 
     fn take_parts(&mut self, thought: &str, text: &str) -> Result<(), Error> {

@@ -55,8 +55,6 @@ pub(crate) struct Delta<'a> {
     pub(crate) content: Content<'a>,
     /// What a thinking model thinks, where it stands in a field of its own.
     pub(crate) thought: Cow<'a, str>,
-    /// What the model says in place of an answer, where that stands in a field of its own.
-    refusal: Cow<'a, str>,
     /// Whether it wants a tool to be called.
     pub(crate) calls: Anything,
     may_be_failure: bool,
@@ -69,8 +67,8 @@ pub(crate) struct Content<'a> {
     pub(crate) text: Cow<'a, str>,
     /// What is thought.
     pub(crate) thought: Cow<'a, str>,
-    /// What is said in place of an answer.
-    refusal: Cow<'a, str>,
+    /// What is said in place of an answer. Rare, and so no larger than it must be.
+    refusal: Option<Box<str>>,
 }
 
 /// Why a model stopped.
@@ -250,13 +248,12 @@ impl<'a> Delta<'a> {
 
     /// What the model says in place of an answer.
     pub(crate) fn refusal(&self) -> &str {
-        if self.refusal.is_empty() { &self.content.refusal } else { &self.refusal }
+        self.content.refusal.as_deref().unwrap_or_default()
     }
 
     fn take(&mut self, other: Self) {
         self.content.take(other.content);
         take(&mut self.thought, other.thought);
-        take(&mut self.refusal, other.refusal);
         self.calls.0 |= other.calls.0;
         self.may_be_failure |= other.may_be_failure;
     }
@@ -301,7 +298,7 @@ impl<'de> Lenient<'de> for Delta<'de> {
                 }
                 "refusal" => {
                     let refusal: Content<'de> = value(&mut object)?;
-                    take(&mut delta.refusal, refusal.into_all());
+                    delta.content.refuse(refusal);
                 }
                 "tool_calls" | "function_call" => delta.calls = value(&mut object)?,
                 "error" => {
@@ -329,20 +326,30 @@ impl<'a> Content<'a> {
 
     /// Whether it has nothing to say.
     pub(crate) fn is_empty(&self) -> bool {
-        self.text.is_empty() && self.thought.is_empty() && self.refusal.is_empty()
+        self.text.is_empty() && self.thought.is_empty()
     }
 
     /// Of two fields of one name the last counts that says something.
-    fn take(&mut self, other: Self) {
-        if !other.is_empty() {
-            *self = other;
+    fn take(&mut self, mut other: Self) {
+        let refusal = other.refusal.take().or_else(|| self.refusal.take());
+        if other.is_empty() {
+            self.refusal = refusal;
+        } else {
+            *self = Self { refusal, ..other };
+        }
+    }
+
+    fn refuse(&mut self, refusal: Self) {
+        let refusal = refusal.into_all();
+        if !refusal.is_empty() {
+            self.refusal = Some(refusal.into());
         }
     }
 
     fn append(&mut self, other: Self) {
         self.text = join(std::mem::take(&mut self.text), other.text);
         self.thought = join(std::mem::take(&mut self.thought), other.thought);
-        self.refusal = join(std::mem::take(&mut self.refusal), other.refusal);
+        self.refusal = other.refusal.or_else(|| self.refusal.take());
     }
 }
 
@@ -373,13 +380,13 @@ impl<'de> Lenient<'de> for Content<'de> {
 
     /// One part of a list.
     fn object<A: MapAccess<'de>>(mut object: A) -> Result<Self, A::Error> {
-        let (mut said, mut thought, mut refusal) = <(Self, Self, Self)>::default();
+        let (mut said, mut thought) = (Self::default(), Self::default());
         let mut is_thought = false;
         while let Some(name) = next_name(&mut object)? {
             match &*name {
                 "text" | "content" | "value" | "output_text" => said.take(value(&mut object)?),
                 "thinking" | "reasoning" | "summary" => thought.take(value(&mut object)?),
-                "refusal" => refusal.take(value(&mut object)?),
+                "refusal" => said.refuse(value(&mut object)?),
                 "type" => {
                     let kind: Cow<'de, str> = value(&mut object)?;
                     is_thought |= ["think", "thought", "reason"].iter().any(|word| {
@@ -391,12 +398,13 @@ impl<'de> Lenient<'de> for Content<'de> {
                 _ => pass_over(&mut object)?,
             }
         }
-        let (thought, refusal) = (thought.into_all(), refusal.into_all());
+        let thought = thought.into_all();
         Ok(if is_thought {
-            Self { thought: join(thought, said.into_all()), refusal, ..Self::default() }
+            let refusal = said.refusal.take();
+            let thought = join(thought, said.into_all());
+            Self { text: Cow::default(), thought, refusal }
         } else {
-            let refusal = join(said.refusal, refusal);
-            Self { text: said.text, thought: join(said.thought, thought), refusal }
+            Self { thought: join(said.thought, thought), ..said }
         })
     }
 }
