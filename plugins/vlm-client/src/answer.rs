@@ -8,6 +8,7 @@ use crate::{
     error::innermost,
     reading::{
         body,
+        ending::Ending,
         reader::Reader,
         unpack::{Packed, Unpacker},
     },
@@ -15,6 +16,9 @@ use crate::{
 
 /// How long a server that has said why it stopped may take to say the rest: its count of tokens.
 const LAST_WORDS: Duration = Duration::from_secs(2);
+/// The same where the reason came with the first words of the answer: that may be all of it, or the
+/// server may say so in every event.
+const MORE_WORDS: Duration = Duration::from_secs(15);
 
 /// A step of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,10 +95,13 @@ impl AnswerStream {
             let Some(response) = self.response.as_mut() else {
                 return self.failure.take().map(Err);
             };
-            let deadline = match self.reader.has_stopped() {
-                true => self.deadline.min(Instant::now() + LAST_WORDS),
-                false => self.deadline,
+            let patience = match self.reader.ending() {
+                Ending::Sure => Some(LAST_WORDS),
+                Ending::Early => Some(MORE_WORDS),
+                Ending::Open | Ending::Doubtful => None,
             };
+            let by = patience.map(|patience| Instant::now() + patience);
+            let deadline = by.map_or(self.deadline, |by| self.deadline.min(by));
             let taken = match timeout_at(deadline, response.chunk()).await {
                 Ok(Ok(Some(bytes))) => self.take(&bytes),
                 Ok(Ok(None)) => self.end(),

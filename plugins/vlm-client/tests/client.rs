@@ -173,6 +173,48 @@ async fn a_stream_without_done_is_complete_once_it_has_a_finish_reason() {
 }
 
 #[tokio::test]
+async fn a_reason_to_stop_in_every_piece_ends_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}/v1", listener.local_addr().unwrap());
+    let endpoint = Endpoint::new(&base, None).unwrap();
+    let piece = |text: &str| {
+        let choice = format!(r#"{{"delta":{{"content":"{text}"}},"finish_reason":"stop"}}"#);
+        format!("data: {{\"choices\":[{choice}]}}\n\n")
+    };
+    for (last, is_complete) in [("data: [DONE]\n\n", true), ("", false)] {
+        let client = Client::new().unwrap();
+        let request = question();
+        let no_headers = AskHeaders::default();
+        let asks = client.ask(&endpoint, &request, &no_headers, Duration::from_secs(300));
+        let accepts = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            read_request(&mut stream).await;
+            stream.write_all(sse(&piece("A")).as_bytes()).await.unwrap();
+            stream
+        };
+        let (answer, mut stream) = tokio::join!(asks, accepts);
+        let mut answer = answer.unwrap();
+        assert_eq!(answer.next().await.unwrap().unwrap(), AnswerEvent::Text("A".into()));
+        tokio::time::pause();
+        for (text, after) in [(" red", 10), (" ball", 100)] {
+            let says = async {
+                tokio::time::sleep(Duration::from_secs(after)).await;
+                stream.write_all(piece(text).as_bytes()).await.unwrap();
+            };
+            let (event, ()) = tokio::join!(answer.next(), says);
+            assert_eq!(event.unwrap().unwrap(), AnswerEvent::Text(text.into()));
+        }
+        stream.write_all(last.as_bytes()).await.unwrap();
+        let end = answer.next().await.unwrap();
+        match is_complete {
+            true => assert!(matches!(end, Ok(AnswerEvent::Done(_))), "{end:?}"),
+            false => assert_eq!(end.unwrap_err().kind(), "timeout"),
+        }
+        tokio::time::resume();
+    }
+}
+
+#[tokio::test]
 async fn a_stream_cut_in_the_middle_gives_its_text_and_then_an_error() {
     let (endpoint, _) =
         server(sse("data: {\"choices\":[{\"delta\":{\"content\":\"A re\"}}]}\n\n")).await;

@@ -4,6 +4,7 @@
 use std::{collections::VecDeque, mem};
 
 use super::{
+    ending::Ending,
     fault::Fault,
     repair::repaired,
     said::{Choice, Said},
@@ -38,6 +39,9 @@ pub(crate) struct Composer {
     in_messages: Messages,
     has_deltas: bool,
     has_choices: bool,
+    /// Whether anything of the answer has come, or in its place.
+    has_begun: bool,
+    ending: Ending,
     /// Whether `[DONE]` has come.
     is_done: bool,
     wants_tools: bool,
@@ -128,6 +132,8 @@ impl Composer {
             in_messages: Messages::default(),
             has_deltas: false,
             has_choices: false,
+            has_begun: false,
+            ending: Ending::default(),
             is_done: false,
             wants_tools: false,
             refusal: String::new(),
@@ -146,6 +152,11 @@ impl Composer {
     /// Whether the server has said why it stopped.
     pub(crate) fn has_stopped(&self) -> bool {
         !self.summary.finish_reason.is_empty()
+    }
+
+    /// Whether the answer is at its end.
+    pub(crate) fn ending(&self) -> Ending {
+        self.ending
     }
 
     /// Whether it has said that nothing more comes.
@@ -261,7 +272,7 @@ impl Composer {
         }
         if self.steps.has_text {
             // Who fails in the middle says so and then [DONE], and no reason to stop.
-            let is_cut = self.is_remark_last && !self.has_stopped();
+            let is_cut = self.is_remark_last && !self.ending.is_complete();
             if is_cut && let Some(fault) = self.remark.take() {
                 return Err(self.failed(fault));
             }
@@ -307,7 +318,7 @@ impl Composer {
         // A piece of the answer that is lost would not be missed.
         let is_piece = text.starts_with('{')
             && ["content", "text", "delta"].iter().any(|it| text.contains(it));
-        if is_piece && !self.has_stopped() {
+        if is_piece && !self.ending.is_complete() {
             let start: String = text.chars().take(SHOWN).collect();
             return Err(self.protocol(&format!("a piece of its answer is unreadable: {start:?}")));
         }
@@ -321,7 +332,7 @@ impl Composer {
 
     fn take_fault(&mut self, fault: Fault) -> Result<(), Error> {
         // What is complete stays so.
-        let is_answered = self.steps.has_text && self.has_stopped();
+        let is_answered = self.steps.has_text && self.ending.is_complete();
         if fault.is_certain && !is_answered {
             return Err(self.failed(fault));
         }
@@ -373,7 +384,10 @@ impl Composer {
         if (*self.index.get_or_insert(index) - index).abs() > 0.0 {
             return Ok(());
         }
+        let before = self.text_bytes;
+        let mut says = false;
         for part in [Some(&choice.delta), choice.message.as_deref()].into_iter().flatten() {
+            says |= part.calls.0;
             self.wants_tools |= part.calls.0;
             self.count(part.refusal().len())?;
             self.refusal.push_str(part.refusal());
@@ -381,11 +395,14 @@ impl Composer {
         if !choice.filtered.is_empty() {
             self.filtered = name(&choice.filtered);
         }
+        // What does not come in pieces is all.
+        let mut is_whole = false;
         if !choice.delta.is_empty() {
             self.has_deltas = true;
             let (thought, text) = choice.delta.into_parts();
             self.take_parts(&thought, &text)?;
         } else if let Some(message) = choice.message.filter(|message| !message.is_empty()) {
+            is_whole = true;
             if !self.has_deltas {
                 let (thought, text) = message.into_parts();
                 let thought = gained(&mut self.in_messages.thought, &thought);
@@ -395,16 +412,20 @@ impl Composer {
         } else if let Some(content) = choice.text {
             self.take_parts(&content.thought, &content.text)?;
         }
+        says |= self.text_bytes > before;
         let reason = &choice.finish_reason.0;
-        if !reason.is_empty() {
-            self.take_reason(reason);
+        let stop = (!reason.is_empty()).then(|| Stop::of(reason));
+        self.ending = self.ending.after(says, self.has_begun || is_whole, stop);
+        self.has_begun |= says;
+        if let Some(stop) = stop {
+            self.take_reason(reason, stop);
         }
         Ok(())
     }
 
-    fn take_reason(&mut self, reason: &str) {
+    fn take_reason(&mut self, reason: &str, stop: Stop) {
         // Some servers say "stop" once more behind the true reason.
-        let says_more = Stop::of(reason) != Stop::Said || !self.has_stopped();
+        let says_more = stop != Stop::Said || !self.has_stopped();
         if says_more && self.summary.finish_reason != reason {
             self.summary.finish_reason = name(stops::plain(reason));
         }

@@ -7,6 +7,7 @@ mod composer;
 mod counts;
 pub(crate) mod cut;
 pub(crate) mod echo;
+pub(crate) mod ending;
 pub(crate) mod fault;
 mod kind;
 pub(crate) mod later;

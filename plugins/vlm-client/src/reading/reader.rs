@@ -5,6 +5,7 @@ use std::mem;
 
 use super::{
     composer::{Composer, Json},
+    ending::Ending,
     sse::Sse,
 };
 use crate::{AnswerEvent, Endpoint, Error};
@@ -53,9 +54,9 @@ impl Reader {
         matches!(self.form, Form::Ended)
     }
 
-    /// Whether the server has said why it stopped: what else it may say need not be waited for.
-    pub(crate) fn has_stopped(&self) -> bool {
-        !self.has_ended() && self.composer.has_stopped()
+    /// Whether the answer is at its end, so that what else the server may say need not be waited for.
+    pub(crate) fn ending(&self) -> Ending {
+        self.composer.ending()
     }
 
     /// Takes bytes of the body. After an error nothing follows.
@@ -138,31 +139,34 @@ impl Reader {
             self.begin(begun, true)?;
         }
         match mem::replace(&mut self.form, Form::Ended) {
-            Form::Streamed(sse) => {
-                let cut = self.cut("the connection was closed");
-                self.end_events(*sse, error.unwrap_or(cut))
-            }
+            Form::Streamed(sse) => self.end_events(*sse, error),
             Form::Whole(body) => self.end_whole(&body, error),
             Form::Unknown(_) | Form::Ended => Ok(()),
         }
     }
 
-    fn end_events(&mut self, mut sse: Sse, otherwise: Error) -> Result<(), Error> {
+    fn end_events(&mut self, mut sse: Sse, error: Option<Error>) -> Result<(), Error> {
         while let Some(event) = sse.end().map_err(|error| self.protocol(&error.to_string()))? {
             if self.composer.take(&event.name, &event.data)? {
                 return self.composer.finish();
             }
         }
-        self.conclude(otherwise)
+        self.conclude(error)
     }
 
-    /// Nothing more of a stream comes.
-    fn conclude(&mut self, otherwise: Error) -> Result<(), Error> {
+    /// Nothing more of a stream comes, because of this error or by its end.
+    fn conclude(&mut self, error: Option<Error>) -> Result<(), Error> {
         // Some servers leave the closing [DONE] out; a finish reason is as good.
-        if self.composer.is_done() || self.composer.has_stopped() {
+        let is_complete = match &error {
+            None => self.composer.has_stopped(),
+            Some(_) => self.composer.ending().is_complete(),
+        };
+        if is_complete || self.composer.is_done() {
             return self.composer.finish();
         }
-        Err(self.composer.explanation().unwrap_or(otherwise))
+        let cut = || self.cut("the connection was closed");
+        let error = error.unwrap_or_else(cut);
+        Err(self.composer.explanation().unwrap_or(error))
     }
 
     fn end_whole(&mut self, body: &[u8], error: Option<Error>) -> Result<(), Error> {
@@ -173,28 +177,27 @@ impl Reader {
                 self.composer.stop();
                 return self.composer.finish();
             }
-            Json::Several if self.composer.has_choices() => {
-                let cut = self.cut("the connection was closed");
-                return self.conclude(error.unwrap_or(cut));
-            }
+            Json::Several if self.composer.has_choices() => return self.conclude(error),
             Json::One | Json::Several => {
                 let explanation = self.composer.explanation();
                 return Err(explanation.unwrap_or_else(|| self.no_completion(text)));
             }
             Json::Not => {}
         }
-        let error = error.unwrap_or_else(|| self.no_completion(text));
         // Events behind something else, or one object a line.
         let is_event = |line: &str| line.starts_with("data:") || line.starts_with('{');
-        if text.lines().filter(|line| is_event(line.trim())).count() < 2 {
-            return Err(error);
+        let events = text.lines().filter(|line| is_event(line.trim())).count();
+        if events < 2 {
+            return Err(error.unwrap_or_else(|| self.no_completion(text)));
         }
         match self.feed_events(Box::default(), text.as_bytes()) {
             Ok(()) => match mem::replace(&mut self.form, Form::Ended) {
                 Form::Streamed(sse) => self.end_events(*sse, error),
                 _ => Ok(()),
             },
-            Err(_) if !self.composer.has_choices() => Err(error),
+            Err(_) if !self.composer.has_choices() => {
+                Err(error.unwrap_or_else(|| self.no_completion(text)))
+            }
             Err(other) => Err(other),
         }
     }
