@@ -32,7 +32,6 @@ mod scope;
 mod tls;
 mod trouble;
 mod trusting;
-mod vision;
 mod wire;
 
 pub use account::{Account, Denied};

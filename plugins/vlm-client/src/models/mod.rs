@@ -1,9 +1,15 @@
 //! The models that a server lists, and which of them take pictures.
 
+mod chats;
+mod families;
+mod fields;
+mod naming;
+mod vision;
+
 use std::{borrow::Cow, collections::HashMap};
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess};
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 
 use crate::{
     Endpoint, Error,
@@ -12,14 +18,20 @@ use crate::{
         lenient::{As, Lenient, next_name, pass_over, value},
         repair::repaired,
     },
-    vision::{Sees, looks_like_chat},
 };
 
-pub use crate::vision::looks_like_vision;
+use chats::looks_like_chat;
+use fields::plain;
+use vision::Sees;
+
+pub use families::looks_like_vision;
 
 /// The longest id, in bytes, and the most models that are looked at.
 const MAX_ID: usize = 256;
 const MAX_MODELS: usize = 4096;
+/// What a server may say of one thing about one model, in bytes. As values, JSON takes up to 16
+/// times its length.
+const MAX_TOLD: usize = 4 << 10;
 
 /// A model that a server lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,10 +42,11 @@ pub struct Model {
     pub vision: bool,
 }
 
-/// Reads the body of a list of models; an error if there is none in it.
+/// Reads the body of a list of models, those that are not asked as we ask at its end; an error if
+/// there is none in it.
 pub(crate) fn read(body: &[u8], endpoint: &Endpoint) -> Result<Vec<Model>, Error> {
     let text = String::from_utf8_lossy(body);
-    let text = text.trim_start_matches('\u{FEFF}').trim();
+    let text = text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\u{FEFF}' | '\0'));
     let mended;
     let listed = match serde_json::from_str::<Listed>(text) {
         Ok(listed) => Ok(listed),
@@ -81,29 +94,49 @@ struct Entry<'a> {
     /// Whether one of its other names is that of a model that takes pictures.
     is_called_vision: bool,
     sees: Sees,
+    /// Whether the server says that it is not asked as we ask.
+    is_other: bool,
+}
+
+/// What is known of a model from all that is said of it.
+struct Known<'a> {
+    id: Cow<'a, str>,
+    is_called_vision: bool,
+    sees: Sees,
+    is_other: bool,
 }
 
 impl<'a> Listed<'a> {
     fn into_models(self) -> Vec<Model> {
-        let mut models: Vec<(Model, Sees)> = Vec::new();
+        let mut known: Vec<Known<'a>> = Vec::new();
         let mut places: HashMap<Cow<'a, str>, usize> = HashMap::new();
         for entry in self.entries.into_iter().chain(self.more) {
             let Some(id) = entry.asked_by() else { continue };
-            let sees = entry.sees.or_called(entry.is_called_vision || looks_like_vision(&id));
+            let Entry { is_called_vision, sees, is_other, .. } = entry;
             match places.get(&id) {
                 Some(&place) => {
-                    let (model, known) = &mut models[place];
-                    *known = known.and(entry.sees);
-                    model.vision = known.or_called(model.vision || sees);
+                    let model = &mut known[place];
+                    model.sees = model.sees.and(sees);
+                    model.is_called_vision |= is_called_vision;
+                    model.is_other |= is_other;
                 }
-                None if models.len() < MAX_MODELS => {
-                    places.insert(id.clone(), models.len());
-                    models.push((Model { id: id.into_owned(), vision: sees }, entry.sees));
+                None if known.len() < MAX_MODELS => {
+                    places.insert(id.clone(), known.len());
+                    let is_called_vision = is_called_vision || looks_like_vision(&id);
+                    let is_other = is_other || !looks_like_chat(&id);
+                    known.push(Known { id, is_called_vision, sees, is_other });
                 }
                 None => break,
             }
         }
-        models.into_iter().map(|(model, _)| model).collect()
+        let some_see = known.iter().any(|model| model.sees == Sees::Yes);
+        known.sort_by_key(|model| model.is_other);
+        let models =
+            known.into_iter().map(|Known { id, is_called_vision, sees, is_other }| Model {
+                id: id.into_owned(),
+                vision: !is_other && sees.or_called(is_called_vision, some_see),
+            });
+        models.collect()
     }
 }
 
@@ -113,6 +146,37 @@ impl<'a> Entry<'a> {
         let is_usable =
             |id: &&Cow<'a, str>| (1..=MAX_ID).contains(&id.len()) && !id.contains(char::is_control);
         [&self.id, &self.model, &self.name, &self.key].into_iter().find(is_usable).cloned()
+    }
+
+    /// Takes what a field says.
+    fn take(&mut self, field: &str, told: &RawValue) {
+        let told = Some(told.get()).filter(|told| told.len() <= MAX_TOLD);
+        let told: Option<Value> = told.and_then(|told| serde_json::from_str(told).ok());
+        if let Some(told) = told {
+            self.sees = self.sees.and(Sees::told(field, &told));
+            self.is_other |= chats::is_denied_by(field, &told);
+        }
+    }
+}
+
+/// Other names of a model.
+#[derive(Default)]
+struct OtherNames {
+    /// Whether one is that of a model that takes pictures.
+    see: bool,
+}
+
+impl<'de> Lenient<'de> for OtherNames {
+    fn text(text: Cow<'de, str>) -> Self {
+        Self { see: looks_like_vision(&text) }
+    }
+
+    fn list<A: SeqAccess<'de>>(mut list: A) -> Result<Self, A::Error> {
+        let mut see = false;
+        while let Some(name) = list.next_element_seed(As::<Self>::new())? {
+            see |= name.see;
+        }
+        Ok(Self { see })
     }
 }
 
@@ -142,7 +206,7 @@ impl<'de> Lenient<'de> for Listed<'de> {
                     let before = std::mem::replace(&mut listed.entries, data.entries);
                     listed.more.extend(before.into_iter().chain(data.more));
                 }
-                "models" | "result" | "model_list" => {
+                "models" | "result" | "model_list" | "items" | "list" => {
                     let models: Self = value(&mut object)?;
                     listed.more.extend(models.entries.into_iter().chain(models.more));
                 }
@@ -167,18 +231,18 @@ impl<'de> Lenient<'de> for Entry<'de> {
                 "name" => &mut entry.name,
                 "key" | "slug" => &mut entry.key,
                 "root" | "parent" | "hugging_face_id" | "display_name" | "base_model"
-                | "canonical_slug" => {
-                    let other: Cow<'de, str> = value(&mut object)?;
-                    entry.is_called_vision |= looks_like_vision(&other);
+                | "canonical_slug" | "aliases" | "checkpoint" => {
+                    let OtherNames { see } = value(&mut object)?;
+                    entry.is_called_vision |= see;
                     continue;
                 }
-                other if Sees::is_told_by(other) => {
-                    let told: &RawValue = object.next_value()?;
-                    entry.sees = entry.sees.and(Sees::told(other, told.get()));
-                    continue;
-                }
-                _ => {
-                    pass_over(&mut object)?;
+                other => {
+                    let field = plain(other);
+                    if Sees::is_told_by(&field) || chats::is_concerned_by(&field) {
+                        entry.take(&field, object.next_value()?);
+                    } else {
+                        pass_over(&mut object)?;
+                    }
                     continue;
                 }
             };
@@ -217,6 +281,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_asked_as_we_ask_comes_last() {
+        let models = told(
+            r#"[{"id":"a","type":"image"},{"id":"all-minilm"},{"id":"qwen-vl","type":"embeddings"},
+                {"id":"b","type":"chat"},{"id":"flux","input_modalities":["text","image"]}]"#,
+        );
+        let ids: Vec<_> = models.iter().map(|(id, sees)| (id.as_str(), *sees)).collect();
+        let others = [("a", false), ("all-minilm", false), ("qwen-vl", false), ("flux", false)];
+        assert_eq!((ids[0], &ids[1..]), (("b", false), &others[..]));
+    }
+
+    #[test]
+    fn a_type_says_that_a_model_is_blind_only_beside_one_that_sees() {
+        let lmstudio = r#"{"data":[{"id":"gemma-3-4b","type":"llm"},{"id":"a","type":"vlm"}]}"#;
+        assert_eq!(told(lmstudio), [("gemma-3-4b".to_owned(), false), ("a".to_owned(), true)]);
+        let venice = r#"{"data":[{"id":"gemma-3-4b","type":"text"},{"id":"a","type":"text"}]}"#;
+        assert_eq!(told(venice), [("gemma-3-4b".to_owned(), true), ("a".to_owned(), false)]);
+    }
+
+    #[test]
     fn models_that_nobody_can_name_are_left_out() {
         let long = "x".repeat(257);
         let odd = format!(
@@ -240,6 +323,8 @@ mod tests {
             r#"["a"]"#,
             r#"{"data":["a"]}"#,
             r#"{"data":{"models":[{"id":"a"}]}}"#,
+            r#"{"items":[{"id":"a"}],"total":1}"#,
+            "{\"data\":[{\"id\":\"a\"}]}\0\0",
             r#"{"data":[{"id":"a","id":"a"}],"x":NaN}"#,
             r#"{"data":[{"id":"a"},{"id":"a"}]}"#,
             "\u{FEFF} {\"data\":[{\"id\":\"a\"}]}",
@@ -268,6 +353,7 @@ mod tests {
             (true, r#""architecture":{"input_modalities":["text","image"]}"#),
             (true, r#""root":"/models/Qwen3-VL-32B-Thinking""#),
             (true, r#""display_name":"Qwen2.5-VL""#),
+            (true, r#""aliases":["b","pixtral-12b"]"#),
             (false, r#""capabilities":{"vision":false}"#),
             (false, r#""owned_by":"vision inc""#),
         ] {
