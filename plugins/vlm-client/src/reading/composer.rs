@@ -1,13 +1,14 @@
 //! Puts an answer together of what the events of a stream say, or a whole body. Nothing in here does
 //! I/O.
 
-use std::{collections::VecDeque, mem};
+use std::mem;
 
 use super::{
     ending::Ending,
     fault::Fault,
     repair::repaired,
     said::{Choice, Said},
+    steps::Steps,
     stops::{self, Stop},
     thinking::{Piece, Thinking},
     values::Values,
@@ -64,59 +65,11 @@ pub(crate) enum Json {
     Several,
 }
 
-/// The steps that are known.
-#[derive(Default)]
-struct Steps {
-    ready: VecDeque<AnswerEvent>,
-    has_text: bool,
-    has_thought: bool,
-    /// Whether any text of the answer was given.
-    is_given: bool,
-}
-
 /// What has come in messages that each repeat those before.
 #[derive(Default)]
 struct Messages {
     thought: String,
     text: String,
-}
-
-impl Steps {
-    fn give(&mut self, piece: Piece) {
-        // C strings end at a zero.
-        let plain =
-            |text: String| if text.contains('\0') { text.replace('\0', "\u{FFFD}") } else { text };
-        let step = match piece {
-            Piece::Answer(text) => {
-                self.has_text = self.has_text || text.chars().any(|c| !c.is_whitespace());
-                AnswerEvent::Text(plain(text))
-            }
-            Piece::Reasoning(text) => {
-                self.has_thought = true;
-                AnswerEvent::Reasoning(plain(text))
-            }
-            Piece::TakenBack => {
-                (self.has_text, self.has_thought) = (false, true);
-                // What nobody has seen yet needs not be taken back.
-                for step in &mut self.ready {
-                    if let AnswerEvent::Text(text) = step {
-                        *step = AnswerEvent::Reasoning(mem::take(text));
-                    }
-                }
-                if mem::take(&mut self.is_given) {
-                    self.ready.push_front(AnswerEvent::TakenBack);
-                }
-                return;
-            }
-        };
-        self.ready.push_back(step);
-    }
-
-    fn next(&mut self) -> Option<AnswerEvent> {
-        let step = self.ready.pop_front();
-        self.is_given |= matches!(step, Some(AnswerEvent::Text(_)));
-        step
-    }
 }
 
 impl Composer {
@@ -276,7 +229,7 @@ impl Composer {
             if is_cut && let Some(fault) = self.remark.take() {
                 return Err(self.failed(fault));
             }
-            self.steps.ready.push_back(AnswerEvent::Done(mem::take(&mut self.summary)));
+            self.steps.end(mem::take(&mut self.summary));
             return Ok(());
         }
         if let Some(error) = self.explanation() {

@@ -160,6 +160,16 @@ impl<'de> Lenient<'de> for Anything {
     }
 }
 
+/// A flag, if it is one.
+#[derive(Default)]
+pub(crate) struct Flag(pub(crate) Option<bool>);
+
+impl<'de> Lenient<'de> for Flag {
+    fn flag(flag: bool) -> Self {
+        Self(Some(flag))
+    }
+}
+
 /// The name of an object's next field; `None` at its end.
 #[inline]
 pub(crate) fn next_name<'de, A: MapAccess<'de>>(

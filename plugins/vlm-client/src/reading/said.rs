@@ -7,8 +7,9 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess};
 use serde_json::value::RawValue;
 
 use super::{
+    content::Content,
     counts::Counts,
-    lenient::{Anything, As, Lenient, next_name, pass_over, value},
+    lenient::{Anything, As, Flag, Lenient, next_name, pass_over, value},
 };
 use crate::Usage;
 
@@ -58,17 +59,6 @@ pub(crate) struct Delta<'a> {
     /// Whether it wants a tool to be called.
     pub(crate) calls: Anything,
     may_be_failure: bool,
-}
-
-/// A text, or a list of parts that are text or thought.
-#[derive(Debug, Default)]
-pub(crate) struct Content<'a> {
-    /// What is said.
-    pub(crate) text: Cow<'a, str>,
-    /// What is thought.
-    pub(crate) thought: Cow<'a, str>,
-    /// What is said in place of an answer. Rare, and so no larger than it must be.
-    refusal: Option<Box<str>>,
 }
 
 /// Why a model stopped.
@@ -248,7 +238,7 @@ impl<'a> Delta<'a> {
 
     /// What the model says in place of an answer.
     pub(crate) fn refusal(&self) -> &str {
-        self.content.refusal.as_deref().unwrap_or_default()
+        self.content.refusal()
     }
 
     fn take(&mut self, other: Self) {
@@ -312,110 +302,6 @@ impl<'de> Lenient<'de> for Delta<'de> {
             delta.content = text;
         }
         Ok(delta)
-    }
-}
-
-impl<'a> Content<'a> {
-    /// Both in one.
-    pub(crate) fn into_all(self) -> Cow<'a, str> {
-        if self.thought.is_empty() {
-            return self.text;
-        }
-        join(self.thought, self.text)
-    }
-
-    /// Whether it has nothing to say.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.text.is_empty() && self.thought.is_empty()
-    }
-
-    /// Of two fields of one name the last counts that says something.
-    fn take(&mut self, mut other: Self) {
-        let refusal = other.refusal.take().or_else(|| self.refusal.take());
-        if other.is_empty() {
-            self.refusal = refusal;
-        } else {
-            *self = Self { refusal, ..other };
-        }
-    }
-
-    fn refuse(&mut self, refusal: Self) {
-        let refusal = refusal.into_all();
-        if !refusal.is_empty() {
-            self.refusal = Some(refusal.into());
-        }
-    }
-
-    fn append(&mut self, other: Self) {
-        self.text = join(std::mem::take(&mut self.text), other.text);
-        self.thought = join(std::mem::take(&mut self.thought), other.thought);
-        self.refusal = other.refusal.or_else(|| self.refusal.take());
-    }
-}
-
-fn join<'a>(first: Cow<'a, str>, second: Cow<'a, str>) -> Cow<'a, str> {
-    match (first.is_empty(), second.is_empty()) {
-        (true, _) => second,
-        (_, true) => first,
-        _ => Cow::Owned(first.into_owned() + &second),
-    }
-}
-
-impl<'de> Lenient<'de> for Content<'de> {
-    fn text(text: Cow<'de, str>) -> Self {
-        Self { text, ..Self::default() }
-    }
-
-    fn number(number: f64) -> Self {
-        Self::text(Cow::Owned(number.to_string()))
-    }
-
-    fn list<A: SeqAccess<'de>>(mut list: A) -> Result<Self, A::Error> {
-        let mut all = Self::default();
-        while let Some(part) = list.next_element_seed(As::<Self>::new())? {
-            all.append(part);
-        }
-        Ok(all)
-    }
-
-    /// One part of a list.
-    fn object<A: MapAccess<'de>>(mut object: A) -> Result<Self, A::Error> {
-        let (mut said, mut thought) = (Self::default(), Self::default());
-        let mut is_thought = false;
-        while let Some(name) = next_name(&mut object)? {
-            match &*name {
-                "text" | "content" | "value" | "output_text" => said.take(value(&mut object)?),
-                "thinking" | "reasoning" | "summary" => thought.take(value(&mut object)?),
-                "refusal" => said.refuse(value(&mut object)?),
-                "type" => {
-                    let kind: Cow<'de, str> = value(&mut object)?;
-                    is_thought |= ["think", "thought", "reason"].iter().any(|word| {
-                        let start = kind.as_bytes().get(..word.len());
-                        start.is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes()))
-                    });
-                }
-                "thought" => is_thought |= value::<Flag, _>(&mut object)?.0 == Some(true),
-                _ => pass_over(&mut object)?,
-            }
-        }
-        let thought = thought.into_all();
-        Ok(if is_thought {
-            let refusal = said.refusal.take();
-            let thought = join(thought, said.into_all());
-            Self { text: Cow::default(), thought, refusal }
-        } else {
-            Self { thought: join(said.thought, thought), ..said }
-        })
-    }
-}
-
-/// A flag, if it is one.
-#[derive(Default)]
-struct Flag(Option<bool>);
-
-impl<'de> Lenient<'de> for Flag {
-    fn flag(flag: bool) -> Self {
-        Self(Some(flag))
     }
 }
 

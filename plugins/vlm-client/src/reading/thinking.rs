@@ -5,6 +5,7 @@
 use super::{
     mark::{Found, Mark, Sure},
     marks::{at_beginning, next_place},
+    meant::{AsText, Place},
 };
 
 /// A piece of what a model writes.
@@ -46,14 +47,6 @@ pub(crate) struct Thinking {
     /// Whether `<answer>` has come.
     in_answer: bool,
     as_text: AsText,
-}
-
-/// How many tags were read as text, so that their ends are text too.
-#[derive(Debug, Default)]
-struct AsText {
-    thoughts: usize,
-    answers: usize,
-    struck_out: usize,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -138,8 +131,15 @@ impl Thinking {
             Found::Nothing => None,
             Found::Mark(length, mark) => Some((length, mark)),
         };
-        let is_html = text.starts_with("</s>");
-        let mark = mark.filter(|(_, mark)| !self.is_text(*mark, is_html, true, None));
+        let place = Place {
+            is_before_answer: !self.has_answered,
+            begins_line: true,
+            after: None,
+            has_thought: self.has_thought,
+            has_aside: self.has_aside,
+        };
+        let mark =
+            mark.filter(|(length, mark)| !self.as_text.takes(*mark, &text[..*length], place));
         if mark.is_none() && std::mem::take(&mut self.takes_back) {
             self.take_back(give);
         }
@@ -365,8 +365,15 @@ impl Thinking {
                 self.say_held(at, give);
                 return false;
             }
-            let is_html = self.held[at..].starts_with("</s>");
-            if is_quoted == Some(true) || self.is_text(mark, is_html, begins_line, after) {
+            let place = Place {
+                is_before_answer: false,
+                begins_line,
+                after,
+                has_thought: self.has_thought,
+                has_aside: self.has_aside,
+            };
+            let written = &self.held[at..at + length];
+            if is_quoted == Some(true) || self.as_text.takes(mark, written, place) {
                 from = at + length;
                 continue;
             }
@@ -395,57 +402,6 @@ impl Thinking {
                 Mark::Nothing => {}
             }
             return true;
-        }
-    }
-
-    /// Whether a mark is meant as text, by where it stands and what stands behind it.
-    fn is_text(
-        &mut self,
-        mark: Mark,
-        is_html: bool,
-        begins_line: bool,
-        after: Option<char>,
-    ) -> bool {
-        let AsText { thoughts, answers, struck_out } = &mut self.as_text;
-        match mark {
-            Mark::Open(sure) => {
-                let is_text = match sure {
-                    Sure::Special => false,
-                    Sure::Tag => !begins_line,
-                    Sure::Word => self.has_answered || self.state == State::Answer,
-                };
-                *thoughts += usize::from(is_text);
-                is_text
-            }
-            Mark::Close(Sure::Tag | Sure::Word) if *thoughts > 0 => {
-                *thoughts -= 1;
-                true
-            }
-            Mark::Close(Sure::Word) => true,
-            // The second end of thoughts is less sure than the first.
-            Mark::Close(_) => self.has_thought && !begins_line && after.is_some_and(|c| c != '\n'),
-            Mark::AnswerOpen { after_thoughts } => {
-                let is_mark = if after_thoughts {
-                    begins_line && (self.has_thought || self.has_aside)
-                } else {
-                    begins_line || after.is_some_and(begins_answer)
-                };
-                *answers += usize::from(!is_mark);
-                !is_mark
-            }
-            Mark::AnswerClose if *answers > 0 => {
-                *answers -= 1;
-                true
-            }
-            Mark::StruckOut => {
-                *struck_out += 1;
-                true
-            }
-            Mark::Tail if is_html && *struck_out > 0 => {
-                *struck_out -= 1;
-                true
-            }
-            _ => false,
         }
     }
 
@@ -506,12 +462,6 @@ impl Thinking {
         }
         self.tail.push_str(space);
     }
-}
-
-/// Whether what stands behind `<answer>` is what was asked for: a tag that is spoken of has a blank or
-/// a full stop behind it.
-fn begins_answer(c: char) -> bool {
-    c.is_alphanumeric() || "\n({[*#$\\".contains(c)
 }
 
 #[cfg(test)]
