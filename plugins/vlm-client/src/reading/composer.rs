@@ -6,6 +6,7 @@ use std::mem;
 use super::{
     ending::Ending,
     fault::Fault,
+    remarks,
     repair::repaired,
     said::{Choice, Said},
     steps::Steps,
@@ -290,7 +291,7 @@ impl Composer {
             return Err(self.failed(fault));
         }
         // Of several the first says most, but one behind the text explains why there is no more.
-        if !stops::says_well(&fault.words(&self.endpoint)) && !self.is_remark_last {
+        if !self.is_remark_last && !remarks::says_well(&fault.words(&self.endpoint)) {
             self.remark = Some(fault);
             self.is_remark_last = true;
         }

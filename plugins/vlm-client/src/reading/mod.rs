@@ -17,6 +17,7 @@ mod mark;
 mod marks;
 mod meant;
 pub(crate) mod reader;
+mod remarks;
 pub(crate) mod repair;
 mod said;
 mod special;
