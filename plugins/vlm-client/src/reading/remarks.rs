@@ -1,4 +1,4 @@
-//! What the words mean that a server says beside an answer. Pure.
+//! What the words mean that a server says beside an answer: that all is well, or that it failed. Pure.
 
 /// Words that say that all is well.
 const WELL: [&str; 18] = [
@@ -51,6 +51,12 @@ pub(crate) fn says_well(words: &str) -> bool {
     words().any(is_well) && words().all(|word| is_well(word) || WELL_OF.contains(&word))
 }
 
+/// Whether a text that is no JSON begins as failures do: `Error: ...`, `RuntimeError: ...`.
+pub(crate) fn begins_as_failure(text: &str) -> bool {
+    let first = text.split([':', ' ']).next().unwrap_or_default().to_ascii_lowercase();
+    ["error", "exception"].iter().any(|end| first.ends_with(end)) || first == "traceback"
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,6 +77,17 @@ mod tests {
             "未完成",
         ] {
             assert!(!says_well(words), "{words}");
+        }
+    }
+
+    #[test]
+    fn failures_are_known_by_how_they_begin() {
+        for text in ["Error: CUDA", "RuntimeError: x", "error", "Traceback (most recent call last)"]
+        {
+            assert!(begins_as_failure(text), "{text}");
+        }
+        for text in ["", "no error", "Errors: 0", "ping"] {
+            assert!(!begins_as_failure(text), "{text}");
         }
     }
 }
