@@ -25,6 +25,8 @@ pub(crate) enum Piece {
 pub(crate) struct Thinking {
     state: State,
     held: String,
+    /// White space behind a mark, or before all else, until it is known what follows.
+    space: String,
     /// What is left out at the end of the text, and said if more follows.
     tail: String,
     /// Whether anything was answered.
@@ -101,6 +103,7 @@ impl Thinking {
     pub(crate) fn end(&mut self, give: &mut impl FnMut(Piece)) {
         while self.step(true, give) {}
         self.held.clear();
+        self.space.clear();
         if std::mem::take(&mut self.takes_back) && !self.keeps {
             self.take_back(give);
         }
@@ -121,8 +124,9 @@ impl Thinking {
     }
 
     fn step_before(&mut self, is_all: bool, give: &mut impl FnMut(Piece)) -> bool {
-        let text = self.held.trim_start();
-        let space = self.held.len() - text.len();
+        let space = self.held.len() - self.held.trim_start().len();
+        self.space.extend(self.held.drain(..space));
+        let text = &*self.held;
         if text.is_empty() {
             return false;
         }
@@ -143,7 +147,7 @@ impl Thinking {
         if mark.is_none() && std::mem::take(&mut self.takes_back) {
             self.take_back(give);
         }
-        let space: String = self.held.drain(..space).collect();
+        let space = std::mem::take(&mut self.space);
         // Between two parts of an answer there is the white space of one side.
         let is_apart = !self.tail.is_empty() || self.last.is_none_or(char::is_whitespace);
         if self.has_answered && !is_apart {

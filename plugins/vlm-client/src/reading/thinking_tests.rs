@@ -241,3 +241,14 @@ fn thoughts_aside_end_those_that_only_began() {
     assert_eq!(read(&["<think>Hm.", "/", "Hm.</think>A cup."], true), "A cup.");
     assert_eq!(read(&["/", "<response>A cup.</response>"], true), "A cup.");
 }
+
+#[test]
+fn white_space_is_looked_at_once() {
+    let mut thinking = Thinking::default();
+    let mut told = Vec::new();
+    for text in ["\n", " <think>a</think>", "\n\n", "b", " ", " "] {
+        thinking.feed(text, &mut |piece| told.push(piece));
+        assert_eq!(thinking.held, "", "{text:?}");
+    }
+    assert_eq!(told, [Piece::Reasoning("a".into()), Piece::Answer("b".into())]);
+}
