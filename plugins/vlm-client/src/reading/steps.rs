@@ -9,6 +9,8 @@ use crate::{AnswerEvent, Summary};
 #[derive(Default)]
 pub(super) struct Steps {
     ready: VecDeque<AnswerEvent>,
+    /// How many of them are texts.
+    texts: usize,
     /// Whether there is anything to be seen of an answer, and any thought.
     pub(super) has_text: bool,
     pub(super) has_thought: bool,
@@ -20,7 +22,10 @@ impl Steps {
     /// The next one.
     pub(super) fn next(&mut self) -> Option<AnswerEvent> {
         let step = self.ready.pop_front();
-        self.is_taken |= matches!(step, Some(AnswerEvent::Text(_)));
+        if let Some(AnswerEvent::Text(_)) = step {
+            self.texts -= 1;
+            self.is_taken = true;
+        }
         step
     }
 
@@ -37,6 +42,7 @@ impl Steps {
         let step = match piece {
             Piece::Answer(text) => {
                 self.has_text = self.has_text || text.chars().any(|c| !c.is_whitespace());
+                self.texts += 1;
                 AnswerEvent::Text(plain(text))
             }
             Piece::Reasoning(text) => {
@@ -46,9 +52,13 @@ impl Steps {
             Piece::TakenBack => {
                 (self.has_text, self.has_thought) = (false, true);
                 // What nobody has seen yet needs not be taken back.
-                for step in &mut self.ready {
+                for step in self.ready.iter_mut().rev() {
+                    if self.texts == 0 {
+                        break;
+                    }
                     if let AnswerEvent::Text(text) = step {
                         *step = AnswerEvent::Reasoning(mem::take(text));
+                        self.texts -= 1;
                     }
                 }
                 if mem::take(&mut self.is_taken) {
