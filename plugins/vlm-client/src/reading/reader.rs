@@ -19,6 +19,9 @@ const SHOWN: usize = 60;
 /// The names of fields that an event stream may begin with.
 const FIELDS: [&str; 5] = ["data", "event", "error", "retry", "id"];
 const LONGEST_FIELD: usize = 5;
+/// How many blanks may stand between a field and its colon.
+const MOST_BLANKS: usize = 16;
+const BOM: &[u8] = b"\xEF\xBB\xBF";
 
 /// Reads one answer. It holds no more than a piece of the network's, an event, and the whole of
 /// an answer that is not streamed.
@@ -29,7 +32,7 @@ pub(crate) struct Reader {
 }
 
 enum Form {
-    /// What has come does not tell yet.
+    /// What has come, but for the white space before it, does not tell yet.
     Unknown(Vec<u8>),
     Streamed(Box<Sse>),
     /// The server answers with the whole although it was asked to stream, or was not asked to.
@@ -102,8 +105,8 @@ impl Reader {
     fn begin(&mut self, begun: Vec<u8>, is_all: bool) -> Result<(), Error> {
         match is_event_stream(&begun) {
             Some(true) => self.feed_events(Box::default(), &begun),
-            None if !is_all && begun.len() < MAX_WHOLE => {
-                self.form = Form::Unknown(begun);
+            None if !is_all && self.bytes < MAX_WHOLE => {
+                self.form = Form::Unknown(without_space(&begun).to_vec());
                 Ok(())
             }
             _ => self.keep(begun),
@@ -213,10 +216,14 @@ impl Reader {
     }
 }
 
+fn without_space(begun: &[u8]) -> &[u8] {
+    begun.strip_prefix(BOM).unwrap_or(begun).trim_ascii_start()
+}
+
 /// Whether a body that begins so is an event stream; `None` if that is not known yet.
 fn is_event_stream(begun: &[u8]) -> Option<bool> {
-    let text = begun.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(begun).trim_ascii_start();
-    if b"\xEF\xBB\xBF".starts_with(text) {
+    let text = without_space(begun);
+    if BOM.starts_with(text) {
         return None;
     }
     if text.starts_with(b":") {
@@ -228,7 +235,10 @@ fn is_event_stream(begun: &[u8]) -> Option<bool> {
     match rest.first() {
         Some(b'\n' | b'\r') => Some(is_field),
         Some(_) if !is_field => Some(false),
-        Some(_) => rest.iter().find(|byte| **byte != b' ').map(|byte| *byte == b':'),
+        Some(_) => match rest.iter().take_while(|byte| **byte == b' ').count() {
+            MOST_BLANKS.. => Some(false),
+            blanks => rest.get(blanks).map(|byte| *byte == b':'),
+        },
         None if name.len() > LONGEST_FIELD => Some(false),
         None => None,
     }
@@ -236,7 +246,7 @@ fn is_event_stream(begun: &[u8]) -> Option<bool> {
 
 #[cfg(test)]
 mod tests {
-    use super::is_event_stream;
+    use super::*;
 
     #[test]
     fn an_event_stream_is_known_by_its_first_bytes() {
@@ -261,5 +271,18 @@ mod tests {
             assert_eq!(is_event_stream(beginning.as_bytes()), None, "{beginning:?}");
         }
         assert_eq!(is_event_stream(b"\xEF\xBB"), None);
+        assert_eq!(is_event_stream(format!("data{}", " ".repeat(99)).as_bytes()), Some(false));
+    }
+
+    #[test]
+    fn white_space_before_an_answer_is_looked_at_once() {
+        let endpoint = Endpoint::new("http://vlm.invalid/v1", None).unwrap();
+        let mut reader = Reader::new(endpoint, "m".into());
+        for piece in [&b"\xEF\xBB"[..], b"\xBF", b"\n\n", b" ", b"da"] {
+            reader.feed(piece).unwrap();
+        }
+        assert!(matches!(&reader.form, Form::Unknown(begun) if begun == b"da"));
+        reader.feed(b"ta: {}").unwrap();
+        assert!(matches!(reader.form, Form::Streamed(_)));
     }
 }
