@@ -276,7 +276,7 @@ impl Composer {
             let start: String = text.chars().take(SHOWN).collect();
             return Err(self.protocol(&format!("a piece of its answer is unreadable: {start:?}")));
         }
-        if self.steps.has_text && remarks::begins_as_failure(text) {
+        if remarks::begins_as_failure(text) {
             return self.take_fault(Fault::in_words(text));
         }
         // A word or two, a date: the connection was kept busy.
