@@ -119,7 +119,8 @@ fn says(token: &Token<'_>) -> Option<Says> {
     let name = name.strip_prefix("hy").filter(|_| written.starts_with("hy")).unwrap_or(&name);
     match (token.frame, name) {
         (Frame::BarBefore, "turn") => return Some(Says::Header),
-        (Frame::BarBehind, "turn") => return Some(Says::Mark(Mark::End)),
+        // Its thoughts may be a turn, too.
+        (Frame::BarBehind, "turn") => return Some(Says::Mark(Mark::PartEnd)),
         (Frame::BarBefore | Frame::BarBehind, _) => return None,
         (Frame::Bare, _) => return says_bare(&written),
         (Frame::Bars, _) => {}
@@ -214,16 +215,20 @@ fn header(text: &str, token: usize, is_all: bool) -> Found {
     let end = behind.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(behind.len());
     let (word, rest) = behind.split_at(end);
     let is = |role: &&str| role.eq_ignore_ascii_case(word);
+    // Gemma 4.
+    let thoughts = if text.starts_with("<|turn>") { &THOUGHTS[..] } else { &[] };
     let may_be = |role: &&str| {
         role.as_bytes().get(..word.len()).is_some_and(|it| it.eq_ignore_ascii_case(word.as_bytes()))
     };
     let (is_own, is_other) = (OWN_ROLES.iter().any(is), OTHER_ROLES.iter().any(is));
-    if rest.is_empty() && !is_all && OWN_ROLES.iter().chain(&OTHER_ROLES).any(may_be) {
+    let mut words = OWN_ROLES.iter().chain(&OTHER_ROLES).chain(thoughts);
+    if rest.is_empty() && !is_all && words.any(may_be) {
         return Found::Perhaps;
     }
     let mark = match (is_own, is_other) {
         (true, _) => Mark::Nothing,
         (_, true) => Mark::End,
+        _ if thoughts.iter().any(is) => Mark::Open(Sure::Special),
         _ => return Found::Mark(token, Mark::Nothing),
     };
     let closing = match rest.strip_prefix('\n') {
@@ -272,7 +277,6 @@ mod tests {
             "<｜User｜>",
             "<|observation|>",
             "<|im_user|>",
-            "<turn|>",
             "<end_of_turn>",
             "<end_of_utterance>",
             "<|im_start|>user\n",
@@ -280,7 +284,9 @@ mod tests {
         ] {
             all_of(token, Mark::End);
         }
-        all_of("<|end|>", Mark::PartEnd);
+        for token in ["<|end|>", "<turn|>"] {
+            all_of(token, Mark::PartEnd);
+        }
         for token in ["<eos>", "<bos>", "<pad>", "<|pad|>", "<｜hy_place▁holder▁no▁2｜>"] {
             all_of(token, Mark::Tail);
         }
@@ -322,6 +328,7 @@ mod tests {
         {
             all_of(token, Mark::Open(Sure::Special));
         }
+        all_of("<|turn>thinking\n", Mark::Open(Sure::Special));
         for token in ["<|end_of_thought|>", "<|END_THINKING|>", "<|/think|>", "<|think_end|>"] {
             all_of(token, Mark::Close(Sure::Special));
         }

@@ -56,6 +56,7 @@ fn thoughts_are_known_by_the_marks_of_every_family() {
         ("[THINK]Hm.[/THINK]A cup.", "Hm.", "A cup."),
         ("<|channel>thought\nHm.<channel|>A cup.", "Hm.", "A cup."),
         ("<|channel>thought\n<channel|>A cup.<turn|>", "", "A cup."),
+        ("<|turn>thinking\nHm.<turn|>\n<|turn>model\nA cup.<turn|>\nuser", "Hm.", "A cup."),
         ("<THINK>Hm.</THINK>A cup.", "Hm.", "A cup."),
         ("<thinking>Hm.</thinking>\nA cup.", "Hm.", "A cup."),
         ("<thought>Hm.</thought>A cup.", "Hm.", "A cup."),
