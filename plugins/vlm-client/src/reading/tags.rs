@@ -25,8 +25,11 @@ pub(super) fn tag(text: &str) -> Found {
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':' | '-');
     let end = inside.find(|c| !is_name(c)).unwrap_or(inside.len());
     let (name, rest) = inside.split_at(end);
+    if name.len() > LONGEST_NAME {
+        return Found::Nothing;
+    }
     if rest.is_empty() {
-        return if name.len() <= LONGEST_NAME { Found::Perhaps } else { Found::Nothing };
+        return Found::Perhaps;
     }
     let Some(mark) = named(name, closes) else { return Found::Nothing };
     let Some(end) = rest.find(['<', '>']) else {
@@ -94,6 +97,10 @@ mod tests {
             assert_eq!(tag(text), Found::Mark(length, mark), "{text}");
         }
         for text in ["<b>", "<thinker>", "<thinks>", "<my_answer>", "<think<", "< think>", "a"] {
+            assert_eq!(tag(text), Found::Nothing, "{text}");
+        }
+        let long = format!("<{}_think", "a".repeat(LONGEST_NAME));
+        for text in [&long, &format!("{long}>")] {
             assert_eq!(tag(text), Found::Nothing, "{text}");
         }
     }
