@@ -248,8 +248,23 @@ impl Asker {
     async fn wait_for_moment(&mut self, changes: &mut Changes) -> bool {
         loop {
             changes.schedule.borrow_and_update();
-            let (on_demand, interval) =
-                self.shared.with_settings(|settings| (settings.on_demand, settings.interval));
+            let (asks, on_demand, interval) = self
+                .shared
+                .with_settings(|settings| (settings.ask, settings.on_demand, settings.interval));
+            if !asks {
+                // Whoever left a sample just now, and may be held for it, is let go.
+                self.inbox.give_up();
+                tokio::select! {
+                    _ = changes.schedule.changed() => {}
+                    Some(()) = self.inbox.due() => {}
+                }
+                changes.now.borrow_and_update();
+                let (asks, on_demand) = self.shared.with_settings(|s| (s.ask, s.on_demand));
+                if asks && !on_demand {
+                    self.inbox.want();
+                }
+                continue;
+            }
             let moment = async {
                 if on_demand {
                     self.next_on_demand(interval).await

@@ -110,7 +110,12 @@ impl Asker {
         };
         let mut turn = std::pin::pin!(member.turn(want, near));
         loop {
+            if !self.shared.with_settings(|settings| settings.ask) {
+                return None;
+            }
             tokio::select! {
+                biased;
+                _ = changes.schedule.changed() => {}
                 turn = &mut turn => return Some(turn.map_err(Failure::from)),
                 _ = changes.question.changed() => return None,
                 _ = changes.now.changed() => hurry.up(),

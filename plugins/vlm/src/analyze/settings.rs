@@ -102,6 +102,8 @@ pub(crate) struct Settings {
     /// As it was written, and what it means.
     pub(crate) extra_body: (String, ExtraBody),
     pub(crate) response_schema: Option<Schema>,
+    /// Whether anything is asked.
+    pub(crate) ask: bool,
     pub(crate) interval: Duration,
     pub(crate) every_n_frames: u32,
     pub(crate) frames: u32,
@@ -146,6 +148,7 @@ impl Default for Settings {
             temperature: DEFAULT_TEMPERATURE,
             extra_body: Default::default(),
             response_schema: None,
+            ask: true,
             interval: DEFAULT_INTERVAL,
             every_n_frames: DEFAULT_EVERY_N_FRAMES,
             frames: DEFAULT_FRAMES,

@@ -16,7 +16,7 @@ use super::{
     inbox::{Frame, Inbox, Sample, SharedInbox},
     orientation::{self, Orientation},
     sampler::Sampler,
-    settings::Busy,
+    settings::{Busy, Settings},
     text::Place,
 };
 use crate::{context, jpeg::RawFrame, meta};
@@ -68,8 +68,8 @@ impl VlmAnalyze {
     }
 
     fn look_at(&self, inbox: &Inbox, buffer: &gst::Buffer) -> Result<(), gst::FlowError> {
-        let (rule, clip, busy, on_demand) =
-            self.shared.with_settings(|s| (s.rule(), s.clip(), s.busy, s.on_demand));
+        let (ask, rule, clip, busy, on_demand) =
+            self.shared.with_settings(|s| (s.ask, s.rule(), s.clip(), s.busy, s.on_demand));
         let arrived = Instant::now();
         let (time, caps, running_time, orientation) = {
             let mut stream = lock(&self.stream);
@@ -79,7 +79,7 @@ impl VlmAnalyze {
             (time, stream.caps.clone(), running_time, stream.orientation.current())
         };
         let (is_wanted, is_ready) = inbox.see(time, clip);
-        let is_sample = is_ready && lock(&self.stream).sampler.is_sample(time, rule);
+        let is_sample = ask && is_ready && lock(&self.stream).sampler.is_sample(time, rule);
         // Of few frames more is wanted than their time.
         let sample = |caps| {
             let until_next = lock(&self.stream).sampler.until_next(time);
@@ -139,8 +139,11 @@ impl VlmAnalyze {
             return Ok(());
         }
         gst::trace!(CAT, imp = self, "Holding the stream until the sample is answered");
-        let go_on = inbox
-            .wait_settled(|| self.shared.with_settings(|s| s.busy == Busy::Wait && !s.on_demand));
+        let holds = || {
+            let holds = |s: &Settings| s.ask && s.busy == Busy::Wait && !s.on_demand;
+            self.shared.with_settings(holds)
+        };
+        let go_on = inbox.wait_settled(holds);
         match go_on {
             _ if inbox.has_failed() => Err(gst::FlowError::Error),
             true => Ok(()),

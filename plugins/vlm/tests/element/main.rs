@@ -30,3 +30,4 @@ mod structured;
 mod support;
 mod text;
 mod text_files;
+mod unasked;

@@ -10,6 +10,22 @@ use super::{
 pub(super) fn properties() -> Vec<Property> {
     vec![
         Property {
+            spec: glib::ParamSpecBoolean::builder("ask")
+                .nick("Ask")
+                .blurb(
+                    "Whether anything is asked. Without it the video passes, and a question that \
+                     waits for its turn is given up; one in flight is still answered",
+                )
+                .default_value(true)
+                .mutable_playing()
+                .build(),
+            set: |settings, value| {
+                settings.ask = value.get().unwrap_or(true);
+                Effect::Schedule
+            },
+            get: Some(|settings| settings.ask.to_value()),
+        },
+        Property {
             spec: glib::ParamSpecUInt64::builder("interval")
                 .nick("Interval")
                 .blurb(

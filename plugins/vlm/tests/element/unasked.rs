@@ -1,0 +1,82 @@
+//! `ask=false`: the video passes, and nobody is asked.
+
+use gst::ClockTime;
+use gstvlm::analyze::Busy;
+
+use crate::support::{Bench, LONG, Slots, Vlm, init};
+
+fn nobody_is_asked(on_demand: bool) {
+    init();
+    let vlm = Vlm::start();
+    let mut bench = Bench::new(&vlm, &[("ask", &false), ("on-demand", &on_demand)]);
+    for second in 0..10 {
+        bench.push(1000 * second);
+    }
+    bench.set("ask", true);
+    bench.push_until_asked(10_000);
+    vlm.asked().answer("the first");
+    let answer = bench.done();
+    assert_eq!((answer.seq, answer.pts), (1, Some(ClockTime::from_seconds(10))));
+    assert_eq!(bench.count("questions"), 1);
+    assert!(bench.is_quiet());
+}
+
+#[test]
+fn without_asking_the_video_passes_and_its_samples_are_forgotten() {
+    nobody_is_asked(false);
+}
+
+#[test]
+fn a_source_that_sends_on_demand_is_asked_about_as_soon_as_it_may_be() {
+    nobody_is_asked(true);
+}
+
+#[test]
+fn a_question_that_waits_for_its_turn_is_given_up() {
+    for on_demand in [false, true] {
+        init();
+        let vlm = Vlm::start();
+        let slots = Slots::new(1, &vlm);
+        let mut other = slots.join();
+        let turn = slots.runtime.block_on(other.turn(vlm_client::Want::default(), || ())).unwrap();
+        let mut bench = slots.bench(&vlm, &[("on-demand", &on_demand)]);
+        bench.push(0);
+        slots.wait_for_load((1, 1));
+        bench.set("ask", false);
+        slots.wait_for_load((1, 0));
+        drop(turn);
+        bench.set("ask", true);
+        bench.push_until_asked(7);
+        vlm.asked().answer("later");
+        assert_eq!(bench.done().pts, Some(ClockTime::from_mseconds(7)));
+    }
+}
+
+#[test]
+fn one_in_flight_is_still_answered() {
+    init();
+    let vlm = Vlm::start();
+    let mut bench = Bench::new(&vlm, &[]);
+    bench.push(0);
+    let asked = vlm.asked();
+    bench.set("ask", false);
+    asked.answer("all of it");
+    assert_eq!(bench.done().text, "all of it");
+}
+
+#[test]
+fn neither_a_stream_nor_its_end_is_held_for_what_is_not_asked() {
+    init();
+    let vlm = Vlm::start();
+    let slots = Slots::new(1, &vlm);
+    let mut other = slots.join();
+    let _turn = slots.runtime.block_on(other.turn(vlm_client::Want::default(), || ())).unwrap();
+    let bench = slots.bench(&vlm, &[("busy", &Busy::Wait)]);
+    let pushed = bench.push_aside(0);
+    slots.wait_for_load((1, 1));
+    bench.set("ask", false);
+    pushed.recv_timeout(LONG).unwrap().unwrap();
+    bench.push_aside(5000).recv_timeout(LONG).unwrap().unwrap();
+    assert!(bench.end_aside().recv_timeout(LONG).unwrap());
+    assert_eq!(bench.count("questions"), 0);
+}
