@@ -3,9 +3,16 @@
 use std::net::SocketAddr;
 
 use axum::http::header::{self, HeaderMap};
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{
+    SinkExt, StreamExt,
+    stream::{SplitSink, SplitStream},
+};
 use serde_json::{Value, json};
-use tokio::net::{TcpSocket, TcpStream, lookup_host};
+use tokio::{
+    net::{TcpSocket, TcpStream, lookup_host},
+    sync::{mpsc, watch},
+    task::JoinHandle,
+};
 use tokio_tungstenite::{
     WebSocketStream, client_async,
     tungstenite::{self, Message, client::IntoClientRequest, protocol::CloseFrame},
@@ -13,10 +20,27 @@ use tokio_tungstenite::{
 
 use crate::{client::Refused, within};
 
-/// A WebSocket to the server, and what came while something else was waited for.
+type Stream = WebSocketStream<TcpStream>;
+/// A message, or how the connection ended.
+type Came = Result<Value, Option<CloseFrame>>;
+
+/// Messages that may wait to be read here.
+const ROOM: usize = 4096;
+
+/// A WebSocket to the server. Like a browser's, it is read whatever else the test waits for, so
+/// that pings are answered.
 #[derive(Debug)]
 pub struct Socket {
-    stream: WebSocketStream<TcpStream>,
+    to_server: SplitSink<Stream, Message>,
+    came: mpsc::Receiver<Came>,
+    reads: watch::Sender<bool>,
+    reader: JoinHandle<()>,
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.reader.abort();
+    }
 }
 
 impl Socket {
@@ -55,7 +79,7 @@ impl Socket {
             Err(error) => panic!("{url}: {error}"),
         };
         match within("the WebSocket's opening", client_async(request, stream)).await {
-            Ok((stream, _)) => Ok(Self { stream }),
+            Ok((stream, _)) => Ok(Self::over(stream)),
             Err(tungstenite::Error::Http(response)) => {
                 let retry_after = response.headers().get(header::RETRY_AFTER);
                 let body = response.body().as_deref().unwrap_or_default();
@@ -69,6 +93,31 @@ impl Socket {
             }
             Err(error) => panic!("{url}: {error}"),
         }
+    }
+
+    fn over(stream: Stream) -> Self {
+        let (to_server, mut from_server) = stream.split();
+        let (messages, came) = mpsc::channel(ROOM);
+        let (reads, mut may_read) = watch::channel(true);
+        let reader = tokio::spawn(async move {
+            loop {
+                let _ = may_read.wait_for(|reads| *reads).await;
+                let came = tokio::select! {
+                    came = next(&mut from_server) => came,
+                    _ = may_read.changed() => continue,
+                };
+                let is_over = came.is_err();
+                if messages.send(came).await.is_err() || is_over {
+                    return;
+                }
+            }
+        });
+        Self { to_server, came, reads, reader }
+    }
+
+    /// Does not read any more, nor answer pings, before somebody waits for a message.
+    pub fn stop_reading(&self) {
+        self.reads.send_replace(false);
     }
 
     /// The two messages with which every connection begins: the settings among them.
@@ -105,7 +154,7 @@ impl Socket {
     /// # Errors
     /// When the connection is closed.
     pub async fn try_send(&mut self, message: Message) -> Result<(), tungstenite::Error> {
-        within("sending", self.stream.send(message)).await
+        within("sending", self.to_server.send(message)).await
     }
 
     /// The next message.
@@ -186,27 +235,29 @@ impl Socket {
 
     /// Says goodbye and waits for the server's.
     pub async fn close(mut self) {
-        if self.stream.close(None).await.is_ok() {
+        if self.to_server.close().await.is_ok() {
             self.closed().await;
         }
     }
 
-    async fn next_or_close(&mut self) -> Result<Value, Option<CloseFrame>> {
-        // Around the loop: pings are no reason to wait longer.
-        within("a message", async {
-            loop {
-                match self.stream.next().await {
-                    Some(Ok(Message::Text(text))) => match serde_json::from_str(&text) {
-                        Ok(message) => return Ok(message),
-                        Err(error) => panic!("{text} is no JSON: {error}"),
-                    },
-                    Some(Ok(Message::Close(frame))) => return Err(frame),
-                    Some(Err(_)) | None => return Err(None),
-                    Some(Ok(_)) => {}
-                }
-            }
-        })
-        .await
+    async fn next_or_close(&mut self) -> Came {
+        self.reads.send_replace(true);
+        within("a message", self.came.recv()).await.unwrap_or(Err(None))
+    }
+}
+
+/// The next message. Pings are answered on the way.
+async fn next(from_server: &mut SplitStream<Stream>) -> Came {
+    loop {
+        match from_server.next().await {
+            Some(Ok(Message::Text(text))) => match serde_json::from_str(&text) {
+                Ok(message) => return Ok(message),
+                Err(error) => panic!("{text} is no JSON: {error}"),
+            },
+            Some(Ok(Message::Close(frame))) => return Err(frame),
+            Some(Err(_)) | None => return Err(None),
+            Some(Ok(_)) => {}
+        }
     }
 }
 

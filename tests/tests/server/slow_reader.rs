@@ -14,6 +14,7 @@ async fn a_client_that_never_reads_is_cut_off_and_harms_nobody() {
     let (mut bystander, _) = other.open(&other_id).await;
     let sender = other.send_video(&other_id).await.unwrap();
     let (mut deaf, _) = server.browser().await.open(&new_id()).await;
+    deaf.stop_reading();
     assert_eq!(server.sessions().count(), 2);
 
     // Each of these is answered with as much, until nothing more fits between the two.
