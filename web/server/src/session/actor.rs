@@ -2,6 +2,7 @@
 
 mod models;
 mod relays;
+mod video;
 
 use std::{
     future,
@@ -10,15 +11,9 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use live_vlm_pipelines::{
-    BrowserSession, CandidateSection, LostReason, SessionEvent, SessionOptions,
-};
+use live_vlm_pipelines::{BrowserSession, CandidateSection, SessionEvent};
 use tokio::{
-    runtime::Handle,
-    sync::{
-        mpsc::{self, error::TrySendError},
-        oneshot,
-    },
+    sync::{mpsc, oneshot},
     time::{Instant, sleep_until},
 };
 use tokio_util::task::AbortOnDropHandle;
@@ -27,14 +22,13 @@ use vlm_client::{Account, Dispatcher, Endpoint};
 use self::models::ModelChange;
 use super::{
     account::{Groups, UserAccount},
-    answers::{self, Answers},
+    answers::Answers,
     id::Requester,
     outbox::Outbox,
     registry::{Handle as SessionHandle, Places, Sessions, SessionsConfig},
     settings::Settings,
 };
 use crate::{
-    media_address,
     metrics::{EndReason, SessionFigures},
     protocol::{ClientMessage, ServerMessage, Status},
     refusal::Refusal,
@@ -42,9 +36,6 @@ use crate::{
 
 /// How many commands may wait. Pieces of answers are dropped when it is full; see [`Command::Video`].
 pub(super) const COMMANDS: usize = 128;
-
-/// How often it is noted that offers are answered.
-const NOTE_OFFERS: Duration = Duration::from_secs(60);
 
 pub(super) enum Command {
     Attach(Outbox),
@@ -331,132 +322,6 @@ impl Session {
         defaults.stand_in && endpoint.base() == defaults.endpoint.base()
     }
 
-    async fn answer(&mut self, sdp: &str) -> Result<String, Refusal> {
-        self.may_ask()?;
-        let config = self.sessions.config();
-        let mut options = SessionOptions::new(self.settings.for_pipeline())?;
-        options.network = media_address::reachable(&config.network);
-        options.context = Some(live_vlm_pipelines::dispatcher_context(&self.dispatcher));
-        let number = self.video_number + 1;
-        let commands = self.handle.sender();
-        let session = self.handle.id().short();
-        let runtime = Handle::current();
-        let events = move |event| {
-            // Called from streaming threads, which must not wait. When the session is overwhelmed
-            // it may miss pieces of an answer; everything else waits, and is little.
-            let may_be_missed = matches!(&event, SessionEvent::Answer(answer) if !answer.done);
-            match commands.try_send(Command::Video { number, event }) {
-                Err(TrySendError::Full(command)) if !may_be_missed => {
-                    let commands = commands.clone();
-                    runtime.spawn(async move { commands.send(command).await });
-                }
-                Err(error) => tracing::debug!(session, %error, "an event of the video was dropped"),
-                Ok(()) => {}
-            }
-        };
-        // The video that runs goes on until the new offer has proved usable.
-        let (video, answer) = match BrowserSession::answer(sdp, options, events).await {
-            Ok(answered) => answered,
-            Err(error) => {
-                tracing::debug!(session = self.handle.id().short(), %error, "offer refused");
-                if self.video.is_none() {
-                    self.leave_if_alone();
-                }
-                return Err(error.into());
-            }
-        };
-        self.announce();
-        self.stop_video().await;
-        self.video_number = number;
-        self.note_offer(&video);
-        self.note_silent_stun(&video);
-        self.figures.video_began(video.frames());
-        self.video = Some(video);
-        if self.page.is_none() {
-            // A client without a WebSocket: the video alone keeps the session.
-            self.ends_at = None;
-        }
-        self.set_status(Status::Connecting, "Connecting to your camera");
-        Ok(answer)
-    }
-
-    /// Once a minute, as a page may offer as often as it likes.
-    fn note_offer(&mut self, video: &BrowserSession) {
-        let (session, codec) = (self.handle.id().short(), video.codec());
-        match &mut self.offers {
-            Some((noted, since)) if noted.elapsed() < NOTE_OFFERS => {
-                *since += 1;
-                tracing::debug!(session, ?codec, "offer answered");
-            }
-            offers => {
-                let before = offers.map_or(0, |(_, since)| since);
-                tracing::info!(session, ?codec, before, "offer answered");
-                *offers = Some((Instant::now(), 0));
-            }
-        }
-    }
-
-    async fn on_video(&mut self, event: SessionEvent) {
-        match event {
-            SessionEvent::FirstFrame => self.set_status(Status::Live, "Live"),
-            SessionEvent::Answer(answer) => {
-                let debug = (self.settings.debug && answer.done).then(|| {
-                    format!(
-                        "question {} of {}: first token after {:?} ms, whole after {} ms, frame {} \
-                         ms old, {} tokens",
-                        answer.seq,
-                        answer.model,
-                        answer.first_token_ms.unwrap_or_default(),
-                        answer.latency_ms,
-                        answer.age_ms,
-                        answer.tokens_out
-                    )
-                });
-                if let Some(message) = self.answers.tell(answer, answers::now()) {
-                    self.tell(&message);
-                }
-                if let Some(text) = debug {
-                    self.tell(&ServerMessage::Debug { text });
-                }
-            }
-            SessionEvent::AnswerError(error) => {
-                tracing::debug!(
-                    session = self.handle.id().short(),
-                    kind = error.kind,
-                    "a question failed"
-                );
-                self.tell(&answers::tell_error(error));
-            }
-            SessionEvent::Lost(reason) => {
-                tracing::info!(session = self.handle.id().short(), %reason, "video lost");
-                self.figures.video_lost(&reason);
-                self.stop_video().await;
-                let status = match reason {
-                    LostReason::HungUp => Status::Stopped,
-                    _ => Status::Failed,
-                };
-                self.set_status(status, &sentence(&reason.to_string()));
-                self.leave_if_alone();
-            }
-            _ => {}
-        }
-    }
-
-    fn apply(&self) {
-        if let Some(video) = &self.video {
-            video.apply(&self.settings.for_pipeline());
-        }
-    }
-
-    async fn stop_video(&mut self) {
-        // Whatever it still says comes too late.
-        self.video_number += 1;
-        self.figures.video_ends();
-        if let Some(video) = self.video.take() {
-            video.stop().await;
-        }
-    }
-
     fn set_status(&mut self, status: Status, text: &str) {
         if self.status.0 != status || self.status.1 != text {
             self.status = (status, text.to_owned());
@@ -481,9 +346,4 @@ impl Session {
             self.leave_if_alone();
         }
     }
-}
-
-fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
