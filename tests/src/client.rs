@@ -105,6 +105,12 @@ impl Client {
         Ok(self.clone().with_cookie(&all.join("; ")))
     }
 
+    /// The same that reaches the server at another address.
+    #[must_use]
+    pub fn with_base(self, base: &str) -> Self {
+        Self { base: base.to_owned(), ..self }
+    }
+
     /// Where the server is.
     pub fn base(&self) -> &str {
         &self.base

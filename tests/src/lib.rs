@@ -6,10 +6,12 @@
 //! - [`vlm`]: a VLM server whose every answer the test decides
 //! - [`relay`]: a TURN server
 //! - [`network`]: several hosts
+//! - [`cable`]: what can be cut between a client and a server
 //!
 //! Every wait in here is bounded by [`LIMIT`] and panics when it is over, so that a test waits for
 //! what should happen and never for time to pass.
 
+pub mod cable;
 pub mod client;
 pub mod network;
 pub mod process;

@@ -6,6 +6,7 @@ use clap::Parser;
 use live_vlm::{
     config::{BadConfig, Cli, Config},
     limits::Limits,
+    metrics::Format,
     reach::OwnEndpoints,
     run::{Server as Prepared, StartError},
     session::Sessions,
@@ -128,6 +129,20 @@ impl Server {
     /// Its sessions.
     pub fn sessions(&self) -> &Sessions {
         &self.sessions
+    }
+
+    /// How many pages are connected by WebSocket, as its metrics say.
+    ///
+    /// # Panics
+    /// When they do not.
+    pub fn connections(&self) -> u64 {
+        let figures = self.sessions.config().observer.metrics.exposition(Format::Prometheus);
+        let mut lines = figures.lines();
+        let line = lines.find_map(|line| line.strip_prefix("live_vlm_websocket_connections "));
+        match line.and_then(|count| count.trim().parse().ok()) {
+            Some(count) => count,
+            None => panic!("no figure of connections: {figures}"),
+        }
     }
 
     /// What its users have open.

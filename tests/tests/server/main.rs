@@ -9,6 +9,7 @@ mod fuzz;
 mod hostile;
 mod isolation;
 mod keys;
+mod life;
 mod limits;
 mod native_log;
 mod observe;

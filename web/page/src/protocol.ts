@@ -84,6 +84,7 @@ const fromServer = {
   history: { answers: listOf(object(response)) },
   vlm_error: { seq: number, kind: text, message: text, retry_in_ms: orNull(number) },
   closing: { message: text, within_s: number },
+  alive: {},
   debug: { text },
   error: {
     code: text,
@@ -115,6 +116,7 @@ export type ClientMessage =
   | { type: "ice_candidate"; candidate: string; sdp_m_line_index: number }
   | { type: "relay_failed"; why: "silent" | "refused" | "no_way"; code: number | null }
   | { type: "ask_now" }
+  | { type: "alive" }
   | { type: "hang_up" };
 
 export class ProtocolError extends Error {

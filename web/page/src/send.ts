@@ -48,6 +48,11 @@ export function askNow(): ClientMessage {
   return { type: "ask_now" };
 }
 
+/** Asks for a sign of life. */
+export function alive(): ClientMessage {
+  return { type: "alive" };
+}
+
 export function hangUp(): ClientMessage {
   return { type: "hang_up" };
 }

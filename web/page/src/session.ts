@@ -198,6 +198,7 @@ export class Session {
       case "error":
         this.#refused(message);
         break;
+      case "alive":
       case "max_latency_updated":
       case "debug_updated":
       case "debug":

@@ -5,6 +5,7 @@ import { ProtocolError, parseServerMessage } from "../src/protocol.ts";
 import * as send from "../src/send.ts";
 
 const SERVER_TYPES = [
+  "alive",
   "answer_delta",
   "closing",
   "debug",
@@ -80,6 +81,7 @@ test("the page's messages are exactly the examples from the client", () => {
     send.relayFailed({ why: "refused", code: 401 }),
     send.relayFailed({ why: "silent", code: null }),
     send.askNow(),
+    send.alive(),
     send.hangUp(),
   ]);
 });

@@ -68,6 +68,8 @@ pub enum ClientMessage {
     RelayFailed(RelayFailure),
     /// The next question is wanted at once.
     AskNow,
+    /// A sign of life is wanted.
+    Alive,
     /// The video ends.
     HangUp,
 }
@@ -122,6 +124,7 @@ impl ClientMessage {
             Some("ice_candidate") => fields.ice_candidate(),
             Some("relay_failed") => fields.relay_failed(),
             Some("ask_now") => Ok(Self::AskNow),
+            Some("alive") => Ok(Self::Alive),
             Some("hang_up") => Ok(Self::HangUp),
             other => Err(unknown_type(other)),
         }
@@ -129,7 +132,7 @@ impl ClientMessage {
 }
 
 const TYPES: &str = "update_prompt, update_model, update_processing, update_max_latency, \
-                     set_debug, ice_candidate, relay_failed, ask_now, hang_up";
+                     set_debug, ice_candidate, relay_failed, ask_now, alive, hang_up";
 
 fn unknown_type(given: Option<&str>) -> Refusal {
     let message = match given {
@@ -342,6 +345,8 @@ pub enum ServerMessage {
         /// At the latest after so many seconds.
         within_s: f64,
     },
+    /// The server is there, and has nothing else to say.
+    Alive,
     /// More, for those who asked for it.
     Debug {
         /// In words.

@@ -32,6 +32,7 @@ fn every_kind_of_server_message_is_pinned() {
         "history",
         "vlm_error",
         "closing",
+        "alive",
         "debug",
         "error",
     ] {

@@ -11,6 +11,7 @@ mod page;
 mod requester;
 mod same_origin;
 mod sign_in;
+mod signs;
 mod websocket;
 
 use axum::{

@@ -17,11 +17,12 @@ use futures_util::{
     stream::{SplitSink, SplitStream},
 };
 use serde::Deserialize;
-use tokio::time::{Instant, interval_at, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{
     App,
     pace::{PER_SECOND, Pace},
+    signs::{BEAT, Due, SILENCE, Signs},
 };
 use crate::{
     limits::{AddressKey, Limit, LimitReached, Place},
@@ -36,10 +37,9 @@ use crate::{
 const READ_LIMIT: usize = 4 * MAX_MESSAGE;
 const OVER: &str = "the session ended, or was opened elsewhere";
 const FULL: &str = "a limit is reached";
-const SEND_TIMEOUT: Duration = Duration::from_secs(10);
-const PING: Duration = Duration::from_secs(15);
-/// A peer that has not answered two pings is gone.
-const SILENCE: Duration = Duration::from_secs(40);
+/// A page that takes nothing for this long is gone. Nothing is read meanwhile, so that it adds to
+/// the time since something was heard, which is a beat at the most.
+const SEND_TIMEOUT: Duration = SILENCE.saturating_sub(BEAT);
 /// For a last word to somebody who sends too much.
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -132,31 +132,33 @@ async fn serve(socket: WebSocket, session: Handle, noting: &Noting) {
 
 async fn run(socket: WebSocket, session: &Handle, mut inbound: Inbound, noting: &Noting) {
     let (mut to_page, mut from_page) = socket.split();
-    let mut ping = interval_at(Instant::now() + PING, PING);
-    let mut heard = Instant::now();
-    let mut pace = Pace::new(heard);
+    let began = Instant::now();
+    let (mut signs, mut pace) = (Signs::new(began), Pace::new(began));
+    let mut look = began;
     loop {
-        let sent = tokio::select! {
-            message = inbound.next() => match message {
-                Some(message) => send(&mut to_page, Message::Text(message.into())).await,
-                None => {
-                    close(&mut to_page, close_code::AWAY, OVER).await;
-                    false
-                }
-            },
+        let goes_on = tokio::select! {
+            // First what has come: it may be what silence would be taken for.
+            biased;
             message = from_page.next() => {
-                heard = Instant::now();
+                let now = Instant::now();
+                signs.heard(now);
+                look = now;
                 match message {
-                    Some(Ok(_)) if !pace.admits(heard) => {
+                    Some(Ok(_)) if !pace.admits(now) => {
                         let refusal = too_many();
                         noting.note(&refusal, session);
                         let away = turn_away(refusal, &mut to_page, &mut from_page);
                         let _ = timeout(LINGER, away).await;
                         false
                     }
-                    Some(Ok(Message::Text(text))) => {
-                        session.message(ClientMessage::parse(&text)).await
-                    }
+                    Some(Ok(Message::Text(text))) => match ClientMessage::parse(&text) {
+                        // Not by way of the session, which may be busy with an offer.
+                        Ok(ClientMessage::Alive) => {
+                            signs.said(now);
+                            send(&mut to_page, alive()).await
+                        }
+                        message => session.message(message).await,
+                    },
                     Some(Ok(Message::Binary(_))) => {
                         let refusal = Refusal::new(Code::BadJson, "messages are JSON texts");
                         session.message(Err(refusal)).await
@@ -172,15 +174,34 @@ async fn run(socket: WebSocket, session: &Handle, mut inbound: Inbound, noting: 
                     }
                 }
             },
-            _ = ping.tick() => {
-                heard.elapsed() < SILENCE
-                    && send(&mut to_page, Message::Ping(Vec::new().into())).await
-            }
+            message = inbound.next() => match message {
+                Some(message) => {
+                    signs.said(Instant::now());
+                    send(&mut to_page, Message::Text(message.into())).await
+                }
+                None => {
+                    close(&mut to_page, close_code::AWAY, OVER).await;
+                    false
+                }
+            },
+            () = sleep_until(look) => match signs.due(Instant::now()) {
+                Due::Nothing(next) => {
+                    look = next;
+                    true
+                }
+                Due::Ping => send(&mut to_page, Message::Ping(Vec::new().into())).await,
+                Due::Alive => send(&mut to_page, alive()).await,
+                Due::Gone => false,
+            },
         };
-        if !sent {
+        if !goes_on {
             return;
         }
     }
+}
+
+fn alive() -> Message {
+    Message::Text(ServerMessage::Alive.to_json().into())
 }
 
 fn too_many() -> Refusal {

@@ -297,6 +297,8 @@ impl Session {
                     video.ask_now();
                 }
             }
+            // Answered by the connection.
+            ClientMessage::Alive => {}
             ClientMessage::HangUp => {
                 self.stop_video().await;
                 self.set_status(Status::Stopped, "Stopped");
