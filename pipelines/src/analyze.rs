@@ -39,6 +39,7 @@ pub(crate) fn apply(element: &gst::Element, settings: &SessionSettings) {
     }
     set_if_present(element, "system-prompt", settings.system_prompt.clone());
     set_if_present(element, "max-tokens", settings.max_tokens.max(1));
+    set_if_present(element, "ask", settings.asks);
     set_if_present(element, "interval", nanoseconds(settings.interval));
     set_if_present(element, "max-age", nanoseconds(settings.max_age));
 }

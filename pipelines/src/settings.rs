@@ -29,6 +29,8 @@ pub struct SessionSettings {
     pub system_prompt: String,
     /// The longest answer, in tokens. Default: 512.
     pub max_tokens: u32,
+    /// Whether anything is asked. Default: true.
+    pub asks: bool,
     /// The time between two questions. Default: 1 s. Below 700 ms every frame is decoded.
     pub interval: Duration,
     /// A frame older than this is not asked about; zero = off. Default: off.
@@ -44,6 +46,7 @@ impl Default for SessionSettings {
             prompt: String::new(),
             system_prompt: String::new(),
             max_tokens: 512,
+            asks: true,
             interval: Duration::from_secs(1),
             max_age: Duration::ZERO,
             endpoint: None,

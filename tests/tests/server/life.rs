@@ -1,8 +1,14 @@
-//! Signs of life between a page's connection and the server.
+//! Signs of life: whom the server asks for, and when it takes somebody for gone.
 
 use std::time::{Duration, Instant};
 
-use live_vlm_tests::{cable::Cable, client::new_id, server::Server, until, vlm::Vlm};
+use live_vlm_tests::{
+    cable::Cable,
+    client::{Client, new_id},
+    server::Server,
+    until,
+    vlm::{Asked, Vlm},
+};
 use serde_json::json;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
@@ -11,6 +17,12 @@ use super::asking;
 const BEAT: Duration = Duration::from_secs(5);
 /// Longer than a beat, shorter than two.
 const ABOUT_A_BEAT: Duration = Duration::from_secs(8);
+
+/// As a browser makes the requests of a page.
+fn as_page(client: Client, server: &Server) -> Client {
+    let origin = format!("http://{}", server.address());
+    client.with_header("origin", Box::leak(origin.into_boxed_str()))
+}
 
 #[tokio::test]
 async fn a_page_that_waits_hears_from_the_server_every_five_seconds() {
@@ -30,6 +42,112 @@ async fn a_page_that_waits_hears_from_the_server_every_five_seconds() {
         assert_eq!(socket.next().await, json!({"type": "alive"}));
     }
     assert!(began.elapsed() < BEAT - Duration::from_secs(1), "{:?}", began.elapsed());
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn nobodys_vlm_is_asked_for_a_page_that_has_vanished_and_its_session_ends() {
+    let vlm = Vlm::saying(&["llava:7b"], "Yes.").await;
+    let grace = Duration::from_secs(3);
+    let server = Server::start_with_grace(&asking(&vlm), grace).await;
+    let cable = Cable::to(server.address()).await;
+    let (page, id) = (server.browser().await, new_id());
+    let by_cable = page.clone().with_base(&format!("http://{}", cable.address()));
+    let (mut socket, _) = by_cable.open(&id).await;
+    let sender = page.send_video(&id).await.unwrap();
+    socket.next_of(&["vlm_response"]).await;
+
+    cable.cut();
+    let cut = Instant::now();
+    until("the session's end", || server.sessions().count() == 0).await;
+    let ended = cut.elapsed();
+    let most = Duration::from_secs(12) + grace;
+    assert!(ended < most + Duration::from_secs(2), "it ended after {ended:?}");
+    // The page left one ping unanswered, sent at most a beat after the cut, for a beat.
+    let asked = vlm.questions().last().unwrap().at.duration_since(cut);
+    assert!(asked < 2 * BEAT + Duration::from_secs(1), "the VLM was asked after {asked:?}");
+    assert!(ended - asked > grace, "{asked:?} and {ended:?}");
+    sender.vanish().await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn nobodys_vlm_is_asked_while_a_page_is_away_and_the_same_is_when_it_is_back() {
+    let vlm = Vlm::saying(&["llava:7b"], "Yes.").await;
+    let server = Server::start(&asking(&vlm)).await;
+    let (page, id) = (server.browser().await, new_id());
+    let (mut socket, _) = page.open(&id).await;
+    socket.ask(&json!({"type": "update_prompt", "prompt": "Mine?"})).await;
+    let sender = page.send_video(&id).await.unwrap();
+    socket.next_of(&["vlm_response"]).await;
+    socket.close().await;
+    // One may have been on its way.
+    let mut before = vlm.questions().len();
+    let mut since = Instant::now();
+    until("a second without a question", || {
+        let now = vlm.questions().len();
+        if now != before {
+            (before, since) = (now, Instant::now());
+        }
+        since.elapsed() > Duration::from_secs(1)
+    })
+    .await;
+    let (mut socket, config) = page.open(&id).await;
+    assert_eq!(config["prompt"], "Mine?");
+    assert_eq!(socket.next_of(&["vlm_response"]).await["prompt"], "Mine?");
+    while socket.next_of(&["vlm_response"]).await["metrics"]["total_inferences"] == 1 {}
+    sender.vanish().await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_session_that_had_a_page_is_not_reborn_by_an_offer_alone() {
+    let vlm = Vlm::saying(&["llava:7b"], "Yes.").await;
+    let grace = Duration::from_secs(2);
+    let server = Server::start_with_grace(&asking(&vlm), grace).await;
+    let (page, id) = (as_page(server.browser().await, &server), new_id());
+    let (mut socket, _) = page.open(&id).await;
+    socket.ask(&json!({"type": "update_prompt", "prompt": "Mine?"})).await;
+    let sender = page.send_video(&id).await.unwrap();
+    socket.next_of(&["vlm_response"]).await;
+    sender.hang_up().await;
+    socket.close().await;
+    until("the session's end", || server.sessions().count() == 0).await;
+
+    let sender = page.send_video(&id).await.unwrap();
+    let offered = Instant::now();
+    assert_eq!(server.sessions().count(), 1);
+    until("the session's end", || server.sessions().count() == 0).await;
+    assert!(offered.elapsed() < grace + Duration::from_secs(2), "{:?}", offered.elapsed());
+    sender.vanish().await;
+    // Offers that come again and again keep it no longer.
+    let sender = page.send_video(&id).await.unwrap();
+    let again = page.send_video(&id).await.unwrap();
+    until("the session's end", || server.sessions().count() == 0).await;
+    sender.vanish().await;
+    again.vanish().await;
+    let prompts: Vec<String> = vlm.questions().iter().map(Asked::prompt).collect();
+    assert!(prompts.iter().all(|prompt| prompt.contains("Mine?")), "{prompts:?}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_page_that_comes_to_its_video_has_its_own_question_asked_and_no_other() {
+    let vlm = Vlm::saying(&["llava:7b"], "Yes.").await;
+    let server = Server::start(&asking(&vlm)).await;
+    let (page, id) = (as_page(server.browser().await, &server), new_id());
+    let sender = page.send_video(&id).await.unwrap();
+    let (mut socket, _) = page.open(&id).await;
+    socket.ask(&json!({"type": "update_prompt", "prompt": "Mine?"})).await;
+    assert_eq!(socket.next_of(&["vlm_response"]).await["prompt"], "Mine?");
+    // One that has nothing to say is asked for a moment later.
+    let other = new_id();
+    let others = page.send_video(&other).await.unwrap();
+    let (mut waits, _) = page.open(&other).await;
+    waits.next_of(&["vlm_response"]).await;
+    assert!(vlm.questions()[0].prompt().contains("Mine?"));
+    sender.vanish().await;
+    others.vanish().await;
     server.stop().await;
 }
 

@@ -1,6 +1,11 @@
 use std::time::Duration;
 
-use axum::{Json, body::Body, extract::State};
+use axum::{
+    Json,
+    body::Body,
+    extract::State,
+    http::{HeaderMap, header},
+};
 use live_vlm_pipelines::OfferError;
 use serde::Serialize;
 use serde_json::Value;
@@ -13,7 +18,7 @@ use super::{
 use crate::{
     limits::{LimitReached, Now, Party},
     refusal::{Code, Refusal},
-    session::{Requester, SessionsConfig},
+    session::{Offerer, Requester, SessionsConfig},
 };
 
 /// An offer, and JSON around it: escapes can double its length.
@@ -39,6 +44,7 @@ struct Offer {
 pub(super) async fn offer(
     State(app): State<App>,
     requester: Requester,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Answer>, Refusal> {
     let body = body::whole(body, MAX_BODY, BODY_TIMEOUT).await.map_err(|unread| match unread {
@@ -58,8 +64,17 @@ pub(super) async fn offer(
     }
     let offer = Offer::parse(&body)?;
     let session = app.sessions.open(offer.session_id.as_deref(), &requester)?;
-    let sdp = session.offer(offer.sdp).await?;
+    let sdp = session.offer(offer.sdp, offer_of(&headers, offer.session_id.as_deref())).await?;
     Ok(Json(Answer { sdp, r#type: "answer", session_id: session.id().to_string() }))
+}
+
+/// A page has chosen its session's id, and connects to that session by WebSocket. Browsers send an
+/// `Origin` with what a page posts (Fetch, section 3.2), programs do not.
+fn offer_of(headers: &HeaderMap, session_id: Option<&str>) -> Offerer {
+    match headers.contains_key(header::ORIGIN) && session_id.is_some() {
+        true => Offerer::Page,
+        false => Offerer::Program,
+    }
 }
 
 /// Each offer is a pipeline, whatever becomes of it.

@@ -17,6 +17,7 @@ pub(super) struct Signs {
     pinged: Instant,
     /// The first ping that nothing has come after.
     unanswered: Option<Instant>,
+    is_silent: bool,
 }
 
 /// What there is to do.
@@ -26,6 +27,8 @@ pub(super) enum Due {
     Ping,
     /// Send a sign of life that a page can see.
     Alive,
+    /// The page has left a ping unanswered: nobody may be reading.
+    Silent,
     /// The page is gone.
     Gone,
     /// Nothing before this time.
@@ -35,13 +38,14 @@ pub(super) enum Due {
 impl Signs {
     /// Of a connection that opens now.
     pub(super) fn new(now: Instant) -> Self {
-        Self { heard: now, said: now, pinged: now, unanswered: None }
+        Self { heard: now, said: now, pinged: now, unanswered: None, is_silent: false }
     }
 
-    /// Something came from the page.
-    pub(super) fn heard(&mut self, now: Instant) {
+    /// Something came from the page. True if it was taken for silent.
+    pub(super) fn heard(&mut self, now: Instant) -> bool {
         self.heard = now;
         self.unanswered = None;
+        std::mem::take(&mut self.is_silent)
     }
 
     /// The page was sent a message.
@@ -52,10 +56,15 @@ impl Signs {
     /// What to do now. What it names counts as done.
     pub(super) fn due(&mut self, now: Instant) -> Due {
         let (ping, alive) = (self.pinged + BEAT, self.said + BEAT);
+        let doubted = self.unanswered.filter(|_| !self.is_silent).map(|asked| asked + BEAT);
         // Whoever was not asked, because we stood still ourselves, had nothing to say.
         let gone = self.unanswered.map(|asked| (self.heard + SILENCE).max(asked + SILENCE - BEAT));
-        if gone.is_some_and(|at| now >= at) {
+        let is_over = |at: Option<Instant>| at.is_some_and(|at| now >= at);
+        if is_over(gone) {
             Due::Gone
+        } else if is_over(doubted) {
+            self.is_silent = true;
+            Due::Silent
         } else if now >= ping {
             self.pinged = now;
             self.unanswered.get_or_insert(now);
@@ -64,7 +73,8 @@ impl Signs {
             self.said = now;
             Due::Alive
         } else {
-            Due::Nothing(gone.into_iter().fold(ping.min(alive), Instant::min))
+            let next = [doubted, gone].into_iter().flatten().fold(ping.min(alive), Instant::min);
+            Due::Nothing(next)
         }
     }
 }
@@ -116,22 +126,27 @@ mod tests {
     }
 
     #[test]
-    fn a_page_that_answers_no_ping_is_gone_after_twelve_seconds() {
+    fn a_page_is_silent_after_one_unanswered_ping_and_gone_after_twelve_seconds() {
         let began = Instant::now();
         let mut signs = Signs::new(began);
         let seen = follow(&mut signs, began, 0..60);
         let mut seen = seen.into_iter().filter(|(_, due)| *due != Due::Alive);
         assert_eq!(seen.next(), Some((5, Due::Ping)));
+        assert_eq!(seen.next(), Some((10, Due::Silent)));
         assert_eq!(seen.next(), Some((10, Due::Ping)));
         assert_eq!(seen.next(), Some((12, Due::Gone)));
     }
 
     #[test]
-    fn whatever_a_page_sends_is_a_sign_of_life() {
+    fn whatever_a_silent_page_sends_is_a_sign_of_life() {
         let began = Instant::now();
+        let at = |second: u64| began + Duration::from_secs(second);
         let mut signs = Signs::new(began);
-        assert!(follow(&mut signs, began, 1..11).contains(&(10, Due::Ping)));
-        signs.heard(began + Duration::from_secs(11));
+        assert!(!signs.heard(at(1)));
+        assert!(follow(&mut signs, began, 1..11).contains(&(10, Due::Silent)));
+        assert!(signs.heard(at(11)));
+        assert!(!signs.heard(at(11)));
+        // From then on it is as it was.
         assert_eq!(follow(&mut signs, began, 11..60).last(), Some(&(23, Due::Gone)));
     }
 

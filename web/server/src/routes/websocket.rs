@@ -30,7 +30,7 @@ use crate::{
     protocol::{ClientMessage, MAX_MESSAGE, ServerMessage},
     refusal::{Code, Refusal},
     refusals::Refusals,
-    session::{Handle, Inbound, Outbox, Requester, SessionsConfig},
+    session::{Handle, Inbound, Outbox, Requester, SessionsConfig, WeakOutbox},
 };
 
 /// Larger messages are read to be refused with words; from here on the connection is cut.
@@ -123,14 +123,32 @@ async fn serve(socket: WebSocket, session: Handle, noting: &Noting) {
         // Only the session holds the outbox from now on: when it lets go, the connection ends.
         let own = outbox.downgrade();
         drop(outbox);
-        run(socket, &session, inbound, noting).await;
+        run(socket, Page { session: &session, own: &own }, inbound, noting).await;
         if let Some(outbox) = own.upgrade() {
             session.detach(outbox).await;
         }
     }
 }
 
-async fn run(socket: WebSocket, session: &Handle, mut inbound: Inbound, noting: &Noting) {
+/// The session, and which of its connections this one is.
+#[derive(Clone, Copy)]
+struct Page<'a> {
+    session: &'a Handle,
+    own: &'a WeakOutbox,
+}
+
+impl Page<'_> {
+    /// Whether somebody seems to be there. False when the session has let go of the connection.
+    async fn is_silent(self, silent: bool) -> bool {
+        match self.own.upgrade() {
+            Some(outbox) => self.session.silence(outbox, silent).await,
+            None => false,
+        }
+    }
+}
+
+async fn run(socket: WebSocket, page: Page<'_>, mut inbound: Inbound, noting: &Noting) {
+    let session = page.session;
     let (mut to_page, mut from_page) = socket.split();
     let began = Instant::now();
     let (mut signs, mut pace) = (Signs::new(began), Pace::new(began));
@@ -141,9 +159,9 @@ async fn run(socket: WebSocket, session: &Handle, mut inbound: Inbound, noting: 
             biased;
             message = from_page.next() => {
                 let now = Instant::now();
-                signs.heard(now);
+                let is_back = signs.heard(now);
                 look = now;
-                match message {
+                let goes_on = match message {
                     Some(Ok(_)) if !pace.admits(now) => {
                         let refusal = too_many();
                         noting.note(&refusal, session);
@@ -172,7 +190,8 @@ async fn run(socket: WebSocket, session: &Handle, mut inbound: Inbound, noting: 
                         }
                         false
                     }
-                }
+                };
+                goes_on && (!is_back || page.is_silent(false).await)
             },
             message = inbound.next() => match message {
                 Some(message) => {
@@ -191,6 +210,7 @@ async fn run(socket: WebSocket, session: &Handle, mut inbound: Inbound, noting: 
                 }
                 Due::Ping => send(&mut to_page, Message::Ping(Vec::new().into())).await,
                 Due::Alive => send(&mut to_page, alive()).await,
+                Due::Silent => page.is_silent(true).await,
                 Due::Gone => false,
             },
         };

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use live_vlm_pipelines::{BrowserSession, CandidateSection, SessionEvent};
+use live_vlm_pipelines::{CandidateSection, SessionEvent};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, sleep_until},
@@ -19,12 +19,13 @@ use tokio::{
 use tokio_util::task::AbortOnDropHandle;
 use vlm_client::{Account, Dispatcher, Endpoint};
 
-use self::models::ModelChange;
+use self::{models::ModelChange, video::Video};
 use super::{
     account::{Groups, UserAccount},
     answers::Answers,
     id::Requester,
     outbox::Outbox,
+    presence::{Offerer, Presence},
     registry::{Handle as SessionHandle, Places, Sessions, SessionsConfig},
     settings::Settings,
 };
@@ -40,9 +41,15 @@ pub(super) const COMMANDS: usize = 128;
 pub(super) enum Command {
     Attach(Outbox),
     Detach(Outbox),
+    /// The page of this connection has left a ping unanswered, or is heard again.
+    Silence {
+        outbox: Outbox,
+        silent: bool,
+    },
     Message(Result<ClientMessage, Refusal>),
     Offer {
         sdp: String,
+        of: Offerer,
         reply: oneshot::Sender<Result<String, Refusal>>,
     },
     /// From the video of this number; those of earlier ones come too late.
@@ -79,7 +86,8 @@ struct Session {
     address: IpAddr,
     settings: Settings,
     page: Option<Outbox>,
-    video: Option<BrowserSession>,
+    presence: Presence,
+    video: Option<Video>,
     video_number: u64,
     /// When it was last noted that one was answered, and how many were since then.
     offers: Option<(Instant, u64)>,
@@ -87,8 +95,6 @@ struct Session {
     model_check: Option<AbortOnDropHandle<()>>,
     answers: Answers,
     status: (Status, String),
-    /// When the session ends unless its page comes back.
-    ends_at: Option<Instant>,
     figures: SessionFigures,
 }
 
@@ -124,7 +130,7 @@ pub(super) async fn run(
     let figures = observer.metrics.session_started();
     let session = Session {
         figures,
-        ends_at: Some(Instant::now() + sessions.config().grace),
+        presence: Presence::new(Instant::now(), sessions.config().grace),
         dispatcher: dispatcher.for_account(Arc::clone(&account) as Arc<dyn Account>),
         account,
         is_announced: false,
@@ -148,9 +154,9 @@ impl Session {
     async fn run(mut self, listed: Listed, mut commands: mpsc::Receiver<Command>) {
         let mut rules = self.sessions.config().live.changes();
         let reason = loop {
-            let grace = self.ends_at;
-            let ends = async {
-                match grace {
+            let look_at = self.presence.look_at(Instant::now());
+            let look = async {
+                match look_at {
                     Some(at) => sleep_until(at).await,
                     None => future::pending().await,
                 }
@@ -158,7 +164,13 @@ impl Session {
             let command = tokio::select! {
                 command = commands.recv() => command,
                 _ = rules.changed() => Some(Command::RulesChanged),
-                () = ends => None,
+                () = look => {
+                    if self.presence.is_over(Instant::now()) {
+                        break EndReason::Left;
+                    }
+                    self.ask_or_not();
+                    continue;
+                }
             };
             match command {
                 None => break EndReason::Left,
@@ -186,15 +198,21 @@ impl Session {
         match command {
             Command::Attach(outbox) => self.attach(outbox),
             Command::Detach(outbox) => {
-                if self.page.as_ref().is_some_and(|page| page.is(&outbox)) {
-                    self.page = None;
-                    self.leave_if_alone();
+                if self.is_of_page(&outbox) {
+                    self.page_left();
+                }
+            }
+            Command::Silence { outbox, silent } => {
+                if self.is_of_page(&outbox) {
+                    tracing::debug!(session = self.handle.id().short(), silent, "its page");
+                    self.presence.silence(silent);
+                    self.ask_or_not();
                 }
             }
             Command::Message(Ok(message)) => self.obey(message).await,
             Command::Message(Err(refusal)) => self.refuse(refusal),
-            Command::Offer { sdp, reply } => {
-                let answer = self.answer(&sdp).await;
+            Command::Offer { sdp, of, reply } => {
+                let answer = self.answer(&sdp, of).await;
                 let _ = reply.send(answer);
             }
             Command::Video { number, event } if number == self.video_number => {
@@ -223,8 +241,9 @@ impl Session {
 
     fn attach(&mut self, outbox: Outbox) {
         self.announce();
-        self.ends_at = None;
+        self.presence.came(Instant::now());
         self.page = Some(outbox);
+        self.ask_or_not();
         let (status, text) = self.status.clone();
         let text = if status == Status::Ready { "Connected to server".to_owned() } else { text };
         self.tell(&ServerMessage::Status { text, status });
@@ -238,21 +257,20 @@ impl Session {
         }
     }
 
-    /// Without a page and without video there is nothing to wait for; without a page only, it may
-    /// come back.
-    fn leave_if_alone(&mut self) {
-        if self.page.is_none() {
-            let wait = match self.video {
-                Some(_) => self.sessions.config().grace,
-                None => Duration::ZERO,
-            };
-            self.ends_at = Some(Instant::now() + wait);
-        }
+    fn is_of_page(&self, outbox: &Outbox) -> bool {
+        self.page.as_ref().is_some_and(|page| page.is(outbox))
+    }
+
+    fn page_left(&mut self) {
+        self.page = None;
+        self.presence.left(Instant::now(), self.video.is_some());
+        self.ask_or_not();
     }
 
     async fn obey(&mut self, message: ClientMessage) {
         match message {
             ClientMessage::UpdatePrompt { prompt, max_tokens, system_prompt } => {
+                self.presence.said();
                 self.settings.prompt = prompt;
                 self.settings.max_tokens = max_tokens.unwrap_or(self.settings.max_tokens);
                 if let Some(system_prompt) = system_prompt {
@@ -266,9 +284,11 @@ impl Session {
                 });
             }
             ClientMessage::UpdateModel { model, api_base, api_key } => {
+                self.presence.said();
                 self.check_model(&api_base, api_key, model);
             }
             ClientMessage::UpdateProcessing { interval } => {
+                self.presence.said();
                 self.settings.interval = Duration::from_secs_f64(interval);
                 self.apply();
                 self.tell(&ServerMessage::ProcessingUpdated {
@@ -277,6 +297,7 @@ impl Session {
                 });
             }
             ClientMessage::UpdateMaxLatency { max_latency } => {
+                self.presence.said();
                 self.settings.max_age = Duration::from_secs_f64(max_latency);
                 self.apply();
                 self.tell(&ServerMessage::MaxLatencyUpdated { max_latency });
@@ -302,7 +323,7 @@ impl Session {
             ClientMessage::HangUp => {
                 self.stop_video().await;
                 self.set_status(Status::Stopped, "Stopped");
-                self.leave_if_alone();
+                self.presence.video_ended(Instant::now());
             }
         }
     }
@@ -315,7 +336,7 @@ impl Session {
             self.refuse(refusal);
             self.stop_video().await;
             self.set_status(Status::Stopped, "Stopped, as what you may ask has changed");
-            self.leave_if_alone();
+            self.presence.video_ended(Instant::now());
         }
     }
 
@@ -344,8 +365,7 @@ impl Session {
             && page.send(message).is_err()
         {
             tracing::info!(session = self.handle.id().short(), "its page does not read any more");
-            self.page = None;
-            self.leave_if_alone();
+            self.page_left();
         }
     }
 }

@@ -6,10 +6,12 @@ mod actor;
 mod answers;
 mod id;
 mod outbox;
+mod presence;
 mod registry;
 mod settings;
 
 pub use id::{Owner, Requester, SessionId};
-pub use outbox::{Inbound, Outbox};
+pub use outbox::{Inbound, Outbox, WeakOutbox};
+pub use presence::Offerer;
 pub use registry::{Handle, Sessions, SessionsConfig};
 pub use settings::{Defaults, Settings};

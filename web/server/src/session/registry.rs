@@ -25,6 +25,7 @@ use super::{
     actor::{self, Command},
     id::{Owner, Requester, SessionId},
     outbox::Outbox,
+    presence::Offerer,
     settings::Defaults,
 };
 use crate::{
@@ -307,18 +308,24 @@ impl Handle {
         let _ = self.commands.send(Command::Detach(outbox)).await;
     }
 
+    /// The page has left a ping unanswered, or is heard again. False when the session has ended.
+    pub async fn silence(&self, outbox: Outbox, silent: bool) -> bool {
+        self.commands.send(Command::Silence { outbox, silent }).await.is_ok()
+    }
+
     /// A message from the page. False when the session has ended.
     pub async fn message(&self, message: Result<ClientMessage, Refusal>) -> bool {
         self.commands.send(Command::Message(message)).await.is_ok()
     }
 
-    /// Answers an offer, in place of a video that may run.
+    /// Answers an offer, in place of a video that may run. One of a page has a WebSocket too, or
+    /// comes to have one.
     ///
     /// # Errors
     /// When the offer cannot be used.
-    pub async fn offer(&self, sdp: String) -> Result<String, Refusal> {
+    pub async fn offer(&self, sdp: String, of: Offerer) -> Result<String, Refusal> {
         let (reply, answer) = oneshot::channel();
-        let sent = self.commands.send(Command::Offer { sdp, reply }).await;
+        let sent = self.commands.send(Command::Offer { sdp, of, reply }).await;
         match (sent, answer.await) {
             (Ok(()), Ok(answer)) => answer,
             _ => Err(Refusal::internal(&"the session ended while it was answering an offer")),

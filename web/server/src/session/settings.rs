@@ -70,6 +70,7 @@ impl Settings {
             prompt: self.prompt.clone(),
             system_prompt: self.system_prompt.clone(),
             max_tokens: self.max_tokens,
+            asks: true,
             interval: self.interval,
             max_age: self.max_age,
         }

@@ -1,8 +1,10 @@
-//! A session's video: its offers, and what it tells.
+//! A session's video: its offers, what it tells, and whether it is asked about.
 
 use std::time::Duration;
 
-use live_vlm_pipelines::{BrowserSession, LostReason, SessionEvent, SessionOptions};
+use live_vlm_pipelines::{
+    BrowserSession, CandidateSection, LostReason, SessionEvent, SessionOptions, SessionSettings,
+};
 use tokio::{runtime::Handle, sync::mpsc::error::TrySendError, time::Instant};
 
 use super::{Command, Session};
@@ -10,17 +12,36 @@ use crate::{
     media_address,
     protocol::{ServerMessage, Status},
     refusal::Refusal,
-    session::answers,
+    session::{answers, presence::Offerer},
 };
 
 /// How often it is noted that offers are answered.
 const NOTE_OFFERS: Duration = Duration::from_secs(60);
 
+/// One that was answered, and what is known of it.
+pub(super) struct Video {
+    session: BrowserSession,
+    /// Whether it asks, as it was last told.
+    asks: bool,
+}
+
+impl Video {
+    pub(super) fn add_ice_candidate(&self, section: CandidateSection, candidate: &str) {
+        self.session.add_ice_candidate(section, candidate);
+    }
+
+    pub(super) fn ask_now(&self) {
+        self.session.ask_now();
+    }
+}
+
 impl Session {
-    pub(super) async fn answer(&mut self, sdp: &str) -> Result<String, Refusal> {
+    pub(super) async fn answer(&mut self, sdp: &str, of: Offerer) -> Result<String, Refusal> {
         self.may_ask()?;
         let config = self.sessions.config();
-        let mut options = SessionOptions::new(self.settings.for_pipeline())?;
+        // Nothing is asked before it is clear whether somebody is there.
+        let quiet = SessionSettings { asks: false, ..self.settings.for_pipeline() };
+        let mut options = SessionOptions::new(quiet)?;
         options.network = media_address::reachable(&config.network);
         options.context = Some(live_vlm_pipelines::dispatcher_context(&self.dispatcher));
         let number = self.video_number + 1;
@@ -46,7 +67,7 @@ impl Session {
             Err(error) => {
                 tracing::debug!(session = self.handle.id().short(), %error, "offer refused");
                 if self.video.is_none() {
-                    self.leave_if_alone();
+                    self.presence.video_ended(Instant::now());
                 }
                 return Err(error.into());
             }
@@ -57,11 +78,9 @@ impl Session {
         self.note_offer(&video);
         self.note_silent_stun(&video);
         self.figures.video_began(video.frames());
-        self.video = Some(video);
-        if self.page.is_none() {
-            // A client without a WebSocket: the video alone keeps the session.
-            self.ends_at = None;
-        }
+        self.video = Some(Video { session: video, asks: false });
+        self.presence.video_began(of);
+        self.ask_or_not();
         self.set_status(Status::Connecting, "Connecting to your camera");
         Ok(answer)
     }
@@ -122,16 +141,31 @@ impl Session {
                     _ => Status::Failed,
                 };
                 self.set_status(status, &sentence(&reason.to_string()));
-                self.leave_if_alone();
+                self.presence.video_ended(Instant::now());
             }
             _ => {}
         }
     }
 
-    pub(super) fn apply(&self) {
-        if let Some(video) = &self.video {
-            video.apply(&self.settings.for_pipeline());
+    /// Tells the video its settings.
+    pub(super) fn apply(&mut self) {
+        let asks = self.asks();
+        if let Some(video) = &mut self.video {
+            video.asks = asks;
+            video.session.apply(&SessionSettings { asks, ..self.settings.for_pipeline() });
         }
+    }
+
+    /// Tells the video whether to ask, if that has changed.
+    pub(super) fn ask_or_not(&mut self) {
+        if self.video.as_ref().is_some_and(|video| video.asks != self.asks()) {
+            self.apply();
+        }
+    }
+
+    /// Whether somebody is there.
+    fn asks(&self) -> bool {
+        self.presence.asks(Instant::now())
     }
 
     pub(super) async fn stop_video(&mut self) {
@@ -139,7 +173,7 @@ impl Session {
         self.video_number += 1;
         self.figures.video_ends();
         if let Some(video) = self.video.take() {
-            video.stop().await;
+            video.session.stop().await;
         }
     }
 }
