@@ -7,7 +7,7 @@ use live_vlm_tests::{
     client::{Client, new_id},
     server::Server,
     until,
-    vlm::{Asked, Vlm},
+    vlm::{Asked, Reply, Vlm},
 };
 use serde_json::json;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -148,6 +148,31 @@ async fn a_page_that_comes_to_its_video_has_its_own_question_asked_and_no_other(
     assert!(vlm.questions()[0].prompt().contains("Mine?"));
     sender.vanish().await;
     others.vanish().await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn before_its_first_question_a_pages_own_model_is_waited_for() {
+    let house = Vlm::saying(&["llava:7b"], "House.").await;
+    let own = Vlm::start(&["own-vl"], |asked: &Asked| match asked.is_question() {
+        true => Reply::Text("Own.".into()),
+        // As slow as a server may be that lists its models.
+        false => Reply::Held(String::new()),
+    })
+    .await;
+    let server = Server::start(&asking(&house)).await;
+    let (page, id) = (server.browser().await, new_id());
+    let (mut socket, _) = page.open(&id).await;
+    let model = json!({"type": "update_model", "model": "own-vl", "api_base": own.base()});
+    socket.send(&model).await;
+    own.asked(|asked| !asked.is_question()).await;
+    let sender = page.send_video(&id).await.unwrap();
+    while socket.next_of(&["status"]).await["status"] != "Live" {}
+    let live = Instant::now();
+    assert_eq!(socket.next_of(&["vlm_response"]).await["text"], "Own.");
+    assert!(own.questions()[0].at > live, "the model was known before there was a picture");
+    assert_eq!(house.questions().len(), 0);
+    sender.vanish().await;
     server.stop().await;
 }
 

@@ -93,6 +93,8 @@ struct Session {
     offers: Option<(Instant, u64)>,
     model_changes: u64,
     model_check: Option<AbortOnDropHandle<()>>,
+    /// Whether a question of it has had an answer, or failed.
+    has_asked: bool,
     answers: Answers,
     status: (Status, String),
     figures: SessionFigures,
@@ -144,6 +146,7 @@ pub(super) async fn run(
         offers: None,
         model_changes: 0,
         model_check: None,
+        has_asked: false,
         answers: Answers::default(),
         status: (Status::Ready, "Ready".into()),
     };
@@ -220,7 +223,9 @@ impl Session {
             }
             Command::Video { .. } => {}
             Command::ModelChecked { number, change, listed } if number == self.model_changes => {
+                self.model_check = None;
                 self.change_model(change, listed);
+                self.ask_or_not();
             }
             Command::RulesChanged => self.obey_rules().await,
             Command::Closing(within) => self.tell(&ServerMessage::closing(within)),

@@ -105,6 +105,7 @@ impl Session {
         match event {
             SessionEvent::FirstFrame => self.set_status(Status::Live, "Live"),
             SessionEvent::Answer(answer) => {
+                self.has_asked = true;
                 let debug = (self.settings.debug && answer.done).then(|| {
                     format!(
                         "question {} of {}: first token after {:?} ms, whole after {} ms, frame {} \
@@ -125,6 +126,7 @@ impl Session {
                 }
             }
             SessionEvent::AnswerError(error) => {
+                self.has_asked = true;
                 tracing::debug!(
                     session = self.handle.id().short(),
                     kind = error.kind,
@@ -163,9 +165,11 @@ impl Session {
         }
     }
 
-    /// Whether somebody is there.
+    /// Whether somebody is there, and what they want asked is known: before the first question the
+    /// model of a page's choice, which is looked for, must not be another.
     fn asks(&self) -> bool {
-        self.presence.asks(Instant::now())
+        let chooses = self.model_check.is_some() && !self.has_asked;
+        self.presence.asks(Instant::now()) && !chooses
     }
 
     pub(super) async fn stop_video(&mut self) {
