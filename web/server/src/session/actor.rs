@@ -214,6 +214,8 @@ impl Session {
             }
             Command::Message(Ok(message)) => self.obey(message).await,
             Command::Message(Err(refusal)) => self.refuse(refusal),
+            // Whoever has given up, or has offered anew meanwhile, costs no pipeline.
+            Command::Offer { reply, .. } if reply.is_closed() => {}
             Command::Offer { sdp, of, reply } => {
                 let answer = self.answer(&sdp, of).await;
                 let _ = reply.send(answer);

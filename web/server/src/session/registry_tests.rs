@@ -82,3 +82,37 @@ async fn a_session_that_panics_ends_alone_and_its_id_can_be_used_again() {
     sessions.close(Duration::from_secs(9)).await;
     assert!(sessions.config().limits.is_unused());
 }
+
+#[tokio::test]
+async fn an_offer_that_was_given_up_while_it_waited_costs_no_pipeline() {
+    live_vlm_pipelines::init().unwrap();
+    let (_tell, reached) = watch::channel(None);
+    let sessions = sessions(reached);
+    let (user, address) = (User::signed_in("ada", Vec::new()), [192, 0, 2, 1].into());
+    let ada = Requester { user, address, credential: None };
+    let session = sessions.open(None, &ada).unwrap();
+    let (outbox, mut inbound) = Outbox::new();
+    assert!(session.attach(outbox).await);
+    let offer = || {
+        let sdp = include_str!("../../../../pipelines/tests/offers/chromium.sdp").to_owned();
+        let (reply, answer) = oneshot::channel();
+        (Command::Offer { sdp, of: Offerer::Page, reply }, answer)
+    };
+    for _ in 0..3 {
+        let (given_up, _) = offer();
+        session.commands.send(given_up).await.ok().unwrap();
+    }
+    let debug = ClientMessage::SetDebug { debug: true };
+    assert!(session.message(Ok(debug)).await);
+    let mut told = Vec::new();
+    while told.last().is_none_or(|last: &String| !last.contains("debug_updated")) {
+        told.push(inbound.next().await.unwrap());
+    }
+    assert!(!told.iter().any(|message| message.contains("Connecting")), "{told:?}");
+    // One that is waited for is answered as ever.
+    let (wanted, answer) = offer();
+    session.commands.send(wanted).await.ok().unwrap();
+    assert!(answer.await.unwrap().unwrap().contains("m=video"));
+    assert!(inbound.next().await.unwrap().contains("Connecting"));
+    sessions.close(Duration::from_secs(9)).await;
+}
