@@ -110,6 +110,29 @@ export class Viewer {
     return Object.fromEntries((await Promise.all(values)).map((value, at) => [names[at], value]));
   }
 
+  /** Every state that the page tells from now on, in order, with the time in seconds. */
+  async watchStates(): Promise<() => Promise<{ at: number; words: string }[]>> {
+    await this.connection.evaluate((badge) => {
+      const began = performance.now();
+      const told: { at: number; words: string }[] = [];
+      (window as any).told = told;
+      const words = badge.querySelector(".words");
+      const note = () => {
+        const text = words?.textContent ?? "";
+        if (told.at(-1)?.words !== text) {
+          told.push({ at: (performance.now() - began) / 1000, words: text });
+        }
+      };
+      new MutationObserver(note).observe(badge, {
+        childList: true,
+        characterData: true,
+        subtree: true,
+      });
+      note();
+    });
+    return () => this.page.evaluate(() => (window as any).told);
+  }
+
   /** The messages of one type that came so far. */
   messages(type: string): Message[] {
     return this.received

@@ -2,9 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use gst::prelude::*;
+use live_vlm_pipelines::{SenderOptions, VideoSource};
 use live_vlm_tests::{
     cable::Cable,
-    client::{Client, new_id},
+    client::{Client, new_id, small_video},
     server::Server,
     until,
     vlm::{Asked, Reply, Vlm},
@@ -172,6 +174,38 @@ async fn before_its_first_question_a_pages_own_model_is_waited_for() {
     assert_eq!(socket.next_of(&["vlm_response"]).await["text"], "Own.");
     assert!(own.questions()[0].at > live, "the model was known before there was a picture");
     assert_eq!(house.questions().len(), 0);
+    sender.vanish().await;
+    server.stop().await;
+}
+
+/// Video that can be held up without its peer's leaving.
+fn video_with_valve() -> (SenderOptions, gst::Element) {
+    gst::init().unwrap();
+    let line = "videotestsrc is-live=true pattern=ball ! \
+                video/x-raw,format=I420,width=160,height=120,framerate=15/1 ! valve name=valve";
+    let bin = gst::parse::bin_from_description(line, true).unwrap();
+    let valve = bin.by_name("valve").unwrap();
+    let source = VideoSource::Element(bin.upcast());
+    (SenderOptions { source, ..small_video() }, valve)
+}
+
+#[tokio::test]
+async fn a_page_is_told_when_no_picture_comes_and_when_one_does_again() {
+    let vlm = Vlm::saying(&["llava:7b"], "Yes.").await;
+    let server = Server::start(&asking(&vlm)).await;
+    let (page, id) = (server.browser().await, new_id());
+    let (mut socket, _) = page.open(&id).await;
+    let (video, valve) = video_with_valve();
+    let sender = page.send(&id, video).await.unwrap();
+    while socket.next_of(&["status"]).await["status"] != "Live" {}
+    valve.set_property("drop", true);
+    let held = Instant::now();
+    let waiting = json!({"type": "status", "status": "Waiting", "text": "Waiting for a picture"});
+    assert_eq!(socket.next_of(&["status"]).await, waiting);
+    let told = held.elapsed().as_secs_f64();
+    assert!((2.0..8.0).contains(&told), "{told}");
+    valve.set_property("drop", false);
+    assert_eq!(socket.next_of(&["status"]).await["status"], "Live");
     sender.vanish().await;
     server.stop().await;
 }

@@ -50,7 +50,7 @@ const response = {
 };
 
 const fromServer = {
-  status: { text, status: oneOf("Ready", "Connecting", "Live", "Stopped", "Failed") },
+  status: { text, status: oneOf("Ready", "Connecting", "Live", "Waiting", "Stopped", "Failed") },
   server_config: {
     session_id: text,
     model: orNull(text),

@@ -12,6 +12,8 @@ import type { VideoState } from "./words.ts";
 const GRACE_MS = 1500;
 /** Video that lived this long was all right, so the next loss is a first one again. */
 const STEADY_MS = 5000;
+/** A connection without a picture for this long waits for one. */
+const PICTURE_MS = 3000;
 const UNREACHED =
   "The video does not reach the server. A firewall between you and it may be blocking UDP.";
 
@@ -108,17 +110,26 @@ export class Video {
   /** The server can be reached (again). */
   serverCame(status: SessionStatus): void {
     if (this.#stream === null) return;
-    const there = status === "Live" || status === "Connecting";
-    if (this.#peer === null || !there) this.#connect(this.#peer === null ? "connecting" : "again");
+    const gone = status === "Ready" || status === "Stopped" || status === "Failed";
+    if (this.#peer === null) this.#connect("connecting");
+    else if (gone) this.#connect("again");
+    else this.serverSaid(status);
   }
 
   serverSaid(status: SessionStatus): void {
     this.#cancelGrace();
     if (this.#peer === null) return;
     if (status === "Live") this.#live();
+    else if (status === "Waiting") this.#set("waiting");
     else if (status === "Stopped" || status === "Failed") {
       this.#cancelGrace = this.#link.after(GRACE_MS, () => this.#lost());
     }
+  }
+
+  #connected(): void {
+    this.#reached = true;
+    this.#host.mediaProblem(null, null);
+    this.#link.after(PICTURE_MS, () => this.#state === "live" || this.#set("waiting"));
   }
 
   #live(): void {
@@ -172,7 +183,7 @@ export class Video {
       const peer = new Peer(link, stream, track, this.#host.iceServers(), {
         offer: (sdp, signal) => this.#host.offer(sdp, signal),
         candidate: (candidate, mLine) => this.#host.candidate(candidate, mLine),
-        connected: () => this.#live(),
+        connected: () => this.#connected(),
         lost: () => this.#lost(),
       });
       this.#peer = peer;

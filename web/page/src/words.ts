@@ -1,7 +1,14 @@
 // The state of things in words, and figures as people read them.
 import type { SocketState } from "./socket.ts";
 
-export type VideoState = "off" | "camera" | "connecting" | "live" | "again";
+export type VideoState =
+  | "off"
+  | "camera"
+  | "connecting"
+  /** Connected, and the server sees no picture. */
+  | "waiting"
+  | "live"
+  | "again";
 
 export interface Words {
   words: string;
@@ -40,6 +47,8 @@ export function connectionWords(socket: SocketState, video: VideoState): Words {
       return wait("Waiting for the camera…");
     case "connecting":
       return wait("Connecting…");
+    case "waiting":
+      return wait("Waiting for a picture…");
     case "again":
       return wait("The video was lost. Connecting again…");
     case "live":

@@ -25,6 +25,14 @@ test("the state of the connection in words", () => {
   assert.match(connectionWords({ ...gone, refused: true }, "off").words, /refused/);
 });
 
+test("only a picture makes it live", () => {
+  const states = ["off", "camera", "connecting", "waiting", "again"] as const;
+  for (const video of states) {
+    assert.notEqual(connectionWords({ is: "open" }, video).words, "Live");
+  }
+  assert.equal(connectionWords({ is: "open" }, "waiting").words, "Waiting for a picture…");
+});
+
 test("another server than the chosen one is named beside the model", () => {
   const answer = { model: "llava", apiBase: "http://b:8000/v1" };
   assert.equal(answeredBy(answer, "http://b:8000/v1"), "llava");

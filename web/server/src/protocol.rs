@@ -365,6 +365,8 @@ pub enum Status {
     Connecting,
     /// Video runs.
     Live,
+    /// Connected, but no picture has come for a while.
+    Waiting,
     /// The peer hung up.
     Stopped,
     /// The video was lost.

@@ -174,14 +174,21 @@ impl UserFamilies {
     }
 }
 
-const STATES: [Status; 5] =
-    [Status::Ready, Status::Connecting, Status::Live, Status::Stopped, Status::Failed];
+const STATES: [Status; 6] = [
+    Status::Ready,
+    Status::Connecting,
+    Status::Live,
+    Status::Waiting,
+    Status::Stopped,
+    Status::Failed,
+];
 
 pub(super) fn state_name(state: Status) -> &'static str {
     match state {
         Status::Ready => "ready",
         Status::Connecting => "connecting",
         Status::Live => "live",
+        Status::Waiting => "waiting",
         Status::Stopped => "stopped",
         Status::Failed => "failed",
     }

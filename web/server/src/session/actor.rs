@@ -157,7 +157,7 @@ impl Session {
     async fn run(mut self, listed: Listed, mut commands: mpsc::Receiver<Command>) {
         let mut rules = self.sessions.config().live.changes();
         let reason = loop {
-            let look_at = self.presence.look_at(Instant::now());
+            let look_at = self.look_at(Instant::now());
             let look = async {
                 match look_at {
                     Some(at) => sleep_until(at).await,
@@ -168,10 +168,11 @@ impl Session {
                 command = commands.recv() => command,
                 _ = rules.changed() => Some(Command::RulesChanged),
                 () = look => {
-                    if self.presence.is_over(Instant::now()) {
+                    let now = Instant::now();
+                    if self.presence.is_over(now) {
                         break EndReason::Left;
                     }
-                    self.ask_or_not();
+                    self.look(now);
                     continue;
                 }
             };
@@ -272,6 +273,18 @@ impl Session {
         self.page = None;
         self.presence.left(Instant::now(), self.video.is_some());
         self.ask_or_not();
+    }
+
+    /// When to [look](Self::look) again.
+    fn look_at(&self, now: Instant) -> Option<Instant> {
+        let of_video = self.video.as_ref().and_then(Video::look_at);
+        [self.presence.look_at(now), of_video].into_iter().flatten().min()
+    }
+
+    /// Sees what time alone has changed.
+    fn look(&mut self, now: Instant) {
+        self.ask_or_not();
+        self.look_at_pictures(now);
     }
 
     async fn obey(&mut self, message: ClientMessage) {

@@ -6,6 +6,7 @@ mod actor;
 mod answers;
 mod id;
 mod outbox;
+mod pictures;
 mod presence;
 mod registry;
 mod settings;

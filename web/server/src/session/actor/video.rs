@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use live_vlm_pipelines::{
-    BrowserSession, CandidateSection, LostReason, SessionEvent, SessionOptions, SessionSettings,
+    BrowserSession, CandidateSection, FrameCounter, LostReason, SessionEvent, SessionOptions,
+    SessionSettings,
 };
 use tokio::{runtime::Handle, sync::mpsc::error::TrySendError, time::Instant};
 
@@ -12,7 +13,11 @@ use crate::{
     media_address,
     protocol::{ServerMessage, Status},
     refusal::Refusal,
-    session::{answers, presence::Offerer},
+    session::{
+        answers,
+        pictures::{self, Pictures},
+        presence::Offerer,
+    },
 };
 
 /// How often it is noted that offers are answered.
@@ -21,11 +26,20 @@ const NOTE_OFFERS: Duration = Duration::from_secs(60);
 /// One that was answered, and what is known of it.
 pub(super) struct Video {
     session: BrowserSession,
+    frames: FrameCounter,
     /// Whether it asks, as it was last told.
     asks: bool,
+    /// Since it is connected, and when to look at them.
+    pictures: Option<(Pictures, Instant)>,
+    /// A frame was decoded.
+    has_shown: bool,
 }
 
 impl Video {
+    pub(super) fn look_at(&self) -> Option<Instant> {
+        self.pictures.as_ref().map(|(_, look_at)| *look_at)
+    }
+
     pub(super) fn add_ice_candidate(&self, section: CandidateSection, candidate: &str) {
         self.session.add_ice_candidate(section, candidate);
     }
@@ -77,8 +91,10 @@ impl Session {
         self.video_number = number;
         self.note_offer(&video);
         self.note_silent_stun(&video);
-        self.figures.video_began(video.frames());
-        self.video = Some(Video { session: video, asks: false });
+        let frames = video.frames();
+        self.figures.video_began(frames.clone());
+        self.video =
+            Some(Video { session: video, frames, asks: false, pictures: None, has_shown: false });
         self.presence.video_began(of);
         self.ask_or_not();
         self.set_status(Status::Connecting, "Connecting to your camera");
@@ -103,7 +119,19 @@ impl Session {
 
     pub(super) async fn on_video(&mut self, event: SessionEvent) {
         match event {
-            SessionEvent::FirstFrame => self.set_status(Status::Live, "Live"),
+            SessionEvent::Connected => {
+                if let Some(video) = &mut self.video {
+                    let now = Instant::now();
+                    let pictures = Pictures::new(video.frames.received(), now);
+                    video.pictures = Some((pictures, now + pictures::LOOK));
+                }
+            }
+            SessionEvent::FirstFrame => {
+                if let Some(video) = &mut self.video {
+                    video.has_shown = true;
+                }
+                self.set_status(Status::Live, "Live");
+            }
             SessionEvent::Answer(answer) => {
                 self.has_asked = true;
                 let debug = (self.settings.debug && answer.done).then(|| {
@@ -170,6 +198,23 @@ impl Session {
     fn asks(&self) -> bool {
         let chooses = self.model_check.is_some() && !self.has_asked;
         self.presence.asks(Instant::now()) && !chooses
+    }
+
+    /// Sees whether pictures still come.
+    pub(super) fn look_at_pictures(&mut self, now: Instant) {
+        let Some(video) = &mut self.video else { return };
+        let received = video.frames.received();
+        let Some((pictures, look_at)) = video.pictures.as_mut().filter(|(_, at)| now >= *at) else {
+            return;
+        };
+        *look_at = now + pictures::LOOK;
+        match (self.status.0, pictures.look(received, now)) {
+            (Status::Live | Status::Connecting, false) => {
+                self.set_status(Status::Waiting, "Waiting for a picture");
+            }
+            (Status::Waiting, true) if video.has_shown => self.set_status(Status::Live, "Live"),
+            _ => {}
+        }
     }
 
     pub(super) async fn stop_video(&mut self) {
