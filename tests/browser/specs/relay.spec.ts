@@ -60,11 +60,26 @@ test("a page that has been open for long asks for new names before it plays", as
   try {
     const server = await startServer({ args: relay.args });
     const person = await viewer();
+    await person.canSetClocks();
+    await person.context.addInitScript(() => {
+      const Real = window.WebSocket;
+      window.WebSocket = class extends Real {
+        constructor(url: string | URL) {
+          super(url);
+          Object.assign(window, { socket: this });
+        }
+      };
+    });
     await person.visit(server);
     const names = () =>
       person.messages("server_config").map((config) => JSON.stringify(config.ice_servers));
     const play = async (openForMs: number) => {
-      await person.page.clock.setSystemTime(Date.now() + openForMs);
+      await person.page.evaluate((ms) => {
+        Object.assign((window as any).clocks, { wall: ms, monotonic: ms });
+        // It has not slept: the server was heard all the time.
+        const alive = new MessageEvent("message", { data: '{"type":"alive"}' });
+        ((window as any).socket as WebSocket).dispatchEvent(alive);
+      }, openForMs);
       await person.play();
       await person.readAnswers(1);
       await person.stop();

@@ -110,6 +110,17 @@ export class Viewer {
     return Object.fromEntries((await Promise.all(values)).map((value, at) => [names[at], value]));
   }
 
+  /** Pages from now on read clocks that are so many ms ahead: `window.clocks`, to be set. */
+  async canSetClocks(): Promise<void> {
+    await this.context.addInitScript(() => {
+      const [wall, monotonic] = [Date.now, performance.now.bind(performance)];
+      const clocks = { wall: 0, monotonic: 0 };
+      Object.assign(window, { clocks });
+      Date.now = () => wall() + clocks.wall;
+      performance.now = () => monotonic() + clocks.monotonic;
+    });
+  }
+
   /** Every state that the page tells from now on, in order, with the time in seconds. */
   async watchStates(): Promise<() => Promise<{ at: number; words: string }[]>> {
     await this.connection.evaluate((badge) => {

@@ -3,6 +3,7 @@
 import type { Answer } from "./answers.ts";
 import { Assembler, answerOf, History } from "./answers.ts";
 import { postOffer, Refused } from "./api.ts";
+import { now } from "./clock.ts";
 import type { Problems } from "./problems.ts";
 import type { ClientMessage, ServerMessage, ServerMessageOf, SessionStatus } from "./protocol.ts";
 import type { Scope } from "./scope.ts";
@@ -109,9 +110,9 @@ export class Session {
     this.#socket.restart();
   }
 
-  /** A new socket brings new names for relays; clocks may be set back, too. */
+  /** A new socket brings new names for relays. */
   #ready(): boolean {
-    const outdated = Math.abs(Date.now() - this.#iceServersAt) > RELAYS_LAST_MS;
+    const outdated = now() - this.#iceServersAt > RELAYS_LAST_MS;
     if (outdated && this.#iceServers.length > 0 && this.#socket.open) this.#socket.restart();
     return this.#socket.open;
   }
@@ -237,7 +238,7 @@ export class Session {
     this.#assembler.reset();
     this.#problems.set("server", null);
     this.#iceServers = iceServers(config);
-    this.#iceServersAt = Date.now();
+    this.#iceServersAt = now();
     this.settings.config(config);
     // Only now is it known which relays there are.
     this.#greeted = true;

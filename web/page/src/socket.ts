@@ -1,5 +1,6 @@
 import { whoAmI } from "./account.ts";
 import { backoffMs } from "./backoff.ts";
+import { now } from "./clock.ts";
 import type { ClientMessage, ServerMessage } from "./protocol.ts";
 import { parseServerMessage } from "./protocol.ts";
 import { Scope } from "./scope.ts";
@@ -7,7 +8,7 @@ import { Scope } from "./scope.ts";
 export type SocketState =
   | { is: "connecting" }
   | { is: "open" }
-  /** `refused`: there is a server, but it did not take the connection. */
+  /** `refused`: there is a server, but it did not take the connection. `retryAt` by `now()`. */
   | { is: "gone"; retryAt: number; refused: boolean; failures: number }
   /** The server wants a sign-in first; only `restart` tries again. */
   | { is: "signed out" };
@@ -32,9 +33,9 @@ export class Socket {
   constructor(scope: Scope, events: SocketEvents) {
     this.#scope = scope;
     this.#events = events;
-    const now = () => this.#waiting() && this.#connect();
-    scope.listen(window, "online", now);
-    scope.listen(document, "visibilitychange", () => document.hidden || now());
+    const again = () => this.#waiting() && this.#connect();
+    scope.listen(window, "online", again);
+    scope.listen(document, "visibilitychange", () => document.hidden || again());
     scope.own(() => this.#attempt.end());
     this.#connect();
   }
@@ -108,7 +109,7 @@ export class Socket {
     const failures = this.#failures++;
     const wait = Math.max(backoffMs(failures), this.#pauseMs);
     this.#pauseMs = 0;
-    const retryAt = Date.now() + wait;
+    const retryAt = now() + wait;
     attempt.after(wait, () => this.#connect());
     const tell = (refused: boolean) =>
       this.#events.state({ is: "gone", retryAt, refused, failures: this.#failures });

@@ -13,7 +13,7 @@ export type VideoState =
 export interface Words {
   words: string;
   tone: "wait" | "ready" | "live" | "gone";
-  /** Wall-clock time of the next try, to count down to. */
+  /** When the next try is, by `now()`, to count down to. */
   retryAt: number | null;
 }
 

@@ -1,3 +1,4 @@
+import { now } from "../clock.ts";
 import type { Scope } from "../scope.ts";
 import type { Session } from "../session.ts";
 import { countdown } from "../words.ts";
@@ -15,7 +16,7 @@ export function connectionView(scope: Scope, session: Session): void {
     if (words.textContent !== state.words) words.textContent = state.words;
     const { retryAt } = state;
     const tick = () => {
-      when.textContent = retryAt === null ? "" : countdown(retryAt, Date.now());
+      when.textContent = retryAt === null ? "" : countdown(retryAt, now());
     };
     tick();
     if (retryAt !== null) stop = scope.every(250, tick);
