@@ -39,3 +39,42 @@ test("a camera from which no picture comes is waited for, and said to be", async
   await expect(person.connection).toHaveText("Live");
   await person.readAnswers(1);
 });
+
+test("offers that are refused for being too many are made again when they may be", async ({
+  startServer,
+  startVlm,
+  viewer,
+}) => {
+  const vlm = await startVlm();
+  const server = await startServer({ apiBase: vlm.apiBase });
+  const person = await viewer();
+  person.expectComplaint(/429/);
+  await person.visit(server);
+  let refused = 0;
+  await person.page.route("**/offer", (route) => {
+    if (refused++ > 0) return route.continue();
+    return route.fulfill({
+      status: 429,
+      contentType: "application/json",
+      body: JSON.stringify({
+        type: "error",
+        code: "limit_reached",
+        field: null,
+        message: "you may begin 60 videos a minute; the next one has to wait",
+        allowed: null,
+        retry_after_s: 3,
+        limit: "offers_per_minute",
+        value: 60,
+      }),
+    });
+  });
+  await person.playButton.click();
+  for (const seconds of [3, 2, 1]) {
+    await expect(person.problem).toHaveText(
+      `You may begin 60 videos a minute; the next one has to wait. Trying again in ${seconds} s.`,
+    );
+  }
+  await expect(person.connection).toHaveText("Live");
+  await expect(person.problem).toBeHidden();
+  expect(refused).toBe(2);
+});

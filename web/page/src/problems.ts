@@ -5,18 +5,28 @@ import { Signal } from "./signal.ts";
 const KINDS = ["page", "camera", "server", "media", "vlm"] as const;
 export type ProblemKind = (typeof KINDS)[number];
 
-export class Problems {
-  readonly changed = new Signal<readonly string[]>();
-  #problems = new Map<ProblemKind, string>();
+export interface Problem {
+  message: string;
+  /** When it is tried again, by `now()`, if that is known. */
+  retryAt: number | null;
+}
 
-  set(kind: ProblemKind, message: string | null): void {
-    if ((this.#problems.get(kind) ?? null) === message) return;
-    if (message === null) this.#problems.delete(kind);
-    else this.#problems.set(kind, message);
+export class Problems {
+  readonly changed = new Signal<readonly Problem[]>();
+  #problems = new Map<ProblemKind, Problem>();
+
+  set(kind: ProblemKind, message: string | null, retryAt: number | null = null): void {
+    const before = this.#problems.get(kind);
+    if (message === null) {
+      if (!this.#problems.delete(kind)) return;
+    } else {
+      if (before?.message === message && before.retryAt === retryAt) return;
+      this.#problems.set(kind, { message, retryAt });
+    }
     this.changed.emit(this.list);
   }
 
-  get list(): readonly string[] {
+  get list(): readonly Problem[] {
     return KINDS.flatMap((kind) => this.#problems.get(kind) ?? []);
   }
 }

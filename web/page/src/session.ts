@@ -4,7 +4,7 @@ import type { Answer } from "./answers.ts";
 import { Assembler, answerOf, History } from "./answers.ts";
 import { postOffer, Refused } from "./api.ts";
 import { now } from "./clock.ts";
-import type { Problems } from "./problems.ts";
+import type { Problem, Problems } from "./problems.ts";
 import type { ClientMessage, ServerMessage, ServerMessageOf, SessionStatus } from "./protocol.ts";
 import type { Scope } from "./scope.ts";
 import { askNow, hangUp, iceCandidate, relayFailed } from "./send.ts";
@@ -29,7 +29,7 @@ export class Session {
   readonly video = new Signal<{ state: VideoState; stream: MediaStream | null }>();
   readonly partial = new Signal<{ text: string; model: string }>();
   /** Why there is no answer, in words. */
-  readonly failed = new Signal<string>();
+  readonly failed = new Signal<Problem>();
   readonly answer = new Signal<Answer>();
   readonly history = new History();
   /** The server wants a sign-in; `resume` goes on after it. */
@@ -69,8 +69,8 @@ export class Session {
         this.#tell();
       },
       cameraProblem: (message) => problems.set("camera", message),
-      mediaProblem: (message, retryMs) =>
-        problems.set("media", message === null ? null : withRetry(message, retryMs)),
+      mediaProblem: (message, retryAt) =>
+        problems.set("media", message === null ? null : sentence(message), retryAt),
     });
     this.#socket = new Socket(scope, {
       url: () => socketUrl(location.href, this.#id),
@@ -190,8 +190,7 @@ export class Session {
         this.#missed(message);
         break;
       case "vlm_error":
-        this.#problems.set("vlm", null);
-        this.failed.emit(vlmErrorWords(message.message, message.retry_in_ms));
+        this.#vlmError(message);
         break;
       case "closing":
         this.#problems.set("server", sentence(message.message));
@@ -211,6 +210,13 @@ export class Session {
     this.#problems.set("vlm", null);
     const text = this.#assembler.delta(message);
     if (text !== null) this.partial.emit({ text, model: message.model ?? "" });
+  }
+
+  #vlmError({ message, retry_in_ms }: ServerMessageOf<"vlm_error">): void {
+    this.#problems.set("vlm", null);
+    // What is asked again at once is not worth a countdown.
+    const retryAt = retry_in_ms === null || retry_in_ms < 500 ? null : now() + retry_in_ms;
+    this.failed.emit({ message: vlmErrorWords(message, retry_in_ms !== null), retryAt });
   }
 
   #response(message: ServerMessageOf<"vlm_response">): void {
@@ -260,10 +266,10 @@ export class Session {
       return;
     }
     if (this.settings.refused(error)) return;
-    const retry = error.retry_after_s === null ? null : error.retry_after_s * 1000;
+    const retryAt = error.retry_after_s === null ? null : now() + error.retry_after_s * 1000;
     // What keeps questions from being asked is over with the next answer.
     const kind = isOfQuestions(error.limit) ? "vlm" : "server";
-    this.#problems.set(kind, withRetry(error.message, retry));
+    this.#problems.set(kind, sentence(error.message), retryAt);
   }
 }
 
@@ -286,11 +292,6 @@ function isOfQuestions(limit: string | null): boolean {
 
 function wantsSignIn(code: string): boolean {
   return code === "sign_in_required" || code === "sign_in_failed";
-}
-
-function withRetry(message: string, retryMs: number | null): string {
-  const again = retryMs === null ? "" : ` Trying again in ${Math.ceil(retryMs / 1000)} s.`;
-  return `${sentence(message)}${again}`;
 }
 
 export function socketUrl(page: string, sessionId: string): string {

@@ -2,6 +2,7 @@
 import { Refused } from "./api.ts";
 import { backoffMs } from "./backoff.ts";
 import { cameraProblem, openCamera } from "./camera.ts";
+import { now } from "./clock.ts";
 import { Peer, peerProblem } from "./peer.ts";
 import type { SessionStatus } from "./protocol.ts";
 import type { RelayFailure } from "./relays.ts";
@@ -29,7 +30,8 @@ export interface VideoHost {
   relayFailed(failure: RelayFailure): void;
   state(state: VideoState, stream: MediaStream | null): void;
   cameraProblem(message: string | null): void;
-  mediaProblem(message: string | null, retryMs: number | null): void;
+  /** `retryAt` by `now()`. */
+  mediaProblem(message: string | null, retryAt: number | null): void;
 }
 
 export class Video {
@@ -47,6 +49,7 @@ export class Video {
   /** Of two cameras being opened, the later one is meant. */
   #opening = 0;
   #state: VideoState = "off";
+  #problem: string | null = null;
   #cancelGrace = () => {};
 
   constructor(scope: Scope, host: VideoHost) {
@@ -64,7 +67,7 @@ export class Video {
     this.#play = play;
     this.#failures = 0;
     play.own(() => this.#dropStream());
-    this.#host.mediaProblem(null, null);
+    this.#say(null, null);
     this.#set("camera");
     const track = await this.#open(play, camera);
     if (track !== null) this.#connect("connecting");
@@ -74,7 +77,7 @@ export class Video {
     if (this.#play === null) return;
     this.#host.hangUp();
     this.#end();
-    this.#host.mediaProblem(null, null);
+    this.#say(null, null);
   }
 
   /** The page is being left: the server notices by itself, and the page may yet come back. */
@@ -128,7 +131,7 @@ export class Video {
 
   #connected(): void {
     this.#reached = true;
-    this.#host.mediaProblem(null, null);
+    this.#say(null, null);
     this.#link.after(PICTURE_MS, () => this.#state === "live" || this.#set("waiting"));
   }
 
@@ -137,7 +140,7 @@ export class Video {
     this.#link.after(STEADY_MS, () => {
       this.#failures = 0;
     });
-    this.#host.mediaProblem(null, null);
+    this.#say(null, null);
     this.#set("live");
   }
 
@@ -175,6 +178,8 @@ export class Video {
     const track = stream?.getVideoTracks()[0];
     if (this.#play === null || stream === null || track === undefined) return;
     this.#set(state);
+    // What was wrong may be still, but it is not waited any more.
+    this.#say(this.#problem, null);
     if (!this.#host.ready()) return; // serverCame brings us back here
     this.#reached = false;
     const link = this.#play.child();
@@ -191,7 +196,7 @@ export class Video {
     } catch (error) {
       // No WebRTC, or none with these relays: another try would end alike.
       this.#end();
-      this.#host.mediaProblem(peerProblem(error), null);
+      this.#say(peerProblem(error), null);
     }
   }
 
@@ -200,7 +205,7 @@ export class Video {
     this.leave();
     const wait = backoffMs(this.#failures++);
     if (!this.#reached) {
-      this.#host.mediaProblem(`${UNREACHED} ${relays?.words() ?? ""}`.trim(), wait);
+      this.#say(`${UNREACHED} ${relays?.words() ?? ""}`.trim(), now() + wait);
       const failure = relays?.failure() ?? null;
       if (failure !== null) this.#host.relayFailed(failure);
     }
@@ -215,10 +220,10 @@ export class Video {
       this.#again(wait, this.#state);
     } else if (error.retryAfterS === null) {
       this.#end();
-      this.#host.mediaProblem(error.message, null);
+      this.#say(error.message, null);
     } else {
       const retry = Math.max(wait, error.retryAfterS * 1000);
-      this.#host.mediaProblem(error.message, retry);
+      this.#say(error.message, now() + retry);
       this.#again(retry, this.#state);
     }
   }
@@ -228,6 +233,11 @@ export class Video {
     this.#set(state);
     this.#link = this.#play.child();
     this.#link.after(wait, () => this.#connect(state));
+  }
+
+  #say(problem: string | null, retryAt: number | null): void {
+    this.#problem = problem;
+    this.#host.mediaProblem(problem, retryAt);
   }
 
   #set(state: VideoState): void {

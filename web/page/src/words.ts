@@ -61,6 +61,13 @@ export function countdown(retryAt: number, now: number): string {
   return seconds > 0 ? ` in ${seconds} s` : " now…";
 }
 
+/** What follows a problem that is tried to be solved again. */
+export function tryingAgain(retryAt: number | null, now: number): string {
+  if (retryAt === null) return "";
+  const when = countdown(retryAt, now);
+  return ` Trying again${when}${when.endsWith("…") ? "" : "."}`;
+}
+
 /** Milliseconds as people read them: 240 ms, 1.2 s, 75 s. */
 export function duration(ms: number | null): string {
   if (ms === null) return "–";
@@ -83,10 +90,6 @@ export function sentence(message: string): string {
   return `${capital}${rest.join("")}${/[.!?…]$/.test(text) ? "" : "."}`;
 }
 
-export function vlmErrorWords(message: string, retryInMs: number | null): string {
-  if (retryInMs === null) return `${sentence(message)} It is asked again when something changes.`;
-  // It is said of this one answer alone.
-  if (retryInMs === 0) return sentence(message);
-  const seconds = Math.round(retryInMs / 1000);
-  return `${sentence(message)} Trying again${seconds > 0 ? ` in ${seconds} s` : ""}.`;
+export function vlmErrorWords(message: string, isRetried: boolean): string {
+  return `${sentence(message)}${isRetried ? "" : " It is asked again when something changes."}`;
 }

@@ -10,6 +10,7 @@ import {
   duration,
   sentence,
   speed,
+  tryingAgain,
   vlmErrorWords,
 } from "../src/words.ts";
 
@@ -44,6 +45,9 @@ test("the countdown", () => {
   assert.equal(countdown(5000, 2000), " in 3 s");
   assert.equal(countdown(5000, 4999), " in 1 s");
   assert.equal(countdown(5000, 5000), " now…");
+  assert.equal(tryingAgain(5000, 2000), " Trying again in 3 s.");
+  assert.equal(tryingAgain(5000, 9000), " Trying again now…");
+  assert.equal(tryingAgain(null, 0), "");
 });
 
 test("figures as people read them", () => {
@@ -57,13 +61,12 @@ test("figures as people read them", () => {
   assert.equal(speed(3.25), "3.3");
 });
 
-test("a failing VLM: its message, and when it is tried again", () => {
-  assert.equal(vlmErrorWords("It is down", 4000), "It is down. Trying again in 4 s.");
+test("a failing VLM: its message, and whether it is asked again by itself", () => {
+  assert.equal(vlmErrorWords("It is down", true), "It is down.");
   assert.equal(sentence("you may ask 60 questions"), "You may ask 60 questions.");
   assert.equal(sentence("http://host/v1 is down!"), "http://host/v1 is down!");
-  assert.equal(vlmErrorWords("Down?", 100), "Down? Trying again.");
-  assert.equal(vlmErrorWords("no text: raise max-tokens", 0), "No text: raise max-tokens.");
-  assert.match(vlmErrorWords("No key.", null), /^No key\. It is asked again when/);
+  assert.equal(vlmErrorWords("Down?", true), "Down?");
+  assert.match(vlmErrorWords("No key.", false), /^No key\. It is asked again when/);
 });
 
 test("a sparkline keeps inside its box", () => {

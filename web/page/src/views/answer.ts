@@ -4,6 +4,7 @@ import type { Scope } from "../scope.ts";
 import type { Session } from "../session.ts";
 import { answeredBy } from "../words.ts";
 import { byTest, make } from "./dom.ts";
+import { whenView } from "./when.ts";
 
 /** The newest answer, as it is written, or in its place why there is none. */
 export function answerView(scope: Scope, session: Session): void {
@@ -12,6 +13,7 @@ export function answerView(scope: Scope, session: Session): void {
   let last: Answer | null = null;
   let pending: string | null = null;
   let frame = 0;
+  let failed = { message: "", stop: () => {} };
   scope.own(() => cancelAnimationFrame(frame));
 
   const show = (text: string, state: string) => {
@@ -42,23 +44,32 @@ export function answerView(scope: Scope, session: Session): void {
     cancelAnimationFrame(frame);
     frame = 0;
     pending = null;
+    failed.stop();
   };
   const cutShort = () => {
     if (box.dataset.state === "writing") box.dataset.state = "cancelled";
     if (box.dataset.state !== "failed") return;
+    failed.stop();
     box.replaceChildren();
     box.dataset.state = "none";
   };
-  session.failed.on(scope, (words) => {
+  session.failed.on(scope, ({ message, retryAt }) => {
     forget();
     if (last !== null && !last.cancelled) session.history.add(last);
     last = null;
     by.textContent = "";
-    // What is said again is not read aloud again.
-    if (box.dataset.state === "failed" && box.textContent === words) return;
-    const why = make("p", "", words);
-    why.role = "alert";
-    box.replaceChildren(why);
+    const { element, stop } = whenView(scope, retryAt);
+    const said = failed.message;
+    failed = { message, stop };
+    const [why] = box.children;
+    if (box.dataset.state === "failed" && said === message && why !== undefined) {
+      // What is said again is not read aloud again.
+      why.lastElementChild?.replaceWith(element);
+      return;
+    }
+    const words = make("p", "", message, element);
+    words.role = "alert";
+    box.replaceChildren(words);
     box.dataset.state = "failed";
     box.style.removeProperty("min-height");
   });
