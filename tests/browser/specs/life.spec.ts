@@ -40,6 +40,33 @@ test("a camera from which no picture comes is waited for, and said to be", async
   await person.readAnswers(1);
 });
 
+test("video that never reaches the server is not called lost, and what to do is said soon", async ({
+  startServer,
+  startVlm,
+  viewer,
+}) => {
+  const vlm = await startVlm();
+  const server = await startServer({ apiBase: vlm.apiBase });
+  const person = await viewer();
+  person.expectComplaint(/ICE failed/);
+  await person.blockVideo();
+  await person.visit(server);
+  const states = await person.watchStates();
+  await person.playButton.click();
+  const began = Date.now();
+  await expect(person.problem).toContainText("A firewall between you and it may be blocking UDP.");
+  expect(Date.now() - began).toBeLessThan(6000);
+  // Counted down while it is waited, and gone while it is tried.
+  await expect(person.problem).toContainText(/Trying again in \d+ s\./, { timeout: 30_000 });
+  await expect(person.problem).not.toContainText("Trying again");
+  await expect(person.problem).toContainText("A firewall between you and it");
+  for (const { words } of await states()) {
+    expect(words).toMatch(/^(Ready|Waiting for the camera…|Connecting…)$/);
+  }
+  await person.stop();
+  await expect(person.problem).toBeHidden();
+});
+
 test("offers that are refused for being too many are made again when they may be", async ({
   startServer,
   startVlm,

@@ -1,20 +1,6 @@
 // Relays that are of no use to somebody whose video does not reach the server.
-import type { BrowserContext } from "@playwright/test";
 import { Relay, type RelayManner } from "../support/relay.ts";
 import { expect, test } from "../support/test.ts";
-
-/** Has the server take whatever the browser sends for a stranger's, as if it had not come. */
-async function blockVideo(context: BrowserContext): Promise<void> {
-  await context.addInitScript(() => {
-    const Real = window.RTCPeerConnection;
-    window.RTCPeerConnection = class extends Real {
-      override setRemoteDescription(answer: RTCSessionDescriptionInit): Promise<void> {
-        const sdp = (answer.sdp ?? "").replace(/^a=ice-pwd:\S+/gm, `a=ice-pwd:${"x".repeat(24)}`);
-        return super.setRemoteDescription({ ...answer, sdp });
-      }
-    };
-  });
-}
 
 for (const [manner, words, logged] of [
   ["silent", "The relay 127.0.0.1 does not answer either.", "no relay answers a page"],
@@ -40,7 +26,7 @@ for (const [manner, words, logged] of [
       const server = await startServer({ args: relay.args });
       // Firefox goes to no relay on its own host otherwise.
       const person = await viewer({ firefoxPreferences: { "media.peerconnection.ice.loopback": true } });
-      await blockVideo(person.context);
+      await person.blockVideo();
       await person.visit(server);
       await person.playButton.click();
       await expect(person.problem).toContainText("The video does not reach the server.", { timeout: 30_000 });

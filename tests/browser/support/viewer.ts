@@ -110,6 +110,19 @@ export class Viewer {
     return Object.fromEntries((await Promise.all(values)).map((value, at) => [names[at], value]));
   }
 
+  /** Has the server take whatever pages send it as video for a stranger's, as if it had not come. */
+  async blockVideo(): Promise<void> {
+    await this.context.addInitScript(() => {
+      const Real = window.RTCPeerConnection;
+      window.RTCPeerConnection = class extends Real {
+        override setRemoteDescription(answer: RTCSessionDescriptionInit): Promise<void> {
+          const sdp = (answer.sdp ?? "").replace(/^a=ice-pwd:\S+/gm, `a=ice-pwd:${"x".repeat(24)}`);
+          return super.setRemoteDescription({ ...answer, sdp });
+        }
+      };
+    });
+  }
+
   /** Pages from now on read clocks that are so many ms ahead: `window.clocks`, to be set. */
   async canSetClocks(): Promise<void> {
     await this.context.addInitScript(() => {
@@ -159,7 +172,7 @@ export class Viewer {
   /** Waits until `more` further answers are complete. */
   async readAnswers(more: number): Promise<void> {
     const wanted = this.answers.length + more;
-    await expect.poll(() => this.answers.length, { timeout: 30_000 }).toBeGreaterThanOrEqual(wanted);
+    await expect.poll(() => this.answers.length, { timeout: 30_000, intervals: [100] }).toBeGreaterThanOrEqual(wanted);
   }
 
   get sessionId(): string {

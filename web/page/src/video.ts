@@ -15,6 +15,8 @@ const GRACE_MS = 1500;
 const STEADY_MS = 5000;
 /** A connection without a picture for this long waits for one. */
 const PICTURE_MS = 3000;
+/** A connection that has not come about after this long probably will not, which is said. */
+const UNREACHED_MS = 5000;
 const UNREACHED =
   "The video does not reach the server. A firewall between you and it may be blocking UDP.";
 
@@ -46,6 +48,8 @@ export class Video {
   #failures = 0;
   /** This connection has been up. */
   #reached = false;
+  /** The server has seen a picture since Play: what never was there is not lost. */
+  #shown = false;
   /** Of two cameras being opened, the later one is meant. */
   #opening = 0;
   #state: VideoState = "off";
@@ -66,11 +70,12 @@ export class Video {
     const play = this.#scope.child();
     this.#play = play;
     this.#failures = 0;
+    this.#shown = false;
     play.own(() => this.#dropStream());
     this.#say(null, null);
     this.#set("camera");
     const track = await this.#open(play, camera);
-    if (track !== null) this.#connect("connecting");
+    if (track !== null) this.#connect();
   }
 
   stop(): void {
@@ -93,20 +98,16 @@ export class Video {
     this.#dropStream();
     const track = await this.#open(play, camera);
     if (track === null) return;
-    if (this.#state === "camera") {
-      this.#connect("connecting");
-      return;
-    }
     // The connection may have been lost while the person was asked for the camera.
-    if (this.#peer === null) {
-      this.#connect("again");
+    if (this.#state === "camera" || this.#peer === null) {
+      this.#connect();
       return;
     }
     try {
       await this.#peer.replace(track);
       this.#set(this.#state);
     } catch {
-      this.#connect("again");
+      this.#connect();
     }
   }
 
@@ -114,8 +115,7 @@ export class Video {
   serverCame(status: SessionStatus): void {
     if (this.#stream === null) return;
     const gone = status === "Ready" || status === "Stopped" || status === "Failed";
-    if (this.#peer === null) this.#connect("connecting");
-    else if (gone) this.#connect("again");
+    if (this.#peer === null || gone) this.#connect();
     else this.serverSaid(status);
   }
 
@@ -125,6 +125,7 @@ export class Video {
     if (status === "Live") this.#live();
     else if (status === "Waiting") this.#set("waiting");
     else if (status === "Stopped" || status === "Failed") {
+      this.#set(this.#beginning());
       this.#cancelGrace = this.#link.after(GRACE_MS, () => this.#lost());
     }
   }
@@ -137,11 +138,17 @@ export class Video {
 
   #live(): void {
     this.#reached = true;
+    this.#shown = true;
     this.#link.after(STEADY_MS, () => {
       this.#failures = 0;
     });
     this.#say(null, null);
     this.#set("live");
+  }
+
+  /** What a new connection is to the person. */
+  #beginning(): VideoState {
+    return this.#shown ? "again" : "connecting";
   }
 
   async #open(play: Scope, camera: string): Promise<MediaStreamTrack | null> {
@@ -172,12 +179,12 @@ export class Video {
     }
   }
 
-  #connect(state: VideoState): void {
+  #connect(): void {
     this.leave();
     const stream = this.#stream;
     const track = stream?.getVideoTracks()[0];
     if (this.#play === null || stream === null || track === undefined) return;
-    this.#set(state);
+    this.#set(this.#beginning());
     // What was wrong may be still, but it is not waited any more.
     this.#say(this.#problem, null);
     if (!this.#host.ready()) return; // serverCame brings us back here
@@ -186,7 +193,11 @@ export class Video {
     this.#link = link;
     try {
       const peer = new Peer(link, stream, track, this.#host.iceServers(), {
-        offer: (sdp, signal) => this.#host.offer(sdp, signal),
+        offer: async (sdp, signal) => {
+          const answer = await this.#host.offer(sdp, signal);
+          if (!link.ended) this.#answered(link);
+          return answer;
+        },
         candidate: (candidate, mLine) => this.#host.candidate(candidate, mLine),
         connected: () => this.#connected(),
         lost: () => this.#lost(),
@@ -200,6 +211,14 @@ export class Video {
     }
   }
 
+  #answered(link: Scope): void {
+    // Said before the browser gives up, which takes it ten seconds and more.
+    link.after(UNREACHED_MS, () => {
+      // It may have been said already, with more.
+      if (!this.#reached && !this.#problem?.startsWith(UNREACHED)) this.#say(UNREACHED, null);
+    });
+  }
+
   #lost(): void {
     const relays = this.#peer?.relays;
     this.leave();
@@ -209,7 +228,7 @@ export class Video {
       const failure = relays?.failure() ?? null;
       if (failure !== null) this.#host.relayFailed(failure);
     }
-    this.#again(wait, "again");
+    this.#again(wait);
   }
 
   #failed(error: unknown): void {
@@ -217,22 +236,22 @@ export class Video {
     const wait = backoffMs(this.#failures++);
     if (!(error instanceof Refused)) {
       // No reply at all: if the server is gone, the WebSocket tells, and brings us back.
-      this.#again(wait, this.#state);
+      this.#again(wait);
     } else if (error.retryAfterS === null) {
       this.#end();
       this.#say(error.message, null);
     } else {
       const retry = Math.max(wait, error.retryAfterS * 1000);
       this.#say(error.message, now() + retry);
-      this.#again(retry, this.#state);
+      this.#again(retry);
     }
   }
 
-  #again(wait: number, state: VideoState): void {
+  #again(wait: number): void {
     if (this.#play === null) return;
-    this.#set(state);
+    this.#set(this.#beginning());
     this.#link = this.#play.child();
-    this.#link.after(wait, () => this.#connect(state));
+    this.#link.after(wait, () => this.#connect());
   }
 
   #say(problem: string | null, retryAt: number | null): void {

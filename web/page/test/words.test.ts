@@ -34,6 +34,16 @@ test("only a picture makes it live", () => {
   assert.equal(connectionWords({ is: "open" }, "waiting").words, "Waiting for a picture…");
 });
 
+test("what never was there is not called lost", () => {
+  for (const words of [
+    connectionWords({ is: "connecting" }, "off"),
+    connectionWords({ is: "open" }, "connecting"),
+    connectionWords({ is: "open" }, "waiting"),
+  ]) {
+    assert.doesNotMatch(words.words, /lost|gone/);
+  }
+});
+
 test("another server than the chosen one is named beside the model", () => {
   const answer = { model: "llava", apiBase: "http://b:8000/v1" };
   assert.equal(answeredBy(answer, "http://b:8000/v1"), "llava");
