@@ -1,6 +1,77 @@
 // What the page makes of a video or a connection that does not go on.
 import { expect, test } from "../support/test.ts";
 
+/** What closing a connection that has not opened yet makes a browser say. */
+const CLOSED_EARLY = /WebSocket is closed before|can’t establish a connection|was interrupted/;
+
+test("a connection that has died is noticed in time, and nothing is Live until it is replaced", async ({
+  startServer,
+  startVlm,
+  layCable,
+  viewer,
+}) => {
+  const vlm = await startVlm();
+  const server = await startServer({ apiBase: vlm.apiBase });
+  const cable = await layCable(server);
+  const person = await viewer();
+  person.expectComplaint(CLOSED_EARLY);
+  await person.visit(cable);
+  await person.ask("Is the door open?");
+  await person.play();
+  await person.readAnswers(2);
+
+  const states = await person.watchStates();
+  cable.loseAll();
+  await person.readAnswers(1);
+  const told = await states();
+  expect(told.map(({ words }) => words).slice(0, 3)).toEqual([
+    "Live",
+    "Waiting for the server…",
+    "The connection was lost. Connecting again…",
+  ]);
+  expect(told[1]?.at).toBeLessThan(8);
+  expect(told[2]?.at).toBeLessThan(14);
+  await expect(person.connection).toHaveText("Live");
+  expect(person.messages("vlm_response").at(-1)).toMatchObject({ prompt: "Is the door open?" });
+  await expect(person.problem).toBeHidden();
+});
+
+test("a device that wakes from sleep connects anew at once, whichever of its clocks stood still", async ({
+  startServer,
+  startVlm,
+  layCable,
+  viewer,
+}) => {
+  const vlm = await startVlm();
+  const server = await startServer({ apiBase: vlm.apiBase });
+  const cable = await layCable(server);
+  const person = await viewer();
+  person.expectComplaint(CLOSED_EARLY);
+  await person.canSetClocks();
+  await person.visit(cable);
+  await person.play();
+  await person.readAnswers(1);
+  const hour = 3_600_000;
+  for (const clocks of [
+    { wall: hour, monotonic: 0 },
+    { wall: 2 * hour, monotonic: hour },
+  ]) {
+    const sockets = person.sessionIds.length;
+    cable.loseAll();
+    await person.page.evaluate((ahead) => Object.assign((window as any).clocks, ahead), clocks);
+    const began = Date.now();
+    await person.readAnswers(1);
+    expect(Date.now() - began).toBeLessThan(5000);
+    expect(person.sessionIds.length).toBe(sockets + 1);
+    await expect(person.connection).toHaveText("Live");
+  }
+  // A clock that is set back is nobody's sleep.
+  const states = await person.watchStates();
+  await person.page.evaluate(() => Object.assign((window as any).clocks, { wall: -3_600_000 }));
+  await person.readAnswers(3);
+  expect((await states()).map(({ words }) => words)).toEqual(["Live"]);
+});
+
 test("a camera from which no picture comes is waited for, and said to be", async ({
   startServer,
   startVlm,

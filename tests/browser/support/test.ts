@@ -1,6 +1,7 @@
 // What every test has: servers, VLMs, cameras and people. All are gone when it ends.
 import { test as base, expect } from "@playwright/test";
 import type { BrowserKind } from "./browsers.ts";
+import { Cable } from "./cable.ts";
 import { Cameras } from "./cameras.ts";
 import { ScriptedVlm, type ScriptedVlmOptions } from "./scripted-vlm.ts";
 import { Server, type ServerOptions, startDemoVlm } from "./server.ts";
@@ -11,6 +12,8 @@ interface TestParts {
   /** The binary's own demo-vlm as a program of its own; gives its address. */
   startDemoVlm(...args: string[]): Promise<string>;
   startServer(options?: ServerOptions): Promise<Server>;
+  /** A way to the server that can be cut. */
+  layCable(server: Server): Promise<Cable>;
   /** Somebody with a browser; nothing in its console may go wrong. */
   viewer(options?: ViewerOptions): Promise<Viewer>;
 }
@@ -69,7 +72,17 @@ export const test = base.extend<TestParts, WorkerParts>({
     }
   },
 
-  viewer: async ({ startServer: _serversEndLater, kind }, use) => {
+  layCable: async ({ startServer: _serversEndLater }, use) => {
+    const cables: Cable[] = [];
+    await use(async (server) => {
+      const cable = await Cable.to(server);
+      cables.push(cable);
+      return cable;
+    });
+    for (const cable of cables) await cable.remove();
+  },
+
+  viewer: async ({ layCable: _cablesEndLater, kind }, use) => {
     const viewers: Viewer[] = [];
     await use(async (options) => {
       const viewer = await Viewer.start(kind, options);

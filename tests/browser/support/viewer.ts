@@ -56,7 +56,7 @@ export class Viewer {
   }
 
   /** Opens the server's page and waits until it is ready. */
-  async visit(server: Server): Promise<this> {
+  async visit(server: Pick<Server, "url">): Promise<this> {
     const greetings = () => this.messages("server_config").length;
     const before = greetings();
     await this.page.goto(server.url);

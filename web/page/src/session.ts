@@ -12,7 +12,7 @@ import { newSessionId } from "./session-id.ts";
 import type { FieldName } from "./settings.ts";
 import { SettingsKeeper } from "./settings-keeper.ts";
 import { Signal } from "./signal.ts";
-import type { SocketState } from "./socket.ts";
+import type { SocketState, Why } from "./socket.ts";
 import { Socket } from "./socket.ts";
 import type { Preferences } from "./stored.ts";
 import { Video } from "./video.ts";
@@ -23,6 +23,10 @@ import { connectionWords, sentence, vlmErrorWords } from "./words.ts";
 const REFUSALS = 3;
 /** The server's names for relays are good for twice as long. */
 const RELAYS_LAST_MS = 6 * 3_600_000;
+/** How often to see what time alone has changed. */
+const LOOK_MS = 250;
+/** Nothing of this page ran for this long: the device slept, and the server has given it up. */
+const SLEPT_MS = 12_000;
 
 export class Session {
   readonly connection = new Signal<Words>();
@@ -32,6 +36,8 @@ export class Session {
   readonly failed = new Signal<Problem>();
   readonly answer = new Signal<Answer>();
   readonly history = new History();
+  /** What was being written comes no more, or not here. */
+  readonly interrupted = new Signal<void>();
   /** The server wants a sign-in; `resume` goes on after it. */
   readonly signedOut = new Signal<void>();
   readonly settings: SettingsKeeper;
@@ -41,10 +47,11 @@ export class Session {
   readonly #player: Video;
   readonly #assembler = new Assembler();
   #id = newSessionId();
-  #socketState: SocketState = { is: "connecting" };
+  #socketState: SocketState = { is: "connecting", why: "start" };
   #videoState: VideoState = "off";
   /** The server's time of the newest answer. */
   #newestMs = 0;
+  #looked = now();
   /** As the server said last, and when. */
   #iceServers: RTCIceServer[] = [];
   #iceServersAt = 0;
@@ -79,8 +86,9 @@ export class Session {
     });
     scope.listen(window, "pagehide", () => this.#player.leave());
     scope.listen(window, "pageshow", (event) => {
-      if ((event as PageTransitionEvent).persisted) this.#socket.restart();
+      if ((event as PageTransitionEvent).persisted) this.#renew("start");
     });
+    scope.every(LOOK_MS, () => this.#look());
   }
 
   get playing(): boolean {
@@ -106,14 +114,32 @@ export class Session {
 
   /** After signing in again: a new session. */
   resume(): void {
-    this.#id = newSessionId();
-    this.#socket.restart();
+    this.#newId();
+    this.#socket.restart("start");
+  }
+
+  /** Sees what time alone has changed. */
+  #look(): void {
+    const at = now();
+    const slept = at - this.#looked >= SLEPT_MS;
+    this.#looked = at;
+    if (!this.#socket.look(at)) return;
+    // What is wrong with the one connection is often wrong with the other.
+    if (slept || this.#player.doubtful) this.#renew("loss");
+    else this.#socket.restart("loss");
+  }
+
+  /** Video and messages go by new connections, at once. */
+  #renew(why: Why): void {
+    if (this.#socket.paused) return;
+    this.#player.renew();
+    this.#socket.restart(why);
   }
 
   /** A new socket brings new names for relays. */
   #ready(): boolean {
     const outdated = now() - this.#iceServersAt > RELAYS_LAST_MS;
-    if (outdated && this.#iceServers.length > 0 && this.#socket.open) this.#socket.restart();
+    if (outdated && this.#iceServers.length > 0 && this.#socket.open) this.#socket.restart("start");
     return this.#socket.open;
   }
 
@@ -128,7 +154,7 @@ export class Session {
     } catch (error) {
       if (error instanceof Refused && wantsSignIn(error.code)) this.#socket.pause();
       if (!(error instanceof Refused && isNotOurs(error.code))) throw error;
-      this.#newId();
+      this.#anotherId();
       throw new Refused(error.message, error.code, null, 1);
     }
   }
@@ -136,26 +162,32 @@ export class Session {
   #newId(): void {
     this.#id = newSessionId();
     this.#newestMs = 0;
+  }
+
+  /** The server does not take ours. */
+  #anotherId(): void {
+    this.#newId();
     // Visiting the page renews the cookie by which the server knows this browser.
     void fetch(".", { cache: "no-store" })
       .catch(() => {})
-      .then(() => this.#socket.restart());
+      .then(() => this.#socket.restart("start"));
   }
 
   #socketChanged(state: SocketState): void {
     this.#socketState = state;
-    this.#greeting = null;
-    this.#greeted = false;
+    if (state.is !== "open") {
+      this.#greeting = null;
+      this.#greeted = false;
+      this.#problems.set("vlm", null);
+      this.interrupted.emit();
+    }
     if (state.is === "signed out") {
       // No camera runs behind a form.
       this.stop();
       this.#problems.set("server", null);
       this.signedOut.emit();
     }
-    if (state.is === "gone") {
-      this.#problems.set("vlm", null);
-      if (state.refused && state.failures % REFUSALS === 0) this.#id = newSessionId();
-    }
+    if (state.is === "gone" && state.refused && state.failures % REFUSALS === 0) this.#newId();
     this.#tell();
   }
 
@@ -258,7 +290,7 @@ export class Session {
 
   #refused(error: ServerMessageOf<"error">): void {
     if (isNotOurs(error.code)) {
-      this.#newId();
+      this.#anotherId();
       return;
     }
     if (wantsSignIn(error.code)) {

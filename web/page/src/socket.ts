@@ -4,10 +4,24 @@ import { now } from "./clock.ts";
 import type { ClientMessage, ServerMessage } from "./protocol.ts";
 import { parseServerMessage } from "./protocol.ts";
 import { Scope } from "./scope.ts";
+import { alive } from "./send.ts";
+import { openingMs, Signs } from "./signs.ts";
+
+/** Why a connection is made. */
+export type Why =
+  /** There was none before, or the page wants another session. */
+  | "start"
+  /** The one before is gone. */
+  | "loss"
+  /** The try before was turned down, or was ended by the server. */
+  | "gone"
+  /** The try before got no reply. */
+  | "silence";
 
 export type SocketState =
-  | { is: "connecting" }
-  | { is: "open" }
+  | { is: "connecting"; why: Why }
+  /** `quiet`: nothing has come for longer than usual. */
+  | { is: "open"; quiet: boolean }
   /** `refused`: there is a server, but it did not take the connection. `retryAt` by `now()`. */
   | { is: "gone"; retryAt: number; refused: boolean; failures: number }
   /** The server wants a sign-in first; only `restart` tries again. */
@@ -29,15 +43,30 @@ export class Socket {
   /** How long the server asked to be left alone, when it refused this page with words. */
   #pauseMs = 0;
   #paused = false;
+  /** Tries in a row that got no reply at all. */
+  #unanswered = 0;
+  #began = 0;
+  /** How long the last connection that came about took to open. */
+  #openedMs: number | null = null;
+  #retryAt = 0;
+  /** The server has said something on this connection that is no refusal. */
+  #greeted = false;
+  /** Of this connection, once anything has come. */
+  #signs: Signs | null = null;
+  #quiet = false;
 
   constructor(scope: Scope, events: SocketEvents) {
     this.#scope = scope;
     this.#events = events;
-    const again = () => this.#waiting() && this.#connect();
+    const again = () => this.#waiting() && this.#connect("gone");
     scope.listen(window, "online", again);
-    scope.listen(document, "visibilitychange", () => document.hidden || again());
+    scope.listen(document, "visibilitychange", () => {
+      if (document.hidden) return;
+      again();
+      this.doubt();
+    });
     scope.own(() => this.#attempt.end());
-    this.#connect();
+    this.#connect("start");
   }
 
   get open(): boolean {
@@ -52,9 +81,9 @@ export class Socket {
   }
 
   /** Leaves this connection and makes a new one at once. */
-  restart(): void {
+  restart(why: Why): void {
     this.#paused = false;
-    this.#connect();
+    this.#connect(why);
   }
 
   /** Leaves this connection, until `restart`. */
@@ -64,45 +93,95 @@ export class Socket {
     this.#events.state({ is: "signed out" });
   }
 
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  /** There is reason to doubt that the server still hears us: it is to say so. */
+  doubt(): void {
+    if (this.#signs?.doubt(now())) this.send(alive());
+  }
+
+  /** Sees what time alone has changed. True if this connection is dead. */
+  look(at: number): boolean {
+    if (this.#paused) return false;
+    if (this.#socket === null) {
+      // A timer stands still while the device sleeps.
+      if (at >= this.#retryAt) this.#connect("gone");
+      return false;
+    }
+    if (this.#signs === null) {
+      if (at - this.#began >= openingMs(this.#unanswered, this.#openedMs)) {
+        this.#unanswered++;
+        this.#connect("silence");
+      }
+      return false;
+    }
+    const life = this.#signs.life(at);
+    this.#setQuiet(life !== "fine");
+    return life === "dead";
+  }
+
+  #setQuiet(quiet: boolean): void {
+    if (this.#quiet === quiet) return;
+    this.#quiet = quiet;
+    this.#events.state({ is: "open", quiet });
+  }
+
   #waiting(): boolean {
     return this.#socket === null && !this.#paused;
   }
 
-  #connect(): void {
+  #connect(why: Why): void {
     this.#attempt.end();
     if (this.#scope.ended) return;
     const attempt = this.#scope.child();
     this.#attempt = attempt;
-    this.#events.state({ is: "connecting" });
+    this.#began = now();
+    this.#events.state({ is: "connecting", why });
 
     const socket = new WebSocket(this.#events.url());
     this.#socket = socket;
+    this.#greeted = false;
     let opened = false;
-    let greeted = false;
     attempt.own(() => {
       this.#socket = null;
+      this.#signs = null;
+      this.#quiet = false;
       socket.close();
     });
     attempt.listen(socket, "open", () => {
       opened = true;
-      this.#events.state({ is: "open" });
+      this.#openedMs = now() - this.#began;
+      this.#events.state({ is: "open", quiet: false });
     });
     attempt.listen(socket, "message", (event) => {
+      const at = now();
+      this.#signs ??= new Signs(at, this.#openedMs ?? 0);
+      this.#signs.heard(at);
+      this.#setQuiet(false);
+      this.#unanswered = 0;
       const message = read((event as MessageEvent).data);
-      if (message === null) return;
-      if (!greeted && message.type === "error") {
-        this.#pauseMs = (message.retry_after_s ?? 0) * 1000;
-      } else {
-        // Not at "open": a server that takes connections only to drop them must be left alone too.
-        this.#failures = 0;
-        greeted = true;
-      }
-      this.#events.message(message);
+      if (message !== null) this.#heard(message);
     });
     attempt.listen(socket, "close", () => {
+      this.#unanswered = 0;
       this.#socket = null;
+      this.#signs = null;
+      this.#quiet = false;
       void this.#lost(attempt, opened);
     });
+  }
+
+  #heard(message: ServerMessage): void {
+    if (!this.#greeted && message.type === "error") {
+      this.#pauseMs = (message.retry_after_s ?? 0) * 1000;
+    } else {
+      // Not at "open": a server that takes connections only to drop them must be left alone too.
+      this.#failures = 0;
+      this.#greeted = true;
+    }
+    this.#events.message(message);
   }
 
   async #lost(attempt: Scope, opened: boolean): Promise<void> {
@@ -110,7 +189,8 @@ export class Socket {
     const wait = Math.max(backoffMs(failures), this.#pauseMs);
     this.#pauseMs = 0;
     const retryAt = now() + wait;
-    attempt.after(wait, () => this.#connect());
+    this.#retryAt = retryAt;
+    attempt.after(wait, () => this.#connect("gone"));
     const tell = (refused: boolean) =>
       this.#events.state({ is: "gone", retryAt, refused, failures: this.#failures });
     tell(false);

@@ -91,6 +91,18 @@ export class Video {
     this.#peer = null;
   }
 
+  /** There is a connection, and no sign that the server gets anything by it. */
+  get doubtful(): boolean {
+    return this.#peer !== null && !this.#reached;
+  }
+
+  /** A new connection is made when `serverCame` says that it can be. */
+  renew(): void {
+    if (this.#stream === null) return;
+    this.leave();
+    this.#set(this.#beginning());
+  }
+
   async switchCamera(camera: string): Promise<void> {
     const play = this.#play;
     if (play === null) return;

@@ -1,5 +1,5 @@
 // The state of things in words, and figures as people read them.
-import type { SocketState } from "./socket.ts";
+import type { SocketState, Why } from "./socket.ts";
 
 export type VideoState =
   | "off"
@@ -33,13 +33,36 @@ export function atHost(apiBase: string): string {
 }
 
 export function connectionWords(socket: SocketState, video: VideoState): Words {
-  if (socket.is === "gone") {
-    const what = socket.refused ? "The server refused this page" : "The server is gone";
-    return { words: `${what}. Trying again`, tone: "gone", retryAt: socket.retryAt };
-  }
-  if (socket.is === "signed out") return { words: "Signed out", tone: "gone", retryAt: null };
   const wait = (words: string): Words => ({ words, tone: "wait", retryAt: null });
-  if (socket.is === "connecting") return wait("Connecting…");
+  switch (socket.is) {
+    case "gone": {
+      const what = socket.refused ? "The server refused this page" : GONE;
+      return { words: `${what}. Trying again`, tone: "gone", retryAt: socket.retryAt };
+    }
+    case "signed out":
+      return { words: "Signed out", tone: "gone", retryAt: null };
+    case "connecting":
+      return socketWords(socket.why);
+    case "open":
+      return socket.quiet ? wait("Waiting for the server…") : videoWords(video);
+  }
+}
+
+const GONE = "The server is gone";
+
+function socketWords(why: Why): Words {
+  const words = {
+    start: "Connecting…",
+    loss: "The connection was lost. Connecting again…",
+    gone: `${GONE}. Trying again now…`,
+    silence: "The server does not answer. Trying again…",
+  };
+  const tone = why === "gone" || why === "silence" ? "gone" : "wait";
+  return { words: words[why], tone, retryAt: null };
+}
+
+function videoWords(video: VideoState): Words {
+  const wait = (words: string): Words => ({ words, tone: "wait", retryAt: null });
   switch (video) {
     case "off":
       return { words: "Ready", tone: "ready", retryAt: null };

@@ -15,10 +15,10 @@ import {
 } from "../src/words.ts";
 
 test("the state of the connection in words", () => {
-  const open = { is: "open" } as const;
-  assert.equal(connectionWords({ is: "connecting" }, "off").words, "Connecting…");
+  const open = { is: "open", quiet: false } as const;
+  assert.equal(connectionWords({ is: "connecting", why: "start" }, "off").words, "Connecting…");
   assert.equal(connectionWords(open, "off").words, "Ready");
-  assert.equal(connectionWords(open, "live").words, "Live");
+  assert.deepEqual(connectionWords(open, "live"), { words: "Live", tone: "live", retryAt: null });
   assert.match(connectionWords(open, "again").words, /lost/);
   const gone = { is: "gone", retryAt: 5000, refused: false, failures: 1 } as const;
   assert.equal(connectionWords(gone, "live").words, "The server is gone. Trying again");
@@ -26,19 +26,29 @@ test("the state of the connection in words", () => {
   assert.match(connectionWords({ ...gone, refused: true }, "off").words, /refused/);
 });
 
-test("only a picture makes it live", () => {
+test("only a picture makes it live, and only while the server is heard", () => {
   const states = ["off", "camera", "connecting", "waiting", "again"] as const;
   for (const video of states) {
-    assert.notEqual(connectionWords({ is: "open" }, video).words, "Live");
+    assert.notEqual(connectionWords({ is: "open", quiet: false }, video).words, "Live");
   }
-  assert.equal(connectionWords({ is: "open" }, "waiting").words, "Waiting for a picture…");
+  const sockets = [
+    { is: "open", quiet: true },
+    { is: "connecting", why: "loss" },
+    { is: "connecting", why: "silence" },
+  ] as const;
+  for (const socket of sockets) assert.notEqual(connectionWords(socket, "live").tone, "live");
+  assert.equal(
+    connectionWords({ is: "open", quiet: false }, "waiting").words,
+    "Waiting for a picture…",
+  );
 });
 
 test("what never was there is not called lost", () => {
   for (const words of [
-    connectionWords({ is: "connecting" }, "off"),
-    connectionWords({ is: "open" }, "connecting"),
-    connectionWords({ is: "open" }, "waiting"),
+    connectionWords({ is: "connecting", why: "start" }, "off"),
+    connectionWords({ is: "connecting", why: "silence" }, "off"),
+    connectionWords({ is: "open", quiet: false }, "connecting"),
+    connectionWords({ is: "open", quiet: false }, "waiting"),
   ]) {
     assert.doesNotMatch(words.words, /lost|gone/);
   }

@@ -73,7 +73,7 @@ export function answerView(scope: Scope, session: Session): void {
     box.dataset.state = "failed";
     box.style.removeProperty("min-height");
   });
-  session.connection.on(scope, ({ tone }) => tone === "gone" && cutShort());
+  session.interrupted.on(scope, cutShort);
   session.video.on(scope, ({ state }) => state === "off" && cutShort());
   session.answer.on(scope, (answer) => {
     forget();
