@@ -64,6 +64,7 @@ export class Session {
     this.#problems = problems;
     this.#player = new Video(scope, {
       ready: () => this.#ready(),
+      openedMs: () => this.#socket.openedMs,
       iceServers: () => this.#iceServers,
       offer: (sdp, signal) => this.#offer(sdp, signal),
       candidate: (candidate, mLine) => this.#send(iceCandidate(candidate, mLine)),

@@ -58,3 +58,22 @@ export function openingMs(unanswered: number, openedMs: number | null): number {
   if (openedMs === null || unanswered >= EAGER_TRIES) return PATIENT_MS;
   return Math.min(PATIENT_MS, Math.max(2500, 1500 + 4 * openedMs));
 }
+
+/** Offers in a row that may have gone by connections of before the network changed. */
+const STALE_OFFERS = 2;
+
+/**
+ * How long the server may take to answer an offer, when its WebSocket took `openedMs` to open, so
+ * many offers before this one got no reply, and one took `answeredMs`. A browser may send one by a
+ * connection that it kept from before the network changed, and that leads nowhere: `changed` says
+ * that this is likely.
+ */
+export function answerMs(
+  openedMs: number,
+  unanswered: number,
+  changed: { answeredMs: number } | null,
+): number {
+  const usual = changed === null ? 3000 + 4 * openedMs : 300 + 4 * (openedMs + changed.answeredMs);
+  const stale = changed === null ? 0 : STALE_OFFERS;
+  return Math.min(15_000, usual * 2 ** Math.min(Math.max(0, unanswered - stale), 8));
+}

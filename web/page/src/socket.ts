@@ -73,6 +73,11 @@ export class Socket {
     return this.#socket?.readyState === WebSocket.OPEN;
   }
 
+  /** How long the last connection that came about took to open. */
+  get openedMs(): number {
+    return this.#openedMs ?? 0;
+  }
+
   /** False if there is no connection; nothing is kept for later then. */
   send(message: ClientMessage): boolean {
     if (!this.open) return false;

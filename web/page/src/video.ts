@@ -7,6 +7,7 @@ import { Peer, peerProblem } from "./peer.ts";
 import type { SessionStatus } from "./protocol.ts";
 import type { RelayFailure } from "./relays.ts";
 import { Scope } from "./scope.ts";
+import { answerMs } from "./signs.ts";
 import type { VideoState } from "./words.ts";
 
 /** The server may say `Stopped` for the video before this one: wait and see. */
@@ -25,6 +26,8 @@ export interface VideoHost {
   ready(): boolean;
   /** Relays, for when the server is not reached directly. */
   iceServers(): RTCIceServer[];
+  /** How long it took to reach the server last, in ms. */
+  openedMs(): number;
   offer(sdp: string, signal: AbortSignal): Promise<string>;
   candidate(candidate: string, mLine: number): void;
   hangUp(): void;
@@ -46,6 +49,12 @@ export class Video {
   #link = new Scope();
   #peer: Peer | null = null;
   #failures = 0;
+  /** Offers in a row that got no reply at all. */
+  #unanswered = 0;
+  /** How long the last one took that got one. */
+  #answeredMs: number | null = null;
+  /** The network has changed since. */
+  #changed = false;
   /** This connection has been up. */
   #reached = false;
   /** The server has seen a picture since Play: what never was there is not lost. */
@@ -70,6 +79,7 @@ export class Video {
     const play = this.#scope.child();
     this.#play = play;
     this.#failures = 0;
+    this.#unanswered = 0;
     this.#shown = false;
     play.own(() => this.#dropStream());
     this.#say(null, null);
@@ -96,9 +106,10 @@ export class Video {
     return this.#peer !== null && !this.#reached;
   }
 
-  /** A new connection is made when `serverCame` says that it can be. */
+  /** The network may be another: a new connection is made when `serverCame` says that it can be. */
   renew(): void {
     if (this.#stream === null) return;
+    this.#changed = true;
     this.leave();
     this.#set(this.#beginning());
   }
@@ -203,11 +214,17 @@ export class Video {
     this.#reached = false;
     const link = this.#play.child();
     this.#link = link;
+    const answered = link.after(this.#patience(), () => {
+      this.#unanswered++;
+      this.#connect();
+    });
     try {
       const peer = new Peer(link, stream, track, this.#host.iceServers(), {
         offer: async (sdp, signal) => {
+          const offered = now();
           const answer = await this.#host.offer(sdp, signal);
-          if (!link.ended) this.#answered(link);
+          answered();
+          if (!link.ended) this.#answered(link, now() - offered);
           return answer;
         },
         candidate: (candidate, mLine) => this.#host.candidate(candidate, mLine),
@@ -223,7 +240,16 @@ export class Video {
     }
   }
 
-  #answered(link: Scope): void {
+  #patience(): number {
+    const answeredMs = this.#answeredMs;
+    const changed = this.#changed && answeredMs !== null ? { answeredMs } : null;
+    return answerMs(this.#host.openedMs(), this.#unanswered, changed);
+  }
+
+  #answered(link: Scope, tookMs: number): void {
+    this.#unanswered = 0;
+    this.#answeredMs = tookMs;
+    this.#changed = false;
     // Said before the browser gives up, which takes it ten seconds and more.
     link.after(UNREACHED_MS, () => {
       // It may have been said already, with more.
@@ -249,7 +275,10 @@ export class Video {
     if (!(error instanceof Refused)) {
       // No reply at all: if the server is gone, the WebSocket tells, and brings us back.
       this.#again(wait);
-    } else if (error.retryAfterS === null) {
+      return;
+    }
+    this.#unanswered = 0;
+    if (error.retryAfterS === null) {
       this.#end();
       this.#say(error.message, null);
     } else {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Clock } from "../src/clock.ts";
-import { openingMs, Signs } from "../src/signs.ts";
+import { answerMs, openingMs, Signs } from "../src/signs.ts";
 
 test("the clock goes on while the device sleeps and never goes back", () => {
   const clock = new Clock(0, 1_000_000);
@@ -61,4 +61,18 @@ test("tries that get no reply are short for half a minute, and longer from then 
   assert.equal(openingMs(0, 1200), 6300);
   assert.deepEqual(new Set(opening(5000)), new Set([8000]));
   assert.deepEqual(new Set(opening(null)), new Set([8000]));
+});
+
+test("an offer without a reply is made again, with more patience each time", () => {
+  const tries = Array.from({ length: 50 }, (_, unanswered) => answerMs(50, unanswered, null));
+  assert.deepEqual(tries.slice(0, 4), [3200, 6400, 12_800, 15_000]);
+  assert.ok(tries.slice(3).every((ms) => ms === 15_000));
+});
+
+test("where the network has changed, the first offers have as long as the ones before took", () => {
+  const patience = (answeredMs: number) =>
+    Array.from({ length: 6 }, (_, unanswered) => answerMs(50, unanswered, { answeredMs }));
+  assert.deepEqual(patience(25), [600, 600, 600, 1200, 2400, 4800]);
+  assert.deepEqual(patience(900), [4100, 4100, 4100, 8200, 15_000, 15_000]);
+  assert.equal(answerMs(1800, 0, { answeredMs: 0 }), 7500);
 });
