@@ -1,8 +1,24 @@
-// What the page makes of a video or a connection that does not go on.
+// Connections that die without a word, and what the page makes of it.
+import type { BrowserContext } from "@playwright/test";
 import { expect, test } from "../support/test.ts";
 
 /** What closing a connection that has not opened yet makes a browser say. */
 const CLOSED_EARLY = /WebSocket is closed before|can’t establish a connection|was interrupted/;
+
+/** The statistics of connections stand still while `window.deaf` is set. */
+async function canBeDeafened(context: BrowserContext): Promise<void> {
+  await context.addInitScript(() => {
+    const real = RTCPeerConnection.prototype.getStats;
+    let last: Promise<RTCStatsReport> | null = null;
+    RTCPeerConnection.prototype.getStats = function () {
+      if (last === null || !(window as any).deaf || (last as any).of !== this) {
+        last = real.call(this);
+        (last as any).of = this;
+      }
+      return last;
+    };
+  });
+}
 
 test("a connection that has died is noticed in time, and nothing is Live until it is replaced", async ({
   startServer,
@@ -34,6 +50,115 @@ test("a connection that has died is noticed in time, and nothing is Live until i
   await expect(person.connection).toHaveText("Live");
   expect(person.messages("vlm_response").at(-1)).toMatchObject({ prompt: "Is the door open?" });
   await expect(person.problem).toBeHidden();
+});
+
+test("when the network has changed, answers are back at once", async ({
+  startServer,
+  startVlm,
+  layCable,
+  viewer,
+}) => {
+  const vlm = await startVlm();
+  const server = await startServer({ apiBase: vlm.apiBase });
+  const cable = await layCable(server);
+  const person = await viewer();
+  person.expectComplaint(CLOSED_EARLY);
+  await person.visit(cable);
+  await person.play();
+  await person.readAnswers(2);
+  const states = await person.watchStates();
+  const offers = () => person.messages("status").filter(({ status }) => status === "Connecting");
+  const before = offers().length;
+
+  cable.loseAll();
+  await person.page.evaluate(() => dispatchEvent(new Event("online")));
+  const began = Date.now();
+  await person.readAnswers(1);
+  expect(Date.now() - began).toBeLessThan(5000);
+  expect(offers().length).toBe(before + 1);
+  expect((await states()).map(({ words }) => words)).toContain(
+    "The network has changed. Connecting again…",
+  );
+  await expect(person.connection).toHaveText("Live");
+});
+
+test("a network that changes without a word is noticed by what does not come any more", async ({
+  startServer,
+  startVlm,
+  layCable,
+  viewer,
+}) => {
+  const vlm = await startVlm();
+  const server = await startServer({ apiBase: vlm.apiBase });
+  const cable = await layCable(server);
+  const person = await viewer();
+  person.expectComplaint(CLOSED_EARLY);
+  await canBeDeafened(person.context);
+  await person.visit(cable);
+  await person.play();
+  await person.readAnswers(2);
+
+  cable.loseAll();
+  await person.page.evaluate(() => Object.assign(window, { deaf: true }));
+  const began = Date.now();
+  await person.readAnswers(1);
+  expect(Date.now() - began).toBeLessThan(5000);
+  await person.page.evaluate(() => Object.assign(window, { deaf: false }));
+  await expect(person.connection).toHaveText("Live");
+});
+
+test("doubt alone disturbs nothing: the server says that it is there", async ({
+  startServer,
+  startVlm,
+  viewer,
+}) => {
+  const vlm = await startVlm();
+  const server = await startServer({ apiBase: vlm.apiBase });
+  const person = await viewer();
+  await canBeDeafened(person.context);
+  await person.visit(server);
+  await person.play();
+  await person.readAnswers(1);
+  const states = await person.watchStates();
+  const asked = () => person.sent.filter((text) => text === '{"type":"alive"}').length;
+  await person.page.evaluate(() => Object.assign(window, { deaf: true }));
+  // Chromium tells of a new estimate of speed like this.
+  await person.page.evaluate(() => {
+    const { connection } = navigator as { connection?: EventTarget };
+    connection?.dispatchEvent(new Event("change"));
+  });
+  await expect.poll(asked).toBeGreaterThan(2);
+  await expect.poll(() => person.messages("alive").length).toBeGreaterThan(2);
+  expect((await states()).map(({ words }) => words)).toEqual(["Live"]);
+  expect(person.sessionIds.length).toBe(1);
+});
+
+test("an outage is over for the page a moment after it is over", async ({
+  startServer,
+  startVlm,
+  layCable,
+  viewer,
+}) => {
+  const vlm = await startVlm();
+  const server = await startServer({ apiBase: vlm.apiBase });
+  const cable = await layCable(server);
+  const person = await viewer();
+  person.expectComplaint(CLOSED_EARLY);
+  await person.visit(cable);
+  await person.play();
+  await person.readAnswers(1);
+  cable.cut();
+  await person.page.evaluate(() => dispatchEvent(new Event("online")));
+  // Several tries come to nothing.
+  const tries = () => person.sessionIds.length;
+  await expect.poll(tries, { timeout: 30_000 }).toBeGreaterThan(4);
+  await expect(person.connection).toHaveText("The server does not answer. Trying again…");
+  cable.mend();
+  const began = Date.now();
+  await person.readAnswers(1);
+  // At the latest with the next try, as this cable loses those that began before.
+  expect(Date.now() - began).toBeLessThan(2500 + 2000);
+  await expect(person.connection).toHaveText("Live");
 });
 
 test("a device that wakes from sleep connects anew at once, whichever of its clocks stood still", async ({
@@ -70,6 +195,29 @@ test("a device that wakes from sleep connects anew at once, whichever of its clo
   await person.page.evaluate(() => Object.assign((window as any).clocks, { wall: -3_600_000 }));
   await person.readAnswers(3);
   expect((await states()).map(({ words }) => words)).toEqual(["Live"]);
+});
+
+test("a network that keeps changing is followed ever more seldom, and the page says so", async ({
+  startServer,
+  startVlm,
+  viewer,
+}) => {
+  const vlm = await startVlm();
+  const server = await startServer({ apiBase: vlm.apiBase });
+  const person = await viewer();
+  person.expectComplaint(CLOSED_EARLY);
+  await person.visit(server);
+  await person.play();
+  await person.readAnswers(1);
+  const before = person.sessionIds.length;
+  await person.page.evaluate(() => {
+    setInterval(() => dispatchEvent(new Event("online")), 50);
+  });
+  await expect(person.problem).toContainText("The network of this device keeps changing.");
+  await expect(person.problem).toContainText(/Trying again in \d s\./);
+  // At once, after 2 s and after 4 s more.
+  expect(person.sessionIds.length - before).toBeLessThanOrEqual(3);
+  await person.readAnswers(1);
 });
 
 test("a camera from which no picture comes is waited for, and said to be", async ({

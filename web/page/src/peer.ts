@@ -1,14 +1,21 @@
+import { now } from "./clock.ts";
+import type { Path } from "./path.ts";
+import { PathWatch, wayOf } from "./path.ts";
 import { Relays } from "./relays.ts";
 import type { Scope } from "./scope.ts";
 
 const MAX_BITRATE = 1_500_000;
 /** A connection that is merely `disconnected` may come back by itself; this long is too long. */
 const DISCONNECTED_MS = 4000;
+/** How often to see which way the video takes. */
+const LOOK_MS = 500;
 
 export interface PeerEvents {
   offer(sdp: string, signal: AbortSignal): Promise<string>;
   candidate(candidate: string, mLine: number): void;
   connected(): void;
+  /** Whether the server's reports still come, and to the same address of ours. */
+  path(path: Path): void;
   lost(): void;
 }
 
@@ -105,14 +112,33 @@ export class Peer {
 
   #watch(): void {
     let patience = () => {};
+    let watched = false;
     this.#scope.listen(this.#pc, "connectionstatechange", () => {
       patience();
       const state = this.#pc.connectionState;
-      if (state === "connected") this.#events.connected();
-      else if (state === "failed") this.#events.lost();
+      if (state === "connected") {
+        if (!watched) this.#watchPath(new PathWatch(now()));
+        watched = true;
+        this.#events.connected();
+      } else if (state === "failed") this.#events.lost();
       else if (state === "disconnected") {
+        this.#events.path("deaf");
         patience = this.#scope.after(DISCONNECTED_MS, () => this.#events.lost());
       }
+    });
+  }
+
+  /** By statistics: no browser tells of a new address by an event in every case. */
+  #watchPath(watch: PathWatch): void {
+    this.#scope.every(LOOK_MS, async () => {
+      const reports = await this.#pc.getStats().catch(() => null);
+      if (reports === null || this.#scope.ended) return;
+      const all: Record<string, unknown>[] = [];
+      reports.forEach((report: Record<string, unknown>) => {
+        all.push(report);
+      });
+      const way = wayOf(all);
+      if (way !== null) this.#events.path(watch.look(way, now()));
     });
   }
 }

@@ -2,7 +2,7 @@
 import { Signal } from "./signal.ts";
 
 /** In the order in which they are shown. */
-const KINDS = ["page", "camera", "server", "media", "vlm"] as const;
+const KINDS = ["page", "camera", "network", "server", "media", "vlm"] as const;
 export type ProblemKind = (typeof KINDS)[number];
 
 export interface Problem {

@@ -4,6 +4,7 @@ import type { Answer } from "./answers.ts";
 import { Assembler, answerOf, History } from "./answers.ts";
 import { postOffer, Refused } from "./api.ts";
 import { now } from "./clock.ts";
+import { Network } from "./network.ts";
 import type { Problem, Problems } from "./problems.ts";
 import type { ClientMessage, ServerMessage, ServerMessageOf, SessionStatus } from "./protocol.ts";
 import type { Scope } from "./scope.ts";
@@ -45,6 +46,7 @@ export class Session {
   readonly #problems: Problems;
   readonly #socket: Socket;
   readonly #player: Video;
+  readonly #network: Network;
   readonly #assembler = new Assembler();
   #id = newSessionId();
   #socketState: SocketState = { is: "connecting", why: "start" };
@@ -76,9 +78,19 @@ export class Session {
         this.video.emit({ state, stream });
         this.#tell();
       },
+      deaf: () => this.#socket.doubt(),
+      moved: () => this.#network.changed(),
       cameraProblem: (message) => problems.set("camera", message),
       mediaProblem: (message, retryAt) =>
         problems.set("media", message === null ? null : sentence(message), retryAt),
+    });
+    this.#network = new Network(scope, {
+      doubtful: () => this.#socket.doubt(),
+      changed: () => this.#renew("network"),
+      waiting: (until) => {
+        const message = "The network of this device keeps changing.";
+        problems.set("network", until === null ? null : message, until);
+      },
     });
     this.#socket = new Socket(scope, {
       url: () => socketUrl(location.href, this.#id),

@@ -13,6 +13,8 @@ export type Why =
   | "start"
   /** The one before is gone. */
   | "loss"
+  /** The way to the server is another now. */
+  | "network"
   /** The try before was turned down, or was ended by the server. */
   | "gone"
   /** The try before got no reply. */

@@ -3,6 +3,7 @@ import { Refused } from "./api.ts";
 import { backoffMs } from "./backoff.ts";
 import { cameraProblem, openCamera } from "./camera.ts";
 import { now } from "./clock.ts";
+import type { Path } from "./path.ts";
 import { Peer, peerProblem } from "./peer.ts";
 import type { SessionStatus } from "./protocol.ts";
 import type { RelayFailure } from "./relays.ts";
@@ -34,6 +35,10 @@ export interface VideoHost {
   /** No relay was of use either. */
   relayFailed(failure: RelayFailure): void;
   state(state: VideoState, stream: MediaStream | null): void;
+  /** Nothing comes from the server by the video's way. */
+  deaf(): void;
+  /** The video's way begins at another address. */
+  moved(): void;
   cameraProblem(message: string | null): void;
   /** `retryAt` by `now()`. */
   mediaProblem(message: string | null, retryAt: number | null): void;
@@ -57,6 +62,8 @@ export class Video {
   #changed = false;
   /** This connection has been up. */
   #reached = false;
+  /** Nothing comes from the server on it. */
+  #deaf = false;
   /** The server has seen a picture since Play: what never was there is not lost. */
   #shown = false;
   /** Of two cameras being opened, the later one is meant. */
@@ -103,10 +110,10 @@ export class Video {
 
   /** There is a connection, and no sign that the server gets anything by it. */
   get doubtful(): boolean {
-    return this.#peer !== null && !this.#reached;
+    return this.#peer !== null && (this.#deaf || !this.#reached);
   }
 
-  /** The network may be another: a new connection is made when `serverCame` says that it can be. */
+  /** The network has changed: a new connection is made when `serverCame` says that it can be. */
   renew(): void {
     if (this.#stream === null) return;
     this.#changed = true;
@@ -155,6 +162,7 @@ export class Video {
 
   #connected(): void {
     this.#reached = true;
+    this.#deaf = false;
     this.#say(null, null);
     this.#link.after(PICTURE_MS, () => this.#state === "live" || this.#set("waiting"));
   }
@@ -167,6 +175,12 @@ export class Video {
     });
     this.#say(null, null);
     this.#set("live");
+  }
+
+  #path(path: Path): void {
+    this.#deaf = path === "deaf";
+    if (path === "moved") this.#host.moved();
+    else if (this.#deaf) this.#host.deaf();
   }
 
   /** What a new connection is to the person. */
@@ -212,6 +226,7 @@ export class Video {
     this.#say(this.#problem, null);
     if (!this.#host.ready()) return; // serverCame brings us back here
     this.#reached = false;
+    this.#deaf = false;
     const link = this.#play.child();
     this.#link = link;
     const answered = link.after(this.#patience(), () => {
@@ -229,6 +244,7 @@ export class Video {
         },
         candidate: (candidate, mLine) => this.#host.candidate(candidate, mLine),
         connected: () => this.#connected(),
+        path: (path) => this.#path(path),
         lost: () => this.#lost(),
       });
       this.#peer = peer;

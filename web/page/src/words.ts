@@ -54,6 +54,7 @@ function socketWords(why: Why): Words {
   const words = {
     start: "Connecting…",
     loss: "The connection was lost. Connecting again…",
+    network: "The network has changed. Connecting again…",
     gone: `${GONE}. Trying again now…`,
     silence: "The server does not answer. Trying again…",
   };

@@ -1,7 +1,9 @@
-// Signs of life and clocks: what the page makes of them. Times are arguments.
+// Signs of life, addresses and clocks: what the page makes of them. Times are arguments.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Clock } from "../src/clock.ts";
+import { PathWatch, wayOf } from "../src/path.ts";
+import { Renewals } from "../src/renewals.ts";
 import { answerMs, openingMs, Signs } from "../src/signs.ts";
 
 test("the clock goes on while the device sleeps and never goes back", () => {
@@ -75,4 +77,76 @@ test("where the network has changed, the first offers have as long as the ones b
   assert.deepEqual(patience(25), [600, 600, 600, 1200, 2400, 4800]);
   assert.deepEqual(patience(900), [4100, 4100, 4100, 8200, 15_000, 15_000]);
   assert.equal(answerMs(1800, 0, { answeredMs: 0 }), 7500);
+});
+
+test("a way by which nothing comes for a second is deaf, until something does", () => {
+  const watch = new PathWatch(0);
+  const look = (received: number, at: number) => watch.look({ local: "192.0.2.1", received }, at);
+  assert.equal(look(0, 500), "fine");
+  assert.equal(look(0, 1000), "deaf");
+  assert.equal(look(10, 1500), "fine");
+  assert.equal(look(10, 2499), "fine");
+  assert.equal(look(10, 2500), "deaf");
+  assert.equal(look(10, 9000), "deaf");
+  assert.equal(look(11, 9500), "fine");
+});
+
+test("another address of ours means another network, once the connection has settled", () => {
+  const watch = new PathWatch(0);
+  let received = 0;
+  const look = (local: string, at: number) => watch.look({ local, received: received++ }, at);
+  assert.equal(look("192.0.2.1", 500), "fine");
+  assert.equal(look("192.0.2.2", 1000), "fine");
+  assert.equal(look("192.0.2.2", 5000), "fine");
+  assert.equal(look("192.0.2.3", 5500), "moved");
+  assert.equal(look("192.0.2.3", 6000), "fine");
+});
+
+test("the way in use is found in each browser's statistics", () => {
+  const reports = [
+    { type: "transport", id: "t", selectedCandidatePairId: "p2" },
+    { type: "candidate-pair", id: "p1", localCandidateId: "c1", bytesReceived: 1, nominated: true },
+    { type: "candidate-pair", id: "p2", localCandidateId: "c2", bytesReceived: 2 },
+    { type: "local-candidate", id: "c1", address: "192.0.2.1" },
+    { type: "local-candidate", id: "c2", address: "198.51.100.1", relatedAddress: "192.0.2.2" },
+  ];
+  assert.deepEqual(wayOf(reports), { local: "192.0.2.2", received: 2 });
+  // Firefox has no transport that says it.
+  const [, first, second, ...candidates] = reports;
+  const selected = [first ?? {}, { ...second, selected: true }, ...candidates];
+  assert.deepEqual(wayOf(selected), { local: "192.0.2.2", received: 2 });
+  const nominated = [{ ...first, state: "succeeded" }, second ?? {}, ...candidates];
+  assert.deepEqual(wayOf(nominated), { local: "192.0.2.1", received: 1 });
+  assert.equal(wayOf(candidates), null);
+  assert.equal(wayOf([{ ...first, selected: true }]), null);
+});
+
+/** When connections are made anew if the network changes at each of these times. */
+function renewed(changes: Iterable<number>): number[] {
+  const renewals = new Renewals();
+  const made: number[] = [];
+  for (const change of changes) {
+    const at =
+      Math.max(change, made.at(-1) ?? 0) + renewals.wait(Math.max(change, made.at(-1) ?? 0));
+    if (at > change && change <= (made.at(-1) ?? -1)) continue;
+    made.push(at);
+    renewals.made(at);
+  }
+  return made;
+}
+
+test("a network that keeps changing is followed ever more seldom, and at once after a pause", () => {
+  const changes = (function* () {
+    for (let at = 0; at < 600_000; at += 100) yield at;
+  })();
+  const made = renewed(changes);
+  assert.deepEqual(made.slice(0, 4), [0, 2000, 6000, 14_000]);
+  assert.ok(made.length < 16, `${made.length} in ten minutes`);
+  assert.deepEqual(renewed([0, 10_000, 20_000, 30_000]), [0, 10_000, 20_000, 30_000]);
+  const renewals = new Renewals();
+  for (const at of made) renewals.made(at);
+  const calm = (made.at(-1) ?? 0) + 130_000;
+  assert.equal(renewals.wait(calm), 0);
+  renewals.made(calm);
+  assert.equal(renewals.wait(calm + 1), 1999);
 });

@@ -34,6 +34,7 @@ test("only a picture makes it live, and only while the server is heard", () => {
   const sockets = [
     { is: "open", quiet: true },
     { is: "connecting", why: "loss" },
+    { is: "connecting", why: "network" },
     { is: "connecting", why: "silence" },
   ] as const;
   for (const socket of sockets) assert.notEqual(connectionWords(socket, "live").tone, "live");
