@@ -61,6 +61,27 @@ export class Assembler {
   }
 }
 
+/** As many as a server tells a page that comes back, and more. */
+const KNOWN = 100;
+
+/**
+ * Which complete answers of this session are known. By the server's time and number, as either
+ * alone may come again: its clock may be set, and numbers start again with each video.
+ */
+export class Known {
+  #keys = new Set<string>();
+
+  /** Whether this one is new. It is known from now on. */
+  add({ at_ms, seq }: Pick<Response, "at_ms" | "seq">): boolean {
+    const key = `${at_ms} ${seq}`;
+    if (this.#keys.has(key)) return false;
+    this.#keys.add(key);
+    const [oldest] = this.#keys;
+    if (this.#keys.size > KNOWN && oldest !== undefined) this.#keys.delete(oldest);
+    return true;
+  }
+}
+
 export function answerOf(message: Response, at: number): Answer {
   const { seq, text, metrics } = message;
   const cancelled = metrics.finish_reason === "cancelled";

@@ -1,7 +1,7 @@
 // One viewer with one video: joins the socket, the video, the settings and the answers.
 
 import type { Answer } from "./answers.ts";
-import { Assembler, answerOf, History } from "./answers.ts";
+import { Assembler, answerOf, History, Known } from "./answers.ts";
 import { postOffer, Refused } from "./api.ts";
 import { now } from "./clock.ts";
 import { Network } from "./network.ts";
@@ -51,8 +51,7 @@ export class Session {
   #id = newSessionId();
   #socketState: SocketState = { is: "connecting", why: "start" };
   #videoState: VideoState = "off";
-  /** The server's time of the newest answer. */
-  #newestMs = 0;
+  #known = new Known();
   #looked = now();
   /** As the server said last, and when. */
   #iceServers: RTCIceServer[] = [];
@@ -174,7 +173,7 @@ export class Session {
 
   #newId(): void {
     this.#id = newSessionId();
-    this.#newestMs = 0;
+    this.#known = new Known();
   }
 
   /** The server does not take ours. */
@@ -267,16 +266,14 @@ export class Session {
   #response(message: ServerMessageOf<"vlm_response">): void {
     this.#problems.set("vlm", null);
     const answer = this.#assembler.complete(message, Date.now());
-    this.#newestMs = message.at_ms;
+    this.#known.add(message);
     if (answer !== null) this.answer.emit(answer);
   }
 
   /** What was answered while the connection was away. */
   #missed({ answers }: ServerMessageOf<"history">): void {
     for (const answer of answers) {
-      if (answer.at_ms <= this.#newestMs) continue;
-      this.#newestMs = answer.at_ms;
-      this.answer.emit(answerOf(answer, answer.at_ms));
+      if (this.#known.add(answer)) this.answer.emit(answerOf(answer, answer.at_ms));
     }
   }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Answer } from "../src/answers.ts";
-import { Assembler, History } from "../src/answers.ts";
+import { Assembler, History, Known } from "../src/answers.ts";
 import type { ServerMessageOf } from "../src/protocol.ts";
 
 function delta(seq: number, offset: number, text: string): ServerMessageOf<"answer_delta"> {
@@ -123,4 +123,16 @@ test("the history keeps the newest, newest first, and tells of each", () => {
   assert.equal(told, 5);
   history.add(assembler.complete(response(6, " \n"), 6) as Answer);
   assert.equal(told, 5, "an answer without a word is not kept");
+});
+
+test("an answer that comes again is known, whatever the server's clock says meanwhile", () => {
+  const known = new Known();
+  assert.equal(known.add({ at_ms: 5000, seq: 1 }), true);
+  assert.equal(known.add({ at_ms: 5000, seq: 1 }), false);
+  // Its clock was set back, and its numbers begin again with another video.
+  assert.equal(known.add({ at_ms: 2000, seq: 2 }), true);
+  assert.equal(known.add({ at_ms: 6000, seq: 1 }), true);
+  for (let seq = 0; seq < 200; seq++) known.add({ at_ms: 7000, seq });
+  assert.equal(known.add({ at_ms: 7000, seq: 199 }), false);
+  assert.equal(known.add({ at_ms: 5000, seq: 1 }), true, "it is not remembered without end");
 });
