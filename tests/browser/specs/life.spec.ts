@@ -254,9 +254,11 @@ test("a camera from which no picture comes is waited for, and said to be", async
   const waited = (await states())[1]?.at ?? 0;
   expect(waited).toBeGreaterThan(2);
   expect(waited).toBeLessThan(7);
+  await expect(person.page.getByTestId("answer-age")).toHaveText(/^last answer \d+ s ago$/);
   await cover(false);
   await expect(person.connection).toHaveText("Live");
   await person.readAnswers(1);
+  await expect(person.page.getByTestId("answer-age")).toBeHidden();
 });
 
 test("video that never reaches the server is not called lost, and what to do is said soon", async ({
@@ -323,4 +325,29 @@ test("offers that are refused for being too many are made again when they may be
   await expect(person.connection).toHaveText("Live");
   await expect(person.problem).toBeHidden();
   expect(refused).toBe(2);
+});
+
+test("the age of the newest answer is shown when it grows", async ({
+  startServer,
+  startVlm,
+  viewer,
+}) => {
+  const vlm = await startVlm();
+  const server = await startServer({ apiBase: vlm.apiBase });
+  const person = await viewer();
+  await person.visit(server);
+  await person.play();
+  await person.readAnswers(1);
+  const age = person.page.getByTestId("answer-age");
+  await expect(age).toBeHidden();
+  vlm.fail(500);
+  for (const seconds of [5, 6, 7]) await expect(age).toHaveText(`last answer ${seconds} s ago`);
+  // Meanwhile the next try is counted down to.
+  for (const seconds of [3, 2, 1]) {
+    await expect(person.answer).toContainText(`Trying again in ${seconds} s.`);
+  }
+  vlm.recover();
+  await expect(age).toBeHidden();
+  await person.stop();
+  await expect(age).toBeHidden();
 });

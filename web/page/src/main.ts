@@ -2,6 +2,7 @@ import { Problems } from "./problems.ts";
 import { Scope } from "./scope.ts";
 import { Session } from "./session.ts";
 import { forgetPreferences, loadPreferences, savePreferences } from "./stored.ts";
+import { ageView } from "./views/age.ts";
 import { answerView } from "./views/answer.ts";
 import { camerasView } from "./views/cameras.ts";
 import { connectView } from "./views/connect.ts";
@@ -39,6 +40,7 @@ function open(): Session {
   promptView(page, settings, () => session.askNow());
   limitsView(page, settings);
   answerView(page, session);
+  ageView(page, session);
   historyView(page, session);
   metricsView(page, session);
   const models = modelsView(page, settings);

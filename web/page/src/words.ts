@@ -92,6 +92,22 @@ export function tryingAgain(retryAt: number | null, now: number): string {
   return ` Trying again${when}${when.endsWith("…") ? "" : "."}`;
 }
 
+/** Answers come at least this often, or as often as they are asked for and take. */
+const USUAL_MS = 2500;
+
+/**
+ * How old the newest answer is, once that is more than twice what is usual; empty before.
+ * `intervalMs`: between two questions; `latencyMs`: from question to answer.
+ */
+export function answerAge(ageMs: number, intervalMs: number, latencyMs: number): string {
+  if (ageMs < 2 * Math.max(USUAL_MS, intervalMs, latencyMs)) return "";
+  const seconds = Math.floor(ageMs / 1000);
+  const minutes = Math.floor(seconds / 60);
+  const hours = Math.floor(minutes / 60);
+  const age = seconds < 120 ? `${seconds} s` : minutes < 120 ? `${minutes} min` : `${hours} h`;
+  return `last answer ${age} ago`;
+}
+
 /** Milliseconds as people read them: 240 ms, 1.2 s, 75 s. */
 export function duration(ms: number | null): string {
   if (ms === null) return "–";

@@ -4,6 +4,7 @@ import { parseModels } from "../src/api.ts";
 import { PRESETS } from "../src/presets.ts";
 import { sparkline } from "../src/sparkline.ts";
 import {
+  answerAge,
   answeredBy,
   connectionWords,
   countdown,
@@ -69,6 +70,17 @@ test("the countdown", () => {
   assert.equal(tryingAgain(5000, 2000), " Trying again in 3 s.");
   assert.equal(tryingAgain(5000, 9000), " Trying again now…");
   assert.equal(tryingAgain(null, 0), "");
+});
+
+test("the age of the newest answer, once it is more than twice what is usual", () => {
+  assert.equal(answerAge(4999, 1000, 300), "");
+  assert.equal(answerAge(5000, 1000, 300), "last answer 5 s ago");
+  assert.equal(answerAge(19_999, 10_000, 300), "");
+  assert.equal(answerAge(20_500, 10_000, 300), "last answer 20 s ago");
+  assert.equal(answerAge(15_999, 1000, 8000), "");
+  assert.equal(answerAge(119_999, 1000, 300), "last answer 119 s ago");
+  assert.equal(answerAge(120_000, 1000, 300), "last answer 2 min ago");
+  assert.equal(answerAge(3 * 3_600_000, 1000, 300), "last answer 3 h ago");
 });
 
 test("figures as people read them", () => {
