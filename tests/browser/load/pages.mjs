@@ -2,25 +2,8 @@
 // live-vlm's own pages do. One line of JSON per event goes to standard output.
 //
 // node pages.mjs --url URL --pages N --seconds S --answer PREFIX [--camera FILE.y4m] [--receive]
-import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { chromium } from "playwright-core";
-
-const BROWSERS = ["/usr/bin/chromium", "/usr/bin/google-chrome"];
-const FLAGS = [
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-  // Pages behind others would be slowed down.
-  "--disable-background-timer-throttling",
-  "--disable-backgrounding-occluded-windows",
-  "--disable-renderer-backgrounding",
-  "--use-fake-ui-for-media-stream",
-  "--use-fake-device-for-media-stream=fps=30",
-];
+import { addTimeCode, launchChromium } from "./browsers.mjs";
 
 const say = (event) => process.stdout.write(`${JSON.stringify(event)}\n`);
 
@@ -37,8 +20,6 @@ const { values } = parseArgs({
 
 /** Runs in the page. Connects, and keeps account of what comes. */
 async function connect({ receive, answer }) {
-  const COLUMNS = 20;
-  const BITS = 48;
   const size = { width: 640, height: 480 };
 
   // The camera's picture with the time in it, as tests/load/src/timecode.rs reads it.
@@ -49,20 +30,9 @@ async function connect({ receive, answer }) {
   await video.play();
   const canvas = Object.assign(document.createElement("canvas"), size);
   const context = canvas.getContext("2d", { alpha: false });
-  const block = size.width / COLUMNS;
   const draw = () => {
     context.drawImage(video, 0, 0, size.width, size.height);
-    const time = BigInt(Date.now());
-    let check = 0xa5;
-    for (let byte = 7n; byte >= 0n; byte--) {
-      check = (((check << 1) | (check >> 7)) & 255) ^ Number((time >> (8n * byte)) & 255n);
-    }
-    const code = time | (BigInt(check) << BigInt(BITS));
-    for (let bit = 0; bit < BITS + 8; bit++) {
-      context.fillStyle = (code >> BigInt(bit)) & 1n ? "#fff" : "#000";
-      const [column, row] = [bit % COLUMNS, Math.floor(bit / COLUMNS)];
-      context.fillRect(column * block, row * block, block, block);
-    }
+    drawTime(context, size.width, Date.now());
   };
   draw();
   setInterval(draw, 1000 / 30);
@@ -138,16 +108,13 @@ async function connect({ receive, answer }) {
 }
 
 async function measure() {
-  const executablePath = process.env.CHROMIUM ?? BROWSERS.find((path) => existsSync(path));
-  const args = values.camera
-    ? [...FLAGS, `--use-file-for-fake-video-capture=${values.camera}`]
-    : FLAGS;
-  const browser = await chromium.launch({ ...(executablePath ? { executablePath } : {}), args });
+  const browser = await launchChromium({ camera: values.camera });
   try {
     // A page of the server's own origin, with its cookie and without its script. It has to come
     // from the server: to one that does not, Chromium denies the local network. Such a page may do
     // nothing by itself (Content-Security-Policy), so that is not asked.
     const context = await browser.newContext({ ignoreHTTPSErrors: true, bypassCSP: true });
+    await addTimeCode(context);
     const blank = new URL("/no-such-page-but-of-this-origin", values.url).href;
     await context.request.get(values.url);
     const pages = [];
