@@ -9,7 +9,8 @@ use clap::{Args, Parser, Subcommand};
 use live_vlm_pipelines::Codec;
 
 use crate::{
-    Failure, Report, Tool, age, churn, cost, fairness, fuzz_offers, idle, leaks, scale,
+    Failure, Missed, Report, Tool, age, churn, cost, fairness, fuzz_offers, idle, leaks, network,
+    scale,
     spec::UserSpec,
     video::{Size, Video, Wanted},
     webui,
@@ -201,6 +202,9 @@ enum What {
     },
     /// Offers that are nearly in order, until a server dies of one; fails when one does
     FuzzOffers(fuzz_offers::Options),
+    /// The page itself on bad networks, in network namespaces; fails when something is not reached
+    /// that must be. Needs root, or a user namespace
+    Network(network::Options),
     /// Chromium pages through /offer and /ws of a live-vlm-webui or a live-vlm
     Webui(webui::Options),
 }
@@ -224,18 +228,22 @@ pub async fn run(cli: Cli) -> Result<Report, Failure> {
     // reqwest asks for the process' provider although all we speak is plain HTTP. Whoever
     // installed one before keeps it.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let report = measure(&cli.common, cli.what).await?;
-    if let Some(path) = &cli.common.json {
-        write(path, &report)?;
+    let measured = measure(&cli.common, cli.what).await;
+    let report = match &measured {
+        Ok(report) => Some(report),
+        Err(failure) => failure.downcast_ref::<Missed>().map(|missed| &missed.report),
+    };
+    if let (Some(path), Some(report)) = (&cli.common.json, report) {
+        write(path, report)?;
     }
-    Ok(report)
+    measured
 }
 
 async fn measure(common: &Common, what: What) -> Result<Report, Failure> {
     live_vlm_pipelines::init()?;
     let needs_no_clip = match &what {
         What::Cost { codec, .. } => *codec != Codec::Vp8,
-        What::Webui(_) | What::FuzzOffers(_) => true,
+        What::Webui(_) | What::Network(_) | What::FuzzOffers(_) => true,
         _ => false,
     };
     let tool = common.tool(common.live || needs_no_clip).await?;
@@ -286,6 +294,7 @@ async fn measure(common: &Common, what: What) -> Result<Report, Failure> {
             idle::measure(&tool, &idle::Plan { interval, latency, idle, delay, window }).await
         }
         What::FuzzOffers(options) => fuzz_offers::run(&common.server, &options).await,
+        What::Network(options) => network::measure(&common.server, &options).await,
         What::Webui(options) => webui::measure(&common.wanted(false), &options).await,
     }
 }

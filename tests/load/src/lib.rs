@@ -4,7 +4,8 @@
 //! itself.
 //!
 //! docs/performance.md says what each command measures, and how; docs/security.md what
-//! `fuzz-offers` does, which measures nothing.
+//! `fuzz-offers` does, which measures nothing. `network` has namespaces of its own in place of
+//! 127.0.0.1, and a browser for its viewer.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -21,6 +22,7 @@ mod fairness;
 mod fuzz_offers;
 mod idle;
 mod leaks;
+mod network;
 mod process;
 mod queue;
 mod report;
@@ -34,13 +36,40 @@ mod viewer;
 mod vlm;
 mod webui;
 
-use std::path::PathBuf;
+use std::{future::pending, path::PathBuf};
+
+use tokio::signal::unix::{SignalKind, signal};
 
 pub use cli::{Cli, run};
 pub use report::Report;
 
 /// What went wrong, for whoever runs the tool.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// A measurement that did not find what it must; the figures are there all the same.
+#[derive(Debug)]
+struct Missed {
+    report: Report,
+    /// A sentence each.
+    what: Vec<String>,
+}
+
+impl std::fmt::Display for Missed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}\nmissed:\n  {}", self.report.text, self.what.join("\n  "))
+    }
+}
+
+impl std::error::Error for Missed {}
+
+/// Waits until whoever runs this wants it to end: for Ctrl-C or SIGTERM.
+pub async fn stopped() {
+    let Ok(mut terminated) = signal(SignalKind::terminate()) else { return pending().await };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminated.recv() => {}
+    }
+}
 
 /// What all measurements need.
 #[derive(Debug, Clone)]

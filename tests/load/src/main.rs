@@ -1,10 +1,9 @@
 //! The command `live-vlm-load`.
 
-use std::{future::pending, process::ExitCode, time::Duration};
+use std::{process::ExitCode, time::Duration};
 
 use clap::Parser;
-use live_vlm_load::{Cli, run};
-use tokio::signal::unix::{SignalKind, signal};
+use live_vlm_load::{Cli, run, stopped};
 
 fn main() -> ExitCode {
     let runtime = match tokio::runtime::Runtime::new() {
@@ -35,15 +34,6 @@ async fn measured() -> ExitCode {
             say(&format!("failed: {failure}\n"));
             ExitCode::FAILURE
         }
-    }
-}
-
-/// Waits for Ctrl-C or SIGTERM.
-async fn stopped() {
-    let Ok(mut terminated) = signal(SignalKind::terminate()) else { return pending().await };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminated.recv() => {}
     }
 }
 

@@ -42,16 +42,24 @@ impl Server {
     }
 }
 
-/// A server without limits. What the environment says to a server of the user's does not count.
+/// A server without limits, on any port of loopback.
 pub(crate) fn command(path: &Path, vlm: &Vlm) -> Command {
     let mut command = Command::new(path);
+    command.args(["--host", "127.0.0.1", "--port", "0", "--no-ssl"]);
+    prepare(&mut command, vlm);
+    command
+}
+
+/// Takes the limits from a server that `command` starts, and gives it its VLM. What the environment
+/// says to a server of the user's does not count.
+pub(crate) fn prepare(command: &mut Command, vlm: &Vlm) {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("LIVE_VLM_") {
             command.env_remove(name);
         }
     }
     command
-        .args(["--host", "127.0.0.1", "--port", "0", "--no-ssl", "--max-sessions", "10000"])
+        .args(["--max-sessions", "10000"])
         .args(["--api-base", &vlm.base, "--slots", &vlm.slots.to_string()])
         // Here one host is many people.
         .args(["--connections-per-address=0", "--sessions-per-user=0"])
@@ -61,29 +69,35 @@ pub(crate) fn command(path: &Path, vlm: &Vlm) -> Command {
         .env("LIVE_VLM_METRICS_TOKEN", METRICS_TOKEN)
         .stdout(Stdio::piped())
         .kill_on_drop(true);
-    command
 }
 
 /// Starts a server and waits until it listens: the process, and the host and port of it.
 pub(crate) async fn listen(mut command: Command, path: &Path) -> Result<(Child, String), Failure> {
     let mut child = command.spawn().map_err(|error| absent(path, &error))?;
+    let port = told(&mut child, "http://127.0.0.1:").await?;
+    Ok((child, format!("127.0.0.1:{port}")))
+}
+
+/// Waits for the first line of a server's output with `mark` in it, and gives what stands behind
+/// that.
+pub(crate) async fn told(child: &mut Child, mark: &str) -> Result<String, Failure> {
     let stdout = child.stdout.take().ok_or("the server has no output")?;
     let mut lines = BufReader::new(stdout).lines();
-    let address = async {
+    let told = async {
         while let Some(line) = lines.next_line().await? {
-            if let Some((_, address)) = line.split_once("http://127.0.0.1:") {
-                return Ok(format!("127.0.0.1:{}", address.trim()));
+            if let Some((_, rest)) = line.split_once(mark) {
+                return Ok(rest.trim().to_owned());
             }
         }
         Err::<_, Failure>("the server ended before it listened".into())
     };
-    let address = timeout(START, address).await??;
+    let told = timeout(START, told).await??;
     // Somebody must read on, or the server's output ends.
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-    Ok((child, address))
+    Ok(told)
 }
 
-fn absent(path: &Path, error: &std::io::Error) -> Failure {
+pub(crate) fn absent(path: &Path, error: &std::io::Error) -> Failure {
     let path: PathBuf = path.to_owned();
     format!("{}: {error}; build it with cargo build --release --locked", path.display()).into()
 }

@@ -25,7 +25,7 @@ use axum::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
-use tokio::{net::TcpListener, sync::Semaphore, time::sleep};
+use tokio::{net::TcpListener, sync::Semaphore, task::JoinHandle, time::sleep};
 
 use crate::{Failure, timecode};
 
@@ -40,11 +40,12 @@ const ORDINARY_TOKENS: f64 = 512.0;
 /// Turns kept in the account: hours of any plan.
 const MOST_TURNS: usize = 1_000_000;
 
-/// Ends with the process.
+/// Takes no more questions once it is dropped.
 pub(crate) struct Vlm {
     pub(crate) base: String,
     pub(crate) slots: usize,
     shared: Arc<Shared>,
+    task: JoinHandle<()>,
 }
 
 struct Shared {
@@ -55,6 +56,17 @@ struct Shared {
     most_at_once: AtomicUsize,
     unreadable: AtomicUsize,
     account: Mutex<Account>,
+    asked: Mutex<Vec<Asked>>,
+}
+
+/// A question that has arrived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Asked {
+    /// When, by the clock that [`timecode::now_ms`] reads.
+    pub(crate) at_ms: u64,
+    /// What its picture says, if that can be read.
+    pub(crate) number: Option<u64>,
+    pub(crate) prompt: String,
 }
 
 /// Whom the VLM has worked for, and when.
@@ -106,7 +118,16 @@ impl Vlm {
         slots: usize,
         latency: Duration,
     ) -> Result<Self, Failure> {
-        Self::serve(port, slots, latency, |router| router).await
+        Self::serve(listen(port)?, slots, latency, |router| router)
+    }
+
+    /// Where somebody else listens already.
+    pub(crate) fn start_on(
+        listener: std::net::TcpListener,
+        slots: usize,
+        latency: Duration,
+    ) -> Result<Self, Failure> {
+        Self::serve(listener, slots, latency, |router| router)
     }
 
     /// Closes each connection after one answer: those that a server keeps for later would be
@@ -116,18 +137,17 @@ impl Vlm {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             response
         };
-        Self::serve(0, slots, latency, |router| router.layer(map_response(close))).await
+        Self::serve(listen(0)?, slots, latency, |router| router.layer(map_response(close)))
     }
 
-    async fn serve(
-        port: u16,
+    fn serve(
+        listener: std::net::TcpListener,
         slots: usize,
         latency: Duration,
         change: impl FnOnce(Router) -> Router,
     ) -> Result<Self, Failure> {
-        let listener = TcpListener::bind(("127.0.0.1", port))
-            .await
-            .map_err(|error| format!("the VLM cannot listen on port {port}: {error}"))?;
+        listener.set_nonblocking(true)?;
+        let listener = TcpListener::from_std(listener)?;
         let base = format!("http://{}/v1", listener.local_addr()?);
         let shared = Arc::new(Shared {
             slots: Semaphore::new(slots),
@@ -137,6 +157,7 @@ impl Vlm {
             most_at_once: AtomicUsize::new(0),
             unreadable: AtomicUsize::new(0),
             account: Mutex::default(),
+            asked: Mutex::default(),
         });
         let models = json!({"object": "list", "data": [{"id": MODEL, "object": "model"}]});
         let router = Router::new()
@@ -145,8 +166,9 @@ impl Vlm {
             .layer(DefaultBodyLimit::max(16 << 20))
             .with_state(Arc::clone(&shared));
         let router = change(router);
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        Ok(Self { base, slots, shared })
+        // It ends only when it is aborted.
+        let task = tokio::spawn(async move { drop(axum::serve(listener, router).await) });
+        Ok(Self { base, slots, shared, task })
     }
 
     /// Where it listens.
@@ -164,6 +186,11 @@ impl Vlm {
         }
     }
 
+    /// All questions so far, as they arrived.
+    pub(crate) fn asked(&self) -> Vec<Asked> {
+        self.shared.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Slot-seconds per user between then and now.
     pub(crate) fn time_since(&self, from: Instant) -> BTreeMap<String, f64> {
         self.shared.account().between(from, Instant::now())
@@ -175,7 +202,25 @@ impl Vlm {
     }
 }
 
+impl Drop for Vlm {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn listen(port: u16) -> Result<std::net::TcpListener, Failure> {
+    std::net::TcpListener::bind(("127.0.0.1", port))
+        .map_err(|error| format!("the VLM cannot listen on port {port}: {error}").into())
+}
+
 impl Shared {
+    fn note(&self, asked: Asked) {
+        let mut all = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() < MOST_TURNS {
+            all.push(asked);
+        }
+    }
+
     fn account(&self) -> MutexGuard<'_, Account> {
         self.account.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -234,13 +279,16 @@ impl Drop for Working<'_> {
 }
 
 async fn answer(State(shared): State<Arc<Shared>>, Json(question): Json<Value>) -> Response {
+    let at_ms = timecode::now_ms();
+    let prompt = prompt(&question).to_owned();
     let user = user(&question);
     let share = (question["max_tokens"].as_f64().unwrap_or(0.0) / ORDINARY_TOKENS).max(1.0);
     let streams = question["stream"] == true;
-    let number = tokio::task::spawn_blocking(move || number(&question)).await;
+    let number = tokio::task::spawn_blocking(move || number(&question)).await.ok().flatten();
+    shared.note(Asked { at_ms, number, prompt });
     let text = match number {
-        Ok(Some(number)) => format!("{ANSWER}{number}"),
-        _ => {
+        Some(number) => format!("{ANSWER}{number}"),
+        None => {
             shared.unreadable.fetch_add(1, Ordering::Relaxed);
             "no number in the picture".to_owned()
         }
@@ -276,6 +324,11 @@ async fn answer(State(shared): State<Arc<Shared>>, Json(question): Json<Value>) 
 fn user(question: &Value) -> String {
     let named = parts(question).iter().find_map(|part| part["text"].as_str()?.strip_prefix(USER));
     named.or_else(|| question["user"].as_str()).unwrap_or("nobody").to_owned()
+}
+
+/// What is asked about the picture.
+fn prompt(question: &Value) -> &str {
+    parts(question).iter().find_map(|part| part["text"].as_str()).unwrap_or_default()
 }
 
 fn parts(question: &Value) -> &[Value] {

@@ -60,11 +60,14 @@ pub fn lacking() -> Option<String> {
             return Some(format!("{program}: {error}"));
         }
     }
-    let tried = Namespace::new().and_then(|namespace| namespace.interface());
-    tried.err().map(|error| match error.kind() {
-        io::ErrorKind::PermissionDenied => format!("network namespaces need root ({error})"),
-        _ => error.to_string(),
-    })
+    match Namespace::new() {
+        Ok(namespace) => namespace.interface().err().map(|error| error.to_string()),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            let user = "unshare --user --map-root-user";
+            Some(format!("network namespaces need root, or a user namespace ({user}): {error}"))
+        }
+        Err(error) => Some(error.to_string()),
+    }
 }
 
 impl Network {

@@ -1,0 +1,125 @@
+//! Debian's coturn on the third host, with the configuration that docs/operating.md prints.
+
+use std::{
+    fs::{self, File},
+    net::{Ipv4Addr, TcpStream},
+    path::Path,
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use live_vlm_network::{Host, Namespace, Signal};
+use rcgen::PublicKeyData as _;
+use ring::digest::{SHA256, digest};
+use tokio::{process::Child, time::sleep};
+
+use super::conditions::{STUN_PORT, TURNS_PORT};
+use crate::Failure;
+
+const OPERATING: &str = include_str!("../../../../docs/operating.md");
+const SECRET: &str = "of-relay-and-server-on-a-bad-network";
+const START: Duration = Duration::from_secs(10);
+
+/// A relay that runs until this is dropped.
+pub(crate) struct Relay {
+    /// By which Chromium knows the key of its certificate, which nobody has signed.
+    pub(crate) key: String,
+    _process: Child,
+}
+
+/// What a server is told of it.
+pub(crate) fn arguments() -> [String; 4] {
+    let host = Host::Third.address();
+    let relays = [
+        format!("turn:{host}:{STUN_PORT}"),
+        format!("turn:{host}:{STUN_PORT}?transport=tcp"),
+        format!("turns:{host}:{TURNS_PORT}"),
+    ];
+    let [udp, tcp, tls] = relays.map(|relay| format!("--turn-server={relay}"));
+    [udp, tcp, tls, format!("--turn-secret={SECRET}")]
+}
+
+/// Starts it, and waits until it listens. It lets pages reach `server`.
+pub(crate) async fn start(
+    namespace: &Namespace,
+    server: Ipv4Addr,
+    home: &Path,
+    log: File,
+) -> Result<Relay, Failure> {
+    let file = home.join("turnserver.conf");
+    fs::write(&file, configuration(OPERATING, server, home)?)?;
+    let made = rcgen::generate_simple_self_signed([Host::Third.address().to_string()])?;
+    fs::write(home.join("fullchain.pem"), made.cert.pem())?;
+    fs::write(home.join("privkey.pem"), made.signing_key.serialize_pem())?;
+    let key = digest(&SHA256, &made.signing_key.subject_public_key_info());
+    let key = BASE64_STANDARD.encode(key);
+    let mut command = namespace.command("turnserver", Signal::KILL)?;
+    command
+        .arg("-c")
+        .arg(file)
+        .args(["--pidfile=", "--log-file=stdout"])
+        .arg(format!("--userdb={}", home.join("turndb").display()))
+        .stdin(Stdio::null())
+        .stdout(log)
+        .stderr(Stdio::null())
+        .kill_on_drop(true);
+    let child = command.spawn();
+    let mut child =
+        child.map_err(|error| format!("turnserver, of Debian's package coturn: {error}"))?;
+    let until = Instant::now() + START;
+    let listens =
+        |port| namespace.run(|| TcpStream::connect((Host::Third.address(), port)).is_ok());
+    while !(listens(STUN_PORT)? && listens(TURNS_PORT)?) {
+        if let Some(ended) = child.try_wait()? {
+            return Err(format!("turnserver, of Debian's package coturn: {ended}").into());
+        }
+        if Instant::now() > until {
+            return Err("turnserver does not listen".into());
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    Ok(Relay { key, _process: child })
+}
+
+/// What the documentation prints, with its places filled in. The certificate is in `home`.
+fn configuration(documented: &str, server: Ipv4Addr, home: &Path) -> Result<String, Failure> {
+    let (_, rest) = documented
+        .split_once("\n# /etc/turnserver.conf\n")
+        .ok_or("docs/operating.md has no /etc/turnserver.conf")?;
+    let (block, _) = rest.split_once("\n```").ok_or("the block in docs/operating.md has no end")?;
+    let filled = block.lines().map(|line| {
+        let line = line
+            .replace("/etc/letsencrypt/live/turn.example", &home.display().to_string())
+            .replace("<openssl rand -hex 32>", SECRET)
+            .replace("<the server's address>", &server.to_string());
+        if line.contains('<') && !line.starts_with('#') {
+            return Err(format!("what belongs into {line:?} of docs/operating.md?").into());
+        }
+        Ok(line + "\n")
+    });
+    filled.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documented_configuration_is_filled_in() {
+        let home = Path::new("/somewhere");
+        let text = configuration(OPERATING, Ipv4Addr::new(192, 0, 2, 7), home).unwrap();
+        assert!(text.contains(&format!("\nstatic-auth-secret={SECRET}\n")), "{text}");
+        assert!(text.contains("\nallowed-peer-ip=192.0.2.7\n"), "{text}");
+        assert!(text.contains("\npkey=/somewhere/privkey.pem\n"), "{text}");
+        assert!(!text.contains("/etc/") && !text.contains("```"), "{text}");
+    }
+
+    #[test]
+    fn a_place_that_is_not_known_is_told() {
+        let of = |text| configuration(text, Ipv4Addr::LOCALHOST, Path::new("/"));
+        let error = of("\n# /etc/turnserver.conf\nrealm=<yours>\n```\n").unwrap_err();
+        assert!(error.to_string().contains("realm=<yours>"));
+        assert!(of("nothing").is_err());
+    }
+}
