@@ -23,10 +23,11 @@ use crate::process::Process;
 const INSIDE: &str = "TEST_HAS_OWN_NETWORK";
 
 /// Runs the test of this name, which must be one that is otherwise ignored, on a host of its own:
-/// the test's program is started once more for it.
+/// the test's program is started once more for it. What it prints, this prints.
 ///
 /// # Panics
 /// When the test fails, or this host allows no namespaces.
+#[expect(clippy::print_stdout, reason = "what a test has measured")]
 pub fn on_own_host<T: Future<Output = ()>>(name: &str, test: impl FnOnce() -> T) {
     if env::var_os(INSIDE).is_some() {
         match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -48,6 +49,7 @@ pub fn on_own_host<T: Future<Output = ()>>(name: &str, test: impl FnOnce() -> T)
             let errors = String::from_utf8_lossy(&again.stderr);
             let passed = again.status.success() && said.contains("1 passed");
             assert!(passed, "{name}: {}\n{said}{errors}", again.status);
+            print!("{said}");
         }
         Err(error) => panic!("unshare: {error}"),
     }
