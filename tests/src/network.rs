@@ -5,17 +5,12 @@
 
 use std::{
     env, fs,
-    fs::File,
     future::Future,
-    io,
-    os::fd::{AsFd, AsRawFd},
-    panic,
-    process::{self, Command, Stdio},
+    process::{Command, Stdio},
     sync::Arc,
-    thread,
 };
 
-use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe};
+use live_vlm_network::Namespace;
 
 use crate::process::Process;
 
@@ -87,10 +82,9 @@ pub enum Forwarded {
 #[derive(Debug, Clone)]
 pub struct Host {
     name: &'static str,
-    /// It is there for as long as somebody has it open.
-    namespace: Arc<File>,
+    namespace: Arc<Namespace>,
     /// That of the router before it.
-    _router: Option<Arc<File>>,
+    _router: Option<Arc<Namespace>>,
 }
 
 impl Network {
@@ -165,14 +159,7 @@ impl Network {
 
 impl Host {
     fn new(name: &'static str) -> Self {
-        let made = on_thread(|| {
-            // SAFETY: a new network leaves this process' files and memory as they are.
-            unsafe { unshare_unsafe(UnshareFlags::NEWNET) }?;
-            let namespace = File::open("/proc/thread-self/ns/net")?;
-            run("ip link set lo up");
-            Ok(namespace)
-        });
-        match made {
+        match Namespace::new() {
             Ok(namespace) => Self { name, namespace: Arc::new(namespace), _router: None },
             Err(error) => panic!("{name}: {error}"),
         }
@@ -183,12 +170,7 @@ impl Host {
     /// # Panics
     /// When it does.
     pub fn inside<T: Send>(&self, run: impl FnOnce() -> T + Send) -> T {
-        let done = on_thread(|| {
-            let network = Some(LinkNameSpaceType::Network);
-            move_into_link_name_space(self.namespace.as_fd(), network)?;
-            Ok(run())
-        });
-        done.unwrap_or_else(|error| panic!("{}: {error}", self.name))
+        self.namespace.run(run).unwrap_or_else(|error| panic!("{}: {error}", self.name))
     }
 
     /// Starts a program on it.
@@ -196,32 +178,19 @@ impl Host {
     /// # Panics
     /// When it cannot be started.
     pub fn start(&self, program: &str, arguments: &[&str]) -> Process {
-        let enter = format!("--net={}", self.path());
+        let enter = format!("--net={}", self.namespace.path());
         Process::start("nsenter", &[&[&enter, program], arguments].concat())
-    }
-
-    /// Where other programs find its namespace, for as long as this process lives.
-    fn path(&self) -> String {
-        format!("/proc/{}/fd/{}", process::id(), self.namespace.as_raw_fd())
     }
 }
 
 /// Connects the host that this runs on, by its interface `outer` at these addresses, to the
 /// interface `other` of another.
 fn cable(other: &str, host: &Host, addresses: &[&str]) {
-    run(&format!("ip link add outer type veth peer name {other} netns {}", host.path()));
+    run(&format!("ip link add outer type veth peer name {other} netns {}", host.namespace.path()));
     for address in addresses {
         run(&format!("ip addr add {address} dev outer nodad"));
     }
     run("ip link set outer up");
-}
-
-/// Runs what changes its thread on one of its own.
-fn on_thread<T: Send>(run: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
-    match thread::scope(|scope| scope.spawn(run).join()) {
-        Ok(done) => done,
-        Err(panic) => panic::resume_unwind(panic),
-    }
 }
 
 fn run(line: &str) {
