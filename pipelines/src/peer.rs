@@ -158,6 +158,17 @@ pub(crate) fn peer_certificates(webrtc: &gst::Element) -> Vec<String> {
         .collect()
 }
 
+/// How many packets the peer has asked for again (RTCP NACK).
+pub(crate) fn packets_asked_for(webrtc: &gst::Element) -> u64 {
+    let Some(bin) = webrtc.downcast_ref::<gst::Bin>() else { return 0 };
+    bin.iterate_all_by_element_factory_name("rtprtxsend")
+        .into_iter()
+        .flatten()
+        .filter_map(|repeater| get_if_present::<u32>(&repeater, "num-rtx-requests"))
+        .map(u64::from)
+        .sum()
+}
+
 struct Reply(oneshot::Receiver<Result<Option<gst::Structure>, String>>);
 
 fn promise() -> (gst::Promise, Reply) {

@@ -103,6 +103,8 @@ fn link(
         .ok_or("the sink pad has no transceiver")?;
     transceiver.set_direction(direction);
     transceiver.set_codec_preferences(Some(preferences));
+    // Offers to send lost packets again, and does so.
+    set_if_present(&transceiver, "do-nack", true);
     Ok(())
 }
 

@@ -137,6 +137,8 @@ pub struct SenderStats {
     pub key_frames: u64,
     /// How often the peer asked for a key frame (RTCP PLI or FIR).
     pub key_frame_requests: u64,
+    /// How many packets the peer asked for again (RTCP NACK), each as often as it did.
+    pub packets_asked_for: u64,
     /// RTP packets that came back.
     pub returned_packets: u64,
 }
@@ -273,6 +275,7 @@ impl Sender {
             frames: read(&self.counters.frames),
             key_frames: read(&self.counters.key_frames),
             key_frame_requests: read(&self.counters.key_frame_requests),
+            packets_asked_for: peer::packets_asked_for(&self.webrtc),
             returned_packets: read(&self.counters.returned_packets),
         }
     }
