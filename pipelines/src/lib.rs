@@ -31,6 +31,7 @@ mod codec;
 mod colours;
 mod error;
 mod event;
+mod feedback;
 mod fingerprint;
 mod frames;
 #[cfg(any(test, fuzzing))]

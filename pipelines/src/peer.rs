@@ -13,8 +13,8 @@ use crate::{
     teardown,
 };
 
-/// A webrtcbin with what saves time and threads: no TCP, no UPnP, no jitter buffer delay, one
-/// transport for all.
+/// A webrtcbin with what saves time and threads: no TCP, no UPnP, one transport for all, and no wait
+/// for missing packets.
 pub(crate) fn webrtcbin(network: &NetworkOptions) -> Result<gst::Element, String> {
     let webrtc = make("webrtcbin")?;
     set_text_if_present(&webrtc, "bundle-policy", "max-bundle");
@@ -156,6 +156,11 @@ pub(crate) fn peer_certificates(webrtc: &gst::Element) -> Vec<String> {
         .filter_map(|decoder| get_if_present::<Option<String>>(&decoder, "peer-pem").flatten())
         .filter(|pem| !pem.is_empty())
         .collect()
+}
+
+/// What is inside a webrtcbin for RTP.
+pub(crate) fn rtpbin(webrtc: &gst::Element) -> Option<gst::Element> {
+    webrtc.downcast_ref::<gst::Bin>().and_then(|bin| bin.by_name("rtpbin"))
 }
 
 /// How many packets the peer has asked for again (RTCP NACK).

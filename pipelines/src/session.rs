@@ -19,6 +19,7 @@ use crate::{
     candidate::{Candidate, Unusable},
     certificate::Certificate,
     chain::{self, Chain},
+    feedback,
     offer::{CandidateSection, Direction, MAX_CANDIDATES, Offer, VIDEO_LINE},
     peer::{self, Gathering},
     properties::{get_if_present, make, set_if_present},
@@ -177,6 +178,7 @@ fn start(shared: &Arc<Shared>, options: &SessionOptions) -> Result<(Running, Par
         pipeline.set_context(context);
     }
     let webrtc = peer::webrtcbin(&options.network)?;
+    feedback::configure(&webrtc, shared.offer.video.format.sends_lost_packets_again());
     Certificate::of_process()?.install(&webrtc)?;
     let analyzer = options.analyzer.clone();
     analyze::apply(&analyzer, &options.settings);
@@ -238,7 +240,7 @@ fn listen(
             listen_to_channels(element, &channels);
         }
     });
-    if let Some(rtp) = bin.by_name("rtpbin") {
+    if let Some(rtp) = peer::rtpbin(webrtc) {
         // Each costs threads, and the peer decides how many it sends.
         set_if_present(&rtp, "max-streams", MAX_STREAMS);
         for signal in ["on-timeout", "on-bye-ssrc", "on-bye-timeout"] {
@@ -313,7 +315,7 @@ fn prepare(transceiver: &WebRTCRTPTransceiver, offer: &Offer) {
         let video = &offer.video;
         transceiver.set_codec_preferences(Some(&video.format.caps(video.transport_cc)));
         // Without it webrtcbin neither asks for lost packets nor takes those sent again.
-        set_if_present(transceiver, "do-nack", video.format.takes_lost_packets());
+        set_if_present(transceiver, "do-nack", video.format.sends_lost_packets_again());
     }
 }
 

@@ -62,7 +62,7 @@ impl Format {
     }
 
     /// Whether the peer sends again what was lost, when it is asked to.
-    pub(crate) fn takes_lost_packets(&self) -> bool {
+    pub(crate) fn sends_lost_packets_again(&self) -> bool {
         self.has("nack")
     }
 

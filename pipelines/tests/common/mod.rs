@@ -1,6 +1,8 @@
 //! A sender and a session that meet on 127.0.0.1, with a counting stand-in for `vlmanalyze`.
 #![allow(dead_code, reason = "each test file uses its part of this")]
 
+pub(crate) mod network;
+
 use std::{
     net::{IpAddr, Ipv4Addr},
     sync::{
@@ -15,6 +17,7 @@ use live_vlm_pipelines::{
     BrowserSession, LostReason, Patience, Sender, SenderOptions, SessionEvent, SessionOptions,
     SessionSettings,
 };
+use network::Network;
 use tokio::sync::{mpsc, watch};
 
 /// Longer than anything takes on a busy machine; no test waits for it when all is well.
@@ -85,16 +88,36 @@ impl Meeting {
         wanted: Wanted,
         change: impl FnOnce(String) -> String,
     ) -> Self {
+        Self::meet(sender, wanted, change, |answer| answer).await
+    }
+
+    /// As `start`, over this network.
+    pub(crate) async fn start_over(
+        network: &Network,
+        sender: SenderOptions,
+        wanted: Wanted,
+    ) -> Self {
+        let offer = |offer: String| network.carry_offer(&offer);
+        Self::meet(sender, wanted, offer, |answer| network.carry_answer(&answer)).await
+    }
+
+    /// As `start`, with somebody between the two who changes both.
+    pub(crate) async fn meet(
+        sender: SenderOptions,
+        wanted: Wanted,
+        change_offer: impl FnOnce(String) -> String,
+        change_answer: impl FnOnce(String) -> String,
+    ) -> Self {
         let (options, analyzer, decoded) = options(&wanted);
         let (tell, events) = mpsc::unbounded_channel();
         let kept = Arc::new(Mutex::new(None));
         let keep = kept.clone();
         let sender = Sender::connect(sender, move |offer| async move {
-            let offer = change(offer);
+            let offer = change_offer(offer);
             let tell = move |event| drop(tell.send(event));
             let (session, answer) = BrowserSession::answer(&offer, options, tell).await?;
             *keep.lock().unwrap() = Some((session, offer, answer.clone()));
-            Ok::<_, live_vlm_pipelines::OfferError>(answer)
+            Ok::<_, live_vlm_pipelines::OfferError>(change_answer(answer))
         })
         .await
         .unwrap();

@@ -1,0 +1,177 @@
+//! Video over a network that loses packets, holds them up, or is gone for a while.
+
+mod common;
+
+use std::time::Duration;
+
+use common::{
+    LIMIT, Meeting, Wanted,
+    network::{Line, Network},
+};
+use live_vlm_pipelines::{Clip, ClipOptions, Codec, SenderOptions, SessionEvent, VideoSource};
+use tokio::time::{Instant, timeout};
+
+/// Time for a picture to be asked for and to come. Senders give no two within half a second.
+const BEAT: Duration = Duration::from_millis(600);
+
+/// Ten seconds of video; a key frame is 15 packets, any other 4.
+fn detailed() -> SenderOptions {
+    let source = "videotestsrc pattern=snow ! video/x-raw,width=160,height=120 ! videoscale";
+    let (width, height) = (320, 240);
+    let clip = ClipOptions { source: source.to_owned(), width, height, ..ClipOptions::default() };
+    let source = VideoSource::Clip(Clip::encode(&clip, |_, _| ()).unwrap());
+    SenderOptions { source, ..SenderOptions::default() }
+}
+
+/// The same, encoded as it is sent.
+fn live(codec: Codec) -> SenderOptions {
+    let source = "videotestsrc is-live=true pattern=snow ! video/x-raw,width=160,height=120 ! \
+                  videoscale ! capsfilter caps=video/x-raw,format=I420,width=320,height=240,framerate=30/1";
+    let source = VideoSource::Description(source.to_owned());
+    SenderOptions { codec, source, ..SenderOptions::default() }
+}
+
+fn losing(lost: u64) -> Line {
+    Line { lost, ..Line::default() }
+}
+
+async fn meet(network: &Network, sender: SenderOptions, wanted: Wanted) -> Meeting {
+    let mut meeting = Meeting::start_over(network, sender, wanted).await;
+    meeting.first_frame().await;
+    meeting.sent(20).await;
+    meeting
+}
+
+/// Asks for so many pictures, one a beat, and counts those that come within it.
+async fn pictures(meeting: &Meeting, asked: u32) -> u32 {
+    let mut decoded = meeting.decoded.clone();
+    let mut came = 0;
+    let mut beat = tokio::time::interval(BEAT);
+    for _ in 0..asked {
+        beat.tick().await;
+        let next = meeting.decoded_so_far() + 1;
+        meeting.ask_for_key_frame();
+        let picture = decoded.wait_for(|count| *count >= next);
+        came += u32::from(timeout(BEAT * 9 / 10, picture).await.is_ok());
+    }
+    came
+}
+
+async fn pictures_over(line: Line, sender: SenderOptions) -> u32 {
+    let network = Network::start().await;
+    let meeting = meet(&network, sender, Wanted::slow()).await;
+    network.set(line);
+    let came = pictures(&meeting, 12).await;
+    meeting.end().await;
+    came
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures_come_though_one_packet_of_ten_is_lost() {
+    let came = pictures_over(losing(10), detailed()).await;
+    assert!(came >= 7, "{came} of 12");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures_come_though_packets_are_lost_in_bursts() {
+    // 8% of them.
+    let came = pictures_over(Line { bursts: 10, ..Line::default() }, detailed()).await;
+    assert!(came >= 10, "{came} of 12");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures_of_every_codec_come_though_one_packet_of_ten_is_lost() {
+    for codec in [Codec::H264, Codec::Vp9] {
+        let came = pictures_over(losing(10), live(codec)).await;
+        assert!(came >= 7, "{came} of 12 in {codec}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures_come_though_packets_overtake_each_other() {
+    let came = pictures_over(Line { overtaken: 20, ..Line::default() }, detailed()).await;
+    assert!(came >= 10, "{came} of 12");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures_come_over_a_long_way_that_loses_packets() {
+    let line = Line { delay: Duration::from_millis(100), ..losing(3) };
+    let came = pictures_over(line, detailed()).await;
+    assert!(came >= 7, "{came} of 12");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_looks_at_every_frame_gets_nearly_all_though_packets_are_lost() {
+    let network = Network::start().await;
+    let meeting = meet(&network, detailed(), Wanted::fast()).await;
+    network.set(losing(10));
+    let (sent, decoded) = (meeting.sender.stats(), meeting.decoded_so_far());
+    meeting.sent(120).await;
+    let decoded = meeting.decoded_so_far() - decoded;
+    let asked = meeting.sender.stats().key_frame_requests - sent.key_frame_requests;
+    assert!(decoded >= 90, "{decoded} of 120, with {asked} key frames");
+    meeting.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_sent_again_that_is_only_late() {
+    let network = Network::start().await;
+    // One packet a frame, whose time is easily guessed.
+    let source = "videotestsrc is-live=true ! capsfilter \
+                  caps=video/x-raw,format=I420,width=64,height=64,framerate=30/1";
+    let source = VideoSource::Description(source.to_owned());
+    let sender = SenderOptions { source, ..SenderOptions::default() };
+    let meeting = meet(&network, sender, Wanted::slow()).await;
+    network.set(Line { stalls: 10, ..Line::default() });
+    meeting.sent(90).await;
+    let stats = meeting.sender.stats();
+    assert_eq!(stats.packets_asked_for, 0, "{stats:?}");
+    meeting.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_sent_again_that_was_lost_in_an_outage() {
+    let network = Network::start().await;
+    let meeting = meet(&network, detailed(), Wanted::slow()).await;
+    network.set(losing(100));
+    meeting.sent(90).await;
+    network.set(Line::default());
+    let before = meeting.sender.stats();
+    assert!(pictures(&meeting, 3).await >= 2);
+    let asked = meeting.sender.stats().packets_asked_for - before.packets_asked_for;
+    assert!(asked < 30, "{asked} packets are asked for again");
+    meeting.end().await;
+}
+
+/// GStreamer begins with a guess of what may be said to a peer a second.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_peer_is_told_at_once_what_it_is_asked_for() {
+    let network = Network::start().await;
+    let mut meeting = meet(&network, detailed(), Wanted::slow()).await;
+    let mut waited = Duration::ZERO;
+    let mut beat = tokio::time::interval(BEAT);
+    for _ in 0..4 {
+        beat.tick().await;
+        let (asked, next) = (Instant::now(), meeting.decoded_so_far() + 1);
+        meeting.ask_for_key_frame();
+        meeting.frames(next).await;
+        waited += asked.elapsed();
+    }
+    assert!(waited < Duration::from_millis(350), "{waited:?} for four pictures");
+    meeting.end().await;
+}
+
+/// What waits for missing packets does not wait for any before the first.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_picture_comes_at_once() {
+    let mut quickest = LIMIT;
+    for _ in 0..3 {
+        let mut meeting = Meeting::start(SenderOptions::default(), Wanted::slow()).await;
+        assert!(matches!(meeting.event().await, SessionEvent::Connected));
+        let connected = Instant::now();
+        assert!(matches!(meeting.event().await, SessionEvent::FirstFrame));
+        quickest = quickest.min(connected.elapsed());
+        meeting.end().await;
+    }
+    assert!(quickest < Duration::from_millis(400), "{quickest:?}");
+}
