@@ -39,7 +39,7 @@ pub(crate) fn watch_unfinished(inlet: &gst::Pad, outlet: &gst::Pad, shared: Arc<
         };
         match unfinished.took(bytes) {
             Backlog::Usual => {}
-            Backlog::Overdue => key_frame::ask(pad),
+            Backlog::Overdue => key_frame::ask_past(pad),
             Backlog::TooMuch => {
                 let most = unfinished::MOST >> 20;
                 shared.lose(LostReason::UnsupportedVideo(format!(

@@ -121,6 +121,7 @@ impl Chain {
         }
         let sink = depayloader.static_pad("sink").ok_or("the depayloader has no sink pad")?;
         let outlet = depayloader.static_pad("src").ok_or("the depayloader has no source pad")?;
+        key_frame::hold_back(&sink, &outlet, &self.shared);
         admission::watch_unfinished(&sink, &outlet, self.shared.clone());
         pad.link(&sink).map_err(|error| format!("the video cannot be linked: {error:?}"))?;
         Ok(())

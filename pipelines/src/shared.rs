@@ -19,6 +19,10 @@ use crate::{
 /// asked for again. Browsers ignore requests that come faster.
 const KEY_FRAME_OVERDUE: Duration = Duration::from_millis(500);
 
+/// The same for what a depayloader asks by itself before the first frame: its requests are lost as
+/// easily as the frame.
+const FIRST_KEY_FRAME_OVERDUE: Duration = Duration::from_millis(100);
+
 /// What a session's callbacks share. It holds no element, so that no element holds itself.
 pub(crate) struct Shared {
     events: Box<dyn Fn(SessionEvent) + Send + Sync>,
@@ -27,12 +31,14 @@ pub(crate) struct Shared {
     pub(crate) frames: Arc<Frames>,
     /// When a frame last passed the gate.
     passed: Moment,
-    /// When a key frame was last asked for because none did.
+    /// When a key frame was last asked for because something was missing.
     asked: Moment,
     over: AtomicBool,
     started: Instant,
     connected: Moment,
     told_connected: Once,
+    /// When the first packet came, and the last.
+    began: Moment,
     media: Moment,
     goodbye: Moment,
     /// Wakes the watchdog: a moment has changed, or the session is over.
@@ -75,6 +81,7 @@ impl Shared {
             started: Instant::now(),
             connected: Moment::never(),
             told_connected: Once::new(),
+            began: Moment::never(),
             media: Moment::never(),
             goodbye: Moment::never(),
             changed: Notify::new(),
@@ -126,16 +133,26 @@ impl Shared {
     /// that the gate never hears of the loss.
     pub(crate) fn mark_media(&self) -> bool {
         let now = self.started.elapsed();
-        let began = self.media.get().is_none();
-        self.media.set(now);
-        if began {
-            self.asked.set(now);
+        if self.media.get().is_none() {
+            self.began.set(now);
         }
-        let overdue = lacks_key_frame(self.mode(), now, self.asked.get(), self.passed.get());
+        self.media.set(now);
+        let last = self.began.get().max(self.asked.get());
+        let overdue = lacks_key_frame(self.mode(), now, last, self.passed.get());
         if overdue {
             self.asked.set(now);
         }
         overdue
+    }
+
+    /// A depayloader would ask for a key frame. Answers whether it may.
+    pub(crate) fn may_ask_for_key_frame(&self) -> bool {
+        let now = self.started.elapsed();
+        let may = may_ask(self.mode(), now, self.asked.get(), self.passed.get());
+        if may {
+            self.asked.set(now);
+        }
+        may
     }
 
     /// A stream of the peer ended, which may be all of it.
@@ -191,17 +208,33 @@ pub(crate) struct Signs {
     pub(crate) goodbye: Option<Duration>,
 }
 
-/// Whether packets have come for too long without a frame that can be decoded. Once the first has
-/// passed, whoever decodes on demand asks on their own.
+/// Whether packets have come for too long without a frame that can be decoded.
 fn lacks_key_frame(
     mode: DecodeMode,
     now: Duration,
     asked: Option<Duration>,
     passed: Option<Duration>,
 ) -> bool {
-    let expects_frames = passed.is_none() || mode == DecodeMode::All;
     let last = asked.max(passed).unwrap_or_default();
-    expects_frames && now.saturating_sub(last) >= KEY_FRAME_OVERDUE
+    needs_key_frames(mode, passed) && now.saturating_sub(last) >= KEY_FRAME_OVERDUE
+}
+
+/// Whether a key frame may be asked for that is missing now.
+fn may_ask(
+    mode: DecodeMode,
+    now: Duration,
+    asked: Option<Duration>,
+    passed: Option<Duration>,
+) -> bool {
+    let rest = if passed.is_none() { FIRST_KEY_FRAME_OVERDUE } else { KEY_FRAME_OVERDUE };
+    let rested = |asked| now.saturating_sub(asked) >= rest;
+    needs_key_frames(mode, passed) && asked.is_none_or(rested)
+}
+
+/// Whether a missing key frame is asked for without a question. Once the first has passed, whoever
+/// decodes on demand asks on their own.
+fn needs_key_frames(mode: DecodeMode, passed: Option<Duration>) -> bool {
+    passed.is_none() || mode == DecodeMode::All
 }
 
 #[cfg(test)]
@@ -230,5 +263,20 @@ mod tests {
         assert!(!lacks_key_frame(KeyFramesOnly, minute, ZERO, ZERO));
         assert!(lacks_key_frame(All, minute, ZERO, ZERO));
         assert!(!lacks_key_frame(All, minute + SOON, ZERO, Some(minute)));
+    }
+
+    #[test]
+    fn a_depayloader_asks_at_once_and_then_now_and_then_where_frames_are_needed() {
+        let moment = Duration::from_millis(1);
+        for (mode, passed, rest) in [
+            (All, ZERO, KEY_FRAME_OVERDUE),
+            (All, None, FIRST_KEY_FRAME_OVERDUE),
+            (KeyFramesOnly, None, FIRST_KEY_FRAME_OVERDUE),
+        ] {
+            assert!(may_ask(mode, moment, None, passed));
+            assert!(!may_ask(mode, rest - moment, ZERO, passed));
+            assert!(may_ask(mode, rest, ZERO, passed));
+        }
+        assert!(!may_ask(KeyFramesOnly, Duration::from_secs(60), None, ZERO));
     }
 }

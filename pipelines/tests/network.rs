@@ -35,6 +35,13 @@ fn losing(lost: u64) -> Line {
     Line { lost, ..Line::default() }
 }
 
+/// An offer of a peer that sends nothing again.
+fn without_repetition(offer: &str) -> String {
+    let lines =
+        offer.lines().filter(|line| !line.starts_with("a=rtcp-fb:") || !line.ends_with(" nack"));
+    lines.map(|line| format!("{line}\r\n")).collect()
+}
+
 async fn meet(network: &Network, sender: SenderOptions, wanted: Wanted) -> Meeting {
     let mut meeting = Meeting::start_over(network, sender, wanted).await;
     meeting.first_frame().await;
@@ -174,4 +181,29 @@ async fn the_first_picture_comes_at_once() {
         meeting.end().await;
     }
     assert!(quickest < Duration::from_millis(400), "{quickest:?}");
+}
+
+/// What is lost is only asked for by whoever needs it.
+#[tokio::test(flavor = "multi_thread")]
+async fn key_frames_are_not_asked_for_with_every_frame_that_cannot_be_decoded() {
+    for (wanted, most) in [(Wanted::slow(), 0), (Wanted::fast(), 7)] {
+        let network = Network::start().await;
+        let mut meeting = Meeting::meet(
+            detailed(),
+            wanted,
+            |offer| network.carry_offer(&without_repetition(&offer)),
+            |answer| network.carry_answer(&answer),
+        )
+        .await;
+        meeting.first_frame().await;
+        meeting.sent(20).await;
+        network.set(losing(10));
+        let before = meeting.sender.stats();
+        meeting.sent(90).await;
+        let stats = meeting.sender.stats();
+        let asked = stats.key_frame_requests - before.key_frame_requests;
+        assert!(asked <= most, "asked {asked} times in 3 s, {most} at the most");
+        assert_eq!(stats.packets_asked_for, 0, "{stats:?}");
+        meeting.end().await;
+    }
 }
