@@ -31,7 +31,8 @@ use crate::{
 const FRESH: Duration = Duration::from_millis(250);
 /// Browsers ignore a second request for a key frame within half a second of the first.
 const KEY_FRAME_WAIT: Duration = Duration::from_millis(500);
-const KEY_FRAME_TRIES: u32 = 2;
+/// Each of them, and the frame that it brings, may be lost on a bad network.
+const KEY_FRAME_TRIES: u32 = 4;
 /// How often a source that sends nothing is reminded.
 const REMINDER: Duration = Duration::from_secs(1);
 /// The stream is not held for longer than this for the text over its picture.

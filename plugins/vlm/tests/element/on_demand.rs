@@ -60,8 +60,10 @@ fn a_source_that_falls_silent_holds_no_slot() {
     silent.push(0);
     vlm.asked().answer("one");
     silent.done();
-    // Two requests with the turn, as one may be lost; from then on without.
-    (0..3).for_each(|_| silent.key_frame_wanted());
+    // Four requests with the turn, as some may be lost; from then on without.
+    (0..4).for_each(|_| silent.key_frame_wanted());
+    assert_eq!(slots.load(), (1, 0));
+    silent.key_frame_wanted();
     assert_eq!(slots.load(), (0, 0));
 
     silent.push(1);
