@@ -243,7 +243,8 @@ fn listen(
     if let Some(rtp) = peer::rtpbin(webrtc) {
         // Each costs threads, and the peer decides how many it sends.
         set_if_present(&rtp, "max-streams", MAX_STREAMS);
-        for signal in ["on-timeout", "on-bye-ssrc", "on-bye-timeout"] {
+        // Not `on-timeout`: whoever says nothing for a while may only be out of reach.
+        for signal in ["on-bye-ssrc", "on-bye-timeout"] {
             let ended = shared.clone();
             rtp.connect(signal, false, move |_| {
                 ended.mark_goodbye();

@@ -68,8 +68,8 @@ pub struct Patience {
     pub connect: Duration,
     /// Without any media. Default: 10 s.
     pub media: Duration,
-    /// Without any media after the peer said goodbye to one of its streams, or RTCP timed out: a
-    /// stream that ends may be followed by another. Default: 1 s.
+    /// Without any media after the peer said goodbye to one of its streams (RTCP BYE), which may be
+    /// followed by another. Default: 1 s.
     pub goodbye: Duration,
 }
 

@@ -4,7 +4,11 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{LIMIT, Meeting, Wanted, lost};
+use common::{
+    LIMIT, Meeting, Wanted, lost,
+    network::{Line, Network},
+};
+use gst::prelude::*;
 use live_vlm_pipelines::{CandidateSection, LostReason, Patience, SenderOptions, SessionEvent};
 
 /// Shorter than any browser needs, for tests that wait for it.
@@ -70,9 +74,25 @@ async fn a_peer_that_sends_nothing_more_is_lost() {
     let mut meeting = Meeting::start(options, wanted).await;
     meeting.first_frame().await;
     meeting.sender.vanish().await;
-    let reason = lost(&mut meeting.events).await;
-    assert!(matches!(reason, LostReason::NoMedia | LostReason::HungUp), "{reason:?}");
+    assert_eq!(lost(&mut meeting.events).await, LostReason::NoMedia);
     meeting.session.stop().await;
+}
+
+/// GStreamer tells of silence after 5 to 12 s.
+#[tokio::test(flavor = "multi_thread")]
+async fn silence_is_no_goodbye() {
+    let network = Network::start().await;
+    let wanted = Wanted::slow().patience(Patience { connect: LIMIT, ..SHORT });
+    let mut meeting = Meeting::start_over(&network, SenderOptions::default(), wanted).await;
+    meeting.first_frame().await;
+    network.set(Line { lost: 100, ..Line::default() });
+    // What was on its way when it was cut.
+    meeting.sent(5).await;
+    let pipeline = meeting.analyzer.parent().and_downcast::<gst::Bin>().unwrap();
+    let rtpbin = pipeline.iterate_all_by_element_factory_name("rtpbin").find(|_| true).unwrap();
+    rtpbin.emit_by_name::<()>("on-timeout", &[&0u32, &1u32]);
+    assert_eq!(lost(&mut meeting.events).await, LostReason::NoMedia);
+    meeting.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

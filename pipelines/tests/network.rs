@@ -64,6 +64,14 @@ async fn pictures(meeting: &Meeting, asked: u32) -> u32 {
     came
 }
 
+/// Asks until a picture comes, as whoever wants one does, and says after how long.
+async fn picture(meeting: &Meeting) -> Duration {
+    let asked = Instant::now();
+    let one = async { while pictures(meeting, 1).await == 0 {} };
+    timeout(LIMIT, one).await.expect("a picture in time");
+    asked.elapsed()
+}
+
 async fn pictures_over(line: Line, sender: SenderOptions) -> u32 {
     let network = Network::start().await;
     let meeting = meet(&network, sender, Wanted::slow()).await;
@@ -206,4 +214,17 @@ async fn key_frames_are_not_asked_for_with_every_frame_that_cannot_be_decoded() 
         assert_eq!(stats.packets_asked_for, 0, "{stats:?}");
         meeting.end().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_is_out_of_reach_for_a_while_goes_on_at_once() {
+    let network = Network::start().await;
+    let mut meeting = meet(&network, detailed(), Wanted::slow()).await;
+    network.set(losing(100));
+    let event = timeout(Duration::from_secs(8), meeting.events.recv()).await;
+    assert!(event.is_err(), "{event:?}");
+    network.set(Line::default());
+    let took = picture(&meeting).await;
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    meeting.end().await;
 }

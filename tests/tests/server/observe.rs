@@ -2,8 +2,9 @@
 
 use std::os::unix::fs::PermissionsExt;
 
+use live_vlm_pipelines::SenderOptions;
 use live_vlm_tests::{
-    client::{Client, Refused, new_id},
+    client::{Client, Refused, new_id, small_video},
     process::{Process, home},
     server::Server,
     until,
@@ -87,6 +88,37 @@ async fn a_token_is_asked_for_at_the_own_address_too() {
     let own = Client::script(&format!("http://{}", server.metrics_address().unwrap()));
     assert_eq!(own.get("/metrics").await.status(), StatusCode::UNAUTHORIZED);
     assert!(figures(&own).await.contains("live_vlm_build_info"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hanging_up_and_falling_silent_are_told_apart() {
+    let vlm = Vlm::saying(&["llava:7b"], "Yes.").await;
+    let server = Server::start(&[&asking(&vlm)[..], &["--metrics-token", TOKEN]].concat()).await;
+    for (data_channel, status, reason) in
+        [(true, "Stopped", "hung_up"), (false, "Failed", "no_media")]
+    {
+        let (page, id) = (server.browser().await, new_id());
+        let (mut socket, _) = page.open(&id).await;
+        let video = SenderOptions { data_channel, ..small_video() };
+        let sender = page.send(&id, video).await.unwrap();
+        socket.next_of(&["vlm_response"]).await;
+        if data_channel {
+            sender.hang_up().await;
+        } else {
+            sender.vanish().await;
+        }
+        let ended = loop {
+            let told = socket.next_of(&["status"]).await;
+            if told["status"] == "Stopped" || told["status"] == "Failed" {
+                break told;
+            }
+        };
+        assert_eq!(ended["status"], status, "{ended}");
+        let figures = figures(&page).await;
+        let lost = format!("live_vlm_videos_lost_total{{reason=\"{reason}\"}}");
+        assert_eq!(value(&figures, &lost), 1.0, "{figures}");
+    }
+    server.stop().await;
 }
 
 #[tokio::test]
