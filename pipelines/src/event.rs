@@ -29,6 +29,10 @@ pub enum LostReason {
     /// The peer closed the connection or said goodbye.
     #[error("the peer hung up")]
     HungUp,
+    /// Media arrives, but the peer does not do what it is asked to any more
+    /// ([`Patience::hearing`](crate::Patience::hearing)).
+    #[error("the server does not reach the peer any more; its address may have changed")]
+    Unheard,
     /// ICE found no working path, or lost it.
     #[error("the network path to the peer failed")]
     IceFailed,

@@ -16,10 +16,12 @@ pub(crate) fn request() -> gst::Event {
 /// 1.22 do so for every frame that they drop. What is asked for behind it always passes.
 pub(crate) fn hold_back(sink: &gst::Pad, source: &gst::Pad, shared: &Arc<Shared>) {
     let inlet = sink.downgrade();
+    let asked = shared.clone();
     source.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| {
         let before = inlet.upgrade().and_then(|inlet| inlet.peer());
         match info.event().filter(|event| ForceKeyUnitEvent::is(event)).zip(before) {
             Some((event, before)) => {
+                asked.mark_asked();
                 // Past the other probe.
                 before.send_event(event.clone());
                 gst::PadProbeReturn::Handled

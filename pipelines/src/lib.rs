@@ -37,6 +37,7 @@ mod frames;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod gate;
+mod hearing;
 mod key_frame;
 mod native_log;
 mod offer;

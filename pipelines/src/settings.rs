@@ -71,6 +71,9 @@ pub struct Patience {
     /// Without any media after the peer said goodbye to one of its streams (RTCP BYE), which may be
     /// followed by another. Default: 1 s.
     pub goodbye: Duration,
+    /// Without a key frame, whatever it is asked, from a peer that sent them before when it was asked
+    /// to. Default: 15 s.
+    pub hearing: Duration,
 }
 
 impl Default for Patience {
@@ -79,6 +82,7 @@ impl Default for Patience {
             connect: Duration::from_secs(15),
             media: Duration::from_secs(10),
             goodbye: Duration::from_secs(1),
+            hearing: Duration::from_secs(15),
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     DecodeMode, LostReason, SessionEvent,
     frames::Frames,
     gate::{Frame, Gate, Verdict},
+    hearing::Hearing,
     offer::Offer,
 };
 
@@ -37,6 +38,7 @@ pub(crate) struct Shared {
     started: Instant,
     connected: Moment,
     told_connected: Once,
+    hearing: Mutex<Hearing>,
     /// When the first packet came, and the last.
     began: Moment,
     media: Moment,
@@ -81,6 +83,7 @@ impl Shared {
             started: Instant::now(),
             connected: Moment::never(),
             told_connected: Once::new(),
+            hearing: Mutex::default(),
             began: Moment::never(),
             media: Moment::never(),
             goodbye: Moment::never(),
@@ -155,6 +158,13 @@ impl Shared {
         may
     }
 
+    /// The peer is asked for a key frame that somebody waits for.
+    pub(crate) fn mark_asked(&self) {
+        if self.hearing().asked(self.started.elapsed()) {
+            self.changed.notify_one();
+        }
+    }
+
     /// A stream of the peer ended, which may be all of it.
     pub(crate) fn mark_goodbye(&self) {
         self.goodbye.set(self.started.elapsed());
@@ -167,6 +177,7 @@ impl Shared {
             connected: self.connected.get(),
             media: self.media.get(),
             goodbye: self.goodbye.get(),
+            unheard: self.hearing().unheard(),
         }
     }
 
@@ -178,7 +189,11 @@ impl Shared {
         }
         self.frames.came(verdict == Verdict::Pass);
         if verdict == Verdict::Pass {
-            self.passed.set(self.started.elapsed());
+            let now = self.started.elapsed();
+            self.passed.set(now);
+            if frame == Frame::Key {
+                self.hearing().answered(now);
+            }
         }
         verdict
     }
@@ -191,6 +206,11 @@ impl Shared {
 
     pub(crate) fn mode(&self) -> DecodeMode {
         self.gate().mode()
+    }
+
+    fn hearing(&self) -> MutexGuard<'_, Hearing> {
+        // Nothing panics while holding it either.
+        self.hearing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn gate(&self) -> MutexGuard<'_, Gate> {
@@ -206,6 +226,8 @@ pub(crate) struct Signs {
     pub(crate) connected: Option<Duration>,
     pub(crate) media: Option<Duration>,
     pub(crate) goodbye: Option<Duration>,
+    /// Since when it has not done what it was asked for.
+    pub(crate) unheard: Option<Duration>,
 }
 
 /// Whether packets have come for too long without a frame that can be decoded.

@@ -29,11 +29,18 @@ fn judge(signs: Signs, patience: Patience) -> Verdict {
     let Some(media) = left(last, patience.media) else {
         return Verdict::Lost(LostReason::NoMedia);
     };
+    let hearing = match signs.unheard {
+        None => media,
+        Some(since) => match left(since, patience.hearing) {
+            Some(left) => left.min(media),
+            None => return Verdict::Lost(LostReason::Unheard),
+        },
+    };
     // Media that came after a goodbye takes it back.
     match signs.goodbye.filter(|goodbye| *goodbye >= last) {
-        None => Verdict::LookAgainIn(media),
+        None => Verdict::LookAgainIn(hearing),
         Some(goodbye) => match left(goodbye, patience.goodbye) {
-            Some(left) => Verdict::LookAgainIn(left.min(media)),
+            Some(left) => Verdict::LookAgainIn(left.min(hearing)),
             None => Verdict::Lost(LostReason::HungUp),
         },
     }
@@ -61,6 +68,7 @@ mod tests {
         connect: Duration::from_secs(15),
         media: Duration::from_secs(10),
         goodbye: Duration::from_secs(1),
+        hearing: Duration::from_secs(15),
     };
 
     fn signs(now: u64, connected: Option<u64>, media: Option<u64>, goodbye: Option<u64>) -> Signs {
@@ -70,6 +78,7 @@ mod tests {
             connected: seconds(connected),
             media: seconds(media),
             goodbye: seconds(goodbye),
+            unheard: None,
         }
     }
 
@@ -104,5 +113,15 @@ mod tests {
         );
         assert_eq!(judge(signs(20, Some(2), Some(19), Some(20)), PATIENCE), again(1));
         assert_eq!(judge(signs(22, Some(2), Some(21), Some(20)), PATIENCE), again(9));
+    }
+
+    #[test]
+    fn a_peer_that_does_not_hear_is_lost_though_it_sends() {
+        let since = |seconds| Signs {
+            unheard: Some(Duration::from_secs(seconds)),
+            ..signs(40, Some(2), Some(40), None)
+        };
+        assert_eq!(judge(since(33), PATIENCE), again(8));
+        assert_eq!(judge(since(25), PATIENCE), Verdict::Lost(LostReason::Unheard));
     }
 }

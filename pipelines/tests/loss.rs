@@ -16,6 +16,7 @@ const SHORT: Patience = Patience {
     connect: Duration::from_millis(300),
     media: Duration::from_millis(500),
     goodbye: Duration::from_millis(200),
+    hearing: LIMIT,
 };
 
 /// The offer with another certificate's fingerprint.

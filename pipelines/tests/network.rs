@@ -5,10 +5,12 @@ mod common;
 use std::time::Duration;
 
 use common::{
-    LIMIT, Meeting, Wanted,
-    network::{Line, Network},
+    LIMIT, Meeting, Wanted, lost,
+    network::{From, Line, Network},
 };
-use live_vlm_pipelines::{Clip, ClipOptions, Codec, SenderOptions, SessionEvent, VideoSource};
+use live_vlm_pipelines::{
+    Clip, ClipOptions, Codec, LostReason, Patience, SenderOptions, SessionEvent, VideoSource,
+};
 use tokio::time::{Instant, timeout};
 
 /// Time for a picture to be asked for and to come. Senders give no two within half a second.
@@ -226,5 +228,45 @@ async fn a_peer_that_is_out_of_reach_for_a_while_goes_on_at_once() {
     network.set(Line::default());
     let took = picture(&meeting).await;
     assert!(took < Duration::from_secs(2), "{took:?}");
+    meeting.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn packets_from_two_addresses_are_one_video() {
+    let network = Network::start().await;
+    network.set(Line { from: From::Both, ..Line::default() });
+    let meeting = meet(&network, detailed(), Wanted::slow()).await;
+    assert_eq!(pictures(&meeting, 4).await, 4);
+    meeting.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_goes_on_from_an_address_without_proof_that_it_is_its_own_is_lost() {
+    let network = Network::start().await;
+    let patience = Patience { media: Duration::from_secs(1), ..Patience::default() };
+    let mut meeting = meet(&network, detailed(), Wanted::slow().patience(patience)).await;
+    network.set(Line { from: From::Second, ..Line::default() });
+    assert_eq!(lost(&mut meeting.events).await, LostReason::NoMedia);
+    meeting.end().await;
+}
+
+/// As when its address changes, and it proves the new one, but cannot be told to use it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_sends_but_is_not_reached_any_more_is_lost() {
+    let network = Network::start().await;
+    let patience = Patience { hearing: Duration::from_secs(3), ..Patience::default() };
+    let mut meeting = meet(&network, detailed(), Wanted::slow().patience(patience)).await;
+    assert_eq!(pictures(&meeting, 4).await, 4);
+    network.set(Line { one_way: true, ..Line::default() });
+    let asking = async {
+        loop {
+            pictures(&meeting, 1).await;
+            if let Ok(SessionEvent::Lost(reason)) = meeting.events.try_recv() {
+                return reason;
+            }
+        }
+    };
+    let reason = timeout(LIMIT, asking).await.expect("an end in time");
+    assert_eq!(reason, LostReason::Unheard);
     meeting.end().await;
 }

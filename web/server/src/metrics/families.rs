@@ -199,6 +199,7 @@ pub(super) fn lost_name(reason: &LostReason) -> &'static str {
         LostReason::ConnectTimeout => "connect_timeout",
         LostReason::NoMedia => "no_media",
         LostReason::HungUp => "hung_up",
+        LostReason::Unheard => "unheard",
         LostReason::IceFailed => "ice_failed",
         LostReason::FingerprintMismatch => "fingerprint_mismatch",
         LostReason::UnsupportedVideo(_) => "unsupported_video",
