@@ -101,9 +101,13 @@ impl Bench {
     /// Pushes frames until there is one more question: the asking task may hear of a change only
     /// after a frame or two. They have one timestamp, so that no interval passes.
     pub(crate) fn push_until_asked(&mut self, pts_ms: u64) {
-        let before = self.count("questions");
+        self.push_until(self.count("questions") + 1, pts_ms);
+    }
+
+    /// The same until there were so many, where the next may be asked without another frame.
+    pub(crate) fn push_until(&mut self, questions: u64, pts_ms: u64) {
         let began = Instant::now();
-        while self.count("questions") == before {
+        while self.count("questions") < questions {
             assert!(began.elapsed() < LONG, "no question is asked");
             self.push(pts_ms);
         }
