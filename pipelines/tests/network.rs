@@ -7,9 +7,11 @@ use std::time::Duration;
 use common::{
     LIMIT, Meeting, Wanted, lost,
     network::{From, Line, Network},
+    poll,
 };
 use live_vlm_pipelines::{
-    Clip, ClipOptions, Codec, LostReason, Patience, SenderOptions, SessionEvent, VideoSource,
+    Clip, ClipOptions, Codec, LostReason, Patience, SenderDirection, SenderOptions, SessionEvent,
+    VideoSource,
 };
 use tokio::time::{Instant, timeout};
 
@@ -269,4 +271,28 @@ async fn a_peer_that_sends_but_is_not_reached_any_more_is_lost() {
     let reason = timeout(LIMIT, asking).await.expect("an end in time");
     assert_eq!(reason, LostReason::Unheard);
     meeting.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn video_goes_on_when_the_clock_of_its_packets_jumps() {
+    const HOUR: i32 = 3600 * 90_000;
+    for (wanted, direction) in
+        [(Wanted::slow(), SenderDirection::SendRecv), (Wanted::fast(), SenderDirection::SendOnly)]
+    {
+        let network = Network::start().await;
+        let sender = SenderOptions { direction, ..detailed() };
+        let mut meeting = meet(&network, sender, wanted).await;
+        for jump in [HOUR, -HOUR, -HOUR, i32::MAX, 90_000, -90_000] {
+            meeting.sender.jump_clock(jump);
+            meeting.sent(5).await;
+            let took = picture(&meeting).await;
+            assert!(took < Duration::from_secs(4), "{took:?} after {jump}");
+            let returned = meeting.sender.stats().returned_packets;
+            if direction == SenderDirection::SendRecv {
+                poll(|| meeting.sender.stats().returned_packets > returned + 10).await;
+            }
+        }
+        assert!(meeting.events.try_recv().is_err());
+        meeting.end().await;
+    }
 }

@@ -1,8 +1,11 @@
 //! What a sender encodes, and how.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    ops::ControlFlow,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use gst::prelude::*;
@@ -55,6 +58,7 @@ pub(super) fn add_video(
         SenderDirection::SendRecv => TransceiverDirection::Sendrecv,
     };
     lose_first(&packets, options.lost_packets)?;
+    set_clock_by(&packets, counters)?;
     link(webrtc, &packets, &preferences(options.codec), direction)?;
     count(&last, counters)
 }
@@ -148,6 +152,36 @@ fn lose_first(packets: &gst::Element, lost: u32) -> Result<(), String> {
         }
     });
     Ok(())
+}
+
+/// Has the timestamps of the packets be ahead by `Counters::clock`.
+fn set_clock_by(packets: &gst::Element, counters: &Arc<Counters>) -> Result<(), String> {
+    let pad = packets.static_pad("src").ok_or("the packets have no pad")?;
+    let counters = Arc::clone(counters);
+    pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST, move |_, info| {
+        let ahead = counters.clock.load(Ordering::Relaxed);
+        match &mut info.data {
+            _ if ahead == 0 => {}
+            Some(gst::PadProbeData::Buffer(packet)) => set_ahead(packet.make_mut(), ahead),
+            Some(gst::PadProbeData::BufferList(packets)) => {
+                packets.make_mut().foreach_mut(|mut packet, _| {
+                    set_ahead(packet.make_mut(), ahead);
+                    ControlFlow::Continue(Some(packet))
+                });
+            }
+            _ => {}
+        }
+        gst::PadProbeReturn::Ok
+    });
+    Ok(())
+}
+
+fn set_ahead(packet: &mut gst::BufferRef, ahead: u32) {
+    let Ok(mut bytes) = packet.map_writable() else { return };
+    // RFC 3550, section 5.1.
+    if let Some(time) = bytes.get_mut(4..8).and_then(|time| <&mut [u8; 4]>::try_from(time).ok()) {
+        *time = u32::from_be_bytes(*time).wrapping_add(ahead).to_be_bytes();
+    }
 }
 
 /// Counts what goes out of the element that gives encoded frames, and is asked of it.

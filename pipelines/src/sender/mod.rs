@@ -13,7 +13,7 @@ use std::{
     net::{IpAddr, Ipv4Addr},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -149,6 +149,8 @@ struct Counters {
     key_frames: AtomicU64,
     key_frame_requests: AtomicU64,
     returned_packets: AtomicU64,
+    /// By how much the clock of the packets is ahead, in 1/90,000 s.
+    clock: AtomicU32,
 }
 
 /// A peer that sends video. Dropping it is to [`vanish`](Self::vanish) in the background.
@@ -278,6 +280,12 @@ impl Sender {
             packets_asked_for: peer::packets_asked_for(&self.webrtc),
             returned_packets: read(&self.counters.returned_packets),
         }
+    }
+
+    /// Lets the clock of the packets' timestamps jump by so many units of 1/90,000 s, as when it is
+    /// set. It has 32 bits.
+    pub fn jump_clock(&self, by: i32) {
+        self.counters.clock.fetch_add(by.cast_unsigned(), Ordering::Relaxed);
     }
 
     /// When each frame of a [`VideoSource::Clip`] was sent, for as long as wanted.
