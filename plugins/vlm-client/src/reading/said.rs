@@ -87,6 +87,8 @@ impl<'de> Lenient<'de> for Said<'de> {
         let mut said = Self::default();
         while let Some(name) = next_name(&mut object)? {
             match &*name {
+                // What most servers write into each event stands first: that is faster.
+                "id" | "created" | "provider" | "system_fingerprint" => pass_over(&mut object)?,
                 "choices" => {
                     let First(choice) = value(&mut object)?;
                     said.choice = choice.or(said.choice);
