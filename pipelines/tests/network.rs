@@ -148,20 +148,6 @@ async fn nothing_is_sent_again_that_is_only_late() {
     meeting.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_sent_again_that_was_lost_in_an_outage() {
-    let network = Network::start().await;
-    let meeting = meet(&network, detailed(), Wanted::slow()).await;
-    network.set(losing(100));
-    meeting.sent(90).await;
-    network.set(Line::default());
-    let before = meeting.sender.stats();
-    assert!(pictures(&meeting, 3).await >= 2);
-    let asked = meeting.sender.stats().packets_asked_for - before.packets_asked_for;
-    assert!(asked < 30, "{asked} packets are asked for again");
-    meeting.end().await;
-}
-
 /// GStreamer begins with a guess of what may be said to a peer a second.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_peer_is_told_at_once_what_it_is_asked_for() {
