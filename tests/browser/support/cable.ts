@@ -6,6 +6,8 @@ import { type AddressInfo, connect, createServer, type Server as Listener, type 
 export class Cable {
   /** Where browsers find the server through it. */
   readonly url: string;
+  /** Connections that were begun so far. */
+  connections = 0;
   readonly #listener: Listener;
   readonly #lines = new Set<Line>();
   #whole = true;
@@ -15,6 +17,7 @@ export class Cable {
     const { port: own } = listener.address() as AddressInfo;
     this.url = `http://127.0.0.1:${own}`;
     listener.on("connection", (client) => {
+      this.connections++;
       const line = new Line(client, connect(port, "127.0.0.1"));
       if (!this.#whole) line.cut();
       this.#lines.add(line);

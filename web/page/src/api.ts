@@ -39,6 +39,16 @@ export function reason(error: unknown): string {
   return error instanceof Refused ? error.message : "The server could not be asked.";
 }
 
+/** Whether the server, or anybody in its place, replies. */
+export async function isReached(signal: AbortSignal): Promise<boolean> {
+  try {
+    await fetch("healthz", { cache: "no-store", signal });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 export async function postOffer(
   sdp: string,
   sessionId: string,

@@ -1,4 +1,5 @@
 import { whoAmI } from "./account.ts";
+import { isReached } from "./api.ts";
 import { backoffMs } from "./backoff.ts";
 import { now } from "./clock.ts";
 import type { ClientMessage, ServerMessage } from "./protocol.ts";
@@ -50,7 +51,8 @@ export class Socket {
   #began = 0;
   /** How long the last connection that came about took to open. */
   #openedMs: number | null = null;
-  #retryAt = 0;
+  /** When the next try begins; null while one is made, or has come about. */
+  #retryAt: number | null = null;
   /** The server has said something on this connection that is no refusal. */
   #greeted = false;
   /** Of this connection, once anything has come. */
@@ -112,7 +114,7 @@ export class Socket {
   /** Sees what time alone has changed. True if this connection is dead. */
   look(at: number): boolean {
     if (this.#paused) return false;
-    if (this.#socket === null) {
+    if (this.#retryAt !== null) {
       // A timer stands still while the device sleeps.
       if (at >= this.#retryAt) this.#connect("gone");
       return false;
@@ -136,7 +138,7 @@ export class Socket {
   }
 
   #waiting(): boolean {
-    return this.#socket === null && !this.#paused;
+    return this.#retryAt !== null && !this.#paused;
   }
 
   #connect(why: Why): void {
@@ -144,9 +146,32 @@ export class Socket {
     if (this.#scope.ended) return;
     const attempt = this.#scope.child();
     this.#attempt = attempt;
+    this.#retryAt = null;
     this.#began = now();
     this.#events.state({ is: "connecting", why });
+    if (why === "silence") void this.#probe(attempt);
+    else this.#open(attempt);
+  }
 
+  /**
+   * Asks in another way first whether the server is reached. Firefox lets WebSockets wait, in the
+   * end for a minute, when those before have not come about.
+   */
+  async #probe(attempt: Scope): Promise<void> {
+    const given = new AbortController();
+    attempt.own(() => given.abort());
+    const reached = await isReached(given.signal);
+    if (attempt.ended) return;
+    if (reached) {
+      this.#began = now();
+      this.#open(attempt);
+    } else {
+      this.#unanswered = 0;
+      void this.#lost(attempt, true);
+    }
+  }
+
+  #open(attempt: Scope): void {
     const socket = new WebSocket(this.#events.url());
     this.#socket = socket;
     this.#greeted = false;
