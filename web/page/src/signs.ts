@@ -73,7 +73,8 @@ export function answerMs(
   unanswered: number,
   changed: { answeredMs: number } | null,
 ): number {
-  const usual = changed === null ? 3000 + 4 * openedMs : 300 + 4 * (openedMs + changed.answeredMs);
+  const usual =
+    changed === null ? 3000 + 4 * openedMs : 500 + 1.5 * (openedMs + changed.answeredMs);
   const stale = changed === null ? 0 : STALE_OFFERS;
   return Math.min(15_000, usual * 2 ** Math.min(Math.max(0, unanswered - stale), 8));
 }

@@ -74,9 +74,9 @@ test("an offer without a reply is made again, with more patience each time", () 
 test("where the network has changed, the first offers have as long as the ones before took", () => {
   const patience = (answeredMs: number) =>
     Array.from({ length: 6 }, (_, unanswered) => answerMs(50, unanswered, { answeredMs }));
-  assert.deepEqual(patience(25), [600, 600, 600, 1200, 2400, 4800]);
-  assert.deepEqual(patience(900), [4100, 4100, 4100, 8200, 15_000, 15_000]);
-  assert.equal(answerMs(1800, 0, { answeredMs: 0 }), 7500);
+  assert.deepEqual(patience(50), [650, 650, 650, 1300, 2600, 5200]);
+  assert.deepEqual(patience(900), [1925, 1925, 1925, 3850, 7700, 15_000]);
+  assert.equal(answerMs(1800, 0, { answeredMs: 0 }), 3200);
 });
 
 test("a way by which nothing comes for a second is deaf, until something does", () => {
