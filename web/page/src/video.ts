@@ -153,7 +153,8 @@ export class Video {
     this.#cancelGrace();
     if (this.#peer === null) return;
     if (status === "Live") this.#live();
-    else if (status === "Waiting") this.#set("waiting");
+    // It may be said of the video before this one.
+    else if (status === "Waiting" && this.#reached) this.#set("waiting");
     else if (status === "Stopped" || status === "Failed") {
       this.#set(this.#beginning());
       this.#cancelGrace = this.#link.after(GRACE_MS, () => this.#lost());
