@@ -22,8 +22,9 @@ async fn shown(codec: Codec, rgb: [u8; 3], size: (u32, u32)) -> [u8; 3] {
         size.0, size.1
     );
     let source = VideoSource::Description(source);
-    let sender =
-        page.send(&id, SenderOptions { codec, source, ..SenderOptions::default() }).await.unwrap();
+    // With fewer bits a first key frame may lose some of its colour.
+    let options = SenderOptions { codec, source, bitrate: 20_000_000, ..SenderOptions::default() };
+    let sender = page.send(&id, options).await.unwrap();
     until("a question", || !vlm.questions().is_empty()).await;
     let question = vlm.questions().remove(0);
     sender.vanish().await;
