@@ -31,7 +31,7 @@ cargo test --workspace --doc --locked --quiet "${features[@]}"
 step "Networks of several hosts"
 if may_make_networks; then
     # These are ignored otherwise.
-    networks="binary(network)"
+    networks="binary_id(live-vlm-tests::network)"
     if command -v turnserver >/dev/null; then
         networks+=" | test(coturn::)"
     else
