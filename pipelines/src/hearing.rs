@@ -18,7 +18,7 @@ const SOON: Duration = Duration::from_secs(1);
 /// send key frames as they like.
 const PROMPT: u32 = 3;
 /// So many requests are not all lost.
-const REQUESTS: u32 = 8;
+const REQUESTS: u32 = 5;
 
 impl Hearing {
     /// The peer is asked for a key frame. Answers whether it looks now as if it heard nothing.
@@ -70,8 +70,8 @@ mod tests {
     fn a_peer_that_stops_to_do_what_it_is_asked_to_hears_nothing_any_more() {
         let mut peer = peer(3, at(40));
         assert_eq!(peer.unheard(), None);
-        let told = ask_in_vain(&mut peer, 9);
-        assert_eq!(told.iter().position(|told| *told), Some(7));
+        let told = ask_in_vain(&mut peer, 6);
+        assert_eq!(told.iter().position(|told| *told), Some(4));
         assert_eq!(told.iter().filter(|told| **told).count(), 1);
         assert_eq!(peer.unheard(), Some(at(100_000)));
         peer.answered(at(105_000));
@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn some_requests_may_be_lost() {
         let mut peer = peer(3, at(40));
-        ask_in_vain(&mut peer, 7);
+        ask_in_vain(&mut peer, 4);
         assert_eq!(peer.unheard(), None);
     }
 

@@ -12,8 +12,9 @@ pub(crate) fn request() -> gst::Event {
     UpstreamForceKeyUnitEvent::builder().all_headers(true).build()
 }
 
-/// Lets a depayloader with these pads ask the peer by itself only now and then: those of GStreamer
-/// 1.22 do so for every frame that they drop. What is asked for behind it always passes.
+/// Lets a depayloader with these pads ask the peer by itself only where frames are needed: those of
+/// GStreamer 1.22 do so for every frame that they drop. Whoever asks behind it does so at all times,
+/// but neither so often that a thin line is full of key frames.
 pub(crate) fn hold_back(sink: &gst::Pad, source: &gst::Pad, shared: &Arc<Shared>) {
     let inlet = sink.downgrade();
     let asked = shared.clone();
@@ -21,9 +22,10 @@ pub(crate) fn hold_back(sink: &gst::Pad, source: &gst::Pad, shared: &Arc<Shared>
         let before = inlet.upgrade().and_then(|inlet| inlet.peer());
         match info.event().filter(|event| ForceKeyUnitEvent::is(event)).zip(before) {
             Some((event, before)) => {
-                asked.mark_asked();
-                // Past the other probe.
-                before.send_event(event.clone());
+                if asked.is_asked_for_key_frame() {
+                    // Past the other probe.
+                    before.send_event(event.clone());
+                }
                 gst::PadProbeReturn::Handled
             }
             None => gst::PadProbeReturn::Ok,
@@ -95,8 +97,8 @@ mod tests {
         assert_eq!(shared.judge(Frame::Key, || true), Verdict::Pass);
         ask(sink);
         assert_eq!(asked(), 0, "afterwards");
-        ask(&behind);
-        assert_eq!(asked(), 1, "of those behind it");
+        (0..3).for_each(|_| ask(&behind));
+        assert_eq!(asked(), 1, "of those behind it, in a moment");
         ask_past(sink);
         assert_eq!(asked(), 1, "of what watches it");
         depayloader.set_state(gst::State::Null).unwrap();

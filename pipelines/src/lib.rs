@@ -41,6 +41,7 @@ mod hearing;
 mod key_frame;
 mod native_log;
 mod offer;
+mod pace;
 mod peer;
 mod picture_size;
 mod properties;

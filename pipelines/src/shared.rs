@@ -14,15 +14,13 @@ use crate::{
     gate::{Frame, Gate, Verdict},
     hearing::Hearing,
     offer::Offer,
+    pace::Pace,
 };
 
-/// How long packets come without a frame that can be decoded before a key frame is asked for, and
-/// asked for again. Browsers ignore requests that come faster.
+/// How long packets come without a frame that can be decoded before a key frame is asked for.
 const KEY_FRAME_OVERDUE: Duration = Duration::from_millis(500);
-
-/// The same for what a depayloader asks by itself before the first frame: its requests are lost as
-/// easily as the frame.
-const FIRST_KEY_FRAME_OVERDUE: Duration = Duration::from_millis(100);
+/// Packets that come after so long without any are the end of an outage.
+const OUTAGE: Duration = Duration::from_millis(500);
 
 /// What a session's callbacks share. It holds no element, so that no element holds itself.
 pub(crate) struct Shared {
@@ -32,8 +30,7 @@ pub(crate) struct Shared {
     pub(crate) frames: Arc<Frames>,
     /// When a frame last passed the gate.
     passed: Moment,
-    /// When a key frame was last asked for because something was missing.
-    asked: Moment,
+    pace: Mutex<Pace>,
     over: AtomicBool,
     started: Instant,
     connected: Moment,
@@ -78,7 +75,7 @@ impl Shared {
             gate: Mutex::new(Gate::new(mode)),
             frames: Arc::default(),
             passed: Moment::never(),
-            asked: Moment::never(),
+            pace: Mutex::default(),
             over: AtomicBool::new(false),
             started: Instant::now(),
             connected: Moment::never(),
@@ -136,33 +133,31 @@ impl Shared {
     /// that the gate never hears of the loss.
     pub(crate) fn mark_media(&self) -> bool {
         let now = self.started.elapsed();
-        if self.media.get().is_none() {
+        let last = self.media.get();
+        if last.is_none() {
             self.began.set(now);
         }
         self.media.set(now);
-        let last = self.began.get().max(self.asked.get());
-        let overdue = lacks_key_frame(self.mode(), now, last, self.passed.get());
-        if overdue {
-            self.asked.set(now);
+        if last.is_some_and(|last| now.saturating_sub(last) >= OUTAGE) {
+            return self.pace().resume(now);
         }
-        overdue
+        let (began, passed) = (self.began.get(), self.passed.get());
+        lacks_key_frame(self.mode(), now, began, passed) && self.may_ask(now)
     }
 
     /// A depayloader would ask for a key frame. Answers whether it may.
     pub(crate) fn may_ask_for_key_frame(&self) -> bool {
-        let now = self.started.elapsed();
-        let may = may_ask(self.mode(), now, self.asked.get(), self.passed.get());
-        if may {
-            self.asked.set(now);
-        }
-        may
+        needs_key_frames(self.mode(), self.passed.get()) && self.may_ask(self.started.elapsed())
     }
 
-    /// The peer is asked for a key frame that somebody waits for.
-    pub(crate) fn mark_asked(&self) {
-        if self.hearing().asked(self.started.elapsed()) {
+    /// Somebody waits for a key frame. Answers whether the peer is asked for it.
+    pub(crate) fn is_asked_for_key_frame(&self) -> bool {
+        let now = self.started.elapsed();
+        let asks = self.may_ask(now);
+        if asks && self.hearing().asked(now) {
             self.changed.notify_one();
         }
+        asks
     }
 
     /// A stream of the peer ended, which may be all of it.
@@ -192,6 +187,7 @@ impl Shared {
             let now = self.started.elapsed();
             self.passed.set(now);
             if frame == Frame::Key {
+                self.pace().came(now);
                 self.hearing().answered(now);
             }
         }
@@ -206,6 +202,15 @@ impl Shared {
 
     pub(crate) fn mode(&self) -> DecodeMode {
         self.gate().mode()
+    }
+
+    fn may_ask(&self, now: Duration) -> bool {
+        self.pace().ask(now)
+    }
+
+    fn pace(&self) -> MutexGuard<'_, Pace> {
+        // Nothing panics while holding it.
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn hearing(&self) -> MutexGuard<'_, Hearing> {
@@ -234,23 +239,11 @@ pub(crate) struct Signs {
 fn lacks_key_frame(
     mode: DecodeMode,
     now: Duration,
-    asked: Option<Duration>,
+    began: Option<Duration>,
     passed: Option<Duration>,
 ) -> bool {
-    let last = asked.max(passed).unwrap_or_default();
+    let last = began.max(passed).unwrap_or_default();
     needs_key_frames(mode, passed) && now.saturating_sub(last) >= KEY_FRAME_OVERDUE
-}
-
-/// Whether a key frame may be asked for that is missing now.
-fn may_ask(
-    mode: DecodeMode,
-    now: Duration,
-    asked: Option<Duration>,
-    passed: Option<Duration>,
-) -> bool {
-    let rest = if passed.is_none() { FIRST_KEY_FRAME_OVERDUE } else { KEY_FRAME_OVERDUE };
-    let rested = |asked| now.saturating_sub(asked) >= rest;
-    needs_key_frames(mode, passed) && asked.is_none_or(rested)
 }
 
 /// Whether a missing key frame is asked for without a question. Once the first has passed, whoever
@@ -269,13 +262,10 @@ mod tests {
     const SOON: Duration = Duration::from_millis(499);
 
     #[test]
-    fn without_a_first_frame_a_key_frame_is_asked_for_every_half_second() {
+    fn without_a_first_frame_a_key_frame_is_missing_after_half_a_second() {
         for mode in [All, KeyFramesOnly] {
             assert!(!lacks_key_frame(mode, SOON, ZERO, None));
             assert!(lacks_key_frame(mode, KEY_FRAME_OVERDUE, ZERO, None));
-            let asked = Some(KEY_FRAME_OVERDUE);
-            assert!(!lacks_key_frame(mode, KEY_FRAME_OVERDUE + SOON, asked, None));
-            assert!(lacks_key_frame(mode, 2 * KEY_FRAME_OVERDUE, asked, None));
         }
     }
 
@@ -285,20 +275,5 @@ mod tests {
         assert!(!lacks_key_frame(KeyFramesOnly, minute, ZERO, ZERO));
         assert!(lacks_key_frame(All, minute, ZERO, ZERO));
         assert!(!lacks_key_frame(All, minute + SOON, ZERO, Some(minute)));
-    }
-
-    #[test]
-    fn a_depayloader_asks_at_once_and_then_now_and_then_where_frames_are_needed() {
-        let moment = Duration::from_millis(1);
-        for (mode, passed, rest) in [
-            (All, ZERO, KEY_FRAME_OVERDUE),
-            (All, None, FIRST_KEY_FRAME_OVERDUE),
-            (KeyFramesOnly, None, FIRST_KEY_FRAME_OVERDUE),
-        ] {
-            assert!(may_ask(mode, moment, None, passed));
-            assert!(!may_ask(mode, rest - moment, ZERO, passed));
-            assert!(may_ask(mode, rest, ZERO, passed));
-        }
-        assert!(!may_ask(KeyFramesOnly, Duration::from_secs(60), None, ZERO));
     }
 }

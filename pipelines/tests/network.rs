@@ -211,11 +211,11 @@ async fn a_peer_that_is_out_of_reach_for_a_while_goes_on_at_once() {
     let network = Network::start().await;
     let mut meeting = meet(&network, detailed(), Wanted::slow()).await;
     network.set(losing(100));
-    let event = timeout(Duration::from_secs(8), meeting.events.recv()).await;
-    assert!(event.is_err(), "{event:?}");
+    assert_eq!(pictures(&meeting, 13).await, 0);
+    assert!(meeting.events.try_recv().is_err());
     network.set(Line::default());
     let took = picture(&meeting).await;
-    assert!(took < Duration::from_secs(2), "{took:?}");
+    assert!(took < Duration::from_millis(600), "{took:?}");
     meeting.end().await;
 }
 

@@ -1,0 +1,140 @@
+use std::time::Duration;
+
+/// How long a key frame is waited for that was asked for once, twice, and more often.
+const RESTS: [Duration; 3] =
+    [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
+/// The same for the first request of all, which is easily lost while a connection comes about.
+const FIRST: Duration = Duration::from_millis(100);
+
+/// When a peer may be asked for a key frame again that has not come. Request or frame may be lost; or
+/// the frame takes its time on a thin line, and whoever asks meanwhile has another one sent behind it,
+/// and so on. Pure: times are arguments.
+#[derive(Debug, Default)]
+pub(crate) struct Pace {
+    /// When it was first asked for since one came, and last.
+    first: Option<Duration>,
+    asked: Option<Duration>,
+    /// How often it was asked for since one came.
+    tries: usize,
+    /// How long the newest took to come, and the one before.
+    took: Option<[Duration; 2]>,
+    /// Whether one came at all.
+    has_begun: bool,
+}
+
+impl Pace {
+    /// Whether the peer may be asked now. Whoever hears that does so.
+    pub(crate) fn ask(&mut self, now: Duration) -> bool {
+        let rested = |asked| now.saturating_sub(asked) >= self.rest();
+        let may = self.asked.is_none_or(rested);
+        if may {
+            self.first.get_or_insert(now);
+            self.asked = Some(now);
+            self.tries = self.tries.saturating_add(1);
+        }
+        may
+    }
+
+    /// Packets come again after a while without any. Whether the peer is to be asked at once: what it
+    /// was asked meanwhile is lost.
+    pub(crate) fn resume(&mut self, now: Duration) -> bool {
+        // One that was asked in vain once or twice may be answering with these packets.
+        let in_vain = self.tries >= RESTS.len();
+        if in_vain {
+            self.tries = 0;
+            self.first = None;
+            self.asked = None;
+        }
+        in_vain && self.ask(now)
+    }
+
+    /// A key frame came.
+    pub(crate) fn came(&mut self, now: Duration) {
+        if let Some(first) = self.first.take() {
+            let newest = now.saturating_sub(first);
+            self.took = Some([newest, self.took.map_or(newest, |[before, _]| before)]);
+        }
+        self.tries = 0;
+        self.has_begun = true;
+    }
+
+    fn rest(&self) -> Duration {
+        let [.., longest] = RESTS;
+        let first = usize::from(!self.has_begun);
+        match self.tries.checked_sub(1 + first) {
+            Some(further) => {
+                // On a thin line each takes its time; of two, one may only have been lost.
+                let took = self.took.map_or(Duration::ZERO, |[newest, before]| newest.min(before));
+                RESTS[further.min(RESTS.len() - 1)].max(took * 3 / 2).min(longest)
+            }
+            None if self.tries == 0 => Duration::ZERO,
+            None => FIRST,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    /// One that was asked for a key frame once, and it took so long.
+    fn after_one_that_took(ms: u64) -> Pace {
+        let mut pace = Pace::default();
+        assert!(pace.ask(at(0)));
+        pace.came(at(ms));
+        pace
+    }
+
+    /// When it is asked by whoever tries every 50 ms, in ms.
+    fn asked(pace: &mut Pace, from: u64, until: u64) -> Vec<u64> {
+        (from..until).step_by(50).filter(|ms| pace.ask(at(*ms))).collect()
+    }
+
+    #[test]
+    fn what_does_not_come_is_asked_for_less_and_less_often() {
+        let mut pace = Pace::default();
+        assert_eq!(asked(&mut pace, 0, 8000), [0, 100, 600, 1600, 3600, 5600, 7600]);
+        let mut pace = after_one_that_took(40);
+        assert_eq!(asked(&mut pace, 1000, 7000), [1000, 1500, 2500, 4500, 6500]);
+    }
+
+    #[test]
+    fn what_takes_its_time_is_given_it() {
+        let mut pace = after_one_that_took(800);
+        assert_eq!(asked(&mut pace, 1000, 6000), [1000, 2200, 3400, 5400]);
+        pace.came(at(5500));
+        assert!(pace.ask(at(6000)));
+        pace.came(at(6040));
+        assert_eq!(asked(&mut pace, 7000, 9000), [7000, 7500, 8500], "one of two was lost");
+        let mut pace = after_one_that_took(60_000);
+        assert_eq!(asked(&mut pace, 61_000, 66_000), [61_000, 63_000, 65_000]);
+    }
+
+    #[test]
+    fn after_an_outage_it_is_asked_for_at_once() {
+        let mut pace = after_one_that_took(40);
+        assert_eq!(asked(&mut pace, 1000, 6000), [1000, 1500, 2500, 4500]);
+        assert!(pace.resume(at(6000)));
+        assert_eq!(asked(&mut pace, 6000, 8000), [6500, 7500]);
+    }
+
+    #[test]
+    fn packets_that_may_be_the_answer_are_no_reason_to_ask() {
+        let mut pace = after_one_that_took(40);
+        assert_eq!(asked(&mut pace, 1000, 1700), [1000, 1500]);
+        assert!(!pace.resume(at(1700)));
+    }
+
+    #[test]
+    fn what_comes_is_asked_for_as_often_as_wanted() {
+        let mut pace = Pace::default();
+        for ms in (0..1000).step_by(100) {
+            assert!(pace.ask(at(ms)), "at {ms} ms");
+            pace.came(at(ms + 50));
+        }
+    }
+}
