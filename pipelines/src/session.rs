@@ -37,8 +37,9 @@ const GATHERING_STUN: Duration = Duration::from_millis(500);
 /// Streams and data channels that a peer may have; a browser has one or two of each.
 const MAX_STREAMS: u32 = 8;
 const MAX_CHANNELS: usize = 4;
-/// The rate at which the peer's encoder begins.
-const START_KBPS: u32 = 1500;
+/// The rate at which the peer's encoder begins. A first key frame of more keeps an uplink of 100 kbit/s
+/// busy for seconds; on a good line the rate grows within a second.
+const START_KBPS: u32 = 200;
 
 /// One peer that sends video, and the pipeline that looks at it.
 ///
