@@ -81,6 +81,7 @@ pub(crate) struct Outcome {
 struct Site {
     page: Page,
     server: Child,
+    logs: Logs,
     vlm: Vlm,
     _third: Third,
     network: Network,
@@ -168,7 +169,7 @@ impl Site {
         };
         let page = Page::open(network.of(Host::Client), visit).await;
         let page = page.map_err(|error| logs.failed("page", &error))?;
-        Ok(Self { page, server, vlm, _third: third, network, _home: home })
+        Ok(Self { page, server, logs, vlm, _third: third, network, _home: home })
     }
 
     /// Makes the line what it is to be, presses Play, and waits for a first answer.
@@ -212,7 +213,11 @@ impl Site {
         Ok(Some(now_ms()))
     }
 
-    fn moment(&self) -> Result<Moment, Failure> {
+    fn moment(&mut self) -> Result<Moment, Failure> {
+        if let Some(status) = self.server.try_wait()? {
+            let last = self.logs.last("server").unwrap_or_default();
+            return Err(format!("the server has ended, {status}: {last}").into());
+        }
         let pid = self.server.id().ok_or("the server has ended")?;
         Ok((now_ms(), process::look(pid)?))
     }
@@ -264,6 +269,9 @@ async fn start(
         .env("XDG_CONFIG_HOME", home)
         .env("XDG_STATE_HOME", home)
         .env("LIVE_VLM_LOG", "info")
+        // What a browser sends before a handshake is complete here, as when its last packets were
+        // lost, has GStreamer 1.22 warn that a packet was not read. The peer sends it again.
+        .env("G_DEBUG", "fatal-criticals")
         .stderr(logs.file("server")?);
     let mut child = command.spawn()?;
     let told = server::told(&mut child, "Network: ").await;
@@ -296,6 +304,14 @@ impl Logs {
     fn file(&self, of: &str) -> Result<File, Failure> {
         let path = self.path(of);
         File::create(&path).map_err(|error| format!("{}: {error}", path.display()).into())
+    }
+
+    /// The last lines.
+    fn last(&self, of: &str) -> Option<String> {
+        const LINES: usize = 5;
+        let log = fs::read_to_string(self.path(of)).ok()?;
+        let lines: Vec<_> = log.lines().collect();
+        Some(lines[lines.len().saturating_sub(LINES)..].join("\n"))
     }
 
     /// What failed, and what was said of it.
