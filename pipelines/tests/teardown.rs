@@ -2,22 +2,57 @@
 
 mod common;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
 use gst::prelude::*;
 use tokio::time::timeout;
 
-use common::{Meeting, Wanted, options, poll};
+use common::{LIMIT, Meeting, Wanted, options, poll};
 use live_vlm_pipelines::{BrowserSession, Codec, SenderOptions, warm_up};
 
-/// Without those that GLib keeps for later work.
-fn threads() -> usize {
-    gst::glib::ThreadPool::stop_unused_threads();
-    std::fs::read_dir("/proc/self/task").unwrap().count()
+/// What this process has, by what it is called.
+#[derive(Debug)]
+struct Held {
+    threads: BTreeMap<String, usize>,
+    descriptors: BTreeMap<String, usize>,
 }
 
-fn descriptors() -> usize {
-    std::fs::read_dir("/proc/self/fd").unwrap().count()
+impl Held {
+    fn now() -> Self {
+        // Those that GLib keeps for later work do not count.
+        gst::glib::ThreadPool::stop_unused_threads();
+        let name = |thread: &Path| fs::read_to_string(thread.join("comm")).ok();
+        let target = |file: &Path| Some(fs::read_link(file).ok()?.to_string_lossy().into_owned());
+        Self {
+            threads: named("/proc/self/task", name),
+            descriptors: named("/proc/self/fd", target),
+        }
+    }
+
+    fn is_within(&self, other: &Self) -> bool {
+        let count = |names: &BTreeMap<_, usize>| names.values().sum::<usize>();
+        count(&self.threads) <= count(&other.threads)
+            && count(&self.descriptors) <= count(&other.descriptors)
+    }
+
+    /// Waits until no more is left than this. GStreamer's shared worker threads end a moment after
+    /// their last task.
+    async fn wait_until_no_more_stays(self) {
+        let all = poll(|| Self::now().is_within(&self));
+        let in_time = timeout(LIMIT / 2, all).await;
+        assert!(in_time.is_ok(), "{:?} of {self:?}", Self::now());
+    }
+}
+
+/// How many there are of each name in a folder, without those that are gone meanwhile.
+fn named(folder: &str, name: impl Fn(&Path) -> Option<String>) -> BTreeMap<String, usize> {
+    let mut names = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        if let Some(name) = name(&entry.unwrap().path()) {
+            *names.entry(name.trim().to_owned()).or_default() += 1;
+        }
+    }
+    names
 }
 
 async fn visit(number: usize) {
@@ -66,12 +101,11 @@ fn twenty_visits_leave_no_thread_or_descriptor() {
         for number in 0..3 {
             visit(number).await;
         }
-        let settled = (threads(), descriptors());
+        let settled = Held::now();
         for number in 0..20 {
             visit(number).await;
         }
-        // GStreamer's shared worker threads end a moment after their last task.
-        poll(|| threads() <= settled.0 && descriptors() <= settled.1).await;
+        settled.wait_until_no_more_stays().await;
     });
 }
 
@@ -80,7 +114,7 @@ fn a_client_that_leaves_at_any_moment_of_the_negotiation_leaves_nothing_behind()
     runtime().block_on(async {
         warm_up().await.unwrap();
         visit(0).await;
-        let settled = (threads(), descriptors());
+        let settled = Held::now();
         for after in (0..100).map(|quarter| Duration::from_micros(250 * quarter)) {
             let (options, analyzer, _) = options(&Wanted::slow());
             let element = analyzer.downgrade();
@@ -89,6 +123,6 @@ fn a_client_that_leaves_at_any_moment_of_the_negotiation_leaves_nothing_behind()
             drop(timeout(after, BrowserSession::answer(offer, options, |_| {})).await);
             poll(|| element.upgrade().is_none()).await;
         }
-        poll(|| threads() <= settled.0 && descriptors() <= settled.1).await;
+        settled.wait_until_no_more_stays().await;
     });
 }
