@@ -7,7 +7,7 @@ use serde_json::Value;
 use self::data::{Reply, Server, replies};
 use crate::support::{Asked, Bench, Heard, Vlm, init};
 
-#[path = "../../../vlm-client/tests/replies/mod.rs"]
+#[path = "../../../../crates/vlm-client/tests/replies/mod.rs"]
 mod data;
 
 const SCHEMA: &str = r#"{
