@@ -56,7 +56,7 @@ fn names(query: &str) -> BTreeSet<String> {
 }
 
 fn dashboard() -> Value {
-    serde_json::from_str(&repository("dashboards/live-vlm.json")).unwrap()
+    serde_json::from_str(&repository("deploy/dashboards/live-vlm.json")).unwrap()
 }
 
 fn panels(dashboard: &Value) -> &[Value] {
