@@ -78,7 +78,7 @@ fn without_its_arguments_a_script_says_what_is_missing() {
 #[test]
 fn the_plugin_that_was_built_is_found_unless_another_is_named() {
     let scratch = tempfile::tempdir().unwrap();
-    let here = scratch.path().join("pipelines/launch");
+    let here = scratch.path().join("plugins/vlm/launch");
     let built = scratch.path().join("target/release");
     fs::create_dir_all(&here).unwrap();
     fs::create_dir_all(&built).unwrap();

@@ -1,4 +1,4 @@
-//! The scripts of `pipelines/launch`.
+//! The scripts of `plugins/vlm/launch`.
 
 use std::{
     collections::BTreeSet,
@@ -13,7 +13,7 @@ pub(crate) fn root() -> PathBuf {
 }
 
 pub(crate) fn folder() -> PathBuf {
-    root().join("pipelines/launch")
+    root().join("plugins/vlm/launch")
 }
 
 /// The names of all pipelines: scripts that can be called, which `common.sh` is not.

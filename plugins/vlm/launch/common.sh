@@ -11,7 +11,7 @@ END
 fi
 
 # The plugin as this project has built it; otherwise the one that is installed.
-built="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/target/release"
+built="$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)/target/release"
 if [[ -z "${GST_PLUGIN_PATH:-}" && -e "$built/libgstvlm.so" ]]; then
     export GST_PLUGIN_PATH="$built"
 fi
