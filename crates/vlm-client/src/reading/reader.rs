@@ -104,7 +104,7 @@ impl Reader {
     /// Tells the form by the first bytes.
     fn begin(&mut self, begun: Vec<u8>, is_all: bool) -> Result<(), Error> {
         match is_event_stream(&begun) {
-            Some(true) => self.feed_events(Box::default(), &begun),
+            Some(true) => self.feed_events(Box::default(), without_space(&begun)),
             None if !is_all && self.bytes < MAX_WHOLE => {
                 self.form = Form::Unknown(without_space(&begun).to_vec());
                 Ok(())
@@ -216,8 +216,13 @@ impl Reader {
     }
 }
 
-fn without_space(begun: &[u8]) -> &[u8] {
-    begun.strip_prefix(BOM).unwrap_or(begun).trim_ascii_start()
+/// Both may come in any order, and in pieces.
+fn without_space(mut begun: &[u8]) -> &[u8] {
+    begun = begun.trim_ascii_start();
+    while let Some(rest) = begun.strip_prefix(BOM) {
+        begun = rest.trim_ascii_start();
+    }
+    begun
 }
 
 /// Whether a body that begins so is an event stream; `None` if that is not known yet.
@@ -254,6 +259,7 @@ mod tests {
             "data: {}",
             "data:{}",
             "\u{FEFF}data: {}",
+            "\n\u{FEFF}\n\u{FEFF}data: {}",
             "\n\ndata:",
             ": ping",
             "event: x",
