@@ -65,6 +65,34 @@ test("the picture has its full size from the first answer on", async ({
   expect(new Set(sizes)).toEqual(new Set(["640 by 480"]));
 });
 
+test("the rate of the video is low until the server has a picture, and then full", async ({
+  startServer,
+  startVlm,
+  viewer,
+  kind,
+}) => {
+  const vlm = await startVlm();
+  const server = await startServer({ apiBase: vlm.apiBase });
+  const person = await viewer();
+  await person.context.addInitScript(() => {
+    const Real = window.RTCPeerConnection;
+    const rate = (peer: RTCPeerConnection) =>
+      peer.getSenders()[0]?.getParameters().encodings[0]?.maxBitrate;
+    window.RTCPeerConnection = class extends Real {
+      override setRemoteDescription(answer: RTCSessionDescriptionInit): Promise<void> {
+        Object.assign(window, { firstRate: rate(this), rate: () => rate(this) });
+        return super.setRemoteDescription(answer);
+      }
+    };
+  });
+  await person.visit(server);
+  await person.play();
+  await person.readAnswers(1);
+  const first = await person.page.evaluate("firstRate");
+  expect(first).toBe(kind === "firefox" ? 1_500_000 : 100_000);
+  await expect.poll(() => person.page.evaluate("rate()")).toBe(1_500_000);
+});
+
 /** In ms after Play was pressed, by the page's own clock. */
 function firstTimes(page: Page): Promise<{ token: number; answer: number }> {
   return page.evaluate(() => {

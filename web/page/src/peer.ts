@@ -5,6 +5,11 @@ import { Relays } from "./relays.ts";
 import type { Scope } from "./scope.ts";
 
 const MAX_BITRATE = 1_500_000;
+/**
+ * Until the server has a picture: a first one of more bytes keeps a thin uplink busy for many
+ * seconds. Firefox starts low by itself, and would take half a minute from here to the full rate.
+ */
+const FIRST_BITRATE = navigator.userAgent.includes("Firefox/") ? MAX_BITRATE : 100_000;
 /** A connection that is merely `disconnected` may come back by itself; this long is too long. */
 const DISCONNECTED_MS = 4000;
 /** How often to see which way the video takes. */
@@ -56,7 +61,7 @@ export class Peer {
     this.#sender = this.#pc.addTransceiver(track, {
       direction: "sendonly",
       streams: [stream],
-      sendEncodings: [{ maxBitrate: MAX_BITRATE }],
+      sendEncodings: [{ maxBitrate: FIRST_BITRATE }],
     }).sender;
     scope.listen(this.#pc, "icecandidate", (event) => {
       const { candidate } = event as RTCPeerConnectionIceEvent;
@@ -75,7 +80,11 @@ export class Peer {
   async negotiate(): Promise<void> {
     const abort = new AbortController();
     const forget = this.#scope.own(() => abort.abort());
-    await this.#keepResolution();
+    await this.#set((parameters) => {
+      // On a slow start or a weak link fewer frames rather than smaller ones: a VLM looks at one now
+      // and then, and what it cannot make out is lost.
+      parameters.degradationPreference = "maintain-resolution";
+    });
     await this.#pc.setLocalDescription(await this.#pc.createOffer());
     const sdp = await this.#events.offer(this.#pc.localDescription?.sdp ?? "", abort.signal);
     if (this.#scope.ended) return;
@@ -91,16 +100,18 @@ export class Peer {
     await this.#sender.replaceTrack(track);
   }
 
-  /**
-   * On a slow start or a weak link fewer frames rather than smaller ones: a VLM looks at one now
-   * and then, and what it cannot make out is lost.
-   */
-  async #keepResolution(): Promise<void> {
+  /** The server has a picture. */
+  async arrived(): Promise<void> {
+    await this.#set(({ encodings: [encoding] }) => {
+      if (encoding !== undefined) encoding.maxBitrate = MAX_BITRATE;
+    });
+  }
+
+  async #set(change: (parameters: RTCRtpSendParameters) => void): Promise<void> {
     try {
-      await this.#sender.setParameters({
-        ...this.#sender.getParameters(),
-        degradationPreference: "maintain-resolution",
-      });
+      const parameters = this.#sender.getParameters();
+      change(parameters);
+      await this.#sender.setParameters(parameters);
     } catch {
       // A browser that cannot do this goes on as it does by itself.
     }
