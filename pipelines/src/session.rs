@@ -37,9 +37,9 @@ const GATHERING_STUN: Duration = Duration::from_millis(500);
 /// Streams and data channels that a peer may have; a browser has one or two of each.
 const MAX_STREAMS: u32 = 8;
 const MAX_CHANNELS: usize = 4;
-/// The rate at which the peer's encoder begins. A first key frame of more keeps an uplink of 100 kbit/s
-/// busy for seconds; on a good line the rate grows within a second.
-const START_KBPS: u32 = 200;
+/// What the peer's browser takes the line for at first. With more, its packets crowd a thin uplink for
+/// seconds; with much less, Chromium does not find out what a line that loses packets carries.
+const START_KBPS: u32 = 600;
 
 /// One peer that sends video, and the pipeline that looks at it.
 ///

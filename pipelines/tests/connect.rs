@@ -42,7 +42,7 @@ async fn audio_beside_the_video_is_left_out() {
 async fn the_answer_lets_the_peer_send_at_full_rate() {
     let meeting = Meeting::start(SenderOptions::default(), Wanted::slow()).await;
     for line in [
-        "a=fmtp:96 x-google-start-bitrate=200",
+        "a=fmtp:96 x-google-start-bitrate=600",
         "a=rtcp-fb:96 nack pli",
         "a=rtcp-fb:96 ccm fir",
         "a=rtcp-fb:96 transport-cc",

@@ -68,7 +68,7 @@ async fn safari_is_answered() {
     let lines = &[
         "a=rtpmap:96 H264/90000",
         "a=fmtp:96 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=640c1f;\
-         x-google-start-bitrate=200",
+         x-google-start-bitrate=600",
         "a=rtcp-fb:96 nack",
         "a=rtpmap:97 rtx/90000",
         "a=recvonly",
@@ -82,7 +82,7 @@ async fn obs_is_answered() {
     let lines = &[
         "a=rtpmap:96 H264/90000",
         "a=fmtp:96 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f;\
-         x-google-start-bitrate=200",
+         x-google-start-bitrate=600",
         "a=rtcp-fb:96 nack",
         "a=rtcp-fb:96 nack pli",
         "a=recvonly",
