@@ -68,7 +68,7 @@ impl Reader {
         let result = match mem::replace(&mut self.form, Form::Ended) {
             Form::Unknown(mut begun) => {
                 begun.extend_from_slice(bytes);
-                self.begin(begun, false)
+                self.begin(&begun, false)
             }
             Form::Streamed(sse) => self.feed_events(sse, bytes),
             Form::Whole(mut body) => {
@@ -102,14 +102,15 @@ impl Reader {
     }
 
     /// Tells the form by the first bytes.
-    fn begin(&mut self, begun: Vec<u8>, is_all: bool) -> Result<(), Error> {
-        match is_event_stream(&begun) {
-            Some(true) => self.feed_events(Box::default(), without_space(&begun)),
+    fn begin(&mut self, begun: &[u8], is_all: bool) -> Result<(), Error> {
+        let begun = without_space(begun);
+        match is_event_stream(begun) {
+            Some(true) => self.feed_events(Box::default(), begun),
             None if !is_all && self.bytes < MAX_WHOLE => {
-                self.form = Form::Unknown(without_space(&begun).to_vec());
+                self.form = Form::Unknown(begun.to_vec());
                 Ok(())
             }
-            _ => self.keep(begun),
+            _ => self.keep(begun.to_vec()),
         }
     }
 
@@ -139,7 +140,7 @@ impl Reader {
     fn end_or(&mut self, error: Option<Error>) -> Result<(), Error> {
         if let Form::Unknown(begun) = &mut self.form {
             let begun = mem::take(begun);
-            self.begin(begun, true)?;
+            self.begin(&begun, true)?;
         }
         match mem::replace(&mut self.form, Form::Ended) {
             Form::Streamed(sse) => self.end_events(*sse, error),
@@ -174,7 +175,7 @@ impl Reader {
 
     fn end_whole(&mut self, body: &[u8], error: Option<Error>) -> Result<(), Error> {
         let text = String::from_utf8_lossy(body);
-        let text = text.trim_start_matches('\u{FEFF}').trim();
+        let text = text.trim();
         match self.composer.take_json(text)? {
             Json::One if self.composer.has_choices() => {
                 self.composer.stop();
