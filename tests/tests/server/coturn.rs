@@ -99,6 +99,8 @@ impl Setup {
             let there = || StdTcpStream::connect((RELAY, port)).is_ok();
             until("the relay listening", there).await;
         }
+        // It begins with TCP.
+        until("the relay listening to UDP", || probe::hears_udp(relay_at(PORT))).await;
         Self { folder, certificate: made.cert, _relay: relay }
     }
 

@@ -12,9 +12,9 @@ use stun::{
     error_code::ErrorCodeAttribute,
     integrity::MessageIntegrity,
     message::{
-        CLASS_ERROR_RESPONSE, CLASS_INDICATION, CLASS_REQUEST, Getter, METHOD_ALLOCATE,
-        METHOD_CHANNEL_BIND, METHOD_CONNECT, METHOD_CREATE_PERMISSION, METHOD_SEND, Message,
-        MessageType, Method, Setter,
+        BINDING_REQUEST, CLASS_ERROR_RESPONSE, CLASS_INDICATION, CLASS_REQUEST, Getter,
+        METHOD_ALLOCATE, METHOD_CHANNEL_BIND, METHOD_CONNECT, METHOD_CREATE_PERMISSION,
+        METHOD_SEND, Message, MessageType, Method, Setter,
     },
     textattrs::TextAttribute,
 };
@@ -34,6 +34,16 @@ const CHANNEL: u16 = 0x4000;
 
 /// What a relay answers: nothing more, or an error's code.
 pub(super) type Answer = Result<(), u16>;
+
+/// Whether a relay says anything by UDP.
+pub(super) fn hears_udp(relay: SocketAddr) -> bool {
+    let mut request = Message::new();
+    request.build(&[Box::new(BINDING_REQUEST), Box::new(TransactionId::new())]).unwrap();
+    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+    socket.connect(relay).unwrap();
+    socket.set_read_timeout(Some(AGAIN)).unwrap();
+    socket.send(&request.raw).is_ok() && socket.recv(&mut [0; 2048]).is_ok()
+}
 
 /// A client of a relay.
 pub(super) struct Probe {
