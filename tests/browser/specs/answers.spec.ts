@@ -74,23 +74,22 @@ test("the rate of the video is low until the server has a picture, and then full
   const vlm = await startVlm();
   const server = await startServer({ apiBase: vlm.apiBase });
   const person = await viewer();
-  await person.context.addInitScript(() => {
-    const Real = window.RTCPeerConnection;
-    const rate = (peer: RTCPeerConnection) =>
-      peer.getSenders()[0]?.getParameters().encodings[0]?.maxBitrate;
-    window.RTCPeerConnection = class extends Real {
-      override setRemoteDescription(answer: RTCSessionDescriptionInit): Promise<void> {
-        Object.assign(window, { firstRate: rate(this), rate: () => rate(this) });
-        return super.setRemoteDescription(answer);
-      }
-    };
+  await person.keepConnection();
+  const rate = () =>
+    person.page.evaluate(() => {
+      const [sender] = ((window as any).connection as RTCPeerConnection).getSenders();
+      return sender?.getParameters().encodings[0]?.maxBitrate;
+    });
+  let first: number | undefined;
+  await person.page.route("**/offer", async (route) => {
+    first = await rate();
+    await route.continue();
   });
   await person.visit(server);
   await person.play();
   await person.readAnswers(1);
-  const first = await person.page.evaluate("firstRate");
   expect(first).toBe(kind === "firefox" ? 1_500_000 : 100_000);
-  await expect.poll(() => person.page.evaluate("rate()")).toBe(1_500_000);
+  await expect.poll(rate).toBe(1_500_000);
 });
 
 /** In ms after Play was pressed, by the page's own clock. */

@@ -231,15 +231,7 @@ test("a camera from which no picture comes is waited for, and said to be", async
   const vlm = await startVlm();
   const server = await startServer({ apiBase: vlm.apiBase });
   const person = await viewer();
-  await person.context.addInitScript(() => {
-    const Real = window.RTCPeerConnection;
-    window.RTCPeerConnection = class extends Real {
-      constructor(configuration?: RTCConfiguration) {
-        super(configuration);
-        Object.assign(window, { connection: this });
-      }
-    };
-  });
+  await person.keepConnection();
   /** Nothing is sent while it is covered; the connection stays. */
   const cover = (covered: boolean) =>
     person.page.evaluate(async (covered) => {

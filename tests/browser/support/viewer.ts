@@ -123,6 +123,19 @@ export class Viewer {
     });
   }
 
+  /** Pages from now on keep their newest connection: `window.connection`. */
+  async keepConnection(): Promise<void> {
+    await this.context.addInitScript(() => {
+      const Real = window.RTCPeerConnection;
+      window.RTCPeerConnection = class extends Real {
+        constructor(configuration?: RTCConfiguration) {
+          super(configuration);
+          Object.assign(window, { connection: this });
+        }
+      };
+    });
+  }
+
   /** Pages from now on read clocks that are so many ms ahead: `window.clocks`, to be set. */
   async canSetClocks(): Promise<void> {
     await this.context.addInitScript(() => {
