@@ -13,8 +13,8 @@ pub(crate) fn request() -> gst::Event {
 }
 
 /// Lets a depayloader with these pads ask the peer by itself only where frames are needed: those of
-/// GStreamer 1.22 do so for every frame that they drop. Whoever asks behind it does so at all times,
-/// but neither so often that a thin line is full of key frames.
+/// GStreamer 1.22 ask for every frame that they drop. Elements behind it may always ask, but not so
+/// often that key frames fill a thin line.
 pub(crate) fn hold_back(sink: &gst::Pad, source: &gst::Pad, shared: &Arc<Shared>) {
     let inlet = sink.downgrade();
     let asked = shared.clone();
@@ -22,7 +22,7 @@ pub(crate) fn hold_back(sink: &gst::Pad, source: &gst::Pad, shared: &Arc<Shared>
         let before = inlet.upgrade().and_then(|inlet| inlet.peer());
         match info.event().filter(|event| ForceKeyUnitEvent::is(event)).zip(before) {
             Some((event, before)) => {
-                if asked.is_asked_for_key_frame() {
+                if asked.request_key_frame() {
                     // Past the other probe.
                     before.send_event(event.clone());
                 }

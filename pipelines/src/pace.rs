@@ -1,14 +1,15 @@
 use std::time::Duration;
 
-/// How long a key frame is waited for that was asked for once, twice, and more often.
+/// How long to wait for a key frame before asking again: after the first request, the second, and
+/// each later one.
 const RESTS: [Duration; 3] =
     [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
-/// The same for the first request of all, which is easily lost while a connection comes about.
+/// The same after the very first request, which is easily lost while a connection comes about.
 const FIRST: Duration = Duration::from_millis(100);
 
-/// When a peer may be asked for a key frame again that has not come. Request or frame may be lost; or
-/// the frame takes its time on a thin line, and whoever asks meanwhile has another one sent behind it,
-/// and so on. Pure: times are arguments.
+/// When to ask a peer again for a key frame that has not come. The request or the frame may be lost.
+/// Or the frame is still on its way over a thin line: then asking again only adds another frame behind
+/// it. Pure: times are arguments.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
     /// When it was first asked for since one came, and last.
@@ -23,7 +24,7 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// Whether the peer may be asked now. Whoever hears that does so.
+    /// Whether the peer may be asked now. If so, this counts as a request.
     pub(crate) fn ask(&mut self, now: Duration) -> bool {
         let rested = |asked| now.saturating_sub(asked) >= self.rest();
         let may = self.asked.is_none_or(rested);
@@ -35,8 +36,8 @@ impl Pace {
         may
     }
 
-    /// Packets come again after a while without any. Whether the peer is to be asked at once: what it
-    /// was asked meanwhile is lost.
+    /// Packets come again after a while without any. Whether to ask the peer at once, as it cannot have
+    /// heard the requests of that while. If so, this counts as a request.
     pub(crate) fn resume(&mut self, now: Duration) -> bool {
         // One that was asked in vain once or twice may be answering with these packets.
         let in_vain = self.tries >= RESTS.len();

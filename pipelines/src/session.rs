@@ -37,8 +37,8 @@ const GATHERING_STUN: Duration = Duration::from_millis(500);
 /// Streams and data channels that a peer may have; a browser has one or two of each.
 const MAX_STREAMS: u32 = 8;
 const MAX_CHANNELS: usize = 4;
-/// What the peer's browser takes the line for at first. With more, its packets crowd a thin uplink for
-/// seconds; with much less, Chromium does not find out what a line that loses packets carries.
+/// The bandwidth that the peer's browser assumes at first. With more, its packets fill a thin uplink for
+/// seconds. With much less, Chromium never sends faster on a line that loses many packets.
 const START_KBPS: u32 = 600;
 
 /// One peer that sends video, and the pipeline that looks at it.

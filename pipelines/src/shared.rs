@@ -142,22 +142,24 @@ impl Shared {
             return self.pace().resume(now);
         }
         let (began, passed) = (self.began.get(), self.passed.get());
-        lacks_key_frame(self.mode(), now, began, passed) && self.may_ask(now)
+        lacks_key_frame(self.mode(), now, began, passed) && self.pace().ask(now)
     }
 
     /// A depayloader would ask for a key frame. Answers whether it may.
     pub(crate) fn may_ask_for_key_frame(&self) -> bool {
-        needs_key_frames(self.mode(), self.passed.get()) && self.may_ask(self.started.elapsed())
+        let now = self.started.elapsed();
+        needs_key_frames(self.mode(), self.passed.get()) && self.pace().ask(now)
     }
 
-    /// Somebody waits for a key frame. Answers whether the peer is asked for it.
-    pub(crate) fn is_asked_for_key_frame(&self) -> bool {
+    /// Somebody waits for a key frame. True if the peer is to be asked for it now; otherwise it was
+    /// asked a moment ago.
+    pub(crate) fn request_key_frame(&self) -> bool {
         let now = self.started.elapsed();
-        let asks = self.may_ask(now);
-        if asks && self.hearing().asked(now) {
+        let is_due = self.pace().ask(now);
+        if is_due && self.hearing().asked(now) {
             self.changed.notify_one();
         }
-        asks
+        is_due
     }
 
     /// A stream of the peer ended, which may be all of it.
@@ -202,10 +204,6 @@ impl Shared {
 
     pub(crate) fn mode(&self) -> DecodeMode {
         self.gate().mode()
-    }
-
-    fn may_ask(&self, now: Duration) -> bool {
-        self.pace().ask(now)
     }
 
     fn pace(&self) -> MutexGuard<'_, Pace> {

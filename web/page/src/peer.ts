@@ -6,8 +6,8 @@ import type { Scope } from "./scope.ts";
 
 const MAX_BITRATE = 1_500_000;
 /**
- * Until the server has a picture: a first one of more bytes keeps a thin uplink busy for many
- * seconds. Firefox starts low by itself, and would take half a minute from here to the full rate.
+ * Until the server has a picture: a large first one keeps a thin uplink busy for many seconds. Firefox
+ * starts low by itself, and from here it would take half a minute to the full rate.
  */
 const FIRST_BITRATE = navigator.userAgent.includes("Firefox/") ? MAX_BITRATE : 100_000;
 /** A connection that is merely `disconnected` may come back by itself; this long is too long. */
