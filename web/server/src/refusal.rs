@@ -2,12 +2,6 @@
 
 use std::{sync::LazyLock, time::Instant};
 
-use axum::{
-    Json,
-    extract::rejection::QueryRejection,
-    http::{HeaderValue, StatusCode, header},
-    response::{IntoResponse, Response},
-};
 use live_vlm_pipelines::OfferError;
 use serde::{Deserialize, Serialize};
 use vlm_client::{AddressKind, BadEndpoint, BadKey};
@@ -15,8 +9,6 @@ use vlm_client::{AddressKind, BadEndpoint, BadKey};
 use crate::{
     limits::{Limit, LimitReached},
     log_limit::LogLimit,
-    protocol::ServerMessage,
-    refusals::Refused,
 };
 
 /// Failures a minute of our own that are logged.
@@ -86,6 +78,19 @@ pub struct Refusal {
     pub value: Option<u64>,
     /// What is at the address that was named. For the log alone, and never sent.
     #[serde(skip)]
+    pub inside: Option<AddressKind>,
+}
+
+/// What of a refusal is counted and logged: nothing that the client wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Refused {
+    /// Why.
+    pub code: Code,
+    /// What was wrong.
+    pub field: Option<String>,
+    /// The limit, if it was one.
+    pub limit: Option<Limit>,
+    /// What is at the address that was named, if that is why.
     pub inside: Option<AddressKind>,
 }
 
@@ -180,24 +185,15 @@ impl Refusal {
         let message = "the server failed; its log says why. Trying again may help";
         Self { retry_after_s: Some(2.0), ..Self::new(Code::Internal, message) }
     }
+}
 
-    fn status(&self) -> StatusCode {
-        match self.code {
-            Code::BadJson
-            | Code::UnknownType
-            | Code::BadField
-            | Code::BadSessionId
-            | Code::NoVideo
-            | Code::BadOffer => StatusCode::BAD_REQUEST,
-            Code::UnsupportedCodec => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Code::SessionTaken | Code::ForeignOrigin | Code::NotAllowed => StatusCode::FORBIDDEN,
-            Code::SignInRequired | Code::SignInFailed => StatusCode::UNAUTHORIZED,
-            Code::LimitReached => StatusCode::TOO_MANY_REQUESTS,
-            Code::TooManySessions | Code::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
-            Code::NotImplemented => StatusCode::NOT_IMPLEMENTED,
-            Code::NotFound => StatusCode::NOT_FOUND,
-            Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+impl From<&Refusal> for Refused {
+    fn from(refusal: &Refusal) -> Self {
+        Self {
+            code: refusal.code,
+            field: refusal.field.clone(),
+            limit: refusal.limit,
+            inside: refusal.inside,
         }
     }
 }
@@ -252,31 +248,18 @@ impl From<LimitReached> for Refusal {
     }
 }
 
-impl From<QueryRejection> for Refusal {
-    fn from(error: QueryRejection) -> Self {
-        Self::new(Code::BadField, error.body_text())
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        let (status, refused) = (self.status(), Refused::from(&self));
-        let retry_after = self.retry_after_s.map(|seconds| format!("{:.0}", seconds.ceil()));
-        // RFC 6750, section 3.
-        let challenge = match self.code {
-            Code::SignInRequired => Some("Bearer"),
-            Code::SignInFailed => Some("Bearer error=\"invalid_token\""),
-            _ => None,
-        };
-        let mut response = (status, Json(ServerMessage::Error(self))).into_response();
-        response.extensions_mut().insert(refused);
-        if let Some(challenge) = challenge {
-            let challenge = HeaderValue::from_static(challenge);
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
-        }
-        if let Some(value) = retry_after.and_then(|seconds| seconds.parse().ok()) {
-            response.headers_mut().insert(header::RETRY_AFTER, value);
-        }
-        response
+    #[test]
+    fn what_is_behind_a_name_is_noted_for_the_log_and_not_sent() {
+        let inside = AddressKind::Private;
+        let (base, reason) = ("http://vlm.example".into(), "its name".into());
+        let error = vlm_client::Error::Forbidden { base, reason, inside };
+        let refusal = Refusal::not_allowed(&error);
+        assert_eq!(Refused::from(&refusal).inside, Some(inside));
+        let sent = serde_json::to_string(&refusal).unwrap();
+        assert!(sent.contains("vlm.example") && !sent.contains("private"), "{sent}");
     }
 }

@@ -3,44 +3,18 @@
 
 use std::{net::IpAddr, sync::Arc, time::Instant};
 
-use vlm_client::AddressKind;
-
 use crate::{
     limits::Limit,
     log_limit::{LogLimit, Site},
     metrics::Metrics,
-    refusal::{Code, Refusal},
+    refusal::{Code, Refused},
 };
-
-/// What of a refusal is counted and logged: nothing that the client wrote.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Refused {
-    /// Why.
-    pub code: Code,
-    /// What was wrong.
-    pub field: Option<String>,
-    /// The limit, if it was one.
-    pub limit: Option<Limit>,
-    /// What is at the address that was named, if that is why.
-    pub inside: Option<AddressKind>,
-}
 
 /// Notes refusals. Cheap to clone; a clone notes in the same place.
 #[derive(Debug, Clone)]
 pub struct Refusals {
     metrics: Metrics,
     log: Arc<LogLimit<(Refused, Site)>>,
-}
-
-impl From<&Refusal> for Refused {
-    fn from(refusal: &Refusal) -> Self {
-        Self {
-            code: refusal.code,
-            field: refusal.field.clone(),
-            limit: refusal.limit,
-            inside: refusal.inside,
-        }
-    }
 }
 
 impl Refusals {
@@ -75,17 +49,6 @@ mod tests {
 
     fn refused(code: Code) -> Refused {
         Refused { code, field: None, limit: None, inside: None }
-    }
-
-    #[test]
-    fn what_is_behind_a_name_is_noted_for_the_log_and_not_sent() {
-        let inside = AddressKind::Private;
-        let (base, reason) = ("http://vlm.example".into(), "its name".into());
-        let error = vlm_client::Error::Forbidden { base, reason, inside };
-        let refusal = Refusal::not_allowed(&error);
-        assert_eq!(Refused::from(&refusal).inside, Some(inside));
-        let sent = serde_json::to_string(&refusal).unwrap();
-        assert!(sent.contains("vlm.example") && !sent.contains("private"), "{sent}");
     }
 
     #[test]

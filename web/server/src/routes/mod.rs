@@ -8,6 +8,7 @@ mod models;
 mod offer;
 mod pace;
 mod page;
+mod refused;
 mod requester;
 mod same_origin;
 mod sign_in;
@@ -32,8 +33,7 @@ use crate::{
     listen::{self, Peer, Security},
     metrics::{self, MetricsToken},
     reach::Askers,
-    refusal::Refusal,
-    refusals::Refused,
+    refusal::{Refusal, Refused},
     session::Sessions,
     sign_in::SignIn,
 };

@@ -9,8 +9,7 @@ use crate::{
     limits::{Limits, Now},
     observe::Observer,
     policy::Rules,
-    refusal::Code,
-    refusals::Refused,
+    refusal::{Code, Refused},
     reload::Live,
     session::SessionsConfig,
 };
