@@ -2,7 +2,9 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use crate::{limits::AddressKey, sign_in::short_hash};
+use ring::digest::{SHA256, digest};
+
+use crate::limits::AddressKey;
 
 /// Who asks: a person or a program that signed in, or, where nobody needs to, a browser or an
 /// address.
@@ -37,6 +39,12 @@ impl User {
     fn nameless(id: &str) -> Self {
         Self { id: id.into(), groups: Vec::new(), signed_in: false }
     }
+}
+
+/// A hash by which a secret is told from others where people read it.
+fn short_hash(secret: &str) -> String {
+    let hash = digest(&SHA256, secret.as_bytes());
+    hash.as_ref()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -403,11 +403,6 @@ impl Credential {
     }
 }
 
-/// A hash by which a secret is told from others where people read it.
-pub(crate) fn short_hash(secret: &str) -> String {
-    SecretHash::of(secret).short()
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
