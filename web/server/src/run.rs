@@ -15,7 +15,7 @@ use crate::{
     limits::{Limits, Now},
     listen::{self, PerAddress, Security},
     memory,
-    metrics::{self, Metrics},
+    metrics::Metrics,
     observe::{MetricsDoor, ObserveError, Observer},
     reach::{Askers, OwnEndpoints},
     reload::Live,
@@ -281,7 +281,7 @@ fn knowing_pool(own: OwnEndpoints, dispatcher: &Dispatcher) -> OwnEndpoints {
 async fn serve_metrics(door: MetricsDoor, metrics: Metrics, per_address: PerAddress) {
     if let Some(listener) = door.listener {
         let never = future::pending();
-        metrics::serve::on_own_address(listener, metrics, door.token, per_address, never).await;
+        routes::metrics::on_own_address(listener, metrics, door.token, per_address, never).await;
     }
 }
 

@@ -1,5 +1,5 @@
-//! Figures for Prometheus. Others tell a [`Metrics`] what happens; who may read it is decided in
-//! [`serve`]. No key, prompt, picture or session id gets in here.
+//! Figures for Prometheus. Others tell a [`Metrics`] what happens; who may read them is decided
+//! where they are served. No key, prompt, picture or session id gets in here.
 //!
 //! Locking: every lock in here is a leaf, and nothing is called while one is held.
 
@@ -8,7 +8,6 @@ mod families;
 mod figures;
 mod labels;
 mod options;
-pub mod serve;
 
 #[cfg(test)]
 mod checked;

@@ -4,6 +4,7 @@
 mod body;
 mod health;
 mod listings;
+pub mod metrics;
 mod models;
 mod offer;
 mod pace;
@@ -31,7 +32,7 @@ use crate::{
     answer_headers,
     forwarded::TrustedProxies,
     listen::{self, Peer, Security},
-    metrics::{self, MetricsToken},
+    metrics::MetricsToken,
     reach::Askers,
     refusal::{Refusal, Refused},
     session::Sessions,
@@ -64,7 +65,7 @@ pub fn router(app: App, security: &Security) -> Router {
     let metrics = match app.metrics_token.clone() {
         Some(token) => {
             let metrics = app.sessions.config().observer.metrics.clone();
-            metrics::serve::on_main_port(metrics, token)
+            metrics::on_main_port(metrics, token)
         }
         None => Router::new(),
     };

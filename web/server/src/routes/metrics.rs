@@ -12,10 +12,10 @@ use axum::{
 };
 use tokio::net::TcpListener;
 
-use super::{Format, Metrics, MetricsToken};
 use crate::{
     answer_headers,
     listen::{self, PerAddress, Security},
+    metrics::{Format, Metrics, MetricsToken},
 };
 
 /// A scrape takes milliseconds.
