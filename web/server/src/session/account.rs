@@ -5,13 +5,13 @@ use std::{net::IpAddr, sync::Arc};
 use arc_swap::ArcSwap;
 use vlm_client::{Account, Denied, QuestionReport};
 
+use super::services::SessionsConfig;
 use crate::{
     limits::{Limits, Now},
     observe::Observer,
     policy::Rules,
     refusal::{Code, Refused},
     reload::Live,
-    session::SessionsConfig,
 };
 
 /// The groups of whoever opened a session last; of another key or token they may be others.

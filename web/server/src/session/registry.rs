@@ -12,58 +12,24 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use live_vlm_pipelines::NetworkOptions;
-use tokio::{
-    sync::{mpsc, oneshot},
-    time::timeout,
-};
+use tokio::{sync::mpsc, time::timeout};
 use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
-use vlm_client::Dispatcher;
 
 use super::{
     account::Groups,
-    actor::{self, Command},
+    actor,
+    command::{COMMANDS, Command, Handle},
     id::{Owner, Requester, SessionId},
-    outbox::Outbox,
-    presence::Offerer,
-    settings::Defaults,
+    services::SessionsConfig,
 };
 use crate::{
-    limits::{AddressKey, Limit, LimitReached, Limits, Place},
-    observe::Observer,
-    protocol::ClientMessage,
-    reach::OwnEndpoints,
+    limits::{AddressKey, Limit, LimitReached, Place},
     refusal::{Code, Refusal},
-    reload::Live,
     sign_in::Credential,
-    turn::Turn,
 };
 
 /// When to try again for a session that somebody else must end first.
 const RETRY: Duration = Duration::from_secs(10);
-
-/// What sessions are made with.
-#[derive(Debug, Clone)]
-pub struct SessionsConfig {
-    /// What each begins with.
-    pub defaults: Defaults,
-    /// Shares the VLM among them.
-    pub dispatcher: Dispatcher,
-    /// Decides about the VLM servers that people bring themselves.
-    pub own_endpoints: OwnEndpoints,
-    /// How peers reach us.
-    pub network: NetworkOptions,
-    /// Relays for browsers that do not reach us.
-    pub turn: Turn,
-    /// How many there may be, and what each user may do.
-    pub live: Live,
-    /// What everybody has open.
-    pub limits: Limits,
-    /// How long a session waits for its page to come back.
-    pub grace: Duration,
-    /// Who is told of them.
-    pub observer: Observer,
-}
 
 /// All sessions. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -73,7 +39,7 @@ pub struct Sessions {
 
 #[derive(Debug)]
 struct Shared {
-    config: SessionsConfig,
+    config: Arc<SessionsConfig>,
     state: Mutex<State>,
     tasks: TaskTracker,
     /// How many sessions have ended.
@@ -97,16 +63,23 @@ struct Entry {
 
 /// What a session takes of its user's and its address' limits.
 #[derive(Debug)]
-pub(super) struct Places {
+struct Places {
     _of_user: Place<String>,
     _of_address: Option<Place<AddressKey>>,
 }
 
-/// A way to reach a session. It may have ended meanwhile.
-#[derive(Debug, Clone)]
-pub struct Handle {
-    id: SessionId,
-    commands: mpsc::Sender<Command>,
+/// Takes a session out of the list, even if its task panics.
+struct Listed {
+    sessions: Sessions,
+    handle: Handle,
+    /// Free for the user's next session after this one is out of the list.
+    _places: Places,
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        self.sessions.remove(&self.handle);
+    }
 }
 
 impl Sessions {
@@ -114,7 +87,7 @@ impl Sessions {
     pub fn new(config: SessionsConfig) -> Self {
         Self {
             shared: Arc::new(Shared {
-                config,
+                config: Arc::new(config),
                 state: Mutex::default(),
                 tasks: TaskTracker::new(),
                 ended: AtomicU64::new(0),
@@ -183,7 +156,7 @@ impl Sessions {
             let refusal = Refusal::new(Code::TooManySessions, message);
             return Err(Refusal { retry_after_s: Some(RETRY.as_secs_f64()), ..refusal });
         }
-        let SessionsConfig { live, limits, .. } = &self.shared.config;
+        let SessionsConfig { live, limits, .. } = &*self.shared.config;
         let live = live.now();
         let most = live.limits.max_sessions;
         if is_full(state.sessions.len(), most) {
@@ -205,7 +178,7 @@ impl Sessions {
             }
         };
         let places = Places { _of_user: of_user, _of_address: of_address };
-        let (commands, inbox) = mpsc::channel(actor::COMMANDS);
+        let (commands, inbox) = mpsc::channel(COMMANDS);
         let handle = Handle { id, commands };
         let credential = requester.credential.clone();
         let groups = Groups::new(ArcSwap::from_pointee(user.groups.clone()));
@@ -213,8 +186,9 @@ impl Sessions {
             Entry { owner, credential, groups: Arc::clone(&groups), handle: handle.clone() };
         state.sessions.insert(id, entry);
         drop(state);
-        let task =
-            actor::run(self.clone(), handle.clone(), requester.clone(), groups, places, inbox);
+        let listed = Listed { sessions: self.clone(), handle: handle.clone(), _places: places };
+        let config = Arc::clone(&self.shared.config);
+        let task = actor::run(config, handle.clone(), requester.clone(), groups, listed, inbox);
         self.shared.tasks.spawn(task);
         Ok(handle)
     }
@@ -276,7 +250,7 @@ impl Sessions {
     }
 
     /// Forgets a session that has ended.
-    pub(super) fn remove(&self, ended: &Handle) {
+    fn remove(&self, ended: &Handle) {
         let mut state = self.shared.lock();
         let same = |entry: &Entry| entry.handle.commands.same_channel(&ended.commands);
         if state.sessions.get(&ended.id).is_some_and(same) {
@@ -289,51 +263,6 @@ impl Sessions {
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Handle {
-    /// The session's id.
-    pub fn id(&self) -> SessionId {
-        self.id
-    }
-
-    /// Gives the session its page's connection, in place of one it may have.
-    pub async fn attach(&self, outbox: Outbox) -> bool {
-        self.commands.send(Command::Attach(outbox)).await.is_ok()
-    }
-
-    /// The page's connection is closed.
-    pub async fn detach(&self, outbox: Outbox) {
-        let _ = self.commands.send(Command::Detach(outbox)).await;
-    }
-
-    /// The page has left a ping unanswered, or is heard again. False when the session has ended.
-    pub async fn silence(&self, outbox: Outbox, silent: bool) -> bool {
-        self.commands.send(Command::Silence { outbox, silent }).await.is_ok()
-    }
-
-    /// A message from the page. False when the session has ended.
-    pub async fn message(&self, message: Result<ClientMessage, Refusal>) -> bool {
-        self.commands.send(Command::Message(message)).await.is_ok()
-    }
-
-    /// Answers an offer, in place of a video that may run. One of a page has a WebSocket too, or
-    /// comes to have one.
-    ///
-    /// # Errors
-    /// When the offer cannot be used.
-    pub async fn offer(&self, sdp: String, of: Offerer) -> Result<String, Refusal> {
-        let (reply, answer) = oneshot::channel();
-        let sent = self.commands.send(Command::Offer { sdp, of, reply }).await;
-        match (sent, answer.await) {
-            (Ok(()), Ok(answer)) => answer,
-            _ => Err(Refusal::internal(&"the session ended while it was answering an offer")),
-        }
-    }
-
-    pub(super) fn sender(&self) -> mpsc::Sender<Command> {
-        self.commands.clone()
     }
 }
 

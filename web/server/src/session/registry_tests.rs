@@ -1,14 +1,25 @@
-use tokio::{runtime, sync::watch};
-use vlm_client::{Client, DispatcherConfig, Endpoint};
+use live_vlm_pipelines::NetworkOptions;
+use tokio::{
+    runtime,
+    sync::{oneshot, watch},
+};
+use vlm_client::{Client, Dispatcher, DispatcherConfig, Endpoint};
 
-use super::*;
+use super::{
+    super::{outbox::Outbox, presence::Offerer, settings::Defaults},
+    *,
+};
 use crate::{
     config::{Config, Options},
-    limits::Now,
+    limits::{Limits, Now},
     metrics::{Format, Metrics},
+    observe::Observer,
     overload::{Overload, Overloaded},
-    reach::Askers,
+    protocol::ClientMessage,
+    reach::{Askers, OwnEndpoints},
     refusals::Refusals,
+    reload::Live,
+    turn::Turn,
     usage::{Usage, UsageDb, UsageOptions},
     user::User,
 };

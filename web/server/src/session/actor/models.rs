@@ -5,22 +5,20 @@ use std::time::Duration;
 use tokio_util::task::AbortOnDropHandle;
 use vlm_client::{ApiKey, Dispatcher, Endpoint, Error};
 
-use super::{Command, Session};
+use super::Session;
 use crate::{
     policy::Rules,
     protocol::ServerMessage,
     refusal::{Code, Refusal},
-    session::settings::Defaults,
+    session::{
+        command::{Command, ModelChange},
+        settings::Defaults,
+    },
 };
 
 const TIMEOUT: Duration = Duration::from_secs(3);
 /// Models that a refusal names.
 const NAMED: usize = 20;
-
-pub(in crate::session) struct ModelChange {
-    endpoint: Endpoint,
-    model: String,
-}
 
 /// Where an endpoint leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +60,7 @@ impl Session {
         api_base: &str,
         api_key: Option<ApiKey>,
     ) -> Result<Endpoint, Refusal> {
-        let config = self.sessions.config();
+        let config = &self.config;
         if api_base.is_empty() {
             return Ok(config.defaults.endpoint.clone());
         }

@@ -8,13 +8,14 @@ use live_vlm_pipelines::{
 };
 use tokio::{runtime::Handle, sync::mpsc::error::TrySendError, time::Instant};
 
-use super::{Command, Session};
+use super::Session;
 use crate::{
     media_address,
     protocol::{ServerMessage, Status},
     refusal::Refusal,
     session::{
         answers,
+        command::Command,
         pictures::{self, Pictures},
         presence::Offerer,
     },
@@ -52,7 +53,7 @@ impl Video {
 impl Session {
     pub(super) async fn answer(&mut self, sdp: &str, of: Offerer) -> Result<String, Refusal> {
         self.may_ask()?;
-        let config = self.sessions.config();
+        let config = &self.config;
         // Nothing is asked before it is clear whether somebody is there.
         let quiet = SessionSettings { asks: false, ..self.settings.for_pipeline() };
         let mut options = SessionOptions::new(quiet)?;

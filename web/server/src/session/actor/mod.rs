@@ -11,22 +11,23 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use live_vlm_pipelines::{CandidateSection, SessionEvent};
+use live_vlm_pipelines::CandidateSection;
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::mpsc,
     time::{Instant, sleep_until},
 };
 use tokio_util::task::AbortOnDropHandle;
 use vlm_client::{Account, Dispatcher, Endpoint};
 
-use self::{models::ModelChange, video::Video};
+use self::video::Video;
 use super::{
     account::{Groups, UserAccount},
     answers::Answers,
+    command::{Command, Handle},
     id::Requester,
     outbox::Outbox,
-    presence::{Offerer, Presence},
-    registry::{Handle as SessionHandle, Places, Sessions, SessionsConfig},
+    presence::Presence,
+    services::SessionsConfig,
     settings::Settings,
 };
 use crate::{
@@ -35,49 +36,9 @@ use crate::{
     refusal::Refusal,
 };
 
-/// How many commands may wait. Pieces of answers are dropped when it is full; see [`Command::Video`].
-pub(super) const COMMANDS: usize = 128;
-
-pub(super) enum Command {
-    Attach(Outbox),
-    Detach(Outbox),
-    /// The page of this connection has left a ping unanswered, or is heard again.
-    Silence {
-        outbox: Outbox,
-        silent: bool,
-    },
-    Message(Result<ClientMessage, Refusal>),
-    Offer {
-        sdp: String,
-        of: Offerer,
-        reply: oneshot::Sender<Result<String, Refusal>>,
-    },
-    /// From the video of this number; those of earlier ones come too late.
-    Video {
-        number: u64,
-        event: SessionEvent,
-    },
-    /// A model was looked for in its server's list.
-    ModelChecked {
-        number: u64,
-        change: ModelChange,
-        listed: Result<Option<Vec<String>>, Refusal>,
-    },
-    /// What its owner signed in by holds no more.
-    SignedOut,
-    /// Its user may do something else than before.
-    RulesChanged,
-    /// No more questions are asked; the server ends after this time.
-    Closing(Duration),
-    Close,
-    /// What a mistake of ours would do.
-    #[cfg(test)]
-    Panic,
-}
-
 struct Session {
-    sessions: Sessions,
-    handle: SessionHandle,
+    config: Arc<SessionsConfig>,
+    handle: Handle,
     /// The user's, as their rules and limits say.
     dispatcher: Dispatcher,
     account: Arc<UserAccount>,
@@ -100,44 +61,30 @@ struct Session {
     figures: SessionFigures,
 }
 
-/// Takes a session out of the list, even if its task panics.
-struct Listed {
-    sessions: Sessions,
-    handle: SessionHandle,
-    /// Free for the user's next session after this one is out of the list.
-    _places: Places,
-}
-
-impl Drop for Listed {
-    fn drop(&mut self) {
-        self.sessions.remove(&self.handle);
-    }
-}
-
-/// The task. It ends by itself, and takes everything of the session with it.
+/// The task. It ends by itself, and takes everything of the session with it. `listed` is dropped
+/// first of all, or when the task panics: whoever holds the list then forgets the session.
 pub(super) async fn run(
-    sessions: Sessions,
-    handle: SessionHandle,
+    config: Arc<SessionsConfig>,
+    handle: Handle,
     requester: Requester,
     groups: Groups,
-    places: Places,
+    listed: impl Send,
     commands: mpsc::Receiver<Command>,
 ) {
-    let listed = Listed { sessions: sessions.clone(), handle: handle.clone(), _places: places };
-    let SessionsConfig { dispatcher, defaults, observer, .. } = sessions.config();
+    let SessionsConfig { dispatcher, defaults, observer, .. } = &*config;
     let Requester { user, address, .. } = requester;
-    let account = Arc::new(UserAccount::new(user.id, groups, address, sessions.config()));
+    let account = Arc::new(UserAccount::new(user.id, groups, address, &config));
     let rules = account.rules();
     let settings = Settings::new(defaults, &rules, models::first(defaults, &rules, dispatcher));
     let figures = observer.metrics.session_started();
     let session = Session {
         figures,
-        presence: Presence::new(Instant::now(), sessions.config().grace),
+        presence: Presence::new(Instant::now(), config.grace),
         dispatcher: dispatcher.for_account(Arc::clone(&account) as Arc<dyn Account>),
         account,
         is_announced: false,
         address,
-        sessions,
+        config,
         handle,
         settings,
         page: None,
@@ -154,8 +101,8 @@ pub(super) async fn run(
 }
 
 impl Session {
-    async fn run(mut self, listed: Listed, mut commands: mpsc::Receiver<Command>) {
-        let mut rules = self.sessions.config().live.changes();
+    async fn run(mut self, listed: impl Send, mut commands: mpsc::Receiver<Command>) {
+        let mut rules = self.config.live.changes();
         let reason = loop {
             let look_at = self.look_at(Instant::now());
             let look = async {
@@ -257,7 +204,7 @@ impl Session {
         self.tell(&ServerMessage::Status { text, status });
         let stand_in = self.is_stand_in(&self.settings.endpoint);
         let id = self.handle.id().to_string();
-        let turn = &self.sessions.config().turn;
+        let turn = &self.config.turn;
         let relays = turn.for_page(&self.handle.id().short(), SystemTime::now());
         self.tell(&ServerMessage::ServerConfig(self.settings.for_page(id, relays, stand_in)));
         if let Some(history) = self.answers.history() {
@@ -361,7 +308,7 @@ impl Session {
     }
 
     fn is_stand_in(&self, endpoint: &Endpoint) -> bool {
-        let defaults = &self.sessions.config().defaults;
+        let defaults = &self.config.defaults;
         defaults.stand_in && endpoint.base() == defaults.endpoint.base()
     }
 
@@ -375,7 +322,7 @@ impl Session {
 
     /// Tells the page that something is not done, and whoever operates the server.
     fn refuse(&mut self, refusal: Refusal) {
-        let refusals = &self.sessions.config().observer.refusals;
+        let refusals = &self.config.observer.refusals;
         refusals.note((&refusal).into(), self.address, Some(&self.handle.id().short()));
         self.tell(&ServerMessage::Error(refusal));
     }

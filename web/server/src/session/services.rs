@@ -1,0 +1,30 @@
+use std::time::Duration;
+
+use live_vlm_pipelines::NetworkOptions;
+use vlm_client::Dispatcher;
+
+use super::settings::Defaults;
+use crate::{limits::Limits, observe::Observer, reach::OwnEndpoints, reload::Live, turn::Turn};
+
+/// What sessions are made with.
+#[derive(Debug, Clone)]
+pub struct SessionsConfig {
+    /// What each begins with.
+    pub defaults: Defaults,
+    /// Shares the VLM among them.
+    pub dispatcher: Dispatcher,
+    /// Decides about the VLM servers that people bring themselves.
+    pub own_endpoints: OwnEndpoints,
+    /// How peers reach us.
+    pub network: NetworkOptions,
+    /// Relays for browsers that do not reach us.
+    pub turn: Turn,
+    /// How many there may be, and what each user may do.
+    pub live: Live,
+    /// What everybody has open.
+    pub limits: Limits,
+    /// How long a session waits for its page to come back.
+    pub grace: Duration,
+    /// Who is told of them.
+    pub observer: Observer,
+}
