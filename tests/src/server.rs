@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use clap::Parser;
 use live_vlm::{
-    config::{BadConfig, Cli, Config},
+    config::{Cli, Config},
     limits::Limits,
     metrics::Format,
     reach::OwnEndpoints,
@@ -55,7 +55,7 @@ pub fn config(arguments: &[&str]) -> Config {
                 Some(_) => Config::load(&cli.serve),
                 None => Config::without_file(&cli.serve),
             };
-            config.unwrap_or_else(|error: BadConfig| panic!("{error}"))
+            config.unwrap_or_else(|error| panic!("{error}"))
         }
         Err(error) => panic!("{error}"),
     }

@@ -1,6 +1,8 @@
 //! What `cargo fuzz` calls; see `docs/security.md`. The tests replay its corpus.
 
-use crate::protocol::{ClientMessage, MAX_PROMPT, ServerMessage};
+use live_vlm_config::MAX_PROMPT;
+
+use crate::protocol::{ClientMessage, ServerMessage};
 
 /// A message from a page.
 ///

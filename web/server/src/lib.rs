@@ -40,7 +40,6 @@ pub mod reload;
 pub mod routes;
 pub mod run;
 pub mod session;
-pub mod shown;
 pub mod sign_in;
 pub mod tls;
 pub mod traces;

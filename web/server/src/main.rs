@@ -8,13 +8,14 @@ use std::{
 
 use clap::Parser;
 use live_vlm::{
-    config::{Cli, Command, Config, ConfigCommand, LogConfig, LogFilter, LogFormat, Options},
+    config::{Cli, Command, Config, ConfigCommand, LogConfig, LogFormat, Options},
     native_log::{self, NativeLog},
     reload::Reloader,
     run::Server,
     sign_in::KeysCommand,
     usage::{UsageCommand, UsageTable},
 };
+use live_vlm_config::LogFilter;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::{
     Layer,

@@ -3,6 +3,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use live_vlm_config::Whole;
 use serde::{Deserialize, Serialize};
 use tokio::{
     runtime::Handle,
@@ -12,7 +13,6 @@ use tokio::{
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
-    config::Whole,
     limits::Limit,
     metrics::Metrics,
     process::{Memory, Process},

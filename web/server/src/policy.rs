@@ -88,8 +88,8 @@ impl Rules {
         put(&mut self.sessions, table.sessions.map(|n| n.get() as u32));
         put(&mut self.questions_per_day, table.questions_per_day.map(|n| n.get()));
         put(&mut self.tokens_per_day, table.tokens_per_day.map(|n| n.get()));
-        put(&mut self.prompt, table.prompt.clone().map(|prompt| Some(prompt.0)));
-        put(&mut self.model, table.model.clone().map(|model| Some(model.0)));
+        put(&mut self.prompt, table.prompt.as_ref().map(|prompt| Some(prompt.get().to_owned())));
+        put(&mut self.model, table.model.as_ref().map(|model| Some(model.get().to_owned())));
         put(&mut self.max_tokens, table.max_tokens.map(|n| Some(n.get() as u32)));
         put(&mut self.interval, table.interval.map(|interval| Some(interval.get())));
     }
@@ -173,8 +173,8 @@ fn patterns(table: &RuleTable) -> Option<Vec<String>> {
     let models = table.models.as_ref()?;
     let mut patterns: Vec<String> = Vec::new();
     for pattern in models {
-        if !patterns.contains(&pattern.0) {
-            patterns.push(pattern.0.clone());
+        if !patterns.iter().any(|other| other == pattern.get()) {
+            patterns.push(pattern.get().to_owned());
         }
     }
     Some(patterns)

@@ -1,5 +1,7 @@
+use live_vlm_config::Source;
+
 use super::*;
-use crate::config::{FileConfig, Source};
+use crate::config::FileConfig;
 
 fn policy(file: &str) -> Policy {
     let file: FileConfig = Source::new("policy.toml".as_ref(), file.to_owned()).parse().unwrap();

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use live_vlm_config::MAX_PROMPT;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use vlm_client::ApiKey;
@@ -12,8 +13,6 @@ use crate::{
     turn::{IceServer, RelayFailure},
 };
 
-/// The longest prompt, in characters.
-pub const MAX_PROMPT: usize = 8000;
 /// The longest message from a client, in bytes.
 pub const MAX_MESSAGE: usize = 64 * 1024;
 /// live-vlm-webui counts its interval in frames; we count them at this rate, per second.

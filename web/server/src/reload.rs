@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
+use live_vlm_config::{BadConfig, LogFilter};
 use tokio::{signal::unix::Signal, sync::watch};
 
 use crate::{
-    config::{BadConfig, Config, LogFilter, Options, ServerLimits},
+    config::{Config, Options, ServerLimits},
     policy::Policy,
 };
 

@@ -4,13 +4,14 @@
 use std::{io, time::Duration};
 
 use futures_util::future::join_all;
+use live_vlm_config::Slots as GivenSlots;
 use tokio::{sync::watch, task::JoinHandle};
 use vlm_client::{
     Backend, Client, Endpoint, Error, Model, ServerKind, Slots, Trouble, choose_model,
 };
 
 use crate::{
-    config::{self, BackendConfig, Config},
+    config::{BackendConfig, Config},
     discover,
 };
 
@@ -111,7 +112,7 @@ impl Vlm {
         let address = listener.local_addr()?;
         let endpoint = Endpoint::new(&format!("http://{address}/v1"), None)?;
         let slots = match config.vlm.slots {
-            Some(wanted @ config::Slots::Fixed(_)) => slots(Some(wanted), None),
+            Some(wanted @ GivenSlots::Fixed(_)) => slots(Some(wanted), None),
             _ => Slots::Fixed(usize::from(demo.slots)),
         };
         let (stop, mut stopped) = watch::channel(false);
@@ -143,7 +144,7 @@ fn backend(config: &BackendConfig) -> Backend {
         extra: config.extra_body.clone(),
         models: (!config.models.is_empty()).then(|| config.models.clone()),
         // It says what it is when it is first asked.
-        slots_by_kind: !matches!(config.slots, Some(config::Slots::Fixed(_))),
+        slots_by_kind: !matches!(config.slots, Some(GivenSlots::Fixed(_))),
         fairness_header: config.fairness_header,
         objective: config.objective.clone(),
         ..Backend::new(config.endpoint.clone(), slots(config.slots, None))
@@ -186,11 +187,11 @@ fn note(looked: &Result<Vec<Model>, Error>, wants_list: bool) -> String {
 }
 
 /// How many questions a VLM server takes at once. What `auto` finds out begins with its kind.
-fn slots(wanted: Option<config::Slots>, kind: Option<ServerKind>) -> Slots {
+fn slots(wanted: Option<GivenSlots>, kind: Option<ServerKind>) -> Slots {
     let by_kind = kind.map_or(discover::OTHER_SLOTS, ServerKind::slots);
     match wanted {
-        Some(config::Slots::Fixed(slots)) => Slots::Fixed(slots.get().into()),
-        Some(config::Slots::Auto) => Slots::Auto(by_kind),
+        Some(GivenSlots::Fixed(slots)) => Slots::Fixed(slots.get().into()),
+        Some(GivenSlots::Auto) => Slots::Auto(by_kind),
         None => Slots::Fixed(by_kind),
     }
 }

@@ -2,15 +2,13 @@
 
 use std::{collections::BTreeMap, env, fs, path::Path, sync::Arc};
 
+use live_vlm_config::{GivenFields, GivenHeaders, GivenKey, Problem, Slots, Source, Step};
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 use vlm_client::{ApiKey, Authority, Endpoint, ExtraBody};
 
 use super::{
     cli::VlmTable,
-    file::{BackendTable, FileConfig, Source, Step},
-    given::{GivenFields, GivenHeaders, GivenKey},
-    problem::Problem,
-    value::Slots,
+    file::{BackendTable, FileConfig},
 };
 
 /// One VLM server of the pool.
@@ -106,14 +104,14 @@ impl Named<'_> {
         let key = self.key()?;
         let authority = self.ca_file.map(Authority::read).transpose();
         let authority = authority.map_err(|error| (self.problem)("ca_file", &error.to_string()))?;
-        let headers = self.headers.map(|headers| headers.0.clone()).unwrap_or_default();
+        let headers = self.headers.map(|headers| headers.get().clone()).unwrap_or_default();
         let endpoint = Endpoint::new(base, key);
         let endpoint = endpoint.map_err(|error| (self.problem)("api_base", &error.to_string()))?;
         Ok(endpoint.with_headers(headers).with_authority(authority.map(Arc::new)))
     }
 
     fn extra_body(&self) -> ExtraBody {
-        self.extra_body.map(|fields| fields.0.clone()).unwrap_or_default()
+        self.extra_body.map(|fields| fields.get().clone()).unwrap_or_default()
     }
 }
 
@@ -265,10 +263,10 @@ fn one(
     Ok(BackendConfig {
         endpoint: named.endpoint(base)?,
         extra_body: named.extra_body(),
-        models: table.models.iter().flatten().map(|name| name.0.clone()).collect(),
+        models: table.models.iter().flatten().map(|name| name.get().to_owned()).collect(),
         slots: table.slots.or(slots),
         fairness_header: table.fairness_header.unwrap_or_default(),
-        objective: table.objective.as_ref().map(|text| text.0.clone()),
+        objective: table.objective.as_ref().map(|text| text.get().to_owned()),
     })
 }
 

@@ -5,19 +5,16 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use live_vlm_config::{
+    Address, AllowedBase, Base, Cidr, Given, GivenFields, GivenHeaders, GivenKey, Interval,
+    LogFilter, Name, Prompt, Slots, StunUrl, TurnUrl, Whole,
+};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    given::{GivenFields, GivenHeaders, GivenKey},
-    ice::{Given, StunUrl, TurnUrl},
-    value::{
-        Address, AllowedBase, Base, Cidr, GivenTurnSecret, Interval, LogFilter, Name, Prompt,
-        Slots, Whole,
-    },
-};
 use crate::{
     observe::ObserveOptions,
     sign_in::{KeysCommand, SignInTable},
+    turn::GivenTurnSecret,
     usage::UsageCommand,
 };
 

@@ -7,11 +7,7 @@ mod backends;
 mod check;
 mod cli;
 mod file;
-mod given;
-mod ice;
-mod problem;
 mod resolve;
-mod value;
 
 use std::{
     net::IpAddr,
@@ -19,6 +15,7 @@ use std::{
     time::Duration,
 };
 
+use live_vlm_config::{BadConfig, LogFilter, Problem, Slots, Source};
 use live_vlm_pipelines::NetworkOptions;
 use serde::{Serialize, Serializer};
 use vlm_client::Allowed;
@@ -28,14 +25,7 @@ pub use cli::{
     Cli, Command, ConfigCommand, LimitsTable, LogFormat, LogTable, Options, RuleTable, ServerTable,
     VideoTable, VlmTable,
 };
-pub use file::{BackendTable, FileConfig, Source, Step};
-pub use given::{GivenFields, GivenHeaders, GivenKey};
-pub use ice::{BadIceUrl, Given, IceUrl, StunUrl, TurnUrl};
-pub use problem::{BadConfig, Problem};
-pub use value::{
-    Address, AllowedBase, Base, Cidr, HeaderText, Interval, LogFilter, Name, NotAllowed, Prompt,
-    Slots, Whole,
-};
+pub use file::{BackendTable, FileConfig};
 
 use crate::{
     forwarded::TrustedProxies, observe::ObserveOptions, policy::Policy,

@@ -6,19 +6,18 @@ use std::{
     time::Duration,
 };
 
+use live_vlm_config::{Address, BadConfig, Given, IceUrl, LogFilter, Problem, Source, Step};
+
 use super::{
-    BadConfig, Certificate, Config, FileConfig, LogConfig, LogFormat, Options, Problem,
-    ServerConfig, ServerLimits, Source, VideoConfig, VlmConfig, backends,
+    Certificate, Config, FileConfig, LogConfig, LogFormat, Options, ServerConfig, ServerLimits,
+    VideoConfig, VlmConfig, backends,
     cli::{LimitsTable, LogTable, RuleTable, ServerTable, VideoTable, VlmTable},
-    file::Step,
-    ice::{Given, IceUrl},
-    value::LogFilter,
 };
 use crate::{
     forwarded::TrustedProxies,
     observe::ObserveOptions,
     policy::Policy,
-    turn::{Turn, TurnSecret},
+    turn::{GivenTurnSecret, Turn, TurnSecret},
 };
 
 const HOST: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
@@ -57,7 +56,7 @@ pub(super) fn resolve(
     }
     Ok(Config {
         file: source.map(|source| source.path().to_owned()),
-        warnings: source.map(|source| source.warnings(&file)).unwrap_or_default(),
+        warnings: source.map(|source| file.warnings(source)).unwrap_or_default(),
         server,
         vlm: vlm(&options.vlm, &file.vlm),
         backends,
@@ -104,14 +103,14 @@ fn server(
     let drain_timeout = flags.drain_timeout.or(file.drain_timeout);
     let proxies = flags.trusted_proxies.as_ref().or(file.trusted_proxies.as_ref());
     ServerConfig {
-        host: flags.host.or(file.host).map_or(HOST, |host| host.0),
+        host: flags.host.or(file.host).map_or(HOST, Address::get),
         port: flags.port.or(file.port).map_or(PORT, |port| port.get() as u16),
         auto_port: flags.auto_port.or(file.auto_port).unwrap_or_default(),
         tls,
         certificate: given.or_else(|| pair(file)).filter(|_| tls),
         drain_timeout: drain_timeout.map_or(DRAIN_TIMEOUT, |s| Duration::from_secs(s.get())),
         trusted_proxies: TrustedProxies::new(
-            proxies.into_iter().flatten().map(|network| network.0).collect(),
+            proxies.into_iter().flatten().map(|network| network.get()).collect(),
         ),
     }
 }
@@ -140,7 +139,7 @@ fn video(
     let (by_flag, by_file) = (flags.stun_server.as_slice(), file.stun_server.as_slice());
     let mut stun = addresses("--stun-server", by_flag, by_file, problems);
     VideoConfig {
-        stun_server: stun.pop().map(|url| url.0),
+        stun_server: stun.pop().map(|url| url.get().to_owned()),
         turn: turn(flags, file, &in_file, problems),
         min_rtp_port: from.min_rtp_port.map(|port| port.get() as u16),
         max_rtp_port: from.max_rtp_port.map(|port| port.get() as u16),
@@ -179,8 +178,8 @@ fn turn(
     let by_file = file.turn_servers.as_deref().unwrap_or_default();
     let named_by_flag = by_flag.iter().any(|given| given.get() != Ok(None));
     let urls = addresses("--turn-server", by_flag, by_file, problems);
-    let urls: Vec<String> = urls.into_iter().map(|url| url.0).collect();
-    let given = flags.turn_secret.as_ref().and_then(|given| given.0.clone());
+    let urls: Vec<String> = urls.iter().map(|url| url.get().to_owned()).collect();
+    let given = flags.turn_secret.as_ref().and_then(GivenTurnSecret::get).cloned();
     let (path, by_flag) = match (&given, &flags.turn_secret_file) {
         (Some(_), _) => (None, true),
         (None, Some(path)) => (Some(path), true),
@@ -217,11 +216,11 @@ fn vlm(flags: &VlmTable, file: &VlmTable) -> VlmConfig {
     let prompt = flags.prompt.as_ref().or(file.prompt.as_ref());
     VlmConfig {
         model: flags.model.clone().or_else(|| file.model.clone()).filter(|name| !name.is_empty()),
-        prompt: prompt.map_or_else(|| PROMPT.to_owned(), |prompt| prompt.0.clone()),
+        prompt: prompt.map_or_else(|| PROMPT.to_owned(), |prompt| prompt.get().to_owned()),
         process_every: number(process_every, PROCESS_EVERY),
         max_tokens: number(max_tokens, MAX_TOKENS),
         slots: flags.slots.or(file.slots),
-        allowed_api_bases: allowed.into_iter().flatten().map(|base| base.0.clone()).collect(),
+        allowed_api_bases: allowed.into_iter().flatten().map(|base| base.get().clone()).collect(),
     }
 }
 
@@ -250,7 +249,7 @@ fn rules(flags: &RuleTable, file: RuleTable) -> RuleTable {
 pub(super) fn log(flags: &LogTable, file: &LogTable) -> LogConfig {
     let level = flags.level.as_ref().or(file.level.as_ref());
     LogConfig {
-        level: level.cloned().unwrap_or_else(|| LogFilter("info".to_owned())),
+        level: level.cloned().unwrap_or_else(LogFilter::info),
         format: flags.format.or(file.format).unwrap_or(LogFormat::Text),
     }
 }

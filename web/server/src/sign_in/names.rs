@@ -1,8 +1,7 @@
 //! Names of users and groups, which stand in logs, metrics and messages.
 
+use live_vlm_config::shown::is_shown;
 use serde::{Deserialize, Deserializer, de::Error};
-
-use crate::shown::is_shown;
 
 /// The longest name of a user, in characters.
 const LONGEST_USER: usize = 256;

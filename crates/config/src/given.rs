@@ -75,7 +75,14 @@ impl<'de> Deserialize<'de> for SecretText {
 
 /// Headers for one VLM server. Their values are never shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GivenHeaders(pub(crate) ExtraHeaders);
+pub struct GivenHeaders(ExtraHeaders);
+
+impl GivenHeaders {
+    /// The headers.
+    pub fn get(&self) -> &ExtraHeaders {
+        &self.0
+    }
+}
 
 impl<'de> Deserialize<'de> for GivenHeaders {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
@@ -87,7 +94,14 @@ impl<'de> Deserialize<'de> for GivenHeaders {
 
 /// Fields for each request to one VLM server: a table, or JSON in a text, as TOML has no `null`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct GivenFields(pub(crate) ExtraBody);
+pub struct GivenFields(ExtraBody);
+
+impl GivenFields {
+    /// The fields.
+    pub fn get(&self) -> &ExtraBody {
+        &self.0
+    }
+}
 
 impl<'de> Deserialize<'de> for GivenFields {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {

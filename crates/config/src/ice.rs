@@ -40,7 +40,14 @@ pub trait IceUrl: Sized {
 
 /// A STUN server, as GStreamer takes it: `stun://host:port`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StunUrl(pub(crate) String);
+pub struct StunUrl(String);
+
+impl StunUrl {
+    /// The address.
+    pub fn get(&self) -> &str {
+        &self.0
+    }
+}
 
 impl IceUrl for StunUrl {
     const KIND: &'static str = "STUN server";
@@ -57,7 +64,14 @@ impl IceUrl for StunUrl {
 
 /// A relay, as browsers take it: `turn:host:port`, with `?transport=tcp` where it was said.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TurnUrl(pub(crate) String);
+pub struct TurnUrl(String);
+
+impl TurnUrl {
+    /// The address.
+    pub fn get(&self) -> &str {
+        &self.0
+    }
+}
 
 impl IceUrl for TurnUrl {
     const KIND: &'static str = "relay";

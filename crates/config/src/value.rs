@@ -7,7 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 use vlm_client::{Allowed, Endpoint};
 
-use crate::{protocol::MAX_PROMPT, turn::TurnSecret};
+/// The longest prompt, in characters.
+pub const MAX_PROMPT: usize = 8000;
 
 /// A value that is not allowed, and what is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -140,7 +141,14 @@ impl Serialize for Interval {
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Prompt(pub(crate) String);
+pub struct Prompt(String);
+
+impl Prompt {
+    /// The text.
+    pub fn get(&self) -> &str {
+        &self.0
+    }
+}
 
 impl Written for Prompt {
     fn read(text: &str) -> Option<Self> {
@@ -157,7 +165,14 @@ value!(Prompt, TEXT);
 
 /// A name, such as a model's: 1 to 256 characters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Name(pub(crate) String);
+pub struct Name(String);
+
+impl Name {
+    /// The name.
+    pub fn get(&self) -> &str {
+        &self.0
+    }
+}
 
 impl Written for Name {
     fn read(text: &str) -> Option<Self> {
@@ -174,7 +189,14 @@ value!(Name, TEXT);
 
 /// What an HTTP header can carry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HeaderText(pub(crate) String);
+pub struct HeaderText(String);
+
+impl HeaderText {
+    /// The text.
+    pub fn get(&self) -> &str {
+        &self.0
+    }
+}
 
 impl Written for HeaderText {
     fn read(text: &str) -> Option<Self> {
@@ -191,7 +213,14 @@ value!(HeaderText, TEXT);
 
 /// An address of this host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Address(pub(crate) IpAddr);
+pub struct Address(IpAddr);
+
+impl Address {
+    /// The address.
+    pub fn get(self) -> IpAddr {
+        self.0
+    }
+}
 
 impl Written for Address {
     fn read(text: &str) -> Option<Self> {
@@ -207,7 +236,14 @@ value!(Address, TEXT);
 
 /// A network, or one address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cidr(pub(crate) IpNet);
+pub struct Cidr(IpNet);
+
+impl Cidr {
+    /// The network.
+    pub fn get(self) -> IpNet {
+        self.0
+    }
+}
 
 impl Written for Cidr {
     fn read(text: &str) -> Option<Self> {
@@ -223,21 +259,16 @@ impl Written for Cidr {
 
 value!(Cidr, TEXT);
 
-/// The secret for relays as it was given.
-#[derive(Debug, Clone)]
-pub struct GivenTurnSecret(pub(crate) Option<TurnSecret>);
-
-impl FromStr for GivenTurnSecret {
-    type Err = std::convert::Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(Self(TurnSecret::new(text)))
-    }
-}
-
 /// VLM servers that people may bring themselves.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AllowedBase(pub(crate) Allowed);
+pub struct AllowedBase(Allowed);
+
+impl AllowedBase {
+    /// The servers.
+    pub fn get(&self) -> &Allowed {
+        &self.0
+    }
+}
 
 impl Written for AllowedBase {
     fn read(text: &str) -> Option<Self> {
@@ -288,9 +319,14 @@ impl Serialize for Slots {
 
 /// What is logged: a level, or a filter such as `live_vlm=debug`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct LogFilter(pub(crate) String);
+pub struct LogFilter(String);
 
 impl LogFilter {
+    /// What is logged unless somebody says otherwise.
+    pub fn info() -> Self {
+        Self("info".to_owned())
+    }
+
     /// As it was written.
     pub fn text(&self) -> &str {
         &self.0
