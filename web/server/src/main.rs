@@ -13,7 +13,7 @@ use live_vlm::{
     reload::Reloader,
     run::Server,
     sign_in::KeysCommand,
-    usage::{UsageCommand, UsageTable},
+    usage::{self, UsageCommand},
 };
 use live_vlm_config::LogFilter;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -103,13 +103,13 @@ fn check(options: &Options) -> ExitCode {
 
 fn usage(command: &UsageCommand) -> Result<String, String> {
     let configured = match &command.usage_db {
-        Some(_) => UsageTable::default(),
+        Some(_) => usage::Config::default(),
         None => {
             let file = Config::file(command.config.as_deref());
             file.map_err(|error| error.to_string())?.usage
         }
     };
-    command.run(&configured).map_err(|error| error.to_string())
+    command.run(configured).map_err(|error| error.to_string())
 }
 
 fn keys(command: &KeysCommand) -> Result<String, String> {

@@ -7,28 +7,28 @@ use tokio::{net::TcpListener, runtime::Handle};
 use vlm_client::QuestionReport;
 
 use crate::{
-    metrics::{BadToken, Metrics, MetricsOptions, MetricsToken},
-    overload::{Overload, OverloadOptions},
+    metrics::{self, BadToken, Metrics, MetricsToken},
+    overload::{self, Overload},
     refusals::Refusals,
-    traces::{BadTraces, Traces, TracesOptions},
-    usage::{Usage, UsageError, UsageOptions},
+    traces::{self, BadTraces, Traces},
+    usage::{self, Usage, UsageError},
 };
 
 /// What is observed, and where it goes.
 #[derive(Debug, Clone, Default, clap::Args, Serialize)]
-pub struct ObserveOptions {
+pub struct Config {
     /// `[metrics]`
     #[command(flatten)]
-    pub metrics: MetricsOptions,
+    pub metrics: metrics::Config,
     /// `[traces]`
     #[command(flatten)]
-    pub traces: TracesOptions,
+    pub traces: traces::Config,
     /// `[usage]`
     #[command(flatten)]
-    pub usage: UsageOptions,
+    pub usage: usage::Config,
     /// `[overload]`
     #[command(flatten)]
-    pub overload: OverloadOptions,
+    pub overload: overload::Config,
 }
 
 /// Why it cannot be observed as the options say.
@@ -83,11 +83,11 @@ impl Observer {
     ///
     /// # Errors
     /// When the options cannot be followed.
-    pub fn start(options: &ObserveOptions, runtime: &Handle) -> Result<Self, ObserveError> {
+    pub fn start(options: &Config, runtime: &Handle) -> Result<Self, ObserveError> {
         let metrics = Metrics::new(options.metrics.metrics_by_user.unwrap_or(false));
         Ok(Self {
             traces: Traces::start(&options.traces, runtime)?,
-            usage: usage(&options.usage)?,
+            usage: start_usage(&options.usage)?,
             overload: Overload::start(&options.overload, &metrics, runtime),
             refusals: Refusals::new(metrics.clone()),
             metrics,
@@ -119,7 +119,7 @@ impl MetricsDoor {
     ///
     /// # Errors
     /// When the address or the token is not to be had.
-    pub async fn open(options: &MetricsOptions) -> Result<Self, ObserveError> {
+    pub async fn open(options: &metrics::Config) -> Result<Self, ObserveError> {
         let token = options.token()?;
         let listener = match options.metrics_listen {
             Some(address) => {
@@ -134,11 +134,11 @@ impl MetricsDoor {
 
 /// A file that was asked for must be usable; the one that nobody asked for is no reason not to
 /// start, on a read-only disk say.
-fn usage(options: &UsageOptions) -> Result<Usage, UsageError> {
+fn start_usage(options: &usage::Config) -> Result<Usage, UsageError> {
     match Usage::start(options) {
         Err(error) if options.usage_db.is_none() => {
             tracing::warn!(%error, "usage is not recorded");
-            Usage::start(&UsageOptions { usage_db: "off".parse().ok(), ..options.clone() })
+            Usage::start(&usage::Config { usage_db: "off".parse().ok(), ..options.clone() })
         }
         started => started,
     }

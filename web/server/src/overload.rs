@@ -20,7 +20,8 @@ use crate::{
 };
 
 const SAMPLE: Duration = Duration::from_secs(1);
-/// Over which CPU time is smoothed: the weight of a second e^(1/5) ago is 1/e of it.
+/// The time constant in seconds by which CPU time is smoothed: what was measured this long ago
+/// counts 1/e as much as what is measured now.
 const SMOOTHING: f64 = 5.0;
 /// What was reached counts until it is this much below again, so that nobody is let in for a
 /// second.
@@ -32,9 +33,10 @@ const MOST_RESIDENT: f64 = 0.8;
 const MAX_CPU: u64 = 90;
 const RETRY_AFTER: Duration = Duration::from_secs(10);
 
-/// When the server takes no further sessions.
-#[derive(Debug, Clone, Default, clap::Args, Serialize)]
-pub struct OverloadOptions {
+/// `[overload]`: when the server takes no further sessions.
+#[derive(Debug, Clone, Default, clap::Args, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
     /// No new sessions above this use of all cores by this process, in percent; 0 = no such
     /// limit. Without it 90
     #[arg(long, env = "LIVE_VLM_MAX_CPU", value_name = "PERCENT")]
@@ -45,23 +47,13 @@ pub struct OverloadOptions {
     pub max_memory: Option<Whole<0, 1_000_000_000>>,
 }
 
-/// The table `[overload]`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct OverloadTable {
-    /// As `--max-cpu`, 0 to 100.
-    pub max_cpu: Option<Whole<0, 100>>,
-    /// As `--max-memory`.
-    pub max_memory: Option<Whole<0, 1_000_000_000>>,
-}
-
-impl OverloadOptions {
+impl Config {
     /// The same with what the file says where the command line and environment say nothing.
     #[must_use]
-    pub fn or(self, table: &OverloadTable) -> Self {
+    pub fn or(self, file: Self) -> Self {
         Self {
-            max_cpu: self.max_cpu.or(table.max_cpu),
-            max_memory: self.max_memory.or(table.max_memory),
+            max_cpu: self.max_cpu.or(file.max_cpu),
+            max_memory: self.max_memory.or(file.max_memory),
         }
     }
 
@@ -222,7 +214,7 @@ pub struct Overload {
 
 impl Overload {
     /// Begins to watch this process.
-    pub fn start(options: &OverloadOptions, metrics: &Metrics, runtime: &Handle) -> Self {
+    pub fn start(options: &Config, metrics: &Metrics, runtime: &Handle) -> Self {
         let (to, reached) = watch::channel(None);
         let guard = Guard::new(options.bounds(Memory::read()));
         let sampler = runtime.spawn(sample(guard, to, metrics.clone()));

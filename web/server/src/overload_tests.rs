@@ -71,14 +71,14 @@ fn without_bounds_nothing_is_reached() {
 #[test]
 fn bounds_come_from_the_options_or_from_the_memory_there_is() {
     let memory = Some(Memory { total: 1000 << 20, available: 0 });
-    let default = OverloadOptions::default().bounds(memory);
+    let default = Config::default().bounds(memory);
     assert_eq!(default.cpu, Some(0.9));
     assert_eq!(default.resident, Some(800 << 20));
     assert_eq!(default.available, Some(50 << 20));
-    let given = OverloadOptions { max_cpu: whole("0"), max_memory: whole("300") };
+    let given = Config { max_cpu: whole("0"), max_memory: whole("300") };
     assert_eq!(given.bounds(memory).cpu, None);
     assert_eq!(given.bounds(memory).resident, Some(300 << 20));
-    let zero = OverloadOptions { max_cpu: None, max_memory: whole("0") };
+    let zero = Config { max_cpu: None, max_memory: whole("0") };
     assert_eq!(zero.bounds(memory).resident, Some(800 << 20));
     assert_eq!(zero.bounds(None), Bounds { cpu: Some(0.9), ..Bounds::default() });
 }
@@ -103,7 +103,7 @@ fn a_refusal_says_which_bound_its_value_and_how_much_is_used() {
 #[tokio::test(start_paused = true)]
 async fn this_process_is_watched_and_the_refusal_names_the_limit() {
     let metrics = Metrics::new(false);
-    let options = OverloadOptions { max_cpu: None, max_memory: whole("1") };
+    let options = Config { max_cpu: None, max_memory: whole("1") };
     let overload = Overload::start(&options, &metrics, &Handle::current());
     assert_eq!(overload.reached(), None);
     overload.reached.clone().changed().await.unwrap();

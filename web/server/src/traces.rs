@@ -38,20 +38,13 @@ const REPLY: usize = 64 << 10;
 const FLUSH: Duration = Duration::from_secs(1);
 const PATH: &str = "/v1/traces";
 
-/// Where traces go.
-#[derive(Debug, Clone, Default, clap::Args, Serialize)]
-pub struct TracesOptions {
+/// `[traces]`: where traces go.
+#[derive(Debug, Clone, Default, clap::Args, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
     /// OpenTelemetry collector (OTLP by HTTP) that gets a trace of each question, such as
     /// http://localhost:4318; without it there are no traces
     #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
-    pub otlp_endpoint: Option<String>,
-}
-
-/// The table `[traces]`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct TracesTable {
-    /// As `--otlp-endpoint`.
     pub otlp_endpoint: Option<String>,
 }
 
@@ -70,11 +63,11 @@ pub enum BadTraces {
     Exporter(String),
 }
 
-impl TracesOptions {
+impl Config {
     /// The same with what the file says where the command line and environment say nothing.
     #[must_use]
-    pub fn or(self, table: &TracesTable) -> Self {
-        Self { otlp_endpoint: self.otlp_endpoint.or_else(|| table.otlp_endpoint.clone()) }
+    pub fn or(self, file: Self) -> Self {
+        Self { otlp_endpoint: self.otlp_endpoint.or(file.otlp_endpoint) }
     }
 
     /// Where traces are posted to; `None` without a collector.
@@ -115,7 +108,7 @@ impl Traces {
     ///
     /// # Errors
     /// When the address is bad, or no HTTP client is to be had.
-    pub fn start(options: &TracesOptions, runtime: &Handle) -> Result<Option<Self>, BadTraces> {
+    pub fn start(options: &Config, runtime: &Handle) -> Result<Option<Self>, BadTraces> {
         let Some(url) = options.url()? else { return Ok(None) };
         let exporter = SpanExporter::builder()
             .with_http()

@@ -11,7 +11,7 @@ use tokio::{net::TcpListener, sync::mpsc, time::timeout};
 
 use super::*;
 use crate::{
-    config::{Config, Options},
+    config::{self, Options},
     forwarded::TrustedProxies,
     listen::{self, PerAddress, Security},
     reload::Live,
@@ -32,14 +32,14 @@ async fn collector(status: StatusCode) -> (SocketAddr, mpsc::UnboundedReceiver<B
 }
 
 async fn serve(listener: TcpListener, router: Router) {
-    let config = Config::without_file(&Options::default()).unwrap();
+    let config = config::Config::without_file(&Options::default()).unwrap();
     let per_address = PerAddress::new(Live::new(&config), TrustedProxies::default());
     let never = std::future::pending();
     listen::serve(listener, Security::Plain, router, per_address, never, Duration::ZERO).await;
 }
 
 fn traces(endpoint: String) -> Traces {
-    let options = TracesOptions { otlp_endpoint: Some(endpoint) };
+    let options = Config { otlp_endpoint: Some(endpoint) };
     Traces::start(&options, &Handle::current()).unwrap().unwrap()
 }
 
@@ -169,7 +169,7 @@ async fn a_collector_that_refuses_is_noted_until_it_takes_traces_again() {
 #[test]
 fn only_addresses_that_can_be_posted_to_are_taken() {
     let url = |text: &str| {
-        let options = TracesOptions { otlp_endpoint: Some(text.to_owned()) };
+        let options = Config { otlp_endpoint: Some(text.to_owned()) };
         options.url().map(|url| url.map(String::from))
     };
     let expected = Some("http://c:4318/v1/traces".to_owned());

@@ -12,7 +12,7 @@ use live_vlm_config::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    observe::ObserveOptions,
+    observe,
     sign_in::{KeysCommand, SignInTable},
     turn::GivenTurnSecret,
     usage::UsageCommand,
@@ -85,7 +85,7 @@ pub struct Options {
     pub sign_in: SignInTable,
     /// What an operator sees of it.
     #[command(flatten)]
-    pub observe: ObserveOptions,
+    pub observe: observe::Config,
     /// What it logs.
     #[command(flatten)]
     pub log: LogTable,

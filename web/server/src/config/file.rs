@@ -6,10 +6,7 @@ use live_vlm_config::{Base, GivenFields, GivenHeaders, GivenKey, HeaderText, Nam
 use serde::Deserialize;
 
 use super::cli::{LimitsTable, LogTable, RuleTable, ServerTable, VideoTable, VlmTable};
-use crate::{
-    metrics::MetricsTable, overload::OverloadTable, sign_in::SignInTable, traces::TracesTable,
-    usage::UsageTable,
-};
+use crate::{metrics, overload, sign_in::SignInTable, traces, usage};
 
 /// All that a file may say.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -34,13 +31,13 @@ pub struct FileConfig {
     /// Who may use it.
     pub sign_in: SignInTable,
     /// Who may read its figures.
-    pub metrics: MetricsTable,
+    pub metrics: metrics::Config,
     /// Where traces go.
-    pub traces: TracesTable,
+    pub traces: traces::Config,
     /// Where usage is recorded.
-    pub usage: UsageTable,
+    pub usage: usage::Config,
     /// When it takes no further sessions.
-    pub overload: OverloadTable,
+    pub overload: overload::Config,
     /// What it logs.
     pub log: LogTable,
 }

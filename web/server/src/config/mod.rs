@@ -28,8 +28,8 @@ pub use cli::{
 pub use file::{BackendTable, FileConfig};
 
 use crate::{
-    forwarded::TrustedProxies, observe::ObserveOptions, policy::Policy,
-    protocol::NOMINAL_FRAME_RATE, sign_in::SignInOptions, turn::Turn,
+    forwarded::TrustedProxies, observe, policy::Policy, protocol::NOMINAL_FRAME_RATE,
+    sign_in::SignInOptions, turn::Turn,
 };
 
 /// What is in force.
@@ -58,7 +58,7 @@ pub struct Config {
     pub sign_in: SignInOptions,
     /// What an operator sees of it.
     #[serde(flatten)]
-    pub observe: ObserveOptions,
+    pub observe: observe::Config,
     /// What it logs.
     pub log: LogConfig,
 }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     forwarded::TrustedProxies,
-    observe::ObserveOptions,
+    observe,
     policy::Policy,
     turn::{GivenTurnSecret, Turn, TurnSecret},
 };
@@ -64,11 +64,11 @@ pub(super) fn resolve(
         limits: limits(&options.limits, &file.limits),
         policy: Policy::new(&rules(&options.rules, file.rules), file.groups, file.users),
         sign_in: options.sign_in.over(&file.sign_in),
-        observe: ObserveOptions {
-            metrics: options.observe.metrics.clone().or(&file.metrics),
-            traces: options.observe.traces.clone().or(&file.traces),
-            usage: options.observe.usage.clone().or(&file.usage),
-            overload: options.observe.overload.clone().or(&file.overload),
+        observe: observe::Config {
+            metrics: options.observe.metrics.clone().or(file.metrics),
+            traces: options.observe.traces.clone().or(file.traces),
+            usage: options.observe.usage.clone().or(file.usage),
+            overload: options.observe.overload.clone().or(file.overload),
         },
         log: log(&options.log, &file.log),
     })

@@ -26,7 +26,7 @@ use vlm_client::{QuestionOutcome, QuestionReport};
 pub use self::{
     collect::{BackendFigures, BackendHealth},
     figures::{ConnectionFigure, EndReason, SessionFigures},
-    options::{BadToken, MetricsOptions, MetricsTable, MetricsToken},
+    options::{BadToken, Config, MetricsToken},
 };
 use self::{
     collect::{Frames, FramesCollector, Pool, PoolCollector, ProcessCollector},

@@ -4,9 +4,10 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 use subtle::ConstantTimeEq;
 
-/// Who may read the metrics, and what they show.
-#[derive(Debug, Clone, Default, clap::Args, Serialize)]
-pub struct MetricsOptions {
+/// `[metrics]`: who may read the metrics, and what they show.
+#[derive(Debug, Clone, Default, clap::Args, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
     /// Address and port on which only /metrics is served, by plain HTTP, such as 127.0.0.1:9090
     #[arg(long, env = "LIVE_VLM_METRICS_LISTEN", value_name = "ADDR:PORT")]
     #[serde(rename = "listen")]
@@ -20,7 +21,7 @@ pub struct MetricsOptions {
         hide_env_values = true,
         conflicts_with = "metrics_token_file"
     )]
-    #[serde(rename = "token")]
+    #[serde(rename = "token", skip_deserializing)]
     pub metrics_token: Option<MetricsToken>,
     /// File that contains the token
     #[arg(long, env = "LIVE_VLM_METRICS_TOKEN_FILE", value_name = "FILE")]
@@ -33,18 +34,6 @@ pub struct MetricsOptions {
     )]
     #[serde(rename = "by_user")]
     pub metrics_by_user: Option<bool>,
-}
-
-/// The table `[metrics]`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct MetricsTable {
-    /// As `--metrics-listen`.
-    pub listen: Option<SocketAddr>,
-    /// As `--metrics-token-file`.
-    pub token_file: Option<PathBuf>,
-    /// As `--metrics-by-user`.
-    pub by_user: Option<bool>,
 }
 
 /// A token that cannot be printed. It has at least 16 characters, none of them blank.
@@ -71,18 +60,17 @@ pub enum BadToken {
     },
 }
 
-impl MetricsOptions {
+impl Config {
     /// The same with what the file says where the command line and environment say nothing.
     #[must_use]
-    pub fn or(self, table: &MetricsTable) -> Self {
+    pub fn or(self, file: Self) -> Self {
         let given = self.metrics_token.is_some() || self.metrics_token_file.is_some();
+        let token_file = file.metrics_token_file.filter(|_| !given);
         Self {
-            metrics_listen: self.metrics_listen.or(table.listen),
+            metrics_listen: self.metrics_listen.or(file.metrics_listen),
             metrics_token: self.metrics_token,
-            metrics_token_file: self
-                .metrics_token_file
-                .or_else(|| table.token_file.clone().filter(|_| !given)),
-            metrics_by_user: self.metrics_by_user.or(table.by_user),
+            metrics_token_file: self.metrics_token_file.or(token_file),
+            metrics_by_user: self.metrics_by_user.or(file.metrics_by_user),
         }
     }
 
@@ -169,8 +157,7 @@ mod tests {
     fn a_tokens_file_may_end_with_a_line_break_and_must_be_there() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("token");
-        let options =
-            MetricsOptions { metrics_token_file: Some(path.clone()), ..MetricsOptions::default() };
+        let options = Config { metrics_token_file: Some(path.clone()), ..Config::default() };
         assert!(matches!(options.token(), Err(BadToken::File { .. })));
         fs::write(&path, format!("{TOKEN}\n")).unwrap();
         assert!(options.token().unwrap().unwrap().is(TOKEN.as_bytes()));
@@ -180,21 +167,26 @@ mod tests {
 
     #[test]
     fn the_command_line_goes_before_the_file() {
-        let table = MetricsTable {
-            listen: Some(([127, 0, 0, 1], 1).into()),
-            token_file: Some("from-table".into()),
-            by_user: Some(true),
-        };
-        let options = MetricsOptions::default().or(&table);
-        assert_eq!(options.metrics_token_file.as_deref(), Some("from-table".as_ref()));
-        assert!(options.metrics_by_user == Some(true) && options.metrics_listen == table.listen);
-        let given = MetricsOptions {
+        let file: Config =
+            toml::from_str("listen = '127.0.0.1:1'\ntoken_file = 'from-file'\nby_user = true")
+                .unwrap();
+        let options = Config::default().or(file.clone());
+        assert_eq!(options.metrics_token_file.as_deref(), Some("from-file".as_ref()));
+        assert_eq!(options.metrics_by_user, Some(true));
+        assert_eq!(options.metrics_listen, file.metrics_listen);
+        let given = Config {
             metrics_token: Some(TOKEN.parse().unwrap()),
             metrics_listen: Some(([127, 0, 0, 1], 2).into()),
-            ..MetricsOptions::default()
+            ..Config::default()
         }
-        .or(&table);
+        .or(file);
         assert_eq!(given.metrics_token_file, None);
         assert_eq!(given.metrics_listen.unwrap().port(), 2);
+    }
+
+    #[test]
+    fn a_token_does_not_stand_in_the_file() {
+        let error = toml::from_str::<Config>(&format!("token = '{TOKEN}'")).unwrap_err();
+        assert!(error.message().contains("unknown field `token`"), "{error}");
     }
 }

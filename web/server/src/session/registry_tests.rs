@@ -20,7 +20,7 @@ use crate::{
     refusals::Refusals,
     reload::Live,
     turn::Turn,
-    usage::{Usage, UsageDb, UsageOptions},
+    usage::{self, Usage, UsageDb},
     user::User,
 };
 
@@ -28,7 +28,7 @@ fn sessions(reached: watch::Receiver<Option<Overloaded>>) -> Sessions {
     let client = Client::new().unwrap();
     let runtime = runtime::Handle::current();
     let metrics = Metrics::new(false);
-    let off = UsageOptions { usage_db: Some(UsageDb::Off), ..UsageOptions::default() };
+    let off = usage::Config { usage_db: Some(UsageDb::Off), ..usage::Config::default() };
     Sessions::new(SessionsConfig {
         defaults: Defaults {
             endpoint: Endpoint::new("http://localhost:9/v1", None).unwrap(),

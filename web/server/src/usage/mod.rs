@@ -31,7 +31,7 @@ use vlm_client::{QuestionOutcome, QuestionReport};
 pub use self::{
     day::{Day, NoDay},
     ledger::Counts,
-    options::{UsageDb, UsageOptions, UsageTable},
+    options::{Config, UsageDb},
     report::{ReportError, UsageCommand},
     store::UsageError,
 };
@@ -72,7 +72,7 @@ impl Usage {
     ///
     /// # Errors
     /// When the file cannot be used.
-    pub fn start(options: &UsageOptions) -> Result<Self, UsageError> {
+    pub fn start(options: &Config) -> Result<Self, UsageError> {
         let today = Day::today();
         let mut ledger = Ledger::new(today, USERS, Saving::InMemory);
         let mut store = None;

@@ -2,9 +2,10 @@ use std::{convert::Infallible, path::PathBuf, str::FromStr};
 
 use serde::{Deserialize, Serialize, Serializer};
 
-/// Where usage is recorded.
-#[derive(Debug, Clone, Default, clap::Args, Serialize)]
-pub struct UsageOptions {
+/// `[usage]`: where usage is recorded.
+#[derive(Debug, Clone, Default, clap::Args, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
     /// File that usage by user and day is recorded in, or `off`; without it
     /// $XDG_STATE_HOME/live-vlm/usage.db
     #[arg(long, env = "LIVE_VLM_USAGE_DB", value_name = "FILE")]
@@ -14,16 +15,6 @@ pub struct UsageOptions {
     #[arg(long, env = "LIVE_VLM_USAGE_KEEP_DAYS", value_name = "DAYS")]
     #[serde(rename = "keep_days")]
     pub usage_keep_days: Option<u32>,
-}
-
-/// The table `[usage]`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct UsageTable {
-    /// As `--usage-db`.
-    pub db: Option<UsageDb>,
-    /// As `--usage-keep-days`.
-    pub keep_days: Option<u32>,
 }
 
 /// A file, or none.
@@ -39,13 +30,13 @@ pub enum UsageDb {
 /// A year, and a month to look at it.
 const KEEP_DAYS: u32 = 400;
 
-impl UsageOptions {
+impl Config {
     /// The same with what the file says where the command line and environment say nothing.
     #[must_use]
-    pub fn or(self, table: &UsageTable) -> Self {
+    pub fn or(self, file: Self) -> Self {
         Self {
-            usage_db: self.usage_db.or_else(|| table.db.clone()),
-            usage_keep_days: self.usage_keep_days.or(table.keep_days),
+            usage_db: self.usage_db.or(file.usage_db),
+            usage_keep_days: self.usage_keep_days.or(file.usage_keep_days),
         }
     }
 
@@ -95,18 +86,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn off_is_no_file_and_the_command_line_goes_before_the_table() {
-        let table = UsageTable { db: Some(UsageDb::File("a.db".into())), keep_days: Some(0) };
-        let options = UsageOptions { usage_db: "off".parse().ok(), usage_keep_days: None };
-        let options = options.or(&table);
+    fn off_is_no_file_and_the_command_line_goes_before_the_file() {
+        let file: Config = toml::from_str("db = 'a.db'\nkeep_days = 0").unwrap();
+        let options = Config { usage_db: "off".parse().ok(), usage_keep_days: None };
+        let options = options.or(file.clone());
         assert_eq!((options.file(), options.keep_days()), (None, None));
-        let options = UsageOptions::default().or(&table);
+        let options = Config::default().or(file);
         assert_eq!(options.file(), Some("a.db".into()));
     }
 
     #[test]
     fn usage_is_kept_for_400_days_in_the_state_folder() {
-        let options = UsageOptions::default();
+        let options = Config::default();
         assert_eq!(options.keep_days(), Some(400));
         assert!(options.file().unwrap().ends_with("live-vlm/usage.db"));
     }

@@ -5,7 +5,7 @@ use std::{fmt::Write, path::PathBuf};
 use serde_json::{Value, json};
 
 use super::{
-    Counts, Day, UsageDb, UsageError, UsageOptions, UsageTable,
+    Config, Counts, Day, UsageDb, UsageError,
     store::{Line, Query, Store},
 };
 
@@ -49,9 +49,8 @@ impl UsageCommand {
     ///
     /// # Errors
     /// When there is no file, or it cannot be read.
-    pub fn run(&self, table: &UsageTable) -> Result<String, ReportError> {
-        let options =
-            UsageOptions { usage_db: self.usage_db.clone(), ..UsageOptions::default() }.or(table);
+    pub fn run(&self, file: Config) -> Result<String, ReportError> {
+        let options = Config { usage_db: self.usage_db.clone(), ..Config::default() }.or(file);
         let file = options.file().ok_or(ReportError::Off)?;
         let query = Query { since: self.since, until: self.until, user: self.user.clone() };
         let lines = Store::open_to_read(&file)?.sums(&query)?;

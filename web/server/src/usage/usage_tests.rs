@@ -5,8 +5,8 @@ use std::{
 
 use super::*;
 
-fn options(path: &Path) -> UsageOptions {
-    UsageOptions { usage_db: Some(UsageDb::File(path.to_owned())), usage_keep_days: None }
+fn options(path: &Path) -> Config {
+    Config { usage_db: Some(UsageDb::File(path.to_owned())), usage_keep_days: None }
 }
 
 fn report(outcome: QuestionOutcome) -> QuestionReport {
@@ -38,7 +38,7 @@ fn told(path: &Path, user: &str) -> serde_json::Value {
         usage_db: Some(UsageDb::File(path.to_owned())),
         ..UsageCommand::default()
     };
-    let text = command.run(&UsageTable::default()).unwrap();
+    let text = command.run(Config::default()).unwrap();
     serde_json::from_str::<serde_json::Value>(&text).unwrap()["total"].take()
 }
 
@@ -100,7 +100,7 @@ async fn a_file_that_cannot_be_written_loses_nothing() {
 async fn what_is_too_old_is_forgotten() {
     let folder = tempfile::tempdir().unwrap();
     let path = file(&folder);
-    let keep = UsageOptions { usage_keep_days: Some(30), ..options(&path) };
+    let keep = Config { usage_keep_days: Some(30), ..options(&path) };
     let usage = Usage::start(&keep).unwrap();
     let today = Day::today();
     for days in [31, 30, 0] {
@@ -112,12 +112,12 @@ async fn what_is_too_old_is_forgotten() {
 
 #[tokio::test]
 async fn without_a_file_usage_is_counted_all_the_same() {
-    let off = UsageOptions { usage_db: Some(UsageDb::Off), usage_keep_days: None };
+    let off = Config { usage_db: Some(UsageDb::Off), usage_keep_days: None };
     let usage = Usage::start(&off).unwrap();
     usage.question_ended("ada", &report(QuestionOutcome::Answered));
     assert_eq!(usage.today("ada").answers, 1);
     assert!(!usage.flush().await);
     usage.close().await;
     let command = UsageCommand { usage_db: Some(UsageDb::Off), ..UsageCommand::default() };
-    assert!(matches!(command.run(&UsageTable::default()), Err(ReportError::Off)));
+    assert!(matches!(command.run(Config::default()), Err(ReportError::Off)));
 }
