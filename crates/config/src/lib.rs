@@ -29,6 +29,7 @@
 mod given;
 mod ice;
 mod problem;
+mod problems;
 pub mod shown;
 mod source;
 mod value;
@@ -36,6 +37,7 @@ mod value;
 pub use given::{GivenFields, GivenHeaders, GivenKey};
 pub use ice::{BadIceUrl, Given, IceUrl, StunUrl, TurnUrl};
 pub use problem::{BadConfig, Problem};
+pub use problems::Problems;
 pub use source::{Source, Step};
 pub use value::{
     Address, AllowedBase, Base, Cidr, HeaderText, Interval, LogFilter, MAX_PROMPT, Name,

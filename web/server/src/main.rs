@@ -8,7 +8,8 @@ use std::{
 
 use clap::Parser;
 use live_vlm::{
-    config::{Cli, Command, Config, ConfigCommand, LogConfig, LogFormat, Options},
+    config::{Cli, Command, Config, ConfigCommand, Options},
+    log,
     native_log::{self, NativeLog},
     reload::Reloader,
     run::Server,
@@ -59,7 +60,7 @@ async fn run() -> ExitCode {
     }
 }
 
-fn begin(log: &LogConfig) -> Result<(StopSignals, SetLog), String> {
+fn begin(log: &log::Options) -> Result<(StopSignals, SetLog), String> {
     let set_log = start_logging(log)?;
     let signals =
         StopSignals::new().map_err(|error| format!("cannot listen for signals: {error}"))?;
@@ -151,7 +152,7 @@ async fn demo_vlm(options: demo_vlm::Options, signals: StopSignals) -> ExitCode 
 /// Changes what is logged.
 type SetLog = Box<dyn Fn(&LogFilter) -> Result<(), String> + Send>;
 
-fn start_logging(log: &LogConfig) -> Result<SetLog, String> {
+fn start_logging(log: &log::Options) -> Result<SetLog, String> {
     let read = |filter: &LogFilter| native_log::filter(filter).map_err(|error| error.to_string());
     let (filter, handle) = reload::Layer::new(read(&log.level)?);
     // Nobody can be told that nobody can be told.
@@ -161,8 +162,8 @@ fn start_logging(log: &LogConfig) -> Result<SetLog, String> {
         *record.level() <= LevelFilter::WARN || !record.target().starts_with("tungstenite")
     });
     let logs = match log.format {
-        LogFormat::Text => logs.with_ansi(stderr().is_terminal()).boxed(),
-        LogFormat::Json => logs.json().boxed(),
+        log::Format::Text => logs.with_ansi(stderr().is_terminal()).boxed(),
+        log::Format::Json => logs.json().boxed(),
     };
     tracing_subscriber::registry().with(filter).with(no_messages).with(logs).init();
     Ok(Box::new(move |filter| handle.reload(read(filter)?).map_err(|error| error.to_string())))

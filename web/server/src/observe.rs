@@ -16,6 +16,7 @@ use crate::{
 
 /// What is observed, and where it goes.
 #[derive(Debug, Clone, Default, clap::Args, Serialize)]
+#[group(skip)]
 pub struct Config {
     /// `[metrics]`
     #[command(flatten)]

@@ -35,6 +35,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(10);
 
 /// `[overload]`: when the server takes no further sessions.
 #[derive(Debug, Clone, Default, clap::Args, Deserialize, Serialize)]
+#[group(skip)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// No new sessions above this use of all cores by this process, in percent; 0 = no such

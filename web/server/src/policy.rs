@@ -3,10 +3,75 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use serde::{Serialize, Serializer};
+use live_vlm_config::{Interval, Name, Prompt, Whole};
+use serde::{Deserialize, Serialize, Serializer};
 use wildmatch::WildMatch;
 
-use crate::config::RuleTable;
+/// `[rules]`, `[groups.NAME]`, `[users.NAME]`: what a user may do. 0 = no limit. Only the limits of
+/// `[rules]` are flags.
+#[derive(Debug, Clone, Default, PartialEq, clap::Args, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RuleTable {
+    /// The user's groups; for users only.
+    #[arg(skip)]
+    pub groups: Option<Vec<String>>,
+    /// Share of the VLM against others'.
+    #[arg(skip)]
+    pub weight: Option<Whole<1, 1000>>,
+    /// Patterns of the models that may be asked.
+    #[arg(skip)]
+    pub models: Option<Vec<Name>>,
+    /// Whether VLM servers of their own may be asked.
+    #[arg(skip)]
+    pub own_api_base: Option<bool>,
+    /// Questions a minute of one user; 0 = any number [default: 60]
+    #[arg(long, env = "LIVE_VLM_QUESTIONS_PER_MINUTE", value_name = "N")]
+    pub questions_per_minute: Option<Whole<0, 60_000>>,
+    /// Times a minute that one user may start a video; 0 = any number [default: 60]
+    #[arg(long, env = "LIVE_VLM_OFFERS_PER_MINUTE", value_name = "N")]
+    pub offers_per_minute: Option<Whole<0, 60_000>>,
+    /// Sessions at once of one user; 0 = any number [default: 4]
+    #[arg(
+        id = "sessions_per_user",
+        long = "sessions-per-user",
+        env = "LIVE_VLM_SESSIONS_PER_USER",
+        value_name = "N"
+    )]
+    pub sessions: Option<Whole<0, 100_000>>,
+    /// Questions a day (UTC) of one user; 0 = any number [default: 0]
+    #[arg(long, env = "LIVE_VLM_QUESTIONS_PER_DAY", value_name = "N")]
+    pub questions_per_day: Option<Whole<0, 1_000_000_000_000>>,
+    /// Tokens a day (UTC) of one user, asked and answered; 0 = any number [default: 0]
+    #[arg(long, env = "LIVE_VLM_TOKENS_PER_DAY", value_name = "N")]
+    pub tokens_per_day: Option<Whole<0, 1_000_000_000_000>>,
+    /// What a session begins to ask.
+    #[arg(skip)]
+    pub prompt: Option<Prompt>,
+    /// The model that a session begins with.
+    #[arg(skip)]
+    pub model: Option<Name>,
+    /// The longest answer that a session begins with.
+    #[arg(skip)]
+    pub max_tokens: Option<Whole<1, 32768>>,
+    /// The time between questions that a session begins with.
+    #[arg(skip)]
+    pub interval: Option<Interval>,
+}
+
+impl RuleTable {
+    /// The file's rules, with these in place of the five that have self.
+    #[must_use]
+    pub fn or(&self, file: Self) -> Self {
+        Self {
+            questions_per_minute: self.questions_per_minute.or(file.questions_per_minute),
+            offers_per_minute: self.offers_per_minute.or(file.offers_per_minute),
+            sessions: self.sessions.or(file.sessions),
+            questions_per_day: self.questions_per_day.or(file.questions_per_day),
+            tokens_per_day: self.tokens_per_day.or(file.tokens_per_day),
+            ..file
+        }
+    }
+}
 
 /// What one user may do, and what their sessions begin with. In limits, 0 = none.
 #[derive(Debug, Clone, PartialEq, Serialize)]

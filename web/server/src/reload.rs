@@ -7,7 +7,8 @@ use live_vlm_config::{BadConfig, LogFilter};
 use tokio::{signal::unix::Signal, sync::watch};
 
 use crate::{
-    config::{Config, Options, ServerLimits},
+    config::{Config, Options},
+    limits::ServerLimits,
     policy::Policy,
 };
 

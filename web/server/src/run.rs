@@ -11,7 +11,7 @@ use vlm_client::{Client, CoreConfig, Dispatcher, DispatcherConfig};
 
 use crate::{
     addresses,
-    config::{Config, ServerConfig},
+    config::Config,
     limits::{Limits, Now},
     listen::{self, PerAddress, Security},
     memory,
@@ -113,7 +113,7 @@ impl Server {
         let host = config.server.host;
         let behind_proxy = !config.server.trusted_proxies.is_empty();
         let (sign_in, run_key) = SignIn::prepare(&config.sign_in, host, behind_proxy).await?;
-        let vlm = Vlm::find(config, &client).await?;
+        let vlm = Vlm::find(&config.vlm, &config.backends, &client).await?;
 
         let live = Live::new(config);
         let dispatching = DispatcherConfig {
@@ -150,7 +150,7 @@ impl Server {
                 stand_in: vlm.stand_in.is_some(),
                 prompt: config.vlm.prompt.clone(),
                 max_tokens: config.vlm.max_tokens,
-                interval: config.interval(),
+                interval: config.vlm.interval(),
             },
             dispatcher,
             network: config.network(),
@@ -319,7 +319,7 @@ fn local_address(listener: &TcpListener, config: &Config) -> SocketAddr {
 }
 
 async fn bind(config: &Config) -> Result<TcpListener, StartError> {
-    let ServerConfig { host, port: first, auto_port, .. } = config.server;
+    let listen::Options { host, port: first, auto_port, .. } = config.server;
     let ports = if auto_port { AUTO_PORTS } else { 1 };
     let mut failed = None;
     for port in (0..ports).filter_map(|more| first.checked_add(more)) {

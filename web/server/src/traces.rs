@@ -40,6 +40,7 @@ const PATH: &str = "/v1/traces";
 
 /// `[traces]`: where traces go.
 #[derive(Debug, Clone, Default, clap::Args, Deserialize, Serialize)]
+#[group(skip)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// OpenTelemetry collector (OTLP by HTTP) that gets a trace of each question, such as

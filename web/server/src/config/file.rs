@@ -1,27 +1,32 @@
 //! All that a configuration file may say.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::collections::BTreeMap;
 
-use live_vlm_config::{Base, GivenFields, GivenHeaders, GivenKey, HeaderText, Name, Slots, Source};
+use live_vlm_config::Source;
 use serde::Deserialize;
 
-use super::cli::{LimitsTable, LogTable, RuleTable, ServerTable, VideoTable, VlmTable};
-use crate::{metrics, overload, sign_in::SignInTable, traces, usage};
+use crate::{
+    limits, listen, log, metrics, overload,
+    policy::RuleTable,
+    sign_in::SignInTable,
+    traces, usage, video,
+    vlm::{self, BackendTable},
+};
 
 /// All that a file may say.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FileConfig {
     /// Where it listens.
-    pub server: ServerTable,
+    pub server: listen::Config,
     /// Whom it asks.
-    pub vlm: VlmTable,
+    pub vlm: vlm::Config,
     /// Whom it asks, if there are several.
     pub backends: Vec<BackendTable>,
     /// How video reaches it.
-    pub video: VideoTable,
+    pub video: video::Config,
     /// What all may do together.
-    pub limits: LimitsTable,
+    pub limits: limits::Config,
     /// What each user may do.
     pub rules: RuleTable,
     /// What the users of a group may do.
@@ -39,7 +44,7 @@ pub struct FileConfig {
     /// When it takes no further sessions.
     pub overload: overload::Config,
     /// What it logs.
-    pub log: LogTable,
+    pub log: log::Config,
 }
 
 impl FileConfig {
@@ -74,32 +79,4 @@ impl FileConfig {
         }
         keys
     }
-}
-
-/// `[[backends]]`: one VLM server of several.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct BackendTable {
-    /// Its base address.
-    pub api_base: Option<Base>,
-    /// Its key.
-    pub api_key: Option<GivenKey>,
-    /// Name of the environment variable that has its key.
-    pub api_key_env: Option<String>,
-    /// File that has its key.
-    pub api_key_file: Option<PathBuf>,
-    /// File with the certificate of the authority that has signed its own.
-    pub ca_file: Option<PathBuf>,
-    /// Headers for each request.
-    pub headers: Option<GivenHeaders>,
-    /// Fields for each request.
-    pub extra_body: Option<GivenFields>,
-    /// Its models; without it what it lists.
-    pub models: Option<Vec<Name>>,
-    /// Questions that it takes at once.
-    pub slots: Option<Slots>,
-    /// Whether it is told whom a question is for.
-    pub fairness_header: Option<bool>,
-    /// What it is told about the objective of questions.
-    pub objective: Option<HeaderText>,
 }

@@ -4,6 +4,7 @@
 //! take the time as an argument.
 
 mod asked;
+mod config;
 mod counts;
 mod offered;
 mod rates;
@@ -17,6 +18,7 @@ use std::{
 };
 
 pub use asked::Used;
+pub use config::{Config, ServerLimits};
 pub use counts::{Counts, Full, Place};
 pub use reached::{Limit, LimitReached};
 

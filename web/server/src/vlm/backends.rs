@@ -1,15 +1,48 @@
 //! The pool of VLM servers, and whose key goes where.
 
-use std::{collections::BTreeMap, env, fs, path::Path, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use live_vlm_config::{GivenFields, GivenHeaders, GivenKey, Problem, Slots, Source, Step};
-use serde::{Serialize, Serializer, ser::SerializeStruct};
+use live_vlm_config::{
+    Base, GivenFields, GivenHeaders, GivenKey, HeaderText, Name, Problem, Problems, Slots, Source,
+    Step,
+};
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct};
 use vlm_client::{ApiKey, Authority, Endpoint, ExtraBody};
 
-use super::{
-    cli::VlmTable,
-    file::{BackendTable, FileConfig},
-};
+use super::config::Config;
+
+/// `[[backends]]`: one VLM server of several.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BackendTable {
+    /// Its base address.
+    pub api_base: Option<Base>,
+    /// Its key.
+    pub api_key: Option<GivenKey>,
+    /// Name of the environment variable that has its key.
+    pub api_key_env: Option<String>,
+    /// File that has its key.
+    pub api_key_file: Option<PathBuf>,
+    /// File with the certificate of the authority that has signed its own.
+    pub ca_file: Option<PathBuf>,
+    /// Headers for each request.
+    pub headers: Option<GivenHeaders>,
+    /// Fields for each request.
+    pub extra_body: Option<GivenFields>,
+    /// Its models; without it what it lists.
+    pub models: Option<Vec<Name>>,
+    /// Questions that it takes at once.
+    pub slots: Option<Slots>,
+    /// Whether it is told whom a question is for.
+    pub fairness_header: Option<bool>,
+    /// What it is told about the objective of questions.
+    pub objective: Option<HeaderText>,
+}
 
 /// One VLM server of the pool.
 #[derive(Debug, Clone, PartialEq)]
@@ -81,7 +114,8 @@ impl Named<'_> {
             (None, Some(name), None) => match env::var(name) {
                 Ok(key) => parsed("api_key_env", &key),
                 Err(_) => {
-                    let message = format!("the environment variable {name} must be set, to a text");
+                    let message =
+                        format!("the environment variable {name} must be set to a text in UTF-8");
                     Err((self.problem)("api_key_env", &message))
                 }
             },
@@ -110,37 +144,72 @@ impl Named<'_> {
         Ok(endpoint.with_headers(headers).with_authority(authority.map(Arc::new)))
     }
 
-    fn extra_body(&self) -> ExtraBody {
-        self.extra_body.map(|fields| fields.get().clone()).unwrap_or_default()
+    fn has_key(&self) -> bool {
+        self.api_key.is_some_and(GivenKey::is_given)
+            || self.api_key_env.is_some()
+            || self.api_key_file.is_some()
+    }
+
+    /// The server at this address, of which nothing else is said.
+    fn backend(&self, base: &str, slots: Option<Slots>) -> Result<BackendConfig, Problem> {
+        Ok(BackendConfig {
+            endpoint: self.endpoint(base)?,
+            extra_body: self.extra_body.map(|fields| fields.get().clone()).unwrap_or_default(),
+            models: Vec::new(),
+            slots,
+            fairness_header: false,
+            objective: None,
+        })
     }
 }
 
 /// The pool: what `--api-base` names, or else the file's `[vlm]`, or else its `[[backends]]`.
-pub(super) fn pool(
-    flags: &VlmTable,
-    file: &FileConfig,
-    source: Option<&Source>,
-    problems: &mut Vec<Problem>,
+pub(crate) fn pool(
+    flags: &Config,
+    file: &Config,
+    tables: &[BackendTable],
+    problems: &mut Problems<'_>,
 ) -> Vec<BackendConfig> {
-    let at_vlm = |key: &str, message: &str| at(source, &["vlm".into(), key.into()], message);
-    if file.vlm.api_base.is_some() && !file.backends.is_empty() {
-        problems.push(at_vlm("api_base", "give either this or [[backends]]"));
+    let source = problems.source();
+    let in_file = |key: &str, message: &str| at(source, &["vlm".into(), key.into()], message);
+    let in_flags = |key: &str, message: &str| Problem::new(format!("{}: {message}", flag(key)));
+    if file.api_base.is_some() && !tables.is_empty() {
+        problems.add(in_file("api_base", "give either this or [[backends]]"));
         return Vec::new();
     }
-    let by_flags = |key: &str, message: &str| Problem::new(format!("{}: {message}", flag(key)));
-    let flags_base = flags.api_base.as_ref().and_then(|base| base.get());
-    let file_base = file.vlm.api_base.as_ref().and_then(|base| base.get());
-    let flags_have_key =
-        flags.api_key.as_ref().is_some_and(GivenKey::is_given) || flags.api_key_file.is_some();
+    let chosen = choose(flags, file, &in_flags, &in_file);
+    let slots = flags.slots.or(file.slots);
+    match chosen.api_base {
+        Some(base) => match chosen.backend(base, slots) {
+            Ok(one) => vec![one],
+            Err(problem) => {
+                problems.add(problem);
+                Vec::new()
+            }
+        },
+        None if lacks_base(flags, file, &chosen, problems) => Vec::new(),
+        None => several(tables, slots, problems),
+    }
+}
+
+/// What goes to the one server that flags or `[vlm]` name.
+fn choose<'a>(
+    flags: &'a Config,
+    file: &'a Config,
+    in_flags: &'a dyn Fn(&str, &str) -> Problem,
+    in_file: &'a dyn Fn(&str, &str) -> Problem,
+) -> Named<'a> {
+    let flags_base = flags.api_base.as_ref().and_then(Base::get);
+    let file_base = file.api_base.as_ref().and_then(Base::get);
     let of_file = Named {
         api_base: file_base,
-        api_key: file.vlm.api_key.as_ref(),
-        api_key_env: file.vlm.api_key_env.as_deref(),
-        api_key_file: file.vlm.api_key_file.as_deref(),
-        ca_file: file.vlm.ca_file.as_deref(),
-        headers: file.vlm.headers.as_ref(),
-        extra_body: file.vlm.extra_body.as_ref(),
-        problem: &at_vlm,
+        api_key: file.api_key.as_ref(),
+        api_key_env: file.api_key_env.as_deref(),
+        api_key_file: file.api_key_file.as_deref(),
+        ca_file: file.ca_file.as_deref(),
+        headers: file.headers.as_ref(),
+        extra_body: file.extra_body.as_ref(),
+        problem: in_file,
     };
     let of_flags = Named {
         api_base: flags_base.or(file_base),
@@ -150,93 +219,80 @@ pub(super) fn pool(
         ca_file: None,
         headers: None,
         extra_body: None,
-        problem: &by_flags,
+        problem: in_flags,
     };
     // The file's key is for the file's server alone, and so is all that goes with it.
     let plain = |base: &str| Endpoint::new(base, None).ok();
     let other_server = flags_base.is_some_and(|base| {
         file_base.is_none_or(|own| plain(base).is_none() || plain(base) != plain(own))
     });
-    let mut chosen = if flags_have_key || other_server { of_flags } else { of_file };
+    let mut chosen = if have_key(flags) || other_server { of_flags } else { of_file };
     if !other_server {
         let Named { ca_file, headers, extra_body, .. } = of_file;
         chosen = Named { ca_file, headers, extra_body, ..chosen };
     }
     chosen.ca_file = flags.ca_file.as_deref().or(chosen.ca_file);
-    let has_key = chosen.api_key.is_some_and(GivenKey::is_given)
-        || chosen.api_key_env.is_some()
-        || chosen.api_key_file.is_some();
-    let (models, slots) = (Vec::new(), flags.slots.or(file.vlm.slots));
-    match chosen.api_base {
-        Some(base) => match chosen.endpoint(base) {
-            Ok(endpoint) => {
-                let (fairness_header, objective) = (false, None);
-                let extra_body = chosen.extra_body();
-                let one = BackendConfig {
-                    endpoint,
-                    extra_body,
-                    models,
-                    slots,
-                    fairness_header,
-                    objective,
-                };
-                vec![one]
-            }
-            Err(problem) => {
-                problems.push(problem);
-                Vec::new()
-            }
-        },
-        None if flags_have_key => {
-            let message = "--api-key needs --api-base: say which server the key is for";
-            problems.push(Problem::new(message));
-            Vec::new()
-        }
-        None if has_key => {
-            let key = [("api_key", file.vlm.api_key.is_some())]
-                .into_iter()
-                .chain([("api_key_env", file.vlm.api_key_env.is_some())])
-                .find_map(|(key, is)| is.then_some(key))
-                .unwrap_or("api_key_file");
-            problems.push(at_vlm(key, "needs api_base: say which server the key is for"));
-            Vec::new()
-        }
-        None => {
-            for (key, is) in [
-                ("ca_file", file.vlm.ca_file.is_some()),
-                ("headers", file.vlm.headers.is_some()),
-                ("extra_body", file.vlm.extra_body.is_some()),
-            ] {
-                if is {
-                    problems.push(at_vlm(key, "needs api_base: say which server it is for"));
-                }
-            }
-            if flags.ca_file.is_some() {
-                let message = "--api-ca-file needs --api-base: say which server it is for";
-                problems.push(Problem::new(message));
-            }
-            several(file, slots, source, problems)
+    chosen
+}
+
+fn have_key(flags: &Config) -> bool {
+    flags.api_key.as_ref().is_some_and(GivenKey::is_given) || flags.api_key_file.is_some()
+}
+
+/// Whether something is for a server that nobody has named. If so, it is noted.
+fn lacks_base(
+    flags: &Config,
+    file: &Config,
+    chosen: &Named<'_>,
+    problems: &mut Problems<'_>,
+) -> bool {
+    const KEY: &str = "needs api_base: say which server the key is for";
+    const OTHER: &str = "needs api_base: say which server it is for";
+    if have_key(flags) {
+        problems.in_flags("--api-key needs --api-base: say which server the key is for");
+        return true;
+    }
+    if chosen.has_key() {
+        let key = match (&file.api_key, &file.api_key_env) {
+            (Some(_), _) => "api_key",
+            (None, Some(_)) => "api_key_env",
+            (None, None) => "api_key_file",
+        };
+        problems.in_table("vlm", key, KEY);
+        return true;
+    }
+    for (key, is) in [
+        ("ca_file", file.ca_file.is_some()),
+        ("headers", file.headers.is_some()),
+        ("extra_body", file.extra_body.is_some()),
+    ] {
+        if is {
+            problems.in_table("vlm", key, OTHER);
         }
     }
+    if flags.ca_file.is_some() {
+        problems.in_flags("--api-ca-file needs --api-base: say which server it is for");
+    }
+    false
 }
 
 fn several(
-    file: &FileConfig,
+    tables: &[BackendTable],
     slots: Option<Slots>,
-    source: Option<&Source>,
-    problems: &mut Vec<Problem>,
+    problems: &mut Problems<'_>,
 ) -> Vec<BackendConfig> {
     let mut pool: Vec<BackendConfig> = Vec::new();
-    for (index, table) in file.backends.iter().enumerate() {
+    let source = problems.source();
+    for (index, table) in tables.iter().enumerate() {
         let problem = |key: &str, message: &str| {
             at(source, &["backends".into(), index.into(), key.into()], message)
         };
         match one(table, slots, &problem) {
             Ok(one) if pool.iter().any(|other| other.endpoint.base() == one.endpoint.base()) => {
-                problems.push(problem("api_base", "is in the pool already"));
+                problems.add(problem("api_base", "is in the pool already"));
             }
             Ok(one) => pool.push(one),
-            Err(problem) => problems.push(problem),
+            Err(problem) => problems.add(problem),
         }
     }
     pool
@@ -248,7 +304,7 @@ fn one(
     problem: &dyn Fn(&str, &str) -> Problem,
 ) -> Result<BackendConfig, Problem> {
     let named = Named {
-        api_base: table.api_base.as_ref().and_then(|base| base.get()),
+        api_base: table.api_base.as_ref().and_then(Base::get),
         api_key: table.api_key.as_ref(),
         api_key_env: table.api_key_env.as_deref(),
         api_key_file: table.api_key_file.as_deref(),
@@ -261,12 +317,10 @@ fn one(
         return Err(problem("api_base", "a backend needs one, such as http://gpu:8000/v1"));
     };
     Ok(BackendConfig {
-        endpoint: named.endpoint(base)?,
-        extra_body: named.extra_body(),
         models: table.models.iter().flatten().map(|name| name.get().to_owned()).collect(),
-        slots: table.slots.or(slots),
         fairness_header: table.fairness_header.unwrap_or_default(),
         objective: table.objective.as_ref().map(|text| text.get().to_owned()),
+        ..named.backend(base, table.slots.or(slots))?
     })
 }
 

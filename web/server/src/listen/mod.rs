@@ -1,6 +1,8 @@
 //! Accepting connections: TLS and plain HTTP on one port, told apart by their first byte. Plain
 //! HTTP is for this host only, where browsers trust it; from elsewhere it is sent to https.
 
+mod config;
+
 use std::{
     future::Future,
     io,
@@ -30,6 +32,8 @@ use tokio::{
 };
 use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
+
+pub use config::{Certificate, Config, Options};
 
 use crate::{
     forwarded::TrustedProxies,

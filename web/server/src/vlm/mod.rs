@@ -1,6 +1,9 @@
 //! The VLM servers that sessions ask: those that the operator names, one found on this host, or the
 //! stand-in.
 
+mod backends;
+mod config;
+
 use std::{io, time::Duration};
 
 use futures_util::future::join_all;
@@ -10,10 +13,12 @@ use vlm_client::{
     Backend, Client, Endpoint, Error, Model, ServerKind, Slots, Trouble, choose_model,
 };
 
-use crate::{
-    config::{BackendConfig, Config},
-    discover,
-};
+pub use backends::{BackendConfig, BackendTable};
+pub use config::{Config, Options};
+
+pub(crate) use backends::pool;
+
+use crate::discover;
 
 const MODELS_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -60,10 +65,14 @@ impl Vlm {
     ///
     /// # Errors
     /// When it comes to the stand-in, and that does not start.
-    pub async fn find(config: &Config, client: &Client) -> Result<Self, StandInError> {
-        let named = &config.vlm.model;
-        if !config.backends.is_empty() {
-            return Ok(Self::named(named.as_deref(), &config.backends, client).await);
+    pub async fn find(
+        options: &Options,
+        backends: &[BackendConfig],
+        client: &Client,
+    ) -> Result<Self, StandInError> {
+        let named = &options.model;
+        if !backends.is_empty() {
+            return Ok(Self::named(named.as_deref(), backends, client).await);
         }
         let found = discover::detect(client).await;
         if let Some((found, model)) = discover::choose(&found)
@@ -71,7 +80,7 @@ impl Vlm {
         {
             let service = found.service;
             let model = named.clone().unwrap_or_else(|| model.id.clone());
-            let backend = Backend::new(endpoint, slots(config.vlm.slots, found.kind));
+            let backend = Backend::new(endpoint, slots(options.slots, found.kind));
             return Ok(Self {
                 summary: format!("VLM:     {} at {}, model {model}", service.name, service.url),
                 backends: vec![backend],
@@ -80,7 +89,7 @@ impl Vlm {
             });
         }
         let text_only: Vec<&str> = found.iter().map(|found| found.service.name).collect();
-        Self::stand_in(config, &text_only).await
+        Self::stand_in(options, &text_only).await
     }
 
     /// The server that a session begins with.
@@ -101,7 +110,7 @@ impl Vlm {
         Self { summary, backends, model, stand_in: None }
     }
 
-    async fn stand_in(config: &Config, text_only: &[&str]) -> Result<Self, StandInError> {
+    async fn stand_in(options: &Options, text_only: &[&str]) -> Result<Self, StandInError> {
         let demo = demo_vlm::Options {
             port: 0,
             // Asked every second, it must be done well before the next question to be read.
@@ -111,7 +120,7 @@ impl Vlm {
         let listener = demo.bind().await?;
         let address = listener.local_addr()?;
         let endpoint = Endpoint::new(&format!("http://{address}/v1"), None)?;
-        let slots = match config.vlm.slots {
+        let slots = match options.slots {
             Some(wanted @ GivenSlots::Fixed(_)) => slots(Some(wanted), None),
             _ => Slots::Fixed(usize::from(demo.slots)),
         };
@@ -132,7 +141,7 @@ impl Vlm {
                 "           --api-base http://HOST:8000/v1 --model NAME",
             ]
             .join("\n  "),
-            model: config.vlm.model.clone().unwrap_or_else(|| demo_vlm::MODEL.to_owned()),
+            model: options.model.clone().unwrap_or_else(|| demo_vlm::MODEL.to_owned()),
             backends: vec![Backend::new(endpoint, slots)],
             stand_in: Some(StandIn { stop, task }),
         })
