@@ -23,6 +23,7 @@ pub mod fuzzing;
 pub mod host;
 pub mod limits;
 pub mod listen;
+pub mod live;
 pub mod log;
 pub mod log_limit;
 pub mod media_address;

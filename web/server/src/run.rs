@@ -14,11 +14,11 @@ use crate::{
     config::Config,
     limits::{Limits, Now},
     listen::{self, PerAddress, Security},
+    live::Live,
     memory,
     metrics::Metrics,
     observe::{MetricsDoor, ObserveError, Observer},
     reach::{Askers, OwnEndpoints},
-    reload::Live,
     routes::{self, App, Listings},
     session::{Defaults, Sessions, SessionsConfig},
     sign_in::{SignIn, SignInError},
@@ -115,7 +115,7 @@ impl Server {
         let (sign_in, run_key) = SignIn::prepare(&config.sign_in, host, behind_proxy).await?;
         let vlm = Vlm::find(&config.vlm, &config.backends, &client).await?;
 
-        let live = Live::new(config);
+        let live = Live::new(config.into());
         let dispatching = DispatcherConfig {
             // Sessions are bounded where they are opened, by a limit that may change; it cannot be
             // higher than this, but it can be switched off.

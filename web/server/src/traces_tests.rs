@@ -14,7 +14,7 @@ use crate::{
     config::{self, Options},
     forwarded::TrustedProxies,
     listen::{self, PerAddress, Security},
-    reload::Live,
+    live::Live,
 };
 
 /// A collector in this process that passes on what it gets, and answers with a status.
@@ -33,7 +33,7 @@ async fn collector(status: StatusCode) -> (SocketAddr, mpsc::UnboundedReceiver<B
 
 async fn serve(listener: TcpListener, router: Router) {
     let config = config::Config::without_file(&Options::default()).unwrap();
-    let per_address = PerAddress::new(Live::new(&config), TrustedProxies::default());
+    let per_address = PerAddress::new(Live::new((&config).into()), TrustedProxies::default());
     let never = std::future::pending();
     listen::serve(listener, Security::Plain, router, per_address, never, Duration::ZERO).await;
 }

@@ -39,8 +39,8 @@ use crate::{
     forwarded::TrustedProxies,
     host,
     limits::{AddressKey, Counts, Place as Connection},
+    live::Live,
     log_limit::{LogLimit, Site},
-    reload::Live,
 };
 
 /// More connections than sessions may have, by far; a bound, no limit that anybody meets.

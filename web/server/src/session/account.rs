@@ -8,10 +8,10 @@ use vlm_client::{Account, Denied, QuestionReport};
 use super::services::SessionsConfig;
 use crate::{
     limits::{Limits, Now},
+    live::Live,
     observe::Observer,
     policy::Rules,
     refusal::{Code, Refused},
-    reload::Live,
 };
 
 /// The groups of whoever opened a session last; of another key or token they may be others.

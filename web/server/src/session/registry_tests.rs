@@ -12,13 +12,13 @@ use super::{
 use crate::{
     config::{Config, Options},
     limits::{Limits, Now},
+    live::Live,
     metrics::{Format, Metrics},
     observe::Observer,
     overload::{Overload, Overloaded},
     protocol::ClientMessage,
     reach::{Askers, OwnEndpoints},
     refusals::Refusals,
-    reload::Live,
     turn::Turn,
     usage::{self, Usage, UsageDb},
     user::User,
@@ -42,7 +42,7 @@ fn sessions(reached: watch::Receiver<Option<Overloaded>>) -> Sessions {
         network: NetworkOptions::default(),
         turn: Turn::default(),
         own_endpoints: OwnEndpoints::new(Askers::Anybody, &[]),
-        live: Live::new(&Config::without_file(&Options::default()).unwrap()),
+        live: Live::new((&Config::without_file(&Options::default()).unwrap()).into()),
         limits: Limits::new(Now::read()),
         grace: Duration::from_secs(60),
         observer: Observer {

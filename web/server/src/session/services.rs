@@ -4,7 +4,7 @@ use live_vlm_pipelines::NetworkOptions;
 use vlm_client::Dispatcher;
 
 use super::settings::Defaults;
-use crate::{limits::Limits, observe::Observer, reach::OwnEndpoints, reload::Live, turn::Turn};
+use crate::{limits::Limits, live::Live, observe::Observer, reach::OwnEndpoints, turn::Turn};
 
 /// What sessions are made with.
 #[derive(Debug, Clone)]
