@@ -15,6 +15,7 @@
 
 pub mod addresses;
 pub mod answer_headers;
+pub mod app;
 pub mod config;
 pub mod discover;
 pub mod forwarded;
@@ -23,6 +24,7 @@ pub mod fuzzing;
 pub mod host;
 pub mod limits;
 pub mod listen;
+pub mod listings;
 pub mod live;
 pub mod log;
 pub mod log_limit;

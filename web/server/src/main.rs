@@ -76,7 +76,7 @@ async fn serve(options: Options) -> Result<(), String> {
     let server = Server::prepare(&config).await.map_err(|error| error.to_string())?;
     // Whoever pipes it away does not need to read it.
     let _ = stdout().write_all(server.summary().as_bytes());
-    let reloader = Reloader::new(options, config, server.live().clone());
+    let reloader = Reloader::new(options, config, server.app().live.clone());
     let reloading = tokio::spawn(reloader.run(hang_up, set_log));
     server.serve(signals.stop()).await;
     reloading.abort();

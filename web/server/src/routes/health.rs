@@ -9,8 +9,10 @@ use axum::{
 use serde::Serialize;
 use vlm_client::Trouble;
 
-use super::App;
-use crate::metrics::{BackendFigures, BackendHealth};
+use crate::{
+    app::App,
+    metrics::{BackendFigures, BackendHealth},
+};
 
 /// `GET /healthz`: whoever answers is alive.
 pub(super) async fn healthz() -> &'static str {
@@ -19,7 +21,7 @@ pub(super) async fn healthz() -> &'static str {
 
 /// `GET /readyz`: whether a new session would be served.
 pub(super) async fn readyz(State(app): State<App>) -> Response {
-    let observer = &app.sessions.config().observer;
+    let observer = &app.observer;
     let reasons = Condition {
         closing: app.sessions.is_closing(),
         full: app.sessions.is_full(),

@@ -3,7 +3,6 @@
 
 mod body;
 mod health;
-mod listings;
 pub mod metrics;
 mod models;
 mod offer;
@@ -24,49 +23,20 @@ use axum::{
     response::Response,
     routing::{get, post},
 };
-use vlm_client::Client;
-
-pub use listings::Listings;
 
 use crate::{
     answer_headers,
-    forwarded::TrustedProxies,
+    app::App,
     listen::{self, Peer, Security},
-    metrics::MetricsToken,
-    reach::Askers,
     refusal::{Refusal, Refused},
-    session::Sessions,
-    sign_in::SignIn,
 };
-
-/// What handlers need.
-#[derive(Debug, Clone)]
-pub struct App {
-    /// All sessions.
-    pub sessions: Sessions,
-    /// Asks VLM servers.
-    pub client: Client,
-    /// Proxies that are believed about whom they speak for.
-    pub trusted_proxies: TrustedProxies,
-    /// Who may come in.
-    pub sign_in: SignIn,
-    /// Who can ask anything at all.
-    pub askers: Askers,
-    /// Where lists of models are read.
-    pub listings: Listings,
-    /// What readers of `/metrics` must bring; without it there is no `/metrics` here.
-    pub metrics_token: Option<MetricsToken>,
-}
 
 /// All routes. With TLS, plain HTTP is answered on this host only.
 pub fn router(app: App, security: &Security) -> Router {
     let proxies = app.trusted_proxies.clone();
     let askers = app.askers;
     let metrics = match app.metrics_token.clone() {
-        Some(token) => {
-            let metrics = app.sessions.config().observer.metrics.clone();
-            metrics::on_main_port(metrics, token)
-        }
+        Some(token) => metrics::on_main_port(app.observer.metrics.clone(), token),
         None => Router::new(),
     };
     let rtsp = || async { Refusal::no_rtsp() };
@@ -116,7 +86,7 @@ async fn note_refusals(State(app): State<App>, request: Request, next: Next) -> 
     let response = next.run(request).await;
     if let (Some(refused), Some(peer)) = (response.extensions().get::<Refused>(), peer) {
         let address = peer.address.ip().to_canonical();
-        app.sessions.config().observer.refusals.note(refused.clone(), address, None);
+        app.observer.refusals.note(refused.clone(), address, None);
     }
     response
 }

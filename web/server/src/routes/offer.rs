@@ -11,14 +11,12 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::time::sleep;
 
-use super::{
-    App,
-    body::{self, Unread},
-};
+use super::body::{self, Unread};
 use crate::{
+    app::App,
     limits::{LimitReached, Now, Party},
     refusal::{Code, Refusal},
-    session::{Offerer, Requester, SessionsConfig},
+    session::{Offerer, Requester},
 };
 
 /// An offer, and JSON around it: escapes can double its length.
@@ -79,15 +77,14 @@ fn offer_of(headers: &HeaderMap, session_id: Option<&str>) -> Offerer {
 
 /// Each offer is a pipeline, whatever becomes of it.
 fn admit(app: &App, requester: &Requester) -> Result<(), LimitReached> {
-    let SessionsConfig { limits, live, .. } = app.sessions.config();
-    let live = live.now();
+    let live = app.live.now();
     let rules = live.policy.rules_for(&requester.user.id, &requester.user.groups);
     let party = requester.party();
     let sessions = match party {
         Party::User(_) => rules.sessions,
         Party::Address(_) => live.limits.connections_per_address,
     };
-    limits.admit_offer(party, &rules, sessions, Now::read())
+    app.limits.admit_offer(party, &rules, sessions, Now::read())
 }
 
 impl Offer {

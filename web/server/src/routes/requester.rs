@@ -9,8 +9,9 @@ use axum::{
     response::Response,
 };
 
-use super::{App, header};
+use super::header;
 use crate::{
+    app::App,
     forwarded::{Origin, TrustedProxies},
     listen::Peer,
     refusal::Refusal,

@@ -12,11 +12,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    App,
     body::{self, Unread},
     requester::{self, SIGN_IN_COOKIES},
 };
 use crate::{
+    app::App,
     listen::Peer,
     refusal::{Code, Refusal},
     sign_in::NewCookie,

@@ -20,17 +20,17 @@ use serde::Deserialize;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{
-    App,
     pace::{PER_SECOND, Pace},
     signs::{BEAT, Due, SILENCE, Signs},
 };
 use crate::{
+    app::App,
     limits::{AddressKey, Limit, LimitReached, Place},
     observe::Observer,
     protocol::{ClientMessage, MAX_MESSAGE, ServerMessage},
     refusal::{Code, Refusal},
     refusals::Refusals,
-    session::{Handle, Inbound, Outbox, Requester, SessionsConfig, WeakOutbox},
+    session::{Handle, Inbound, Outbox, Requester, WeakOutbox},
 };
 
 /// Larger messages are read to be refused with words; from here on the connection is cut.
@@ -62,7 +62,7 @@ pub(super) async fn websocket(
     })?;
     let upgrade = upgrade.max_message_size(READ_LIMIT).max_frame_size(READ_LIMIT);
     let id = which.session_id.as_deref().filter(|id| !id.is_empty());
-    let Observer { metrics, refusals, .. } = app.sessions.config().observer.clone();
+    let Observer { metrics, refusals, .. } = app.observer.clone();
     let (place, session) = match admit(&app, id, &requester) {
         Ok(admitted) => admitted,
         Err(refusal) if refusal.retry_after_s.is_some() && is_page(&headers) => {
@@ -84,9 +84,8 @@ fn admit(
     id: Option<&str>,
     requester: &Requester,
 ) -> Result<(Place<AddressKey>, Handle), Refusal> {
-    let SessionsConfig { limits, live, .. } = app.sessions.config();
-    let most = live.now().limits.connections_per_address;
-    let place = limits.connection(requester.address, most)?;
+    let most = app.live.now().limits.connections_per_address;
+    let place = app.limits.connection(requester.address, most)?;
     Ok((place, app.sessions.open(id, requester)?))
 }
 

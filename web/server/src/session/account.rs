@@ -5,7 +5,7 @@ use std::{net::IpAddr, sync::Arc};
 use arc_swap::ArcSwap;
 use vlm_client::{Account, Denied, QuestionReport};
 
-use super::services::SessionsConfig;
+use super::services::Services;
 use crate::{
     limits::{Limits, Now},
     live::Live,
@@ -36,9 +36,9 @@ impl UserAccount {
         user: Arc<str>,
         groups: Groups,
         address: IpAddr,
-        config: &SessionsConfig,
+        services: &Services,
     ) -> Self {
-        let SessionsConfig { live, limits, observer, .. } = config;
+        let Services { live, limits, observer, .. } = services;
         let (live, limits, observer) = (live.clone(), limits.clone(), observer.clone());
         Self { user, groups, live, limits, observer, address }
     }

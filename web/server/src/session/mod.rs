@@ -18,5 +18,5 @@ pub use id::{Owner, Requester, SessionId};
 pub use outbox::{Inbound, Outbox, WeakOutbox};
 pub use presence::Offerer;
 pub use registry::Sessions;
-pub use services::SessionsConfig;
+pub use services::Services;
 pub use settings::{Defaults, Settings};

@@ -20,7 +20,7 @@ use super::{
     actor,
     command::{COMMANDS, Command, Handle},
     id::{Owner, Requester, SessionId},
-    services::SessionsConfig,
+    services::Services,
 };
 use crate::{
     limits::{AddressKey, Limit, LimitReached, Place},
@@ -39,7 +39,7 @@ pub struct Sessions {
 
 #[derive(Debug)]
 struct Shared {
-    config: Arc<SessionsConfig>,
+    services: Arc<Services>,
     state: Mutex<State>,
     tasks: TaskTracker,
     /// How many sessions have ended.
@@ -84,20 +84,15 @@ impl Drop for Listed {
 
 impl Sessions {
     /// None yet.
-    pub fn new(config: SessionsConfig) -> Self {
+    pub fn new(services: Services) -> Self {
         Self {
             shared: Arc::new(Shared {
-                config: Arc::new(config),
+                services: Arc::new(services),
                 state: Mutex::default(),
                 tasks: TaskTracker::new(),
                 ended: AtomicU64::new(0),
             }),
         }
-    }
-
-    /// What sessions are made with.
-    pub fn config(&self) -> &SessionsConfig {
-        &self.shared.config
     }
 
     /// How many there are.
@@ -117,7 +112,7 @@ impl Sessions {
 
     /// Whether there are as many as there may be.
     pub fn is_full(&self) -> bool {
-        is_full(self.count(), self.shared.config.live.now().limits.max_sessions)
+        is_full(self.count(), self.shared.services.live.now().limits.max_sessions)
     }
 
     /// The session that this id names, a new one if there is none yet.
@@ -130,7 +125,7 @@ impl Sessions {
             Some(id) => SessionId::parse(id)?,
             None => SessionId::random(),
         };
-        let overloaded = self.shared.config.observer.overload.reached();
+        let overloaded = self.shared.services.observer.overload.reached();
         let mut state = self.shared.lock();
         if let Some(entry) = state.sessions.get_mut(&id)
             && !entry.handle.commands.is_closed()
@@ -156,7 +151,7 @@ impl Sessions {
             let refusal = Refusal::new(Code::TooManySessions, message);
             return Err(Refusal { retry_after_s: Some(RETRY.as_secs_f64()), ..refusal });
         }
-        let SessionsConfig { live, limits, .. } = &*self.shared.config;
+        let Services { live, limits, .. } = &*self.shared.services;
         let live = live.now();
         let most = live.limits.max_sessions;
         if is_full(state.sessions.len(), most) {
@@ -187,8 +182,8 @@ impl Sessions {
         state.sessions.insert(id, entry);
         drop(state);
         let listed = Listed { sessions: self.clone(), handle: handle.clone(), _places: places };
-        let config = Arc::clone(&self.shared.config);
-        let task = actor::run(config, handle.clone(), requester.clone(), groups, listed, inbox);
+        let services = Arc::clone(&self.shared.services);
+        let task = actor::run(services, handle.clone(), requester.clone(), groups, listed, inbox);
         self.shared.tasks.spawn(task);
         Ok(handle)
     }
@@ -200,7 +195,7 @@ impl Sessions {
             // One that is too busy to hear it now hears it when the connection is closed.
             let _ = handle.commands.try_send(Command::Closing(within));
         }
-        if !self.shared.config.dispatcher.drain(within).await {
+        if !self.shared.services.dispatcher.drain(within).await {
             tracing::info!("some questions have not ended in time, and are given up");
         }
     }

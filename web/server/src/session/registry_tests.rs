@@ -29,15 +29,15 @@ fn sessions(reached: watch::Receiver<Option<Overloaded>>) -> Sessions {
     let runtime = runtime::Handle::current();
     let metrics = Metrics::new(false);
     let off = usage::Config { usage_db: Some(UsageDb::Off), ..usage::Config::default() };
-    Sessions::new(SessionsConfig {
-        defaults: Defaults {
+    Sessions::new(Services {
+        defaults: Arc::new(Defaults {
             endpoint: Endpoint::new("http://localhost:9/v1", None).unwrap(),
             model: String::new(),
             stand_in: false,
             prompt: "?".into(),
             max_tokens: 9,
             interval: Duration::from_secs(1),
-        },
+        }),
         dispatcher: Dispatcher::new(DispatcherConfig::default(), client, &runtime),
         network: NetworkOptions::default(),
         turn: Turn::default(),
@@ -87,11 +87,11 @@ async fn a_session_that_panics_ends_alone_and_its_id_can_be_used_again() {
     assert_eq!(sessions.count(), 1);
     let again = sessions.open(Some(&broken.id().to_string()), &ada).unwrap();
     assert!(!again.commands.is_closed() && !other.commands.is_closed());
-    let figures = sessions.config().observer.metrics.exposition(Format::Prometheus);
+    let figures = sessions.shared.services.observer.metrics.exposition(Format::Prometheus);
     let crashed = "live_vlm_sessions_ended_total{reason=\"crashed\"} 1\n";
     assert!(figures.contains(crashed), "{figures}");
     sessions.close(Duration::from_secs(9)).await;
-    assert!(sessions.config().limits.is_unused());
+    assert!(sessions.shared.services.limits.is_unused());
 }
 
 #[tokio::test]

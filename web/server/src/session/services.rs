@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use live_vlm_pipelines::NetworkOptions;
 use vlm_client::Dispatcher;
@@ -6,11 +6,11 @@ use vlm_client::Dispatcher;
 use super::settings::Defaults;
 use crate::{limits::Limits, live::Live, observe::Observer, reach::OwnEndpoints, turn::Turn};
 
-/// What sessions are made with.
+/// What all sessions use.
 #[derive(Debug, Clone)]
-pub struct SessionsConfig {
+pub struct Services {
     /// What each begins with.
-    pub defaults: Defaults,
+    pub defaults: Arc<Defaults>,
     /// Shares the VLM among them.
     pub dispatcher: Dispatcher,
     /// Decides about the VLM servers that people bring themselves.

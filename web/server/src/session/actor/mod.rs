@@ -27,7 +27,7 @@ use super::{
     id::Requester,
     outbox::Outbox,
     presence::Presence,
-    services::SessionsConfig,
+    services::Services,
     settings::Settings,
 };
 use crate::{
@@ -37,7 +37,7 @@ use crate::{
 };
 
 struct Session {
-    config: Arc<SessionsConfig>,
+    services: Arc<Services>,
     handle: Handle,
     /// The user's, as their rules and limits say.
     dispatcher: Dispatcher,
@@ -64,27 +64,27 @@ struct Session {
 /// The task. It ends by itself, and takes everything of the session with it. `listed` is dropped
 /// first of all, or when the task panics: whoever holds the list then forgets the session.
 pub(super) async fn run(
-    config: Arc<SessionsConfig>,
+    services: Arc<Services>,
     handle: Handle,
     requester: Requester,
     groups: Groups,
     listed: impl Send,
     commands: mpsc::Receiver<Command>,
 ) {
-    let SessionsConfig { dispatcher, defaults, observer, .. } = &*config;
+    let Services { dispatcher, defaults, observer, .. } = &*services;
     let Requester { user, address, .. } = requester;
-    let account = Arc::new(UserAccount::new(user.id, groups, address, &config));
+    let account = Arc::new(UserAccount::new(user.id, groups, address, &services));
     let rules = account.rules();
     let settings = Settings::new(defaults, &rules, models::first(defaults, &rules, dispatcher));
     let figures = observer.metrics.session_started();
     let session = Session {
         figures,
-        presence: Presence::new(Instant::now(), config.grace),
+        presence: Presence::new(Instant::now(), services.grace),
         dispatcher: dispatcher.for_account(Arc::clone(&account) as Arc<dyn Account>),
         account,
         is_announced: false,
         address,
-        config,
+        services,
         handle,
         settings,
         page: None,
@@ -102,7 +102,7 @@ pub(super) async fn run(
 
 impl Session {
     async fn run(mut self, listed: impl Send, mut commands: mpsc::Receiver<Command>) {
-        let mut rules = self.config.live.changes();
+        let mut rules = self.services.live.changes();
         let reason = loop {
             let look_at = self.look_at(Instant::now());
             let look = async {
@@ -204,7 +204,7 @@ impl Session {
         self.tell(&ServerMessage::Status { text, status });
         let stand_in = self.is_stand_in(&self.settings.endpoint);
         let id = self.handle.id().to_string();
-        let turn = &self.config.turn;
+        let turn = &self.services.turn;
         let relays = turn.for_page(&self.handle.id().short(), SystemTime::now());
         self.tell(&ServerMessage::ServerConfig(self.settings.for_page(id, relays, stand_in)));
         if let Some(history) = self.answers.history() {
@@ -308,7 +308,7 @@ impl Session {
     }
 
     fn is_stand_in(&self, endpoint: &Endpoint) -> bool {
-        let defaults = &self.config.defaults;
+        let defaults = &self.services.defaults;
         defaults.stand_in && endpoint.base() == defaults.endpoint.base()
     }
 
@@ -322,7 +322,7 @@ impl Session {
 
     /// Tells the page that something is not done, and whoever operates the server.
     fn refuse(&mut self, refusal: Refusal) {
-        let refusals = &self.config.observer.refusals;
+        let refusals = &self.services.observer.refusals;
         refusals.note((&refusal).into(), self.address, Some(&self.handle.id().short()));
         self.tell(&ServerMessage::Error(refusal));
     }

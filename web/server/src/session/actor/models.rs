@@ -60,12 +60,12 @@ impl Session {
         api_base: &str,
         api_key: Option<ApiKey>,
     ) -> Result<Endpoint, Refusal> {
-        let config = &self.config;
+        let services = &self.services;
         if api_base.is_empty() {
-            return Ok(config.defaults.endpoint.clone());
+            return Ok(services.defaults.endpoint.clone());
         }
         let may_bring_own = self.account.rules().own_api_base;
-        let given = config.own_endpoints.endpoint(api_base, api_key, may_bring_own)?;
+        let given = services.own_endpoints.endpoint(api_base, api_key, may_bring_own)?;
         if given.has_key() {
             return Ok(given);
         }

@@ -15,7 +15,7 @@ static LOG: LazyLock<LogLimit<Option<RelayFailure>>> = LazyLock::new(|| LogLimit
 impl Session {
     /// A page says so, so it may be wrong, and nothing else follows from it.
     pub(super) fn note_relay_failure(&self, failure: RelayFailure) {
-        let relays = &self.config.turn.urls;
+        let relays = &self.services.turn.urls;
         if relays.is_empty() {
             return;
         }
@@ -28,7 +28,7 @@ impl Session {
 
     /// An answer that had to do without the STUN server's word.
     pub(super) fn note_silent_stun(&self, video: &BrowserSession) {
-        let Some(stun_server) = &self.config.network.stun_server else { return };
+        let Some(stun_server) = &self.services.network.stun_server else { return };
         if video.found_all_candidates() {
             return;
         }

@@ -53,11 +53,11 @@ impl Video {
 impl Session {
     pub(super) async fn answer(&mut self, sdp: &str, of: Offerer) -> Result<String, Refusal> {
         self.may_ask()?;
-        let config = &self.config;
+        let services = &self.services;
         // Nothing is asked before it is clear whether somebody is there.
         let quiet = SessionSettings { asks: false, ..self.settings.for_pipeline() };
         let mut options = SessionOptions::new(quiet)?;
-        options.network = media_address::reachable(&config.network);
+        options.network = media_address::reachable(&services.network);
         options.context = Some(live_vlm_pipelines::dispatcher_context(&self.dispatcher));
         let number = self.video_number + 1;
         let commands = self.handle.sender();

@@ -24,7 +24,7 @@ pub struct Listings {
 
 /// Given back when dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(crate) struct Place {
     _of_all: OwnedSemaphorePermit,
     _own: OwnedSemaphorePermit,
 }
@@ -38,7 +38,7 @@ impl Default for Listings {
 impl Listings {
     /// A place, as soon as there is one. Whoever waits for one of their own keeps none of
     /// everybody's. `None` never comes, as no semaphore is closed.
-    pub(super) async fn place(&self, party: Party) -> Option<Place> {
+    pub(crate) async fn place(&self, party: Party) -> Option<Place> {
         let own = self.of(party).acquire_owned().await.ok()?;
         let of_all = Arc::clone(&self.all).acquire_owned().await.ok()?;
         Some(Place { _of_all: of_all, _own: own })
