@@ -9,6 +9,7 @@ use vlm_client::{AddressKind, BadEndpoint, BadKey};
 use crate::{
     limits::{Limit, LimitReached},
     log_limit::LogLimit,
+    sign_in::{CannotSignIn, NotRemembered},
 };
 
 /// Failures a minute of our own that are logged.
@@ -233,6 +234,24 @@ impl From<BadEndpoint> for Refusal {
         }
         let allowed = "an http or https URL such as http://host:8000/v1";
         Self { message: format!("api_base: {error}"), ..Self::field("api_base", allowed) }
+    }
+}
+
+impl From<CannotSignIn> for Refusal {
+    fn from(error: CannotSignIn) -> Self {
+        match error {
+            CannotSignIn::TooOften(reached) => reached.into(),
+            _ => Self::sign_in_failed(),
+        }
+    }
+}
+
+impl From<NotRemembered> for Refusal {
+    fn from(error: NotRemembered) -> Self {
+        match error {
+            NotRemembered::Off => Self::sign_in_failed(),
+            error => Self::internal(&error),
+        }
     }
 }
 

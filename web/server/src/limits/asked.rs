@@ -9,7 +9,7 @@ use super::{
     Limit, LimitReached, Now,
     rates::{Done, Given, Rate},
 };
-use crate::{policy::Rules, usage};
+use crate::policy::Rules;
 
 /// Users that are remembered. Of more, whoever has asked nothing for the longest time is forgotten.
 const MAX_USERS: usize = 16_384;
@@ -28,15 +28,6 @@ pub struct Used {
     pub questions: u64,
     /// Tokens, asked and answered.
     pub tokens: u64,
-}
-
-impl From<usage::Counts> for Used {
-    fn from(counts: usage::Counts) -> Self {
-        Self {
-            questions: counts.questions,
-            tokens: counts.tokens_in.saturating_add(counts.tokens_out),
-        }
-    }
 }
 
 /// What users have asked.

@@ -7,7 +7,7 @@ use vlm_client::{Account, Denied, QuestionReport};
 
 use super::services::Services;
 use crate::{
-    limits::{Limits, Now},
+    limits::{Limits, Now, Used},
     live::Live,
     observe::Observer,
     policy::Rules,
@@ -62,7 +62,10 @@ impl Account for UserAccount {
         let (rules, now) = (self.rules(), Now::read());
         if rules.has_day_limits() {
             // What was used before the server began, or before there was a limit, counts too.
-            self.limits.seed(&self.user, self.observer.usage.today(&self.user).into(), now);
+            let today = self.observer.usage.today(&self.user);
+            let tokens = today.tokens_in.saturating_add(today.tokens_out);
+            let used = Used { questions: today.questions, tokens };
+            self.limits.seed(&self.user, used, now);
         }
         let admitted = self.limits.admit_question(&self.user, &rules, now);
         admitted.map_err(|reached| {

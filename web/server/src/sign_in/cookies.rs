@@ -18,9 +18,15 @@ const MOST_PER_USER: usize = 100;
 
 /// Why a browser cannot be signed in.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum NotRemembered {
+#[non_exhaustive]
+pub enum NotRemembered {
+    /// Everybody may come in.
+    #[error("nobody signs in here")]
+    Off,
+    /// The system.
     #[error(transparent)]
     Random(#[from] NoRandomness),
+    /// There are too many.
     #[error("{MOST} browsers are signed in already")]
     Full,
 }

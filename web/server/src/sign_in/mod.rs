@@ -36,7 +36,7 @@ use self::{
 };
 pub use self::{
     commands::{KeysAction, KeysCommand, KeysError},
-    cookies::NewCookie,
+    cookies::{NewCookie, NotRemembered},
     key_file::KeyFileError,
     keys::NoRandomness,
     names::BadName,
@@ -46,7 +46,6 @@ pub use self::{
 use crate::{
     limits::{Limit, LimitReached},
     log_limit::{LogLimit, Site},
-    refusal::Refusal,
     user::User,
 };
 
@@ -151,6 +150,18 @@ enum Root {
     Token(Arc<str>),
 }
 
+/// Why somebody is not let in. It does not say what was wrong: that helps only those who guess.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CannotSignIn {
+    /// What was shown signs nobody in.
+    #[error("this key or token does not sign anybody in")]
+    Wrong,
+    /// Too many have failed from this address.
+    #[error(transparent)]
+    TooOften(#[from] LimitReached),
+}
+
 /// Why nobody is signed in by this. It goes to the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 enum NotSignedIn {
@@ -226,21 +237,21 @@ impl SignIn {
     /// # Errors
     /// When nobody has, or anybody may come in and there is nothing to check. The answer is the
     /// same, and takes as long, whatever was wrong.
-    pub async fn check(&self, secret: &str, address: IpAddr) -> Result<Pass, Refusal> {
+    pub async fn check(&self, secret: &str, address: IpAddr) -> Result<Pass, CannotSignIn> {
         let began = Instant::now();
-        let Some(desk) = &self.desk else { return Err(Refusal::sign_in_failed()) };
+        let Some(desk) = &self.desk else { return Err(CannotSignIn::Wrong) };
         let why = match desk.check(secret).await {
             Ok(pass) => return Ok(pass),
             Err(why) => why,
         };
         // The right key still gets in: with 256 bits there is nothing to guess, and so nobody can
         // shut others out who share their address.
-        let refusal = match desk.attempts.failed(address) {
+        let error = match desk.attempts.failed(address) {
             Ok(()) => {
                 if let Some(before) = desk.log.due((why, address.into()), Moment::now()) {
                     tracing::warn!(%address, %why, before, "somebody could not sign in");
                 }
-                Refusal::sign_in_failed()
+                CannotSignIn::Wrong
             }
             Err(TooMany { most, wait: retry_after }) => {
                 let (limit, value) = (Limit::FailuresPerMinute, most.into());
@@ -248,17 +259,16 @@ impl SignIn {
             }
         };
         sleep_until(began + FAILURE_TAKES).await;
-        Err(refusal)
+        Err(error)
     }
 
     /// Signs the browser in that showed this pass.
     ///
     /// # Errors
-    /// When there are too many.
-    pub fn remember(&self, pass: Pass) -> Result<NewCookie, Refusal> {
-        let Some(desk) = &self.desk else { return Err(Refusal::sign_in_failed()) };
-        let remembered = lock(&desk.cookies).remember(pass, OffsetDateTime::now_utc());
-        remembered.map_err(|why| Refusal::internal(&why))
+    /// When there are too many, or nobody signs in here.
+    pub fn remember(&self, pass: Pass) -> Result<NewCookie, NotRemembered> {
+        let desk = self.desk.as_ref().ok_or(NotRemembered::Off)?;
+        lock(&desk.cookies).remember(pass, OffsetDateTime::now_utc())
     }
 
     /// Who has this cookie.
