@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
+use live_vlm_access::{limits::Limits, sign_in::SignIn};
 use vlm_client::{Client, Dispatcher};
 
 use crate::{
     forwarded::TrustedProxies,
-    limits::Limits,
     listings::Listings,
     live::Live,
     metrics::MetricsToken,
     observe::Observer,
     reach::{Askers, OwnEndpoints},
     session::{Defaults, Sessions},
-    sign_in::SignIn,
 };
 
 /// What a request may need.

@@ -5,9 +5,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError, Weak},
 };
 
+use live_vlm_access::limits::Party;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-use crate::limits::Party;
 
 /// Lists at once.
 const PLACES: usize = 16;

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
+use live_vlm_access::{limits::ServerLimits, policy::Policy};
 use live_vlm_config::LogFilter;
 use tokio::sync::watch;
-
-use crate::{limits::ServerLimits, policy::Policy};
 
 /// The part of a configuration that can change without harm to what runs.
 #[derive(Debug, Clone)]

@@ -13,9 +13,9 @@ use live_vlm::{
     native_log::{self, NativeLog},
     reload::Reloader,
     run::Server,
-    sign_in::KeysCommand,
     usage::{self, UsageCommand},
 };
+use live_vlm_access::sign_in::KeysCommand;
 use live_vlm_config::LogFilter;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::{

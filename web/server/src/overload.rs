@@ -3,6 +3,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use live_vlm_access::limits::Limit;
 use live_vlm_config::Whole;
 use serde::{Deserialize, Serialize};
 use tokio::{
@@ -13,7 +14,6 @@ use tokio::{
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
-    limits::Limit,
     metrics::Metrics,
     process::{Memory, Process},
     refusal::{Code, Refusal},

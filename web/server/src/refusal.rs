@@ -2,15 +2,14 @@
 
 use std::{sync::LazyLock, time::Instant};
 
-use live_vlm_pipelines::OfferError;
-use serde::{Deserialize, Serialize};
-use vlm_client::{AddressKind, BadEndpoint, BadKey};
-
-use crate::{
+use live_vlm_access::{
     limits::{Limit, LimitReached},
     log_limit::LogLimit,
     sign_in::{CannotSignIn, NotRemembered},
 };
+use live_vlm_pipelines::OfferError;
+use serde::{Deserialize, Serialize};
+use vlm_client::{AddressKind, BadEndpoint, BadKey};
 
 /// Failures a minute of our own that are logged.
 const FAILURES_LOGGED: u64 = 10;

@@ -3,9 +3,12 @@
 
 use std::{net::IpAddr, sync::Arc, time::Instant};
 
-use crate::{
+use live_vlm_access::{
     limits::Limit,
     log_limit::{LogLimit, Site},
+};
+
+use crate::{
     metrics::Metrics,
     refusal::{Code, Refused},
 };

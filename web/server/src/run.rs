@@ -7,6 +7,10 @@ use std::{
     time::Duration,
 };
 
+use live_vlm_access::{
+    limits::{Limits, Now},
+    sign_in::{SignIn, SignInError},
+};
 use tokio::{
     net::TcpListener,
     runtime::Handle,
@@ -19,7 +23,6 @@ use crate::{
     addresses,
     app::App,
     config::Config,
-    limits::{Limits, Now},
     listen::{self, PerAddress, Security},
     listings::Listings,
     live::Live,
@@ -29,7 +32,6 @@ use crate::{
     reach::{Askers, OwnEndpoints},
     routes,
     session::{Defaults, Services, Sessions},
-    sign_in::{SignIn, SignInError},
     tls::{self, TlsError},
     vlm::{StandIn, StandInError, Vlm},
 };

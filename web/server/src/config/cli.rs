@@ -5,14 +5,13 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-
-use crate::{
-    limits, listen, log, observe,
+use live_vlm_access::{
+    limits,
     policy::RuleTable,
     sign_in::{KeysCommand, SignInTable},
-    usage::UsageCommand,
-    video, vlm,
 };
+
+use crate::{listen, log, observe, usage::UsageCommand, video, vlm};
 
 /// Point cameras at a Vision Language Model and read what it sees, live, for many people at once.
 #[derive(Debug, Parser)]

@@ -55,7 +55,7 @@ fn without_anything_the_documented_defaults_are_in_force() {
     assert_eq!((config.vlm.process_every, config.vlm.max_tokens), (30, 512));
     let limits = ServerLimits { max_sessions: 200, connections_per_address: 10 };
     assert_eq!(config.limits, limits);
-    assert_eq!(config.policy.rules_for("anybody", &[]), crate::policy::Rules::default());
+    assert_eq!(config.policy.rules_for("anybody", &[]), live_vlm_access::policy::Rules::default());
 }
 
 #[test]

@@ -2,14 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use live_vlm_access::{limits, policy::RuleTable, sign_in::SignInTable};
 use live_vlm_config::Source;
 use serde::Deserialize;
 
 use crate::{
-    limits, listen, log, metrics, overload,
-    policy::RuleTable,
-    sign_in::SignInTable,
-    traces, usage, video,
+    listen, log, metrics, overload, traces, usage, video,
     vlm::{self, BackendTable},
 };
 

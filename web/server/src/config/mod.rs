@@ -16,13 +16,10 @@ use serde::Serialize;
 
 pub use cli::{Cli, Command, ConfigCommand, Options};
 pub use file::FileConfig;
+use live_vlm_access::{limits::ServerLimits, policy::Policy, sign_in::SignInOptions};
 
 use crate::{
-    limits::ServerLimits,
-    listen, log, observe,
-    policy::Policy,
-    sign_in::SignInOptions,
-    video,
+    listen, log, observe, video,
     vlm::{self, BackendConfig},
 };
 

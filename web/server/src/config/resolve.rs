@@ -1,9 +1,10 @@
 //! From what was said to what is in force: flags and environment over file over defaults.
 
+use live_vlm_access::policy::Policy;
 use live_vlm_config::{BadConfig, Problems, Source};
 
 use super::{Config, FileConfig, Options};
-use crate::{observe, policy::Policy, vlm};
+use crate::{observe, vlm};
 
 pub(super) fn resolve(
     flags: &Options,

@@ -34,14 +34,12 @@ use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 
 pub use config::{Certificate, Config, Options};
-
-use crate::{
-    forwarded::TrustedProxies,
-    host,
+use live_vlm_access::{
     limits::{AddressKey, Counts, Place as Connection},
-    live::Live,
     log_limit::{LogLimit, Site},
 };
+
+use crate::{forwarded::TrustedProxies, host, live::Live};
 
 /// More connections than sessions may have, by far; a bound, no limit that anybody meets.
 const CONNECTIONS: usize = 2048;

@@ -6,6 +6,7 @@ use axum::{
     extract::State,
     http::{HeaderMap, header},
 };
+use live_vlm_access::limits::{LimitReached, Now, Party};
 use live_vlm_pipelines::OfferError;
 use serde::Serialize;
 use serde_json::Value;
@@ -14,7 +15,6 @@ use tokio::time::sleep;
 use super::body::{self, Unread};
 use crate::{
     app::App,
-    limits::{LimitReached, Now, Party},
     refusal::{Code, Refusal},
     session::{Offerer, Requester},
 };

@@ -7,6 +7,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use live_vlm_access::{sign_in::NewCookie, user::User};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -19,8 +20,7 @@ use crate::{
     app::App,
     listen::Peer,
     refusal::{Code, Refusal},
-    sign_in::NewCookie,
-    user::User,
+    session::Requester,
 };
 
 /// The longest token, and JSON around it.
@@ -78,8 +78,8 @@ pub(super) async fn sign_out(State(app): State<App>, headers: HeaderMap) -> Resp
 }
 
 /// `GET /who-am-i`
-pub(super) async fn who_am_i(user: User) -> Json<Value> {
-    Json(about(&user))
+pub(super) async fn who_am_i(requester: Requester) -> Json<Value> {
+    Json(about(&requester.user))
 }
 
 fn about(user: &User) -> Value {

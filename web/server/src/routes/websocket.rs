@@ -16,6 +16,7 @@ use futures_util::{
     SinkExt, StreamExt,
     stream::{SplitSink, SplitStream},
 };
+use live_vlm_access::limits::{AddressKey, Limit, LimitReached, Place};
 use serde::Deserialize;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -25,7 +26,6 @@ use super::{
 };
 use crate::{
     app::App,
-    limits::{AddressKey, Limit, LimitReached, Place},
     observe::Observer,
     protocol::{ClientMessage, MAX_MESSAGE, ServerMessage},
     refusal::{Code, Refusal},

@@ -3,14 +3,16 @@
 use std::{net::IpAddr, sync::Arc};
 
 use arc_swap::ArcSwap;
+use live_vlm_access::{
+    limits::{Limits, Now, Used},
+    policy::Rules,
+};
 use vlm_client::{Account, Denied, QuestionReport};
 
 use super::services::Services;
 use crate::{
-    limits::{Limits, Now, Used},
     live::Live,
     observe::Observer,
-    policy::Rules,
     refusal::{Code, Refused},
 };
 

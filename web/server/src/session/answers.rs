@@ -5,10 +5,10 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
+use live_vlm_access::limits::Limit;
 use live_vlm_pipelines::{Answer, AnswerError};
 
 use crate::{
-    limits::Limit,
     protocol::{Metrics, Response, ServerMessage},
     refusal::{Code, Refusal},
 };

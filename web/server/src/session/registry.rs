@@ -12,6 +12,10 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use live_vlm_access::{
+    limits::{AddressKey, Limit, LimitReached, Place},
+    sign_in::Credential,
+};
 use tokio::{sync::mpsc, time::timeout};
 use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
@@ -22,11 +26,7 @@ use super::{
     id::{Owner, Requester, SessionId},
     services::Services,
 };
-use crate::{
-    limits::{AddressKey, Limit, LimitReached, Place},
-    refusal::{Code, Refusal},
-    sign_in::Credential,
-};
+use crate::refusal::{Code, Refusal};
 
 /// When to try again for a session that somebody else must end first.
 const RETRY: Duration = Duration::from_secs(10);

@@ -1,3 +1,7 @@
+use live_vlm_access::{
+    limits::{Limits, Now},
+    user::User,
+};
 use live_vlm_pipelines::NetworkOptions;
 use tokio::{
     runtime,
@@ -11,7 +15,6 @@ use super::{
 };
 use crate::{
     config::{Config, Options},
-    limits::{Limits, Now},
     live::Live,
     metrics::{Format, Metrics},
     observe::Observer,
@@ -21,7 +24,6 @@ use crate::{
     refusals::Refusals,
     turn::Turn,
     usage::{self, Usage, UsageDb},
-    user::User,
 };
 
 fn sessions(reached: watch::Receiver<Option<Overloaded>>) -> Sessions {

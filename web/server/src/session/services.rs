@@ -1,10 +1,11 @@
 use std::{sync::Arc, time::Duration};
 
+use live_vlm_access::limits::Limits;
 use live_vlm_pipelines::NetworkOptions;
 use vlm_client::Dispatcher;
 
 use super::settings::Defaults;
-use crate::{limits::Limits, live::Live, observe::Observer, reach::OwnEndpoints, turn::Turn};
+use crate::{live::Live, observe::Observer, reach::OwnEndpoints, turn::Turn};
 
 /// What all sessions use.
 #[derive(Debug, Clone)]

@@ -1,10 +1,10 @@
 use std::time::Duration;
 
+use live_vlm_access::policy::Rules;
 use live_vlm_pipelines::SessionSettings;
 use vlm_client::Endpoint;
 
 use crate::{
-    policy::Rules,
     protocol::{NOMINAL_FRAME_RATE, ServerConfig},
     turn::IceServer,
 };

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use live_vlm_access::policy::Rules;
 use tokio_util::task::AbortOnDropHandle;
 use vlm_client::{ApiKey, Dispatcher, Endpoint, Error};
 
 use super::Session;
 use crate::{
-    policy::Rules,
     protocol::ServerMessage,
     refusal::{Code, Refusal},
     session::{

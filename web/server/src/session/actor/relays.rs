@@ -3,11 +3,12 @@
 
 use std::{sync::LazyLock, time::Instant};
 
+use live_vlm_access::log_limit::LogLimit;
 use live_vlm_pipelines::BrowserSession;
 use vlm_client::Account;
 
 use super::Session;
-use crate::{log_limit::LogLimit, turn::RelayFailure};
+use crate::turn::RelayFailure;
 
 /// `None` is the STUN server.
 static LOG: LazyLock<LogLimit<Option<RelayFailure>>> = LazyLock::new(|| LogLimit::new(1));

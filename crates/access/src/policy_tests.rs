@@ -1,10 +1,15 @@
-use live_vlm_config::Source;
-
 use super::*;
-use crate::config::FileConfig;
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct File {
+    rules: RuleTable,
+    groups: BTreeMap<String, RuleTable>,
+    users: BTreeMap<String, RuleTable>,
+}
 
 fn policy(file: &str) -> Policy {
-    let file: FileConfig = Source::new("policy.toml".as_ref(), file.to_owned()).parse().unwrap();
+    let file: File = toml::from_str(file).unwrap();
     Policy::new(&file.rules, file.groups, file.users)
 }
 
