@@ -12,6 +12,7 @@ use crate::{
     metrics::MetricsToken,
     observe::Observer,
     reach::{Askers, OwnEndpoints},
+    refusals::Refusals,
     session::{Defaults, Sessions},
 };
 
@@ -40,6 +41,8 @@ pub struct App {
     pub limits: Limits,
     /// Counts, traces and records what happens.
     pub observer: Observer,
+    /// Counts and logs what is refused.
+    pub refusals: Refusals,
     /// What readers of `/metrics` must bring; without it there is no `/metrics` on the main port.
     pub metrics_token: Option<MetricsToken>,
     /// Proxies that are believed about whom they speak for.

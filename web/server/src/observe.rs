@@ -1,15 +1,12 @@
 //! What an operator sees of the server, in one place: metrics, traces, usage, overload.
 
-use std::{io, net::SocketAddr};
-
 use serde::Serialize;
-use tokio::{net::TcpListener, runtime::Handle};
+use tokio::runtime::Handle;
 use vlm_client::QuestionReport;
 
 use crate::{
-    metrics::{self, BadToken, Metrics, MetricsToken},
+    metrics::{self, Metrics},
     overload::{self, Overload},
-    refusals::Refusals,
     traces::{self, BadTraces, Traces},
     usage::{self, Usage, UsageError},
 };
@@ -36,23 +33,12 @@ pub struct Config {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ObserveError {
-    /// The token for `/metrics`.
-    #[error(transparent)]
-    Token(#[from] BadToken),
     /// The collector.
     #[error(transparent)]
     Traces(#[from] BadTraces),
     /// The file.
     #[error("usage: {0}")]
     Usage(#[from] UsageError),
-    /// The address of `/metrics`.
-    #[error("cannot listen on {address} for metrics: {source}; choose another --metrics-listen")]
-    Listen {
-        /// Where.
-        address: SocketAddr,
-        /// Why.
-        source: io::Error,
-    },
 }
 
 /// All that is told of the server's work. Cheap to clone.
@@ -60,23 +46,12 @@ pub enum ObserveError {
 pub struct Observer {
     /// For Prometheus.
     pub metrics: Metrics,
-    /// What was refused.
-    pub refusals: Refusals,
     /// For a collector, if there is one.
     pub traces: Option<Traces>,
     /// By user and day.
     pub usage: Usage,
     /// Whether there is room for more.
     pub overload: Overload,
-}
-
-/// Where `/metrics` is served.
-#[derive(Debug)]
-pub struct MetricsDoor {
-    /// An address of its own.
-    pub listener: Option<TcpListener>,
-    /// What readers must bring; without it the main port does not serve it.
-    pub token: Option<MetricsToken>,
 }
 
 impl Observer {
@@ -90,7 +65,6 @@ impl Observer {
             traces: Traces::start(&options.traces, runtime)?,
             usage: start_usage(&options.usage)?,
             overload: Overload::start(&options.overload, &metrics, runtime),
-            refusals: Refusals::new(metrics.clone()),
             metrics,
         })
     }
@@ -112,24 +86,6 @@ impl Observer {
             }
         };
         tokio::join!(self.usage.close(), traces);
-    }
-}
-
-impl MetricsDoor {
-    /// Listens, if there is an address of its own.
-    ///
-    /// # Errors
-    /// When the address or the token is not to be had.
-    pub async fn open(options: &metrics::Config) -> Result<Self, ObserveError> {
-        let token = options.token()?;
-        let listener = match options.metrics_listen {
-            Some(address) => {
-                let failed = |source| ObserveError::Listen { address, source };
-                Some(TcpListener::bind(address).await.map_err(failed)?)
-            }
-            None => None,
-        };
-        Ok(Self { listener, token })
     }
 }
 

@@ -3,7 +3,6 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use live_vlm_access::limits::Limit;
 use live_vlm_config::Whole;
 use serde::{Deserialize, Serialize};
 use tokio::{
@@ -16,7 +15,6 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::{
     metrics::Metrics,
     process::{Memory, Process},
-    refusal::{Code, Refusal},
 };
 
 const SAMPLE: Duration = Duration::from_secs(1);
@@ -31,7 +29,6 @@ const LEAST_AVAILABLE: f64 = 0.05;
 /// Of all memory, unless the operator says how much.
 const MOST_RESIDENT: f64 = 0.8;
 const MAX_CPU: u64 = 90;
-const RETRY_AFTER: Duration = Duration::from_secs(10);
 
 /// `[overload]`: when the server takes no further sessions.
 #[derive(Debug, Clone, Default, clap::Args, Deserialize, Serialize)]
@@ -120,17 +117,6 @@ pub enum Overloaded {
         /// Needed.
         least: u64,
     },
-}
-
-impl Overloaded {
-    /// The limit, and its value in percent or MB.
-    pub fn limit(self) -> (Limit, u64) {
-        match self {
-            Self::Cpu { most, .. } => (Limit::MaxCpu, (most * 100.0).round() as u64),
-            Self::Resident { most, .. } => (Limit::MaxMemory, most >> 20),
-            Self::Available { least, .. } => (Limit::FreeMemory, least >> 20),
-        }
-    }
 }
 
 impl fmt::Display for Overloaded {
@@ -231,20 +217,6 @@ impl Overload {
     /// The bound that is reached, if one is.
     pub fn reached(&self) -> Option<Overloaded> {
         *self.reached.borrow()
-    }
-}
-
-/// The refusal of a new session.
-impl From<Overloaded> for Refusal {
-    fn from(reached: Overloaded) -> Self {
-        let message = format!("this server has no room for another session: {reached}");
-        let (limit, value) = reached.limit();
-        Self {
-            retry_after_s: Some(RETRY_AFTER.as_secs_f64()),
-            limit: Some(limit),
-            value: Some(value),
-            ..Self::new(Code::Overloaded, message)
-        }
     }
 }
 

@@ -1,6 +1,9 @@
 //! How a request is refused: one type for HTTP and WebSocket.
 
-use std::{sync::LazyLock, time::Instant};
+use std::{
+    sync::LazyLock,
+    time::{Duration, Instant},
+};
 
 use live_vlm_access::{
     limits::{Limit, LimitReached},
@@ -11,8 +14,12 @@ use live_vlm_pipelines::OfferError;
 use serde::{Deserialize, Serialize};
 use vlm_client::{AddressKind, BadEndpoint, BadKey};
 
+use crate::overload::Overloaded;
+
 /// Failures a minute of our own that are logged.
 const FAILURES_LOGGED: u64 = 10;
+/// When to try again after a refusal for want of CPU time or memory.
+const OVERLOADED_RETRY: Duration = Duration::from_secs(10);
 
 /// Why a request was not carried out: one word for machines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -254,6 +261,24 @@ impl From<NotRemembered> for Refusal {
     }
 }
 
+/// The refusal of a new session.
+impl From<Overloaded> for Refusal {
+    fn from(reached: Overloaded) -> Self {
+        let (limit, value) = match reached {
+            Overloaded::Cpu { most, .. } => (Limit::MaxCpu, (most * 100.0).round() as u64),
+            Overloaded::Resident { most, .. } => (Limit::MaxMemory, most >> 20),
+            Overloaded::Available { least, .. } => (Limit::FreeMemory, least >> 20),
+        };
+        let message = format!("this server has no room for another session: {reached}");
+        Self {
+            retry_after_s: Some(OVERLOADED_RETRY.as_secs_f64()),
+            limit: Some(limit),
+            value: Some(value),
+            ..Self::new(Code::Overloaded, message)
+        }
+    }
+}
+
 impl From<LimitReached> for Refusal {
     fn from(reached: LimitReached) -> Self {
         Self {
@@ -269,6 +294,13 @@ impl From<LimitReached> for Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_refusal_of_an_overloaded_server_names_the_limit() {
+        let refusal = Refusal::from(Overloaded::Resident { used: 2 << 20, most: 1 << 20 });
+        assert_eq!((refusal.limit, refusal.value), (Some(Limit::MaxMemory), Some(1)));
+        assert_eq!((refusal.code, refusal.retry_after_s), (Code::Overloaded, Some(10.0)));
+    }
 
     #[test]
     fn what_is_behind_a_name_is_noted_for_the_log_and_not_sent() {

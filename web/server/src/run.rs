@@ -1,7 +1,7 @@
 //! The server's life: from its configuration to serving, and from a signal to the end of every session.
 
 use std::{
-    future, io,
+    io,
     net::{IpAddr, SocketAddr},
     sync::Arc,
     time::Duration,
@@ -27,10 +27,11 @@ use crate::{
     listings::Listings,
     live::Live,
     memory,
-    metrics::{Metrics, MetricsToken},
-    observe::{MetricsDoor, ObserveError, Observer},
+    metrics::MetricsToken,
+    observe::{ObserveError, Observer},
     reach::{Askers, OwnEndpoints},
-    routes,
+    refusals::Refusals,
+    routes::{self, CannotServeMetrics, MetricsListener},
     session::{Defaults, Services, Sessions},
     tls::{self, TlsError},
     vlm::{StandIn, StandInError, Vlm},
@@ -78,9 +79,12 @@ pub enum StartError {
     /// The HTTP client.
     #[error(transparent)]
     Client(#[from] vlm_client::Error),
-    /// Metrics, traces or usage.
+    /// Traces or usage.
     #[error(transparent)]
     Observe(#[from] ObserveError),
+    /// The token or the address of `/metrics`.
+    #[error(transparent)]
+    Metrics(#[from] CannotServeMetrics),
     /// The stand-in.
     #[error(transparent)]
     StandIn(#[from] StandInError),
@@ -92,7 +96,7 @@ pub struct Server {
     address: SocketAddr,
     security: Security,
     app: App,
-    metrics: MetricsDoor,
+    metrics: MetricsListener,
     stand_in: Option<StandIn>,
     summary: String,
     drain_timeout: Duration,
@@ -135,7 +139,7 @@ impl Server {
         let hosts = addresses::of_this_host();
         let security = security(&config.server, &hosts)?;
         let listener = bind(&config.server).await?;
-        let metrics = MetricsDoor::open(&config.observe.metrics).await?;
+        let metrics = MetricsListener::open(&config.observe.metrics).await?;
         let client = Client::new()?;
         let host = config.server.host;
         let behind_proxy = !config.server.trusted_proxies.is_empty();
@@ -198,11 +202,8 @@ impl Server {
         });
         let per_address = PerAddress::new(self.app.live.clone(), self.app.trusted_proxies.clone());
         let observer = self.app.observer.clone();
-        let metrics = AbortOnDropHandle::new(tokio::spawn(serve_metrics(
-            self.metrics,
-            observer.metrics.clone(),
-            per_address.clone(),
-        )));
+        let metrics = self.metrics.serve(observer.metrics.clone(), per_address.clone());
+        let metrics = AbortOnDropHandle::new(tokio::spawn(metrics));
         let _memory = AbortOnDropHandle::new(tokio::spawn(give_memory_back(sessions.clone())));
         let router = routes::router(self.app, &self.security);
         let drain_timeout = self.drain_timeout;
@@ -260,6 +261,7 @@ fn app(
     });
     let live = Live::new(config.into());
     let limits = Limits::new(Now::read());
+    let refusals = Refusals::new(observer.metrics.clone());
     let sessions = Sessions::new(Services {
         defaults: Arc::clone(&defaults),
         dispatcher: dispatcher.clone(),
@@ -270,6 +272,7 @@ fn app(
         limits: limits.clone(),
         grace: overrides.grace,
         observer: observer.clone(),
+        refusals: refusals.clone(),
     });
     Ok(App {
         sessions,
@@ -283,6 +286,7 @@ fn app(
         live,
         limits,
         observer,
+        refusals,
         metrics_token,
         trusted_proxies,
     })
@@ -308,13 +312,6 @@ fn security(options: &listen::Options, hosts: &[IpAddr]) -> Result<Security, Tls
         Some(given) => Security::GivenTls(tls::load(&given.cert, &given.key)?),
         None => Security::OwnTls(tls::load_or_make(&tls::own_folder()?, tls::own_names(hosts))?),
     })
-}
-
-async fn serve_metrics(door: MetricsDoor, metrics: Metrics, per_address: PerAddress) {
-    if let Some(listener) = door.listener {
-        let never = future::pending();
-        routes::metrics::on_own_address(listener, metrics, door.token, per_address, never).await;
-    }
 }
 
 /// After sessions have ended, until aborted.

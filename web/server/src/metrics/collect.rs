@@ -6,7 +6,6 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
-use live_vlm_pipelines::{FrameCounter, FrameCounts};
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeMetric},
@@ -166,11 +165,30 @@ pub(super) struct Frames {
     state: Mutex<FramesState>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct FramesState {
     next: u64,
-    running: HashMap<u64, FrameCounter>,
+    running: HashMap<u64, ReadFrames>,
     ended: FrameCounts,
+}
+
+impl fmt::Debug for FramesState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FramesState").field("running", &self.running.len()).finish_non_exhaustive()
+    }
+}
+
+type ReadFrames = Arc<dyn Fn() -> FrameCounts + Send + Sync>;
+
+/// What became of a video's frames.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FrameCounts {
+    /// Encoded frames that came from the peer.
+    pub received: u64,
+    /// Frames that were decoded.
+    pub decoded: u64,
+    /// Frames that a VLM was asked about.
+    pub asked: u64,
 }
 
 /// A video whose frames are counted.
@@ -178,19 +196,19 @@ struct FramesState {
 pub(super) struct Video(u64);
 
 impl Frames {
-    pub(super) fn begin(&self, counter: FrameCounter) -> Video {
+    pub(super) fn begin(&self, read: impl Fn() -> FrameCounts + Send + Sync + 'static) -> Video {
         let mut state = self.lock();
         state.next += 1;
         let number = state.next;
-        state.running.insert(number, counter);
+        state.running.insert(number, Arc::new(read));
         Video(number)
     }
 
     #[expect(clippy::needless_pass_by_value, reason = "a video ends once")]
     pub(super) fn end(&self, video: Video) {
-        let Some(counter) = self.lock().running.get(&video.0).cloned() else { return };
+        let Some(read) = self.lock().running.get(&video.0).cloned() else { return };
         // Reading asks the element, which is not done under the lock.
-        let last = counter.read();
+        let last = read();
         let mut state = self.lock();
         if state.running.remove(&video.0).is_some() {
             state.ended = sum(state.ended, last);
@@ -202,7 +220,7 @@ impl Frames {
             let state = self.lock();
             (state.running.values().cloned().collect::<Vec<_>>(), state.ended)
         };
-        running.iter().map(FrameCounter::read).fold(ended, sum)
+        running.iter().map(|read| read()).fold(ended, sum)
     }
 
     fn lock(&self) -> MutexGuard<'_, FramesState> {

@@ -3,7 +3,6 @@
 
 use std::sync::{Arc, atomic::AtomicU64};
 
-use live_vlm_pipelines::LostReason;
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{
@@ -16,8 +15,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use super::EndReason;
-use crate::protocol::Status;
+use super::{EndReason, SessionState};
 
 /// Seconds, for what should take no time when the VLM has room.
 const WAIT: [f64; 13] =
@@ -120,8 +118,8 @@ impl Families {
     }
 
     fn register_sessions(&self, to: &mut Registry) {
-        for state in STATES {
-            drop(self.sessions.get_or_create(&ByState { state: state_name(state) }));
+        for state in SessionState::ALL {
+            drop(self.sessions.get_or_create(&ByState { state: state.name() }));
         }
         for reason in EndReason::ALL {
             drop(self.sessions_ended.get_or_create(&ByReason { reason: reason.name() }));
@@ -171,39 +169,5 @@ impl UserFamilies {
         to.register("user_tokens", "Tokens of a user's questions", self.tokens.clone());
         let slots = "Time that a user's questions held a slot of a VLM";
         to.register_with_unit("user_slot", slots, Unit::Seconds, self.slot_seconds.clone());
-    }
-}
-
-const STATES: [Status; 6] = [
-    Status::Ready,
-    Status::Connecting,
-    Status::Live,
-    Status::Waiting,
-    Status::Stopped,
-    Status::Failed,
-];
-
-pub(super) fn state_name(state: Status) -> &'static str {
-    match state {
-        Status::Ready => "ready",
-        Status::Connecting => "connecting",
-        Status::Live => "live",
-        Status::Waiting => "waiting",
-        Status::Stopped => "stopped",
-        Status::Failed => "failed",
-    }
-}
-
-pub(super) fn lost_name(reason: &LostReason) -> &'static str {
-    match reason {
-        LostReason::ConnectTimeout => "connect_timeout",
-        LostReason::NoMedia => "no_media",
-        LostReason::HungUp => "hung_up",
-        LostReason::Unheard => "unheard",
-        LostReason::IceFailed => "ice_failed",
-        LostReason::FingerprintMismatch => "fingerprint_mismatch",
-        LostReason::UnsupportedVideo(_) => "unsupported_video",
-        LostReason::Pipeline(_) => "pipeline",
-        _ => "other",
     }
 }

@@ -1,15 +1,46 @@
 //! What counts as long as it lives: a session, a connection. Whatever ends, even by a panic, is
 //! taken out of the figures.
 
-use live_vlm_pipelines::{FrameCounter, LostReason};
 use prometheus_client::metrics::gauge::Gauge;
 
 use super::{
     Metrics,
-    collect::Video,
-    families::{ByReason, ByState, lost_name, state_name},
+    collect::{FrameCounts, Video},
+    families::{ByReason, ByState},
 };
-use crate::protocol::Status;
+
+/// The state of a session's video.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionState {
+    /// Waits for an offer.
+    Ready,
+    /// Negotiated; no video yet.
+    Connecting,
+    /// Video runs.
+    Live,
+    /// Connected, but no picture has come for a while.
+    Waiting,
+    /// The peer hung up.
+    Stopped,
+    /// The video was lost.
+    Failed,
+}
+
+impl SessionState {
+    pub(super) const ALL: [Self; 6] =
+        [Self::Ready, Self::Connecting, Self::Live, Self::Waiting, Self::Stopped, Self::Failed];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Connecting => "connecting",
+            Self::Live => "live",
+            Self::Waiting => "waiting",
+            Self::Stopped => "stopped",
+            Self::Failed => "failed",
+        }
+    }
+}
 
 /// Why a session ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +72,7 @@ impl EndReason {
 #[derive(Debug)]
 pub struct SessionFigures {
     metrics: Metrics,
-    state: Status,
+    state: SessionState,
     video: Option<Video>,
     /// Until somebody says otherwise, whoever drops this has panicked.
     reason: EndReason,
@@ -50,23 +81,24 @@ pub struct SessionFigures {
 impl SessionFigures {
     pub(super) fn new(metrics: Metrics) -> Self {
         let figures =
-            Self { metrics, state: Status::Ready, video: None, reason: EndReason::Crashed };
+            Self { metrics, state: SessionState::Ready, video: None, reason: EndReason::Crashed };
         figures.metrics.shared.families.sessions_started.inc();
         figures.add(1);
         figures
     }
 
     /// Its video is in this state.
-    pub fn set_state(&mut self, state: Status) {
+    pub fn set_state(&mut self, state: SessionState) {
         self.add(-1);
         self.state = state;
         self.add(1);
     }
 
-    /// A new video begins, in place of one that may run.
-    pub fn video_began(&mut self, frames: FrameCounter) {
+    /// A new video begins, in place of one that may run. `read` gives its frames so far; it is
+    /// called whenever somebody looks, and must not wait.
+    pub fn video_began(&mut self, read: impl Fn() -> FrameCounts + Send + Sync + 'static) {
         self.video_ends();
-        self.video = Some(self.metrics.shared.frames.begin(frames));
+        self.video = Some(self.metrics.shared.frames.begin(read));
     }
 
     /// The video is about to be stopped, if there is one.
@@ -76,9 +108,9 @@ impl SessionFigures {
         }
     }
 
-    /// The video ended by itself.
-    pub fn video_lost(&self, reason: &LostReason) {
-        let labels = ByReason { reason: lost_name(reason) };
+    /// The video ended by itself, for this reason in one word.
+    pub fn video_lost(&self, reason: &'static str) {
+        let labels = ByReason { reason };
         self.metrics.shared.families.videos_lost.get_or_create(&labels).inc();
     }
 
@@ -88,7 +120,7 @@ impl SessionFigures {
     }
 
     fn add(&self, count: i64) {
-        let labels = ByState { state: state_name(self.state) };
+        let labels = ByState { state: self.state.name() };
         self.metrics.shared.families.sessions.get_or_create(&labels).inc_by(count);
     }
 }

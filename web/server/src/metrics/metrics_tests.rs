@@ -3,13 +3,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use live_vlm_pipelines::LostReason;
-
 use super::{
     checked::{self, Family},
     *,
 };
-use crate::protocol::Status;
 
 #[path = "shown_tests.rs"]
 mod shown;
@@ -54,7 +51,7 @@ fn busy() -> Metrics {
     metrics.question_ended("ada", &report(QuestionOutcome::Answered));
     metrics.question_ended("ada", &report(QuestionOutcome::Failed { kind: "timeout" }));
     metrics.question_ended("bob", &report(QuestionOutcome::Cancelled));
-    metrics.session_started().video_lost(&LostReason::NoMedia);
+    metrics.session_started().video_lost("no_media");
     metrics.limit_reached("questions_per_minute");
     metrics
 }
@@ -151,7 +148,7 @@ fn sessions_are_counted_by_state_and_leave_with_their_reason() {
     };
     let mut one = metrics.session_started();
     let other = metrics.session_started();
-    one.set_state(Status::Live);
+    one.set_state(SessionState::Live);
     assert_eq!((in_state("live"), in_state("ready")), (1.0, 1.0));
     one.end(EndReason::Left);
     drop(other);

@@ -24,8 +24,8 @@ use prometheus_client::{
 use vlm_client::{QuestionOutcome, QuestionReport};
 
 pub use self::{
-    collect::{BackendFigures, BackendHealth},
-    figures::{ConnectionFigure, EndReason, SessionFigures},
+    collect::{BackendFigures, BackendHealth, FrameCounts},
+    figures::{ConnectionFigure, EndReason, SessionFigures, SessionState},
     options::{BadToken, Config, MetricsToken},
 };
 use self::{

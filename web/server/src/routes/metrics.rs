@@ -1,6 +1,6 @@
 //! `GET /metrics`, on an address of its own or on the main port.
 
-use std::{future::Future, time::Duration};
+use std::{future, io, net::SocketAddr, time::Duration};
 
 use axum::{
     Router,
@@ -15,11 +15,66 @@ use tokio::net::TcpListener;
 use crate::{
     answer_headers,
     listen::{self, PerAddress, Security},
-    metrics::{Format, Metrics, MetricsToken},
+    metrics::{self, BadToken, Format, Metrics, MetricsToken},
 };
 
 /// A scrape takes milliseconds.
 const CONNECTIONS_END: Duration = Duration::from_millis(200);
+
+/// Where `/metrics` is served, besides the main port, and to whom.
+#[derive(Debug)]
+pub(crate) struct MetricsListener {
+    /// An address of its own.
+    pub(crate) listener: Option<TcpListener>,
+    /// What readers must bring; without it the main port does not serve it.
+    pub(crate) token: Option<MetricsToken>,
+}
+
+/// Why metrics cannot be served as configured.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CannotServeMetrics {
+    /// The token.
+    #[error(transparent)]
+    Token(#[from] BadToken),
+    /// The address.
+    #[error("cannot listen on {address} for metrics: {source}; choose another --metrics-listen")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+impl MetricsListener {
+    /// Listens, if there is an address of its own.
+    ///
+    /// # Errors
+    /// When the address or the token is not to be had.
+    pub(crate) async fn open(config: &metrics::Config) -> Result<Self, CannotServeMetrics> {
+        let token = config.token()?;
+        let listener = match config.metrics_listen {
+            Some(address) => {
+                let failed = |source| CannotServeMetrics::Listen { address, source };
+                Some(TcpListener::bind(address).await.map_err(failed)?)
+            }
+            None => None,
+        };
+        Ok(Self { listener, token })
+    }
+
+    /// Serves nothing but `/metrics` on its own address, by plain HTTP, until aborted.
+    pub(crate) async fn serve(self, metrics: Metrics, per_address: PerAddress) {
+        if let Some(listener) = self.listener {
+            let router = routes(metrics, self.token);
+            let router = router.layer(middleware::from_fn(answer_headers::complete));
+            let never = future::pending();
+            listen::serve(listener, Security::Plain, router, per_address, never, CONNECTIONS_END)
+                .await;
+        }
+    }
+}
 
 /// What is served, and to whom.
 #[derive(Debug, Clone)]
@@ -29,21 +84,8 @@ struct Served {
 }
 
 /// The route for the main port, which needs a token.
-pub fn on_main_port(metrics: Metrics, token: MetricsToken) -> Router {
+pub(super) fn on_main_port(metrics: Metrics, token: MetricsToken) -> Router {
     routes(metrics, Some(token))
-}
-
-/// Serves nothing but `/metrics`, by plain HTTP, until `shutdown`. Whoever has a token configured
-/// must be brought it here too.
-pub async fn on_own_address(
-    listener: TcpListener,
-    metrics: Metrics,
-    token: Option<MetricsToken>,
-    per_address: PerAddress,
-    shutdown: impl Future<Output = ()>,
-) {
-    let router = routes(metrics, token).layer(middleware::from_fn(answer_headers::complete));
-    listen::serve(listener, Security::Plain, router, per_address, shutdown, CONNECTIONS_END).await;
 }
 
 fn routes(metrics: Metrics, token: Option<MetricsToken>) -> Router {

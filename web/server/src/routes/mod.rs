@@ -3,7 +3,7 @@
 
 mod body;
 mod health;
-pub mod metrics;
+mod metrics;
 mod models;
 mod offer;
 mod pace;
@@ -23,6 +23,9 @@ use axum::{
     response::Response,
     routing::{get, post},
 };
+
+pub use metrics::CannotServeMetrics;
+pub(crate) use metrics::MetricsListener;
 
 use crate::{
     answer_headers,
@@ -86,7 +89,7 @@ async fn note_refusals(State(app): State<App>, request: Request, next: Next) -> 
     let response = next.run(request).await;
     if let (Some(refused), Some(peer)) = (response.extensions().get::<Refused>(), peer) {
         let address = peer.address.ip().to_canonical();
-        app.observer.refusals.note(refused.clone(), address, None);
+        app.refusals.note(refused.clone(), address, None);
     }
     response
 }

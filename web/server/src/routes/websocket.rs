@@ -26,7 +26,6 @@ use super::{
 };
 use crate::{
     app::App,
-    observe::Observer,
     protocol::{ClientMessage, MAX_MESSAGE, ServerMessage},
     refusal::{Code, Refusal},
     refusals::Refusals,
@@ -62,7 +61,7 @@ pub(super) async fn websocket(
     })?;
     let upgrade = upgrade.max_message_size(READ_LIMIT).max_frame_size(READ_LIMIT);
     let id = which.session_id.as_deref().filter(|id| !id.is_empty());
-    let Observer { metrics, refusals, .. } = app.observer.clone();
+    let refusals = app.refusals.clone();
     let (place, session) = match admit(&app, id, &requester) {
         Ok(admitted) => admitted,
         Err(refusal) if refusal.retry_after_s.is_some() && is_page(&headers) => {
@@ -72,7 +71,7 @@ pub(super) async fn websocket(
         Err(refusal) => return Err(refusal),
     };
     let connection = app.sessions.connection();
-    let figure = metrics.connection();
+    let figure = app.observer.metrics.connection();
     Ok(upgrade.on_upgrade(async move |socket| {
         serve(socket, session, &Noting { refusals, address: requester.address }).await;
         drop((connection, place, figure));

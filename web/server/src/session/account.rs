@@ -14,6 +14,7 @@ use crate::{
     live::Live,
     observe::Observer,
     refusal::{Code, Refused},
+    refusals::Refusals,
 };
 
 /// The groups of whoever opened a session last; of another key or token they may be others.
@@ -28,6 +29,7 @@ pub(super) struct UserAccount {
     live: Live,
     limits: Limits,
     observer: Observer,
+    refusals: Refusals,
     address: IpAddr,
 }
 
@@ -40,9 +42,16 @@ impl UserAccount {
         address: IpAddr,
         services: &Services,
     ) -> Self {
-        let Services { live, limits, observer, .. } = services;
-        let (live, limits, observer) = (live.clone(), limits.clone(), observer.clone());
-        Self { user, groups, live, limits, observer, address }
+        let Services { live, limits, observer, refusals, .. } = services;
+        Self {
+            user,
+            groups,
+            live: live.clone(),
+            limits: limits.clone(),
+            observer: observer.clone(),
+            refusals: refusals.clone(),
+            address,
+        }
     }
 
     /// What the user may do now.
@@ -73,7 +82,7 @@ impl Account for UserAccount {
         admitted.map_err(|reached| {
             let (code, limit) = (Code::LimitReached, Some(reached.limit));
             let refused = Refused { code, field: None, limit, inside: None };
-            self.observer.refusals.note(refused, self.address, None);
+            self.refusals.note(refused, self.address, None);
             Denied {
                 limit: reached.limit.name(),
                 value: reached.value,

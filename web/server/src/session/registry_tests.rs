@@ -47,9 +47,9 @@ fn sessions(reached: watch::Receiver<Option<Overloaded>>) -> Sessions {
         live: Live::new((&Config::without_file(&Options::default()).unwrap()).into()),
         limits: Limits::new(Now::read()),
         grace: Duration::from_secs(60),
+        refusals: Refusals::new(metrics.clone()),
         observer: Observer {
             overload: Overload::told(reached),
-            refusals: Refusals::new(metrics.clone()),
             traces: None,
             usage: Usage::start(&off).unwrap(),
             metrics,

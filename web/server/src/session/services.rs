@@ -5,7 +5,7 @@ use live_vlm_pipelines::NetworkOptions;
 use vlm_client::Dispatcher;
 
 use super::settings::Defaults;
-use crate::{live::Live, observe::Observer, reach::OwnEndpoints, turn::Turn};
+use crate::{live::Live, observe::Observer, reach::OwnEndpoints, refusals::Refusals, turn::Turn};
 
 /// What all sessions use.
 #[derive(Debug, Clone)]
@@ -28,4 +28,6 @@ pub struct Services {
     pub grace: Duration,
     /// Who is told of them.
     pub observer: Observer,
+    /// Counts and logs what is refused.
+    pub refusals: Refusals,
 }

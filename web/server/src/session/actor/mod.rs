@@ -31,7 +31,7 @@ use super::{
     settings::Settings,
 };
 use crate::{
-    metrics::{EndReason, SessionFigures},
+    metrics::{EndReason, SessionFigures, SessionState},
     protocol::{ClientMessage, ServerMessage, Status},
     refusal::Refusal,
 };
@@ -315,14 +315,14 @@ impl Session {
     fn set_status(&mut self, status: Status, text: &str) {
         if self.status.0 != status || self.status.1 != text {
             self.status = (status, text.to_owned());
-            self.figures.set_state(status);
+            self.figures.set_state(status.into());
             self.tell(&ServerMessage::Status { text: text.to_owned(), status });
         }
     }
 
     /// Tells the page that something is not done, and whoever operates the server.
     fn refuse(&mut self, refusal: Refusal) {
-        let refusals = &self.services.observer.refusals;
+        let refusals = &self.services.refusals;
         refusals.note((&refusal).into(), self.address, Some(&self.handle.id().short()));
         self.tell(&ServerMessage::Error(refusal));
     }
@@ -333,6 +333,19 @@ impl Session {
         {
             tracing::info!(session = self.handle.id().short(), "its page does not read any more");
             self.page_left();
+        }
+    }
+}
+
+impl From<Status> for SessionState {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Ready => Self::Ready,
+            Status::Connecting => Self::Connecting,
+            Status::Live => Self::Live,
+            Status::Waiting => Self::Waiting,
+            Status::Stopped => Self::Stopped,
+            Status::Failed => Self::Failed,
         }
     }
 }

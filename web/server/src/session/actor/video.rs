@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use live_vlm_pipelines::{
-    BrowserSession, CandidateSection, FrameCounter, LostReason, SessionEvent, SessionOptions,
-    SessionSettings,
+    BrowserSession, CandidateSection, FrameCounter, FrameCounts, LostReason, SessionEvent,
+    SessionOptions, SessionSettings,
 };
 use tokio::{runtime::Handle, sync::mpsc::error::TrySendError, time::Instant};
 
 use super::Session;
 use crate::{
-    media_address,
+    media_address, metrics,
     protocol::{ServerMessage, Status},
     refusal::Refusal,
     session::{
@@ -93,7 +93,11 @@ impl Session {
         self.note_offer(&video);
         self.note_silent_stun(&video);
         let frames = video.frames();
-        self.figures.video_began(frames.clone());
+        let counter = frames.clone();
+        self.figures.video_began(move || {
+            let FrameCounts { received, decoded, asked } = counter.read();
+            metrics::FrameCounts { received, decoded, asked }
+        });
         self.video =
             Some(Video { session: video, frames, asks: false, pictures: None, has_shown: false });
         self.presence.video_began(of);
@@ -165,7 +169,7 @@ impl Session {
             }
             SessionEvent::Lost(reason) => {
                 tracing::info!(session = self.handle.id().short(), %reason, "video lost");
-                self.figures.video_lost(&reason);
+                self.figures.video_lost(lost_name(&reason));
                 self.stop_video().await;
                 let status = match reason {
                     LostReason::HungUp => Status::Stopped,
@@ -231,4 +235,19 @@ impl Session {
 fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// Why a video was lost, in one word.
+fn lost_name(reason: &LostReason) -> &'static str {
+    match reason {
+        LostReason::ConnectTimeout => "connect_timeout",
+        LostReason::NoMedia => "no_media",
+        LostReason::HungUp => "hung_up",
+        LostReason::Unheard => "unheard",
+        LostReason::IceFailed => "ice_failed",
+        LostReason::FingerprintMismatch => "fingerprint_mismatch",
+        LostReason::UnsupportedVideo(_) => "unsupported_video",
+        LostReason::Pipeline(_) => "pipeline",
+        _ => "other",
+    }
 }
