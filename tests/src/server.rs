@@ -6,12 +6,12 @@ use clap::Parser;
 use live_vlm::{
     app::App,
     config::{Cli, Config},
-    metrics::Format,
     reach::OwnEndpoints,
     run::{Overrides, Server as Prepared},
     session::Sessions,
 };
 use live_vlm_access::limits::Limits;
+use live_vlm_observe::metrics::Format;
 use tokio::{sync::oneshot, task::JoinHandle};
 
 use crate::{client::Client, within};

@@ -3,18 +3,18 @@
 use std::sync::Arc;
 
 use live_vlm_access::{limits::Limits, sign_in::SignIn};
+use live_vlm_observe::metrics::MetricsToken;
 use vlm_client::{Client, Dispatcher};
 
 use crate::{
     forwarded::TrustedProxies,
     listings::Listings,
     live::Live,
-    metrics::MetricsToken,
-    observe::Observer,
     reach::{Askers, OwnEndpoints},
     refusals::Refusals,
     session::{Defaults, Sessions},
 };
+use live_vlm_observe::Observer;
 
 /// What a request may need.
 #[derive(Debug, Clone)]

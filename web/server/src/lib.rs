@@ -3,7 +3,8 @@
 //!
 //! A request comes in through [`listen`] and [`routes`], reaches its [`session`], and the session
 //! owns one pipeline of `live-vlm-pipelines`. What page and server say to each other is in
-//! [`protocol`]. Who may come in and do what is decided in `live-vlm-access`. [`app`] names the
+//! [`protocol`]. Who may come in and do what is decided in `live-vlm-access`, and what
+//! happens is counted in `live-vlm-observe`. [`app`] names the
 //! parts of a running server, [`run`] puts them together, and [`config`] what they are told.
 
 pub mod addresses;
@@ -21,11 +22,7 @@ pub mod live;
 pub mod log;
 pub mod media_address;
 pub mod memory;
-pub mod metrics;
 pub mod native_log;
-pub mod observe;
-pub mod overload;
-pub mod process;
 pub mod protocol;
 pub mod reach;
 pub mod refusal;
@@ -35,8 +32,6 @@ pub mod routes;
 pub mod run;
 pub mod session;
 pub mod tls;
-pub mod traces;
 pub mod turn;
-pub mod usage;
 pub mod video;
 pub mod vlm;

@@ -13,10 +13,10 @@ use live_vlm::{
     native_log::{self, NativeLog},
     reload::Reloader,
     run::Server,
-    usage::{self, UsageCommand},
 };
 use live_vlm_access::sign_in::KeysCommand;
 use live_vlm_config::LogFilter;
+use live_vlm_observe::usage::{self, UsageCommand};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::{
     Layer,
@@ -51,7 +51,7 @@ async fn run() -> ExitCode {
             }
         }
         Some(Command::Config(ConfigCommand::Check(options))) => check(&options),
-        Some(Command::Usage(command)) => print(usage(&command)),
+        Some(Command::Usage(command)) => print(show_usage(&command)),
         Some(Command::Keys(command)) => print(keys(&command)),
         None => match serve(cli.serve).await {
             Ok(()) => ExitCode::SUCCESS,
@@ -102,7 +102,7 @@ fn check(options: &Options) -> ExitCode {
     }
 }
 
-fn usage(command: &UsageCommand) -> Result<String, String> {
+fn show_usage(command: &UsageCommand) -> Result<String, String> {
     let configured = match &command.usage_db {
         Some(_) => usage::Config::default(),
         None => {

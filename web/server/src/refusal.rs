@@ -10,11 +10,10 @@ use live_vlm_access::{
     log_limit::LogLimit,
     sign_in::{CannotSignIn, NotRemembered},
 };
+use live_vlm_observe::overload::Overloaded;
 use live_vlm_pipelines::OfferError;
 use serde::{Deserialize, Serialize};
 use vlm_client::{AddressKind, BadEndpoint, BadKey};
-
-use crate::overload::Overloaded;
 
 /// Failures a minute of our own that are logged.
 const FAILURES_LOGGED: u64 = 10;

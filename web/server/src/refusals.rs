@@ -7,11 +7,9 @@ use live_vlm_access::{
     limits::Limit,
     log_limit::{LogLimit, Site},
 };
+use live_vlm_observe::metrics::Metrics;
 
-use crate::{
-    metrics::Metrics,
-    refusal::{Code, Refused},
-};
+use crate::refusal::{Code, Refused};
 
 /// Notes refusals. Cheap to clone; a clone notes in the same place.
 #[derive(Debug, Clone)]
@@ -63,7 +61,7 @@ mod tests {
             let refused = Refused { limit, ..refused(Code::LimitReached) };
             refusals.note(refused, HOME.into(), None);
         }
-        let text = metrics.exposition(crate::metrics::Format::Prometheus);
+        let text = metrics.exposition(live_vlm_observe::metrics::Format::Prometheus);
         let line = "live_vlm_limits_reached_total{limit=\"sessions_per_user\"} 3\n";
         assert!(text.contains(line), "{text}");
     }

@@ -11,6 +11,7 @@ use live_vlm_access::{
     limits::{Limits, Now},
     sign_in::{SignIn, SignInError},
 };
+use live_vlm_observe::metrics::MetricsToken;
 use tokio::{
     net::TcpListener,
     runtime::Handle,
@@ -27,8 +28,6 @@ use crate::{
     listings::Listings,
     live::Live,
     memory,
-    metrics::MetricsToken,
-    observe::{ObserveError, Observer},
     reach::{Askers, OwnEndpoints},
     refusals::Refusals,
     routes::{self, CannotServeMetrics, MetricsListener},
@@ -36,6 +35,7 @@ use crate::{
     tls::{self, TlsError},
     vlm::{StandIn, StandInError, Vlm},
 };
+use live_vlm_observe::{ObserveError, Observer};
 
 /// How long a session waits for its page to come back.
 const GRACE: Duration = Duration::from_secs(15);

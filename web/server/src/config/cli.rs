@@ -10,8 +10,9 @@ use live_vlm_access::{
     policy::RuleTable,
     sign_in::{KeysCommand, SignInTable},
 };
+use live_vlm_observe::usage::UsageCommand;
 
-use crate::{listen, log, observe, usage::UsageCommand, video, vlm};
+use crate::{listen, log, video, vlm};
 
 /// Point cameras at a Vision Language Model and read what it sees, live, for many people at once.
 #[derive(Debug, Parser)]
@@ -80,7 +81,7 @@ pub struct Options {
     pub sign_in: SignInTable,
     /// What an operator sees of it.
     #[command(flatten)]
-    pub observe: observe::Config,
+    pub observe: live_vlm_observe::Config,
     /// What it logs.
     #[command(flatten)]
     pub log: log::Config,

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use live_vlm_access::{limits, policy::RuleTable, sign_in::SignInTable};
 use live_vlm_config::Source;
+use live_vlm_observe::{metrics, overload, traces, usage};
 use serde::Deserialize;
 
 use crate::{
-    listen, log, metrics, overload, traces, usage, video,
+    listen, log, video,
     vlm::{self, BackendTable},
 };
 

@@ -19,7 +19,7 @@ pub use file::FileConfig;
 use live_vlm_access::{limits::ServerLimits, policy::Policy, sign_in::SignInOptions};
 
 use crate::{
-    listen, log, observe, video,
+    listen, log, video,
     vlm::{self, BackendConfig},
 };
 
@@ -49,7 +49,7 @@ pub struct Config {
     pub sign_in: SignInOptions,
     /// What an operator sees of it.
     #[serde(flatten)]
-    pub observe: observe::Config,
+    pub observe: live_vlm_observe::Config,
     /// What it logs.
     pub log: log::Options,
 }

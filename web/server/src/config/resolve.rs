@@ -4,7 +4,7 @@ use live_vlm_access::policy::Policy;
 use live_vlm_config::{BadConfig, Problems, Source};
 
 use super::{Config, FileConfig, Options};
-use crate::{observe, vlm};
+use crate::vlm;
 
 pub(super) fn resolve(
     flags: &Options,
@@ -30,11 +30,11 @@ pub(super) fn resolve(
         limits: flags.limits.over(&file.limits),
         policy: Policy::new(&flags.rules.or(file.rules), file.groups, file.users),
         sign_in: flags.sign_in.over(&file.sign_in),
-        observe: observe::Config {
+        observe: live_vlm_observe::Config {
             metrics: flags.observe.metrics.clone().or(file.metrics),
             traces: flags.observe.traces.clone().or(file.traces),
             usage: flags.observe.usage.clone().or(file.usage),
-            overload: flags.observe.overload.clone().or(file.overload),
+            overload: flags.observe.overload.or(&file.overload),
         },
         log: flags.log.over(&file.log),
     })

@@ -6,13 +6,11 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
+use live_vlm_observe::metrics::{BackendFigures, BackendHealth};
 use serde::Serialize;
 use vlm_client::Trouble;
 
-use crate::{
-    app::App,
-    metrics::{BackendFigures, BackendHealth},
-};
+use crate::app::App;
 
 /// `GET /healthz`: whoever answers is alive.
 pub(super) async fn healthz() -> &'static str {

@@ -10,12 +10,12 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use live_vlm_observe::metrics::{self, BadToken, Format, Metrics, MetricsToken};
 use tokio::net::TcpListener;
 
 use crate::{
     answer_headers,
     listen::{self, PerAddress, Security},
-    metrics::{self, BadToken, Format, Metrics, MetricsToken},
 };
 
 /// A scrape takes milliseconds.

@@ -12,10 +12,10 @@ use vlm_client::{Account, Denied, QuestionReport};
 use super::services::Services;
 use crate::{
     live::Live,
-    observe::Observer,
     refusal::{Code, Refused},
     refusals::Refusals,
 };
+use live_vlm_observe::Observer;
 
 /// The groups of whoever opened a session last; of another key or token they may be others.
 pub(super) type Groups = Arc<ArcSwap<Vec<String>>>;

@@ -2,6 +2,11 @@ use live_vlm_access::{
     limits::{Limits, Now},
     user::User,
 };
+use live_vlm_observe::{
+    metrics::{Format, Metrics},
+    overload::{Overload, Overloaded},
+    usage::{self, Usage, UsageDb},
+};
 use live_vlm_pipelines::NetworkOptions;
 use tokio::{
     runtime,
@@ -16,15 +21,12 @@ use super::{
 use crate::{
     config::{Config, Options},
     live::Live,
-    metrics::{Format, Metrics},
-    observe::Observer,
-    overload::{Overload, Overloaded},
     protocol::ClientMessage,
     reach::{Askers, OwnEndpoints},
     refusals::Refusals,
     turn::Turn,
-    usage::{self, Usage, UsageDb},
 };
+use live_vlm_observe::Observer;
 
 fn sessions(reached: watch::Receiver<Option<Overloaded>>) -> Sessions {
     let client = Client::new().unwrap();

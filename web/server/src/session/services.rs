@@ -5,7 +5,8 @@ use live_vlm_pipelines::NetworkOptions;
 use vlm_client::Dispatcher;
 
 use super::settings::Defaults;
-use crate::{live::Live, observe::Observer, reach::OwnEndpoints, refusals::Refusals, turn::Turn};
+use crate::{live::Live, reach::OwnEndpoints, refusals::Refusals, turn::Turn};
+use live_vlm_observe::Observer;
 
 /// What all sessions use.
 #[derive(Debug, Clone)]

@@ -11,6 +11,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use live_vlm_observe::metrics::{EndReason, SessionFigures, SessionState};
 use live_vlm_pipelines::CandidateSection;
 use tokio::{
     sync::mpsc,
@@ -31,7 +32,6 @@ use super::{
     settings::Settings,
 };
 use crate::{
-    metrics::{EndReason, SessionFigures, SessionState},
     protocol::{ClientMessage, ServerMessage, Status},
     refusal::Refusal,
 };

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use live_vlm_observe::metrics;
 use live_vlm_pipelines::{
     BrowserSession, CandidateSection, FrameCounter, FrameCounts, LostReason, SessionEvent,
     SessionOptions, SessionSettings,
@@ -10,7 +11,7 @@ use tokio::{runtime::Handle, sync::mpsc::error::TrySendError, time::Instant};
 
 use super::Session;
 use crate::{
-    media_address, metrics,
+    media_address,
     protocol::{ServerMessage, Status},
     refusal::Refusal,
     session::{

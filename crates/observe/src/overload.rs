@@ -48,7 +48,7 @@ pub struct Config {
 impl Config {
     /// The same with what the file says where the command line and environment say nothing.
     #[must_use]
-    pub fn or(self, file: Self) -> Self {
+    pub fn or(&self, file: &Self) -> Self {
         Self {
             max_cpu: self.max_cpu.or(file.max_cpu),
             max_memory: self.max_memory.or(file.max_memory),

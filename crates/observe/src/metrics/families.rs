@@ -15,7 +15,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use super::{EndReason, SessionState};
+use super::states::{EndReason, SessionState};
 
 /// Seconds, for what should take no time when the VLM has room.
 const WAIT: [f64; 13] =

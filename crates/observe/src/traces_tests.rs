@@ -10,12 +10,6 @@ use prost::Message;
 use tokio::{net::TcpListener, sync::mpsc, time::timeout};
 
 use super::*;
-use crate::{
-    config::{self, Options},
-    forwarded::TrustedProxies,
-    listen::{self, PerAddress, Security},
-    live::Live,
-};
 
 /// A collector in this process that passes on what it gets, and answers with a status.
 async fn collector(status: StatusCode) -> (SocketAddr, mpsc::UnboundedReceiver<Bytes>) {
@@ -27,15 +21,8 @@ async fn collector(status: StatusCode) -> (SocketAddr, mpsc::UnboundedReceiver<B
     let router = Router::new().route(PATH, post(take)).with_state(got);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(async move { serve(listener, router).await });
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
     (address, gets)
-}
-
-async fn serve(listener: TcpListener, router: Router) {
-    let config = config::Config::without_file(&Options::default()).unwrap();
-    let per_address = PerAddress::new(Live::new((&config).into()), TrustedProxies::default());
-    let never = std::future::pending();
-    listen::serve(listener, Security::Plain, router, per_address, never, Duration::ZERO).await;
 }
 
 fn traces(endpoint: String) -> Traces {

@@ -1,5 +1,3 @@
-//! What an operator sees of the server, in one place: metrics, traces, usage, overload.
-
 use serde::Serialize;
 use tokio::runtime::Handle;
 use vlm_client::QuestionReport;

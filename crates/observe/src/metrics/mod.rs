@@ -8,6 +8,7 @@ mod families;
 mod figures;
 mod labels;
 mod options;
+mod states;
 
 #[cfg(test)]
 mod checked;
@@ -25,8 +26,9 @@ use vlm_client::{QuestionOutcome, QuestionReport};
 
 pub use self::{
     collect::{BackendFigures, BackendHealth, FrameCounts},
-    figures::{ConnectionFigure, EndReason, SessionFigures, SessionState},
+    figures::{ConnectionFigure, SessionFigures},
     options::{BadToken, Config, MetricsToken},
+    states::{EndReason, SessionState},
 };
 use self::{
     collect::{Frames, FramesCollector, Pool, PoolCollector, ProcessCollector},
