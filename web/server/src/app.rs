@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use live_vlm_access::{limits::Limits, sign_in::SignIn};
+use live_vlm_listen::forwarded::TrustedProxies;
 use live_vlm_observe::metrics::MetricsToken;
 use vlm_client::{Client, Dispatcher};
 
 use crate::{
-    forwarded::TrustedProxies,
     listings::Listings,
     live::Live,
     reach::{Askers, OwnEndpoints},

@@ -1,22 +1,18 @@
 //! The server `live-vlm`: live video from many browsers, each answered by a Vision Language Model
 //! (VLM) in a session of its own.
 //!
-//! A request comes in through [`listen`] and [`routes`], reaches its [`session`], and the session
+//! A request comes in through `live-vlm-listen` and [`routes`], reaches its [`session`], and the session
 //! owns one pipeline of `live-vlm-pipelines`. What page and server say to each other is in
 //! [`protocol`]. Who may come in and do what is decided in `live-vlm-access`, and what
 //! happens is counted in `live-vlm-observe`. [`app`] names the
 //! parts of a running server, [`run`] puts them together, and [`config`] what they are told.
 
 pub mod addresses;
-pub mod answer_headers;
 pub mod app;
 pub mod config;
 pub mod discover;
-pub mod forwarded;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
-pub mod host;
-pub mod listen;
 pub mod listings;
 pub mod live;
 pub mod log;
@@ -31,7 +27,6 @@ pub mod reload;
 pub mod routes;
 pub mod run;
 pub mod session;
-pub mod tls;
 pub mod turn;
 pub mod video;
 pub mod vlm;

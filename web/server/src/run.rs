@@ -11,6 +11,10 @@ use live_vlm_access::{
     limits::{Limits, Now},
     sign_in::{SignIn, SignInError},
 };
+use live_vlm_listen::{
+    self as listen, PerAddress, Security,
+    tls::{self, TlsError},
+};
 use live_vlm_observe::metrics::MetricsToken;
 use tokio::{
     net::TcpListener,
@@ -24,7 +28,6 @@ use crate::{
     addresses,
     app::App,
     config::Config,
-    listen::{self, PerAddress, Security},
     listings::Listings,
     live::Live,
     memory,
@@ -32,7 +35,6 @@ use crate::{
     refusals::Refusals,
     routes::{self, CannotServeMetrics, MetricsListener},
     session::{Defaults, Services, Sessions},
-    tls::{self, TlsError},
     vlm::{StandIn, StandInError, Vlm},
 };
 use live_vlm_observe::{ObserveError, Observer};
@@ -200,7 +202,9 @@ impl Server {
             let (sign_in, sessions) = (self.app.sign_in.clone(), sessions.clone());
             AbortOnDropHandle::new(tokio::spawn(check_sign_ins(sign_in, sessions)))
         });
-        let per_address = PerAddress::new(self.app.live.clone(), self.app.trusted_proxies.clone());
+        let (live, proxies) = (self.app.live.clone(), self.app.trusted_proxies.clone());
+        let per_address =
+            PerAddress::new(move || live.now().limits.connections_per_address, proxies);
         let observer = self.app.observer.clone();
         let metrics = self.metrics.serve(observer.metrics.clone(), per_address.clone());
         let metrics = AbortOnDropHandle::new(tokio::spawn(metrics));

@@ -10,9 +10,10 @@ use live_vlm_access::{
     policy::RuleTable,
     sign_in::{KeysCommand, SignInTable},
 };
+use live_vlm_listen as listen;
 use live_vlm_observe::usage::UsageCommand;
 
-use crate::{listen, log, video, vlm};
+use crate::{log, video, vlm};
 
 /// Point cameras at a Vision Language Model and read what it sees, live, for many people at once.
 #[derive(Debug, Parser)]

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use live_vlm_access::{limits, policy::RuleTable, sign_in::SignInTable};
 use live_vlm_config::Source;
+use live_vlm_listen as listen;
 use live_vlm_observe::{metrics, overload, traces, usage};
 use serde::Deserialize;
 
 use crate::{
-    listen, log, video,
+    log, video,
     vlm::{self, BackendTable},
 };
 

@@ -17,9 +17,10 @@ use serde::Serialize;
 pub use cli::{Cli, Command, ConfigCommand, Options};
 pub use file::FileConfig;
 use live_vlm_access::{limits::ServerLimits, policy::Policy, sign_in::SignInOptions};
+use live_vlm_listen as listen;
 
 use crate::{
-    listen, log, video,
+    log, video,
     vlm::{self, BackendConfig},
 };
 

@@ -10,13 +10,9 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use live_vlm_listen::{self as listen, PerAddress, Security, answer_headers};
 use live_vlm_observe::metrics::{self, BadToken, Format, Metrics, MetricsToken};
 use tokio::net::TcpListener;
-
-use crate::{
-    answer_headers,
-    listen::{self, PerAddress, Security},
-};
 
 /// A scrape takes milliseconds.
 const CONNECTIONS_END: Duration = Duration::from_millis(200);

@@ -24,13 +24,12 @@ use axum::{
     routing::{get, post},
 };
 
+use live_vlm_listen::{self as listen, Peer, Security, answer_headers};
 pub use metrics::CannotServeMetrics;
 pub(crate) use metrics::MetricsListener;
 
 use crate::{
-    answer_headers,
     app::App,
-    listen::{self, Peer, Security},
     refusal::{Refusal, Refused},
 };
 

@@ -9,15 +9,13 @@ use axum::{
     response::Response,
 };
 use live_vlm_access::{sign_in::SignIn, user::User};
+use live_vlm_listen::{
+    Peer,
+    forwarded::{Origin, TrustedProxies},
+};
 
 use super::header;
-use crate::{
-    app::App,
-    forwarded::{Origin, TrustedProxies},
-    listen::Peer,
-    refusal::Refusal,
-    session::Requester,
-};
+use crate::{app::App, refusal::Refusal, session::Requester};
 
 /// The cookie by which a browser is known again. It is random and stands for nothing else.
 pub(super) const COOKIE: &str = "live_vlm";

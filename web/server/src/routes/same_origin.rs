@@ -7,10 +7,10 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use live_vlm_listen::Peer;
 use url::Host;
 
 use crate::{
-    listen::Peer,
     reach::Askers,
     refusal::{Code, Refusal},
 };

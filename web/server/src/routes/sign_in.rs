@@ -8,6 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use live_vlm_access::{sign_in::NewCookie, user::User};
+use live_vlm_listen::Peer;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -18,7 +19,6 @@ use super::{
 };
 use crate::{
     app::App,
-    listen::Peer,
     refusal::{Code, Refusal},
     session::Requester,
 };

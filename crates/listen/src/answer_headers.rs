@@ -9,7 +9,7 @@ use axum::{
 };
 use url::Host;
 
-use crate::{host, listen::Peer};
+use crate::{Peer, host};
 
 /// What an answer says that says nothing else itself, as the page does.
 const HEADERS: [(HeaderName, HeaderValue); 4] = [

@@ -1,8 +1,6 @@
 //! Accepting connections: TLS and plain HTTP on one port, told apart by their first byte. Plain
 //! HTTP is for this host only, where browsers trust it; from elsewhere it is sent to https.
 
-mod config;
-
 use std::{
     future::Future,
     io,
@@ -33,15 +31,14 @@ use tokio::{
 use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 
-pub use config::{Certificate, Config, Options};
 use live_vlm_access::{
     limits::{AddressKey, Counts, Place as Connection},
     log_limit::{LogLimit, Site},
 };
 
-use crate::{forwarded::TrustedProxies, host, live::Live};
+use crate::{forwarded::TrustedProxies, host};
 
-/// More connections than sessions may have, by far; a bound, no limit that anybody meets.
+/// Connections at once. High enough that no real client reaches it.
 const CONNECTIONS: usize = 2048;
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Bytes, fewer than hyper reads at once: it then reads past this buffer.
@@ -70,26 +67,30 @@ pub struct Peer {
 
 /// How many connections one address may have, of all kinds: a bound against floods, far above what
 /// a page needs.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct PerAddress {
-    /// Decides how many WebSockets an address may have.
-    pub live: Live,
+    /// How many WebSockets an address may have now.
+    websockets: Arc<dyn Fn() -> u32 + Send + Sync>,
     /// Bring many clients' connections.
-    pub trusted_proxies: TrustedProxies,
+    trusted_proxies: TrustedProxies,
     open: Counts<AddressKey>,
     log: Arc<LogLimit<Site>>,
 }
 
 impl PerAddress {
-    /// None open yet.
-    pub fn new(live: Live, trusted_proxies: TrustedProxies) -> Self {
+    /// None open yet. `websockets` says how many WebSockets an address may have now, 0 = any
+    /// number; it is called for each connection, and must not wait.
+    pub fn new(
+        websockets: impl Fn() -> u32 + Send + Sync + 'static,
+        trusted_proxies: TrustedProxies,
+    ) -> Self {
         let log = Arc::new(LogLimit::new(1));
-        Self { live, trusted_proxies, open: Counts::default(), log }
+        Self { websockets: Arc::new(websockets), trusted_proxies, open: Counts::default(), log }
     }
 
     /// One more from this address; `None` when it has as many as it may.
     fn take(&self, address: IpAddr) -> Option<Connection<AddressKey>> {
-        let most = match self.live.now().limits.connections_per_address {
+        let most = match (self.websockets)() {
             _ if self.trusted_proxies.contains(address) => 0,
             0 => 0,
             sockets => sockets.saturating_mul(PER_WEBSOCKET).max(FEWEST_PER_ADDRESS),
