@@ -6,11 +6,11 @@ use clap::Parser;
 use live_vlm::{
     app::App,
     config::{Cli, Config},
-    reach::OwnEndpoints,
     run::{Overrides, Server as Prepared},
     session::Sessions,
 };
 use live_vlm_access::limits::Limits;
+use live_vlm_backends::own::OwnEndpoints;
 use live_vlm_observe::metrics::Format;
 use tokio::{sync::oneshot, task::JoinHandle};
 

@@ -40,6 +40,6 @@ pub use problem::{BadConfig, Problem};
 pub use problems::Problems;
 pub use source::{Source, Step};
 pub use value::{
-    Address, AllowedBase, Base, Cidr, HeaderText, Interval, LogFilter, MAX_PROMPT, Name,
-    NotAllowed, Prompt, Slots, Whole,
+    Address, AllowedBase, Base, Cidr, HeaderText, Interval, LogFilter, MAX_PROMPT,
+    NOMINAL_FRAME_RATE, Name, NotAllowed, Prompt, Slots, Whole,
 };

@@ -7,6 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 use vlm_client::{Allowed, Endpoint};
 
+/// live-vlm-webui counts its interval in frames; we count them at this rate, per second.
+pub const NOMINAL_FRAME_RATE: f64 = 30.0;
 /// The longest prompt, in characters.
 pub const MAX_PROMPT: usize = 8000;
 

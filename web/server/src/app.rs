@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use live_vlm_access::{limits::Limits, sign_in::SignIn};
+use live_vlm_backends::own::{Askers, OwnEndpoints};
 use live_vlm_listen::forwarded::TrustedProxies;
 use live_vlm_observe::metrics::MetricsToken;
 use vlm_client::{Client, Dispatcher};
@@ -10,7 +11,6 @@ use vlm_client::{Client, Dispatcher};
 use crate::{
     listings::Listings,
     live::Live,
-    reach::{Askers, OwnEndpoints},
     refusals::Refusals,
     session::{Defaults, Sessions},
 };

@@ -10,7 +10,6 @@
 pub mod addresses;
 pub mod app;
 pub mod config;
-pub mod discover;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 pub mod listings;
@@ -20,7 +19,6 @@ pub mod media_address;
 pub mod memory;
 pub mod native_log;
 pub mod protocol;
-pub mod reach;
 pub mod refusal;
 pub mod refusals;
 pub mod reload;
@@ -29,4 +27,3 @@ pub mod run;
 pub mod session;
 pub mod turn;
 pub mod video;
-pub mod vlm;

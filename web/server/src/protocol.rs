@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use live_vlm_config::MAX_PROMPT;
+use live_vlm_config::{MAX_PROMPT, NOMINAL_FRAME_RATE};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use vlm_client::ApiKey;
@@ -15,8 +15,6 @@ use crate::{
 
 /// The longest message from a client, in bytes.
 pub const MAX_MESSAGE: usize = 64 * 1024;
-/// live-vlm-webui counts its interval in frames; we count them at this rate, per second.
-pub const NOMINAL_FRAME_RATE: f64 = 30.0;
 
 /// A message from a client, checked.
 #[derive(Debug, Clone, PartialEq)]

@@ -10,6 +10,7 @@ use live_vlm_access::{
     log_limit::LogLimit,
     sign_in::{CannotSignIn, NotRemembered},
 };
+use live_vlm_backends::own::CannotAsk;
 use live_vlm_observe::overload::Overloaded;
 use live_vlm_pipelines::OfferError;
 use serde::{Deserialize, Serialize};
@@ -239,6 +240,15 @@ impl From<BadEndpoint> for Refusal {
         }
         let allowed = "an http or https URL such as http://host:8000/v1";
         Self { message: format!("api_base: {error}"), ..Self::field("api_base", allowed) }
+    }
+}
+
+impl From<CannotAsk> for Refusal {
+    fn from(error: CannotAsk) -> Self {
+        match error {
+            CannotAsk::Endpoint(error) => error.into(),
+            _ => Self::no_own_endpoint(),
+        }
     }
 }
 

@@ -11,6 +11,10 @@ use live_vlm_access::{
     limits::{Limits, Now},
     sign_in::{SignIn, SignInError},
 };
+use live_vlm_backends::{
+    StandIn, StandInError, Vlm,
+    own::{Askers, OwnEndpoints},
+};
 use live_vlm_listen::{
     self as listen, PerAddress, Security,
     tls::{self, TlsError},
@@ -31,11 +35,9 @@ use crate::{
     listings::Listings,
     live::Live,
     memory,
-    reach::{Askers, OwnEndpoints},
     refusals::Refusals,
     routes::{self, CannotServeMetrics, MetricsListener},
     session::{Defaults, Services, Sessions},
-    vlm::{StandIn, StandInError, Vlm},
 };
 use live_vlm_observe::{ObserveError, Observer};
 

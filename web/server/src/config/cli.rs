@@ -10,10 +10,11 @@ use live_vlm_access::{
     policy::RuleTable,
     sign_in::{KeysCommand, SignInTable},
 };
+use live_vlm_backends as vlm;
 use live_vlm_listen as listen;
 use live_vlm_observe::usage::UsageCommand;
 
-use crate::{log, video, vlm};
+use crate::{log, video};
 
 /// Point cameras at a Vision Language Model and read what it sees, live, for many people at once.
 #[derive(Debug, Parser)]

@@ -3,15 +3,13 @@
 use std::collections::BTreeMap;
 
 use live_vlm_access::{limits, policy::RuleTable, sign_in::SignInTable};
+use live_vlm_backends::{self as vlm, BackendTable};
 use live_vlm_config::Source;
 use live_vlm_listen as listen;
 use live_vlm_observe::{metrics, overload, traces, usage};
 use serde::Deserialize;
 
-use crate::{
-    log, video,
-    vlm::{self, BackendTable},
-};
+use crate::{log, video};
 
 /// All that a file may say.
 #[derive(Debug, Clone, Default, Deserialize)]

@@ -17,12 +17,10 @@ use serde::Serialize;
 pub use cli::{Cli, Command, ConfigCommand, Options};
 pub use file::FileConfig;
 use live_vlm_access::{limits::ServerLimits, policy::Policy, sign_in::SignInOptions};
+use live_vlm_backends::{self as vlm, BackendConfig};
 use live_vlm_listen as listen;
 
-use crate::{
-    log, video,
-    vlm::{self, BackendConfig},
-};
+use crate::{log, video};
 
 /// What is in force.
 #[derive(Debug, Clone, Serialize)]

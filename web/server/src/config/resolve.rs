@@ -1,10 +1,10 @@
 //! From what was said to what is in force: flags and environment over file over defaults.
 
 use live_vlm_access::policy::Policy;
+use live_vlm_backends as vlm;
 use live_vlm_config::{BadConfig, Problems, Source};
 
 use super::{Config, FileConfig, Options};
-use crate::vlm;
 
 pub(super) fn resolve(
     flags: &Options,

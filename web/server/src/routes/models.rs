@@ -5,6 +5,7 @@ use axum::{
     body::Body,
     extract::{Query, State, rejection::QueryRejection},
 };
+use live_vlm_backends::discover;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -13,7 +14,6 @@ use vlm_client::{ApiKey, Error};
 use super::body::{self, Unread};
 use crate::{
     app::App,
-    discover,
     refusal::{Code, Refusal},
     session::Requester,
 };

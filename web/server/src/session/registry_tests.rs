@@ -2,6 +2,7 @@ use live_vlm_access::{
     limits::{Limits, Now},
     user::User,
 };
+use live_vlm_backends::own::{Askers, OwnEndpoints};
 use live_vlm_observe::{
     metrics::{Format, Metrics},
     overload::{Overload, Overloaded},
@@ -22,7 +23,6 @@ use crate::{
     config::{Config, Options},
     live::Live,
     protocol::ClientMessage,
-    reach::{Askers, OwnEndpoints},
     refusals::Refusals,
     turn::Turn,
 };

@@ -1,13 +1,11 @@
 use std::time::Duration;
 
 use live_vlm_access::policy::Rules;
+use live_vlm_config::NOMINAL_FRAME_RATE;
 use live_vlm_pipelines::SessionSettings;
 use vlm_client::Endpoint;
 
-use crate::{
-    protocol::{NOMINAL_FRAME_RATE, ServerConfig},
-    turn::IceServer,
-};
+use crate::{protocol::ServerConfig, turn::IceServer};
 
 /// What every session begins with.
 #[derive(Debug, Clone)]

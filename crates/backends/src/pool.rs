@@ -14,7 +14,7 @@ use live_vlm_config::{
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct};
 use vlm_client::{ApiKey, Authority, Endpoint, ExtraBody};
 
-use super::config::Config;
+use crate::config::Config;
 
 /// `[[backends]]`: one VLM server of several.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -164,7 +164,7 @@ impl Named<'_> {
 }
 
 /// The pool: what `--api-base` names, or else the file's `[vlm]`, or else its `[[backends]]`.
-pub(crate) fn pool(
+pub fn pool(
     flags: &Config,
     file: &Config,
     tables: &[BackendTable],

@@ -1,9 +1,6 @@
 //! The VLM servers that sessions ask: those that the operator names, one found on this host, or the
 //! stand-in.
 
-mod backends;
-mod config;
-
 use std::{io, time::Duration};
 
 use futures_util::future::join_all;
@@ -13,12 +10,7 @@ use vlm_client::{
     Backend, Client, Endpoint, Error, Model, ServerKind, Slots, Trouble, choose_model,
 };
 
-pub use backends::{BackendConfig, BackendTable};
-pub use config::{Config, Options};
-
-pub(crate) use backends::pool;
-
-use crate::discover;
+use crate::{config::Options, discover, pool::BackendConfig};
 
 const MODELS_TIMEOUT: Duration = Duration::from_secs(5);
 

@@ -1,12 +1,11 @@
 use std::{path::PathBuf, time::Duration};
 
 use live_vlm_config::{
-    AllowedBase, Base, GivenFields, GivenHeaders, GivenKey, Prompt, Slots, Whole,
+    AllowedBase, Base, GivenFields, GivenHeaders, GivenKey, NOMINAL_FRAME_RATE, Prompt, Slots,
+    Whole,
 };
 use serde::{Deserialize, Serialize};
 use vlm_client::Allowed;
-
-use crate::protocol::NOMINAL_FRAME_RATE;
 
 const PROMPT: &str = "Describe what you see in this image in one sentence.";
 const PROCESS_EVERY: u32 = 30;

@@ -6,9 +6,9 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use vlm_client::{Allowed, ApiKey, Authority, Endpoint, Reach};
+use vlm_client::{Allowed, ApiKey, Authority, BadEndpoint, Endpoint, Reach};
 
-use crate::{discover, refusal::Refusal};
+use crate::discover;
 
 /// Decides about every `api_base` that a client names. Cheap to clone.
 ///
@@ -27,6 +27,18 @@ struct Known {
     own: BTreeMap<String, Option<Arc<Authority>>>,
     /// Of those on this host, which are offered to whoever may bring one.
     found: BTreeSet<String>,
+}
+
+/// Why a server that a client names is not asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CannotAsk {
+    /// It is no address, or one that may not be asked.
+    #[error(transparent)]
+    Endpoint(#[from] BadEndpoint),
+    /// This user may name none.
+    #[error("only the server's own VLM may be asked")]
+    NoOwn,
 }
 
 /// Who can name an `api_base` at all.
@@ -84,18 +96,18 @@ impl OwnEndpoints {
     /// whether this user may name any that the server does not ask itself.
     ///
     /// # Errors
-    /// Names `api_base` when it is no address, or one that may not be asked.
+    /// When it is no address, or one that may not be asked.
     pub fn endpoint(
         &self,
         base: &str,
         key: Option<ApiKey>,
         may_bring_own: bool,
-    ) -> Result<Endpoint, Refusal> {
+    ) -> Result<Endpoint, CannotAsk> {
         let endpoint = Endpoint::new(base, key)?;
         if !may_bring_own {
             // By another name, or with another key, it could be asked for more than is allowed.
             let is_own = self.lock().own.contains_key(endpoint.base()) && !endpoint.has_key();
-            return if is_own { Ok(endpoint) } else { Err(Refusal::no_own_endpoint()) };
+            return if is_own { Ok(endpoint) } else { Err(CannotAsk::NoOwn) };
         }
         if self.knows(&endpoint) {
             // Whose key it is makes no other server of it.
@@ -114,7 +126,6 @@ impl OwnEndpoints {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::refusal::Code;
 
     const INSIDE: &str = "http://10.0.0.7:8000/v1";
 
@@ -127,11 +138,11 @@ mod tests {
         OwnEndpoints::new(Askers::Anybody, &allowed)
     }
 
-    fn code(own: &OwnEndpoints, base: &str) -> Option<Code> {
-        own.endpoint(base, None, true).err().map(|refusal| {
-            assert_eq!(refusal.field.as_deref(), Some("api_base"));
-            refusal.code
-        })
+    /// Whether it is forbidden, or else no address.
+    fn forbidden(own: &OwnEndpoints, base: &str) -> Option<bool> {
+        own.endpoint(base, None, true)
+            .err()
+            .map(|error| matches!(error, CannotAsk::Endpoint(BadEndpoint::Forbidden(_))))
     }
 
     #[test]
@@ -147,21 +158,21 @@ mod tests {
         ] {
             assert_eq!(of(host, sign_in, proxy), Askers::Anybody, "{host}");
         }
-        assert_eq!(code(&OwnEndpoints::new(Askers::ThisMachine, &[]), INSIDE), None);
-        assert_eq!(code(&anybody(&[]), INSIDE), Some(Code::NotAllowed));
+        assert_eq!(forbidden(&OwnEndpoints::new(Askers::ThisMachine, &[]), INSIDE), None);
+        assert_eq!(forbidden(&anybody(&[]), INSIDE), Some(true));
     }
 
     #[test]
     fn what_is_allowed_or_known_is_asked() {
-        assert_eq!(code(&anybody(&["10.0.0.0/8"]), INSIDE), None);
+        assert_eq!(forbidden(&anybody(&["10.0.0.0/8"]), INSIDE), None);
         let known = anybody(&[]).knowing(&inside());
-        assert_eq!(code(&known, &format!("{INSIDE}/")), None);
+        assert_eq!(forbidden(&known, &format!("{INSIDE}/")), None);
         for other in
             ["http://10.0.0.7:8001/v1", "http://10.0.0.7:8000/admin", "https://10.0.0.7:8000/v1"]
         {
-            assert_eq!(code(&known, other), Some(Code::NotAllowed), "{other}");
+            assert_eq!(forbidden(&known, other), Some(true), "{other}");
         }
-        assert_eq!(code(&known, "file:///etc/passwd"), Some(Code::BadField));
+        assert_eq!(forbidden(&known, "file:///etc/passwd"), Some(false));
     }
 
     #[test]
@@ -181,7 +192,7 @@ mod tests {
     fn who_may_bring_none_has_the_servers_own() {
         let known = OwnEndpoints::new(Askers::ThisMachine, &[]).knowing(&inside());
         assert!(known.endpoint(INSIDE, None, false).is_ok());
-        let refusal = known.endpoint("https://api.example/v1", None, false).unwrap_err();
-        assert_eq!((refusal.code, refusal.field.as_deref()), (Code::NotAllowed, Some("api_base")));
+        let error = known.endpoint("https://api.example/v1", None, false).unwrap_err();
+        assert!(matches!(error, CannotAsk::NoOwn), "{error}");
     }
 }
