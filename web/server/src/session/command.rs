@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
-use live_vlm_pipelines::SessionEvent;
 use tokio::sync::{mpsc, oneshot};
-use vlm_client::Endpoint;
 
 use super::{id::SessionId, outbox::Outbox, presence::Offerer};
 use crate::{protocol::ClientMessage, refusal::Refusal};
 
-/// How many commands may wait. Pieces of answers are dropped when it is full; see [`Command::Video`].
+/// How many commands may wait.
 pub(super) const COMMANDS: usize = 128;
 
 pub(super) enum Command {
@@ -26,18 +24,7 @@ pub(super) enum Command {
         of: Offerer,
         reply: oneshot::Sender<Result<String, Refusal>>,
     },
-    /// From the video of this number; those of earlier ones come too late.
-    Video {
-        number: u64,
-        event: SessionEvent,
-    },
-    /// A model was looked for in its server's list.
-    ModelChecked {
-        number: u64,
-        change: ModelChange,
-        listed: Result<Option<Vec<String>>, Refusal>,
-    },
-    /// What its owner signed in by holds no more.
+    /// The key or token that its owner signed in by was revoked or has expired.
     SignedOut,
     /// Its user may do something else than before.
     RulesChanged,
@@ -47,12 +34,6 @@ pub(super) enum Command {
     /// What a mistake of ours would do.
     #[cfg(test)]
     Panic,
-}
-
-/// A model that a session is to ask.
-pub(super) struct ModelChange {
-    pub(super) endpoint: Endpoint,
-    pub(super) model: String,
 }
 
 /// A way to reach a session. It may have ended meanwhile.
@@ -100,9 +81,5 @@ impl Handle {
             (Ok(()), Ok(answer)) => answer,
             _ => Err(Refusal::internal(&"the session ended while it was answering an offer")),
         }
-    }
-
-    pub(super) fn sender(&self) -> mpsc::Sender<Command> {
-        self.commands.clone()
     }
 }

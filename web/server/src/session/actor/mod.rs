@@ -1,18 +1,20 @@
 //! The task that is a session.
 
+mod event;
 mod models;
 mod relays;
 mod video;
 
 use std::{
+    collections::VecDeque,
     future,
     net::IpAddr,
+    ops::ControlFlow,
     sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use live_vlm_observe::metrics::{EndReason, SessionFigures, SessionState};
-use live_vlm_pipelines::CandidateSection;
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until},
@@ -20,7 +22,10 @@ use tokio::{
 use tokio_util::task::AbortOnDropHandle;
 use vlm_client::{Account, Dispatcher, Endpoint};
 
-use self::video::Video;
+use self::{
+    event::{Event, Events},
+    video::{Negotiation, Offer, Video, Wanted},
+};
 use super::{
     account::{Groups, UserAccount},
     answers::Answers,
@@ -48,8 +53,15 @@ struct Session {
     settings: Settings,
     page: Option<Outbox>,
     presence: Presence,
+    /// Where its tasks and its video tell it something.
+    events: Events,
     video: Option<Video>,
-    video_number: u64,
+    video_number: Option<u64>,
+    /// Of the last video, negotiated or not.
+    last_number: u64,
+    negotiation: Option<Negotiation>,
+    /// What waits for the negotiation to end.
+    wanted: VecDeque<Wanted>,
     /// When it was last noted that one was answered, and how many were since then.
     offers: Option<(Instant, u64)>,
     model_changes: u64,
@@ -77,6 +89,7 @@ pub(super) async fn run(
     let rules = account.rules();
     let settings = Settings::new(defaults, &rules, models::first(defaults, &rules, dispatcher));
     let figures = observer.metrics.session_started();
+    let (events, told) = Events::new();
     let session = Session {
         figures,
         presence: Presence::new(Instant::now(), services.grace),
@@ -88,8 +101,12 @@ pub(super) async fn run(
         handle,
         settings,
         page: None,
+        events,
         video: None,
-        video_number: 0,
+        video_number: None,
+        last_number: 0,
+        negotiation: None,
+        wanted: VecDeque::new(),
         offers: None,
         model_changes: 0,
         model_check: None,
@@ -97,40 +114,38 @@ pub(super) async fn run(
         answers: Answers::default(),
         status: (Status::Ready, "Ready".into()),
     };
-    session.run(listed, commands).await;
+    session.run(listed, commands, told).await;
 }
 
 impl Session {
-    async fn run(mut self, listed: impl Send, mut commands: mpsc::Receiver<Command>) {
+    async fn run(
+        mut self,
+        listed: impl Send,
+        mut commands: mpsc::Receiver<Command>,
+        mut told: mpsc::Receiver<Event>,
+    ) {
         let mut rules = self.services.live.changes();
         let reason = loop {
             let look_at = self.look_at(Instant::now());
-            let look = async {
-                match look_at {
-                    Some(at) => sleep_until(at).await,
-                    None => future::pending().await,
+            let step = tokio::select! {
+                // What was told before a command is heard before it: an answer before the end.
+                biased;
+                Some(event) = told.recv() => {
+                    self.on_event(event).await;
+                    ControlFlow::Continue(())
                 }
+                command = commands.recv() => match command {
+                    Some(command) => self.carry_out(command).await,
+                    None => ControlFlow::Break(EndReason::Left),
+                },
+                _ = rules.changed() => {
+                    self.obey_rules().await;
+                    ControlFlow::Continue(())
+                }
+                () = reached(look_at) => self.look(Instant::now()),
             };
-            let command = tokio::select! {
-                command = commands.recv() => command,
-                _ = rules.changed() => Some(Command::RulesChanged),
-                () = look => {
-                    let now = Instant::now();
-                    if self.presence.is_over(now) {
-                        break EndReason::Left;
-                    }
-                    self.look(now);
-                    continue;
-                }
-            };
-            match command {
-                None => break EndReason::Left,
-                Some(Command::Close) => break EndReason::Closed,
-                Some(Command::SignedOut) => {
-                    self.tell(&ServerMessage::Error(Refusal::signed_out()));
-                    break EndReason::SignedOut;
-                }
-                Some(command) => self.carry_out(command).await,
+            if let ControlFlow::Break(reason) = step {
+                break reason;
             }
         };
         // First of all, so that the id can be used again and nobody waits for a reply.
@@ -138,14 +153,20 @@ impl Session {
         commands.close();
         while commands.try_recv().is_ok() {}
         self.page = None;
+        self.negotiation = None;
         self.stop_video().await;
+        while let Ok(event) = told.try_recv() {
+            if let Event::Negotiated(Ok((video, _))) = event {
+                video.stop().await;
+            }
+        }
         if self.is_announced {
             tracing::info!(session = self.handle.id().short(), "session ended");
         }
         self.figures.end(reason);
     }
 
-    async fn carry_out(&mut self, command: Command) {
+    async fn carry_out(&mut self, command: Command) -> ControlFlow<EndReason> {
         match command {
             Command::Attach(outbox) => self.attach(outbox),
             Command::Detach(outbox) => {
@@ -162,26 +183,34 @@ impl Session {
             }
             Command::Message(Ok(message)) => self.obey(message).await,
             Command::Message(Err(refusal)) => self.refuse(refusal),
-            // Whoever has given up, or has offered anew meanwhile, costs no pipeline.
-            Command::Offer { reply, .. } if reply.is_closed() => {}
             Command::Offer { sdp, of, reply } => {
-                let answer = self.answer(&sdp, of).await;
-                let _ = reply.send(answer);
-            }
-            Command::Video { number, event } if number == self.video_number => {
-                self.on_video(event).await;
-            }
-            Command::Video { .. } => {}
-            Command::ModelChecked { number, change, listed } if number == self.model_changes => {
-                self.model_check = None;
-                self.change_model(change, listed);
-                self.ask_or_not();
+                self.in_turn(Wanted::Offer(Offer { sdp, of, reply })).await;
             }
             Command::RulesChanged => self.obey_rules().await,
             Command::Closing(within) => self.tell(&ServerMessage::closing(within)),
+            Command::SignedOut => {
+                self.tell(&ServerMessage::Error(Refusal::signed_out()));
+                return ControlFlow::Break(EndReason::SignedOut);
+            }
+            Command::Close => return ControlFlow::Break(EndReason::Closed),
             #[cfg(test)]
             Command::Panic => panic!("as a test wants it"),
-            Command::ModelChecked { .. } | Command::SignedOut | Command::Close => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    async fn on_event(&mut self, event: Event) {
+        match event {
+            Event::Video { number, event } => self.on_video(number, event).await,
+            Event::Negotiated(answered) => self.negotiated(answered).await,
+            Event::ModelChecked { number, change, listed } => {
+                // Another choice since makes this one void.
+                if number == self.model_changes {
+                    self.model_check = None;
+                    self.change_model(change, listed);
+                    self.ask_or_not();
+                }
+            }
         }
     }
 
@@ -229,9 +258,13 @@ impl Session {
     }
 
     /// Sees what time alone has changed.
-    fn look(&mut self, now: Instant) {
+    fn look(&mut self, now: Instant) -> ControlFlow<EndReason> {
+        if self.presence.is_over(now) {
+            return ControlFlow::Break(EndReason::Left);
+        }
         self.ask_or_not();
         self.look_at_pictures(now);
+        ControlFlow::Continue(())
     }
 
     async fn obey(&mut self, message: ClientMessage) {
@@ -274,24 +307,13 @@ impl Session {
                 self.tell(&ServerMessage::DebugUpdated { debug });
             }
             ClientMessage::IceCandidate { candidate, mid, line } => {
-                if let Some(video) = &self.video {
-                    let section = CandidateSection::new(mid.as_deref(), line);
-                    video.add_ice_candidate(section, &candidate);
-                }
+                self.in_turn(Wanted::Candidate { candidate, mid, line }).await;
             }
             ClientMessage::RelayFailed(failure) => self.note_relay_failure(failure),
-            ClientMessage::AskNow => {
-                if let Some(video) = &self.video {
-                    video.ask_now();
-                }
-            }
+            ClientMessage::AskNow => self.in_turn(Wanted::Question).await,
+            ClientMessage::HangUp => self.in_turn(Wanted::End).await,
             // Answered by the connection.
             ClientMessage::Alive => {}
-            ClientMessage::HangUp => {
-                self.stop_video().await;
-                self.set_status(Status::Stopped, "Stopped");
-                self.presence.video_ended(Instant::now());
-            }
         }
     }
 
@@ -347,5 +369,13 @@ impl From<Status> for SessionState {
             Status::Stopped => Self::Stopped,
             Status::Failed => Self::Failed,
         }
+    }
+}
+
+/// Waits until then; without a time for ever.
+async fn reached(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => future::pending().await,
     }
 }

@@ -6,14 +6,14 @@ use live_vlm_access::policy::Rules;
 use tokio_util::task::AbortOnDropHandle;
 use vlm_client::{ApiKey, Dispatcher, Endpoint, Error};
 
-use super::Session;
+use super::{
+    Session,
+    event::{Event, ModelChange},
+};
 use crate::{
     protocol::ServerMessage,
     refusal::{Code, Refusal},
-    session::{
-        command::{Command, ModelChange},
-        settings::Defaults,
-    },
+    session::settings::Defaults,
 };
 
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -124,7 +124,7 @@ impl Session {
         let number = self.model_changes;
         let is_pooled = self.place(&change.endpoint) == Place::Pool;
         let dispatcher = self.dispatcher.clone();
-        let commands = self.handle.sender();
+        let events = self.events.clone();
         let check = tokio::spawn(async move {
             let listed = if is_pooled {
                 dispatcher.models(TIMEOUT).await
@@ -137,7 +137,7 @@ impl Session {
                 // A server that does not list its models is asked all the same.
                 Err(_) => Ok(None),
             };
-            let _ = commands.send(Command::ModelChecked { number, change, listed }).await;
+            events.send(Event::ModelChecked { number, change, listed }).await;
         });
         self.model_check = Some(AbortOnDropHandle::new(check));
     }
