@@ -10,6 +10,7 @@ use wildmatch::WildMatch;
 /// `[rules]`, `[groups.NAME]`, `[users.NAME]`: what a user may do. 0 = no limit. Only the limits of
 /// `[rules]` are flags.
 #[derive(Debug, Clone, Default, PartialEq, clap::Args, Deserialize, Serialize)]
+#[command(next_help_heading = "Limits")]
 #[serde(default, deny_unknown_fields)]
 pub struct RuleTable {
     /// The user's groups; for users only.

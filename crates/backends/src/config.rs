@@ -14,6 +14,7 @@ const MAX_TOKENS: u32 = 512;
 /// `[vlm]`: whom it asks, and what until somebody changes it.
 #[derive(Debug, Clone, Default, clap::Args, Deserialize)]
 #[group(skip)]
+#[command(next_help_heading = "VLM")]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Base address of the OpenAI-compatible VLM server, such as http://localhost:8000/v1
@@ -29,8 +30,8 @@ pub struct Config {
     /// File that has the key for the server at --api-base
     #[arg(long, env = "LIVE_VLM_API_KEY_FILE", value_name = "FILE", conflicts_with = "api_key")]
     pub api_key_file: Option<PathBuf>,
-    /// File with the certificate of the authority that has signed that server's, beside those that
-    /// this host trusts
+    /// File with the certificate of the authority that signed the server's certificate, in addition
+    /// to the authorities that this host trusts
     #[arg(long = "api-ca-file", env = "LIVE_VLM_API_CA_FILE", value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
     /// Headers for each request to that server.
@@ -39,8 +40,8 @@ pub struct Config {
     /// Fields for each request to that server.
     #[arg(skip)]
     pub extra_body: Option<GivenFields>,
-    /// VLM servers that people may bring themselves beside those at public addresses: a network,
-    /// an address, a host name or a wildcard, and a port if only that one: 10.0.0.0/8,
+    /// VLM servers that people may use in addition to those at public addresses: a network, an
+    /// address, a host name or a wildcard, with a port if only that port is meant: 10.0.0.0/8,
     /// 192.168.1.7:8000, vlm.example, *.example; may be given several times
     #[arg(
         long = "allow-api-base",

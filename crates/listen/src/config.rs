@@ -16,6 +16,7 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 /// `[server]`: where it listens.
 #[derive(Debug, Clone, Default, clap::Args, Deserialize)]
 #[group(skip)]
+#[command(next_help_heading = "Server")]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Address to listen on; 127.0.0.1 = this host only [default: 0.0.0.0]

@@ -33,6 +33,7 @@ const MAX_CPU: u64 = 90;
 /// `[overload]`: when the server takes no further sessions.
 #[derive(Debug, Clone, Default, clap::Args, Deserialize, Serialize)]
 #[group(skip)]
+#[command(next_help_heading = "Limits")]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// No new sessions above this use of all cores by this process, in percent; 0 = no such

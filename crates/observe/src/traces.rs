@@ -41,6 +41,7 @@ const PATH: &str = "/v1/traces";
 /// `[traces]`: where traces go.
 #[derive(Debug, Clone, Default, clap::Args, Deserialize, Serialize)]
 #[group(skip)]
+#[command(next_help_heading = "Traces")]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// OpenTelemetry collector (OTLP by HTTP) that gets a trace of each question, such as

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 /// `[log]`: what it logs.
 #[derive(Debug, Clone, Default, clap::Args, Deserialize)]
 #[group(skip)]
+#[command(next_help_heading = "Log")]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// How much to log: error, warn, info, debug or trace, or a filter such as live_vlm=debug

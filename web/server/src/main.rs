@@ -6,7 +6,6 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use clap::Parser;
 use live_vlm::{
     config::{Cli, Command, Config, ConfigCommand, Options},
     log,
@@ -41,7 +40,7 @@ fn main() -> ExitCode {
 }
 
 async fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::of_process();
     match cli.command {
         Some(Command::DemoVlm(options)) => {
             let log = Config::log_without_file(&cli.serve);

@@ -10,12 +10,13 @@ use crate::turn::{GivenTurnSecret, Turn, TurnSecret};
 /// `[video]`: how video reaches it.
 #[derive(Debug, Clone, Default, clap::Args, Deserialize)]
 #[group(skip)]
+#[command(next_help_heading = "Video")]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// STUN server for a server behind NAT, such as stun:stun.example.org:3478
     #[arg(long, env = "LIVE_VLM_STUN_SERVER", value_name = "URL")]
     pub stun_server: Option<Given<StunUrl>>,
-    /// Relay that browsers use which do not reach this server by UDP, such as
+    /// Relay (TURN) for browsers that cannot reach this server by UDP, such as
     /// turns:turn.example:5349; may be given several times
     #[arg(
         long = "turn-server",
@@ -24,7 +25,8 @@ pub struct Config {
         value_delimiter = ','
     )]
     pub turn_servers: Option<Vec<Given<TurnUrl>>>,
-    /// User at the relays; without it pages get names that end after 12 hours
+    /// User name at the relays; without it each page gets a name of its own that is valid for 12
+    /// hours
     #[arg(long, env = "LIVE_VLM_TURN_USERNAME", value_name = "NAME")]
     pub turn_username: Option<String>,
     /// The relays' shared secret (coturn: static-auth-secret), or with --turn-username that user's
@@ -38,7 +40,7 @@ pub struct Config {
     )]
     #[serde(skip)]
     pub turn_secret: Option<GivenTurnSecret>,
-    /// File that has it
+    /// File with the relays' secret
     #[arg(long, env = "LIVE_VLM_TURN_SECRET_FILE", value_name = "FILE")]
     pub turn_secret_file: Option<PathBuf>,
     /// Lowest UDP port for video; any without it

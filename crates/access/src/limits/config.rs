@@ -7,6 +7,7 @@ const CONNECTIONS_PER_ADDRESS: u32 = 10;
 /// `[limits]`: what all may do together. 0 = off.
 #[derive(Debug, Clone, Default, clap::Args, Deserialize)]
 #[group(skip)]
+#[command(next_help_heading = "Limits")]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Most sessions at once; 0 = any number [default: 200]

@@ -8,6 +8,7 @@ use super::{SignInError, jwt::TokenRules};
 
 /// `[sign_in]`: who may use the server, as flags, environment or file say it.
 #[derive(Debug, Clone, Default, clap::Args, Deserialize)]
+#[command(next_help_heading = "Sign-in")]
 #[serde(default, deny_unknown_fields)]
 pub struct SignInTable {
     /// Whether people sign in; auto = unless --host is this host alone and nothing else about

@@ -7,6 +7,7 @@ use subtle::ConstantTimeEq;
 /// `[metrics]`: who may read the metrics, and what they show.
 #[derive(Debug, Clone, Default, clap::Args, Deserialize, Serialize)]
 #[group(skip)]
+#[command(next_help_heading = "Metrics")]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Address and port on which only /metrics is served, by plain HTTP, such as 127.0.0.1:9090

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize, Serializer};
 /// `[usage]`: where usage is recorded.
 #[derive(Debug, Clone, Default, clap::Args, Deserialize, Serialize)]
 #[group(skip)]
+#[command(next_help_heading = "Usage")]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// File that usage by user and day is recorded in, or `off`; without it

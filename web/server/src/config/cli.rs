@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use live_vlm_access::{
     limits,
     policy::RuleTable,
@@ -21,7 +21,8 @@ use crate::{log, video};
 #[command(
     name = "live-vlm",
     version,
-    after_help = "Without --api-base, Ollama, vLLM, SGLang and llama.cpp are looked for on this \
+    after_help = "These are the most used options; `live-vlm --help` has all of them.",
+    after_long_help = "Without --api-base, Ollama, vLLM, SGLang and llama.cpp are looked for on this \
                   host; if none has a vision model, a built-in stand-in answers. Every flag has a \
                   key in the configuration file, too: docs/configuration.md.",
     args_conflicts_with_subcommands = true
@@ -33,6 +34,38 @@ pub struct Cli {
     /// How to serve.
     #[command(flatten)]
     pub serve: Options,
+}
+
+/// The options that `-h` shows.
+const MOST_USED: [&str; 13] = [
+    "config",
+    "host",
+    "port",
+    "no-ssl",
+    "ssl-cert",
+    "ssl-key",
+    "api-base",
+    "api-key",
+    "model",
+    "prompt",
+    "process-every",
+    "sign-in",
+    "log",
+];
+
+impl Cli {
+    /// The arguments of this process. Ends it when they are wrong, or ask for help.
+    pub fn of_process() -> Self {
+        let matches = Self::with_short_help().get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
+    fn with_short_help() -> clap::Command {
+        Self::command().mut_args(|argument| {
+            let is_most_used = argument.get_long().is_none_or(|long| MOST_USED.contains(&long));
+            argument.hide_short_help(!is_most_used)
+        })
+    }
 }
 
 /// What the program can do besides serving.
@@ -87,4 +120,25 @@ pub struct Options {
     /// What it logs.
     #[command(flatten)]
     pub log: log::Config,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_help_has_what_is_most_used_and_long_help_has_all_in_groups() {
+        let mut command = Cli::with_short_help();
+        let (short, long) = (command.render_help().to_string(), command.render_long_help());
+        let long = long.to_string();
+        for flag in MOST_USED {
+            assert!(short.contains(&format!("--{flag}")), "{flag}: {short}");
+        }
+        assert!(!short.contains("--jwt-issuer") && long.contains("--jwt-issuer"));
+        for group in
+            ["Server", "VLM", "Video", "Limits", "Sign-in", "Metrics", "Traces", "Usage", "Log"]
+        {
+            assert_eq!(long.matches(&format!("\n{group}:\n")).count(), 1, "{group}: {long}");
+        }
+    }
 }
