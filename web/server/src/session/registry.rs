@@ -16,6 +16,7 @@ use live_vlm_access::{
     limits::{AddressKey, Limit, LimitReached, Place},
     sign_in::Credential,
 };
+use live_vlm_observe::overload::Overloaded;
 use tokio::{sync::mpsc, time::timeout};
 use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
@@ -146,8 +147,32 @@ impl Sessions {
             )
             .about("session_id"));
         }
+        let places = self.admit(&state, requester, overloaded)?;
+        let (commands, inbox) = mpsc::channel(COMMANDS);
+        let handle = Handle { id, commands };
+        let (owner, user) = (Owner::of(requester), &requester.user);
+        let credential = requester.credential.clone();
+        let groups = Groups::new(ArcSwap::from_pointee(user.groups.clone()));
+        let entry =
+            Entry { owner, credential, groups: Arc::clone(&groups), handle: handle.clone() };
+        state.sessions.insert(id, entry);
+        drop(state);
+        let listed = Listed { sessions: self.clone(), handle: handle.clone(), _places: places };
+        let services = Arc::clone(&self.shared.services);
+        let task = actor::run(services, handle.clone(), requester.clone(), groups, listed, inbox);
+        self.shared.tasks.spawn(task);
+        Ok(handle)
+    }
+
+    /// Whether there is room for a new session of this requester's, and what it takes of that.
+    fn admit(
+        &self,
+        state: &State,
+        requester: &Requester,
+        overloaded: Option<Overloaded>,
+    ) -> Result<Places, Refusal> {
         if state.closing {
-            let message = "this server ends; try again later";
+            let message = "this server is shutting down; try again in a moment";
             let refusal = Refusal::new(Code::TooManySessions, message);
             return Err(Refusal { retry_after_s: Some(RETRY.as_secs_f64()), ..refusal });
         }
@@ -161,7 +186,6 @@ impl Sessions {
         if let Some(reached) = overloaded {
             return Err(reached.into());
         }
-        let owner = Owner::of(requester);
         let user = &requester.user;
         let of_user = limits.session(&user.id, &live.policy.rules_for(&user.id, &user.groups))?;
         // Whoever does not sign in can be as many users as they like.
@@ -172,20 +196,7 @@ impl Sessions {
                 Some(limits.unsigned_session(requester.address, most)?)
             }
         };
-        let places = Places { _of_user: of_user, _of_address: of_address };
-        let (commands, inbox) = mpsc::channel(COMMANDS);
-        let handle = Handle { id, commands };
-        let credential = requester.credential.clone();
-        let groups = Groups::new(ArcSwap::from_pointee(user.groups.clone()));
-        let entry =
-            Entry { owner, credential, groups: Arc::clone(&groups), handle: handle.clone() };
-        state.sessions.insert(id, entry);
-        drop(state);
-        let listed = Listed { sessions: self.clone(), handle: handle.clone(), _places: places };
-        let services = Arc::clone(&self.shared.services);
-        let task = actor::run(services, handle.clone(), requester.clone(), groups, listed, inbox);
-        self.shared.tasks.spawn(task);
-        Ok(handle)
+        Ok(Places { _of_user: of_user, _of_address: of_address })
     }
 
     /// Admits no new session, tells those that run, and lets the questions in flight end, at most
@@ -261,7 +272,7 @@ impl Shared {
     }
 }
 
-/// Whether so many are as many as there may be; 0 = any number.
+/// Whether the limit is reached; 0 = no limit.
 fn is_full(count: usize, most: u32) -> bool {
     most > 0 && count >= most as usize
 }
