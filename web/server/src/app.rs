@@ -5,6 +5,7 @@ use std::sync::Arc;
 use live_vlm_access::{limits::Limits, sign_in::SignIn};
 use live_vlm_backends::own::{Askers, OwnEndpoints};
 use live_vlm_listen::forwarded::TrustedProxies;
+use live_vlm_observe::Observer;
 use live_vlm_observe::metrics::MetricsToken;
 use vlm_client::{Client, Dispatcher};
 
@@ -14,7 +15,6 @@ use crate::{
     refusals::Refusals,
     session::{Defaults, Sessions},
 };
-use live_vlm_observe::Observer;
 
 /// What a request may need.
 #[derive(Debug, Clone)]

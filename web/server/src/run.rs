@@ -12,7 +12,7 @@ use live_vlm_access::{
     sign_in::{SignIn, SignInError},
 };
 use live_vlm_backends::{
-    StandIn, StandInError, Vlm,
+    self as backends, StandIn, StandInError, Vlm,
     own::{Askers, OwnEndpoints},
 };
 use live_vlm_listen::{
@@ -20,6 +20,7 @@ use live_vlm_listen::{
     tls::{self, TlsError},
 };
 use live_vlm_observe::metrics::MetricsToken;
+use live_vlm_observe::{ObserveError, Observer};
 use tokio::{
     net::TcpListener,
     runtime::Handle,
@@ -39,7 +40,6 @@ use crate::{
     routes::{self, CannotServeMetrics, MetricsListener},
     session::{Defaults, Services, Sessions},
 };
-use live_vlm_observe::{ObserveError, Observer};
 
 /// How long a session waits for its page to come back.
 const GRACE: Duration = Duration::from_secs(15);
@@ -246,25 +246,14 @@ fn app(
 ) -> Result<App, StartError> {
     let runtime = Handle::current();
     let dispatcher = dispatcher(vlm, &client, &runtime);
-    let observer = Observer::start(&config.observe, &runtime)?;
-    let pool = dispatcher.clone();
-    observer.metrics.watch_pool(move || pool.pool().into_iter().map(Into::into).collect());
+    let observer = observer(&config.observe, &dispatcher, &runtime)?;
     let trusted_proxies = config.server.trusted_proxies.clone();
     let askers = Askers::of(config.server.host, sign_in.is_on(), !trusted_proxies.is_empty());
     let own_endpoints = overrides
         .own_endpoints
         .unwrap_or_else(|| OwnEndpoints::new(askers, &config.vlm.allowed_api_bases));
-    let pool = dispatcher.pool();
-    let servers = pool.iter().filter_map(|backend| dispatcher.pooled(&backend.base));
-    let own_endpoints = servers.fold(own_endpoints, |own, server| own.knowing(&server));
-    let defaults = Arc::new(Defaults {
-        endpoint: vlm.endpoint().clone(),
-        model: vlm.model.clone(),
-        stand_in: vlm.stand_in.is_some(),
-        prompt: config.vlm.prompt.clone(),
-        max_tokens: config.vlm.max_tokens,
-        interval: config.vlm.interval(),
-    });
+    let own_endpoints = knowing_pool(own_endpoints, &dispatcher);
+    let defaults = Arc::new(defaults(&config.vlm, vlm));
     let live = Live::new(config.into());
     let limits = Limits::new(Now::read());
     let refusals = Refusals::new(observer.metrics.clone());
@@ -296,6 +285,34 @@ fn app(
         metrics_token,
         trusted_proxies,
     })
+}
+
+fn observer(
+    config: &live_vlm_observe::Config,
+    dispatcher: &Dispatcher,
+    runtime: &Handle,
+) -> Result<Observer, ObserveError> {
+    let observer = Observer::start(config, runtime)?;
+    let pool = dispatcher.clone();
+    observer.metrics.watch_pool(move || pool.pool().into_iter().map(Into::into).collect());
+    Ok(observer)
+}
+
+fn defaults(options: &backends::Options, vlm: &Vlm) -> Defaults {
+    Defaults {
+        endpoint: vlm.endpoint().clone(),
+        model: vlm.model.clone(),
+        stand_in: vlm.stand_in.is_some(),
+        prompt: options.prompt.clone(),
+        max_tokens: options.max_tokens,
+        interval: options.interval(),
+    }
+}
+
+fn knowing_pool(own: OwnEndpoints, dispatcher: &Dispatcher) -> OwnEndpoints {
+    let pool = dispatcher.pool();
+    let servers = pool.iter().filter_map(|backend| dispatcher.pooled(&backend.base));
+    servers.fold(own, |own, server| own.knowing(&server))
 }
 
 fn dispatcher(vlm: &Vlm, client: &Client, runtime: &Handle) -> Dispatcher {

@@ -7,6 +7,7 @@ use live_vlm_access::{
     limits::{Limits, Now, Used},
     policy::Rules,
 };
+use live_vlm_observe::Observer;
 use vlm_client::{Account, Denied, QuestionReport};
 
 use super::services::Services;
@@ -15,7 +16,6 @@ use crate::{
     refusal::{Code, Refused},
     refusals::Refusals,
 };
-use live_vlm_observe::Observer;
 
 /// The groups of whoever opened a session last; of another key or token they may be others.
 pub(super) type Groups = Arc<ArcSwap<Vec<String>>>;

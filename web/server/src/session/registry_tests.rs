@@ -3,6 +3,7 @@ use live_vlm_access::{
     user::User,
 };
 use live_vlm_backends::own::{Askers, OwnEndpoints};
+use live_vlm_observe::Observer;
 use live_vlm_observe::{
     metrics::{Format, Metrics},
     overload::{Overload, Overloaded},
@@ -26,7 +27,6 @@ use crate::{
     refusals::Refusals,
     turn::Turn,
 };
-use live_vlm_observe::Observer;
 
 fn sessions(reached: watch::Receiver<Option<Overloaded>>) -> Sessions {
     let client = Client::new().unwrap();

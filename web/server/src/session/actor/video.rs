@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use live_vlm_observe::metrics;
 use live_vlm_pipelines::{
-    BrowserSession, CandidateSection, FrameCounter, FrameCounts, LostReason, OfferError,
+    Answer, BrowserSession, CandidateSection, FrameCounter, FrameCounts, LostReason, OfferError,
     SessionEvent, SessionOptions, SessionSettings,
 };
 use tokio::{sync::oneshot, time::Instant};
@@ -250,27 +250,7 @@ impl Session {
                 }
                 self.set_status(Status::Live, "Live");
             }
-            SessionEvent::Answer(answer) => {
-                self.has_asked = true;
-                let debug = (self.settings.debug && answer.done).then(|| {
-                    format!(
-                        "question {} of {}: first token after {:?} ms, whole after {} ms, frame {} \
-                         ms old, {} tokens",
-                        answer.seq,
-                        answer.model,
-                        answer.first_token_ms.unwrap_or_default(),
-                        answer.latency_ms,
-                        answer.age_ms,
-                        answer.tokens_out
-                    )
-                });
-                if let Some(message) = self.answers.tell(answer, answers::now()) {
-                    self.tell(&message);
-                }
-                if let Some(text) = debug {
-                    self.tell(&ServerMessage::Debug { text });
-                }
-            }
+            SessionEvent::Answer(answer) => self.on_answer(answer),
             SessionEvent::AnswerError(error) => {
                 self.has_asked = true;
                 tracing::debug!(
@@ -292,6 +272,28 @@ impl Session {
                 self.presence.video_ended(Instant::now());
             }
             _ => {}
+        }
+    }
+
+    fn on_answer(&mut self, answer: Answer) {
+        self.has_asked = true;
+        let debug = (self.settings.debug && answer.done).then(|| {
+            format!(
+                "question {} of {}: first token after {:?} ms, whole after {} ms, frame {} \
+                 ms old, {} tokens",
+                answer.seq,
+                answer.model,
+                answer.first_token_ms.unwrap_or_default(),
+                answer.latency_ms,
+                answer.age_ms,
+                answer.tokens_out
+            )
+        });
+        if let Some(message) = self.answers.tell(answer, answers::now()) {
+            self.tell(&message);
+        }
+        if let Some(text) = debug {
+            self.tell(&ServerMessage::Debug { text });
         }
     }
 
