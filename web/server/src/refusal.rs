@@ -12,7 +12,7 @@ use live_vlm_access::{
 };
 use live_vlm_backends::own::CannotAsk;
 use live_vlm_observe::overload::Overloaded;
-use live_vlm_pipelines::OfferError;
+use live_vlm_pipelines::{BadChoice, OfferError};
 use serde::{Deserialize, Serialize};
 use vlm_client::{AddressKind, BadEndpoint, BadKey};
 
@@ -202,6 +202,12 @@ impl From<&Refusal> for Refused {
             limit: refusal.limit,
             inside: refusal.inside,
         }
+    }
+}
+
+impl From<BadChoice> for Refusal {
+    fn from(error: BadChoice) -> Self {
+        Self::field(error.field, error.allowed)
     }
 }
 

@@ -6,12 +6,7 @@ mod relays;
 mod video;
 
 use std::{
-    collections::VecDeque,
-    future,
-    net::IpAddr,
-    ops::ControlFlow,
-    sync::Arc,
-    time::{Duration, SystemTime},
+    collections::VecDeque, future, net::IpAddr, ops::ControlFlow, sync::Arc, time::SystemTime,
 };
 
 use live_vlm_observe::metrics::{EndReason, SessionFigures, SessionState};
@@ -269,38 +264,15 @@ impl Session {
 
     async fn obey(&mut self, message: ClientMessage) {
         match message {
-            ClientMessage::UpdatePrompt { prompt, max_tokens, system_prompt } => {
+            ClientMessage::Change { by, change } => {
                 self.presence.said();
-                self.settings.prompt = prompt;
-                self.settings.max_tokens = max_tokens.unwrap_or(self.settings.max_tokens);
-                if let Some(system_prompt) = system_prompt {
-                    self.settings.system_prompt = system_prompt;
-                }
+                self.settings.choices.apply(change);
                 self.apply();
-                self.tell(&ServerMessage::PromptUpdated {
-                    prompt: self.settings.prompt.clone(),
-                    max_tokens: self.settings.max_tokens,
-                    system_prompt: self.settings.system_prompt.clone(),
-                });
+                self.tell(&self.settings.confirmation(by));
             }
             ClientMessage::UpdateModel { model, api_base, api_key } => {
                 self.presence.said();
                 self.check_model(&api_base, api_key, model);
-            }
-            ClientMessage::UpdateProcessing { interval } => {
-                self.presence.said();
-                self.settings.interval = Duration::from_secs_f64(interval);
-                self.apply();
-                self.tell(&ServerMessage::ProcessingUpdated {
-                    process_every: self.settings.process_every(),
-                    interval: self.settings.interval.as_secs_f64(),
-                });
-            }
-            ClientMessage::UpdateMaxLatency { max_latency } => {
-                self.presence.said();
-                self.settings.max_age = Duration::from_secs_f64(max_latency);
-                self.apply();
-                self.tell(&ServerMessage::MaxLatencyUpdated { max_latency });
             }
             ClientMessage::SetDebug { debug } => {
                 self.settings.debug = debug;
