@@ -260,6 +260,9 @@ choices! {
     interval: Seconds = Seconds(1.0), 0.1..=3600.0 "", "interval";
     /// A frame older than this is not asked about; 0 = off. Default: off.
     max_latency: Seconds = Seconds(0.0), 0.0..=10.0 ", 0 = off", "max-age";
+    /// Nothing is asked while less than this share of the picture has changed since the frame that
+    /// was asked about last; 0 = off. Default: off.
+    min_change: f64 = 0.0, 0.0..=1.0 ", 0 = off", "min-change";
 }
 
 #[cfg(test)]
@@ -275,9 +278,9 @@ mod tests {
     #[test]
     fn what_is_chosen_is_read_and_the_rest_left_as_it_is() {
         let mut choices = Choices::default();
-        let change = read(&json!({"max_latency": "2.5", "max_tokens": null, "other": 7})).unwrap();
+        let change = read(&json!({"min_change": "0.02", "max_tokens": null, "other": 7})).unwrap();
         choices.apply(change);
-        assert_eq!(choices, Choices { max_latency: Seconds(2.5), ..Choices::default() });
+        assert_eq!(choices, Choices { min_change: 0.02, ..Choices::default() });
     }
 
     #[test]
@@ -287,6 +290,7 @@ mod tests {
             (json!({"max_tokens": 1.5}), "max_tokens must be a whole number, 1 to 32768"),
             (json!({"interval": 0.01}), "interval must be 0.1 to 3600 seconds"),
             (json!({"max_latency": -1}), "max_latency must be 0 to 10 seconds, 0 = off"),
+            (json!({"min_change": true}), "min_change must be 0 to 1, 0 = off"),
         ] {
             assert_eq!(read(&fields).unwrap_err().to_string(), message);
         }
@@ -301,6 +305,7 @@ mod tests {
             max_tokens: 7,
             interval: Seconds(2.5),
             max_latency: Seconds(1.5),
+            min_change: 0.25,
         };
         choices.set(&element);
         use gst::prelude::*;
@@ -309,5 +314,6 @@ mod tests {
         assert_eq!(element.property::<u32>("max-tokens"), 7);
         assert_eq!(element.property::<u64>("interval"), 2_500_000_000);
         assert_eq!(element.property::<u64>("max-age"), 1_500_000_000);
+        assert!((element.property::<f64>("min-change") - 0.25).abs() < 1e-9);
     }
 }

@@ -63,6 +63,7 @@ const fromServer = {
     interval: number,
     process_every: number,
     max_latency: number,
+    min_change: number,
     bounds: object({ interval: bound, max_tokens: bound }),
     ice_servers: listOf(
       object({ urls: listOf(text), username: orNull(text), credential: orNull(text) }),
@@ -80,6 +81,7 @@ const fromServer = {
     max_tokens: number,
     interval: number,
     max_latency: number,
+    min_change: number,
   },
   debug_updated: { debug: flag },
   answer_delta: {
@@ -120,6 +122,7 @@ export type SessionStatus = ServerMessageOf<"status">["status"];
 /** What may be chosen by `update_settings`. */
 export interface Choices {
   max_latency?: number;
+  min_change?: number;
 }
 
 export type ClientMessage =

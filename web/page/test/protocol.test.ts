@@ -77,7 +77,7 @@ test("the page's messages are exactly the examples from the client", () => {
     send.updateProcessEvery(45),
     send.updateInterval(1.5),
     send.updateMaxLatency(2.5),
-    send.updateSettings({ max_latency: 2.5 }),
+    send.updateSettings({ max_latency: 2.5, min_change: 0.02 }),
     send.setDebug(true),
     send.iceCandidate("candidate:1 1 UDP 2122252543 192.0.2.1 50000 typ host", 0),
     send.relayFailed({ why: "refused", code: 401 }),
