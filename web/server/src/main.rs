@@ -127,10 +127,9 @@ async fn demo_vlm(options: demo_vlm::Options, signals: StopSignals) -> ExitCode 
     let listener = match options.bind().await {
         Ok(listener) => listener,
         Err(error) => {
-            let at = (&options.host, options.port);
+            let (host, port) = (&options.host, options.port);
             return fail(&format!(
-                "cannot listen on {}:{}: {error}; choose another --port",
-                at.0, at.1
+                "cannot listen on {host}:{port}: {error}; choose another --port"
             ));
         }
     };

@@ -87,7 +87,7 @@ impl ClientMessage {
             .allowing(format!("up to {MAX_MESSAGE} bytes")));
         }
         let value: Value = serde_json::from_str(text)
-            .map_err(|error| Refusal::new(Code::BadJson, format!("this is no JSON: {error}")))?;
+            .map_err(|error| Refusal::new(Code::BadJson, format!("this is not JSON: {error}")))?;
         let Value::Object(fields) = value else {
             return Err(Refusal::new(Code::BadJson, "a message is a JSON object with a type"));
         };

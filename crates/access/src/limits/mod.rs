@@ -27,8 +27,7 @@ use offered::Offered;
 
 use crate::policy::Rules;
 
-/// When something is open that somebody else has to close, nobody knows when; asking again this
-/// often harms nobody.
+/// When to try again for something that must be closed first: nobody knows when that will be.
 const PLACE_RETRY: Duration = Duration::from_secs(10);
 const DAY: u64 = 24 * 3600;
 

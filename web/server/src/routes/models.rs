@@ -71,7 +71,7 @@ impl Which {
     fn parse(body: &[u8]) -> Result<Self, Refusal> {
         // Not the error itself, which could show a piece of the key.
         let body: Value = serde_json::from_slice(body).map_err(|_| {
-            Refusal::new(Code::BadJson, "this is no JSON; send {api_base, api_key}")
+            Refusal::new(Code::BadJson, "this is not JSON; send {api_base, api_key}")
         })?;
         let text = |name: &str| match body.get(name) {
             None | Some(Value::Null) => Ok(String::new()),

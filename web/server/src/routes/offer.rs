@@ -90,7 +90,7 @@ fn admit(app: &App, requester: &Requester) -> Result<(), LimitReached> {
 impl Offer {
     fn parse(body: &[u8]) -> Result<Self, Refusal> {
         let value: Value = serde_json::from_slice(body)
-            .map_err(|error| Refusal::new(Code::BadJson, format!("this is no JSON: {error}")))?;
+            .map_err(|error| Refusal::new(Code::BadJson, format!("this is not JSON: {error}")))?;
         if value.get("rtsp_url").is_some_and(|url| !url.is_null() && url != "") {
             return Err(Refusal::no_rtsp().about("rtsp_url"));
         }
