@@ -30,6 +30,7 @@
 //! ```
 
 pub mod limits;
+pub mod listings;
 pub mod log_limit;
 pub mod policy;
 pub mod sign_in;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use live_vlm_access::{limits::Limits, sign_in::SignIn};
+use live_vlm_access::{limits::Limits, listings::Listings, sign_in::SignIn};
 use live_vlm_backends::own::{Askers, OwnEndpoints};
 use live_vlm_listen::forwarded::TrustedProxies;
 use live_vlm_observe::Observer;
@@ -10,7 +10,6 @@ use live_vlm_observe::metrics::MetricsToken;
 use vlm_client::{Client, Dispatcher};
 
 use crate::{
-    listings::Listings,
     live::Live,
     refusals::Refusals,
     session::{Defaults, Sessions},

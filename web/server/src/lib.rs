@@ -12,7 +12,6 @@ pub mod app;
 pub mod config;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
-pub mod listings;
 pub mod live;
 pub mod log;
 pub mod media_address;

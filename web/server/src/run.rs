@@ -9,6 +9,7 @@ use std::{
 
 use live_vlm_access::{
     limits::{Limits, Now},
+    listings::Listings,
     sign_in::{SignIn, SignInError},
 };
 use live_vlm_backends::{
@@ -33,7 +34,6 @@ use crate::{
     addresses,
     app::App,
     config::Config,
-    listings::Listings,
     live::Live,
     memory,
     refusals::Refusals,

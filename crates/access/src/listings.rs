@@ -5,8 +5,9 @@ use std::{
     sync::{Arc, Mutex, PoisonError, Weak},
 };
 
-use live_vlm_access::limits::Party;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::limits::Party;
 
 /// Lists at once.
 const PLACES: usize = 16;
@@ -23,7 +24,7 @@ pub struct Listings {
 
 /// Given back when dropped.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub struct Place {
     _of_all: OwnedSemaphorePermit,
     _own: OwnedSemaphorePermit,
 }
@@ -37,7 +38,7 @@ impl Default for Listings {
 impl Listings {
     /// A place, as soon as there is one. Whoever waits for one of their own keeps none of
     /// everybody's. `None` never comes, as no semaphore is closed.
-    pub(crate) async fn place(&self, party: Party) -> Option<Place> {
+    pub async fn place(&self, party: Party) -> Option<Place> {
         let own = self.of(party).acquire_owned().await.ok()?;
         let of_all = Arc::clone(&self.all).acquire_owned().await.ok()?;
         Some(Place { _of_all: of_all, _own: own })
