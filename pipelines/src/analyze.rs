@@ -1,7 +1,5 @@
 //! All that this crate knows of `vlmanalyze`: its properties, its messages, its context.
 
-use std::time::Duration;
-
 use gst::prelude::*;
 use gstvlm::VlmAnalyze;
 pub use gstvlm::messages::{Answer, AnswerError};
@@ -34,14 +32,8 @@ pub(crate) fn apply(element: &gst::Element, settings: &SessionSettings) {
         element.set_endpoint(endpoint);
     }
     set_if_present(element, "model", settings.model.clone());
-    if !settings.prompt.is_empty() {
-        set_if_present(element, "prompt", settings.prompt.clone());
-    }
-    set_if_present(element, "system-prompt", settings.system_prompt.clone());
-    set_if_present(element, "max-tokens", settings.max_tokens.max(1));
     set_if_present(element, "ask", settings.asks);
-    set_if_present(element, "interval", nanoseconds(settings.interval));
-    set_if_present(element, "max-age", nanoseconds(settings.max_age));
+    settings.choices.set(element);
 }
 
 /// Tells the element whether frames come only when asked for.
@@ -62,8 +54,4 @@ pub(crate) fn event(message: &gst::MessageRef) -> Option<SessionEvent> {
         return Some(SessionEvent::Answer(answer));
     }
     AnswerError::from_message(message).map(SessionEvent::AnswerError)
-}
-
-fn nanoseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -27,6 +27,7 @@ mod answer;
 mod candidate;
 mod certificate;
 mod chain;
+mod choices;
 mod codec;
 mod colours;
 mod error;
@@ -57,6 +58,7 @@ mod warm_up;
 mod watchdog;
 
 pub use analyze::{Answer, AnswerError, dispatcher_context};
+pub use choices::{BadChoice, Bound, Bounds, Change, Choices, Seconds};
 pub use codec::Codec;
 pub use error::OfferError;
 pub use event::{LostReason, SessionEvent};

@@ -1,6 +1,6 @@
 use std::{net::IpAddr, time::Duration};
 
-use crate::{DecodeMode, OfferError, analyze};
+use crate::{DecodeMode, OfferError, analyze, choices::Choices};
 
 /// How a peer reaches us.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,46 +18,29 @@ pub struct NetworkOptions {
     pub stun_server: Option<String>,
 }
 
-/// What a session asks, and how often. Each session has its own.
+/// Whom a session asks, and what and how often. Each session has its own.
 #[derive(Debug, Clone)]
 pub struct SessionSettings {
     /// The model's name; empty = the first vision model that the server lists.
     pub model: String,
-    /// The question; empty = the element's own.
-    pub prompt: String,
-    /// What the VLM is told about its part; empty = nothing.
-    pub system_prompt: String,
-    /// The longest answer, in tokens. Default: 512.
-    pub max_tokens: u32,
-    /// Whether anything is asked. Default: true.
-    pub asks: bool,
-    /// The time between two questions. Default: 1 s. Below 700 ms every frame is decoded.
-    pub interval: Duration,
-    /// A frame older than this is not asked about; zero = off. Default: off.
-    pub max_age: Duration,
     /// The VLM server and its key; `None` = the element's own. Default: `None`.
     pub endpoint: Option<vlm_client::Endpoint>,
+    /// Whether anything is asked. Default: true.
+    pub asks: bool,
+    /// The rest.
+    pub choices: Choices,
 }
 
 impl Default for SessionSettings {
     fn default() -> Self {
-        Self {
-            model: String::new(),
-            prompt: String::new(),
-            system_prompt: String::new(),
-            max_tokens: 512,
-            asks: true,
-            interval: Duration::from_secs(1),
-            max_age: Duration::ZERO,
-            endpoint: None,
-        }
+        Self { model: String::new(), endpoint: None, asks: true, choices: Choices::default() }
     }
 }
 
 impl SessionSettings {
     /// What must be decoded for these settings.
     pub fn decode_mode(&self) -> DecodeMode {
-        DecodeMode::for_interval(self.interval)
+        DecodeMode::for_interval(self.choices.interval.duration())
     }
 }
 

@@ -4,7 +4,7 @@ mod common;
 
 use common::next;
 use live_vlm_pipelines::{
-    BrowserSession, OfferError, Sender, SenderOptions, SessionEvent, SessionOptions,
+    BrowserSession, Choices, OfferError, Sender, SenderOptions, SessionEvent, SessionOptions,
     SessionSettings,
 };
 use std::{sync::Mutex, time::Duration};
@@ -22,8 +22,11 @@ async fn answers_every(interval: Duration) {
     gst::init().unwrap();
     let mut options = SessionOptions::new(SessionSettings {
         model: demo_vlm::MODEL.to_owned(),
-        prompt: "What do you see?".to_owned(),
-        interval,
+        choices: Choices {
+            prompt: "What do you see?".to_owned(),
+            interval: interval.into(),
+            ..Choices::default()
+        },
         endpoint: Some(Endpoint::new(&base, None).unwrap()),
         ..SessionSettings::default()
     })

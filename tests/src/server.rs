@@ -4,13 +4,14 @@ use std::{net::SocketAddr, time::Duration};
 
 use clap::Parser;
 use live_vlm::{
-    config::{BadConfig, Cli, Config},
-    limits::Limits,
-    metrics::Format,
-    reach::OwnEndpoints,
-    run::{Server as Prepared, StartError},
+    app::App,
+    config::{Cli, Config},
+    run::{Overrides, Server as Prepared},
     session::Sessions,
 };
+use live_vlm_access::limits::Limits;
+use live_vlm_backends::own::OwnEndpoints;
+use live_vlm_observe::metrics::Format;
 use tokio::{sync::oneshot, task::JoinHandle};
 
 use crate::{client::Client, within};
@@ -20,7 +21,7 @@ use crate::{client::Client, within};
 pub struct Server {
     address: SocketAddr,
     metrics_address: Option<SocketAddr>,
-    sessions: Sessions,
+    app: App,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
 }
@@ -55,7 +56,7 @@ pub fn config(arguments: &[&str]) -> Config {
                 Some(_) => Config::load(&cli.serve),
                 None => Config::without_file(&cli.serve),
             };
-            config.unwrap_or_else(|error: BadConfig| panic!("{error}"))
+            config.unwrap_or_else(|error| panic!("{error}"))
         }
         Err(error) => panic!("{error}"),
     }
@@ -67,10 +68,7 @@ impl Server {
     /// # Panics
     /// When it does not start.
     pub async fn start(arguments: &[&str]) -> Self {
-        match Self::prepare(arguments).await {
-            Ok(server) => Self::run(server),
-            Err(error) => panic!("the server does not start: {error}"),
-        }
+        Self::start_with(arguments, Overrides::default()).await
     }
 
     /// As [`start`](Self::start), with another time that sessions wait for their page.
@@ -78,10 +76,7 @@ impl Server {
     /// # Panics
     /// When it does not start.
     pub async fn start_with_grace(arguments: &[&str], grace: Duration) -> Self {
-        match Self::prepare(arguments).await {
-            Ok(server) => Self::run(server.with_grace(grace)),
-            Err(error) => panic!("the server does not start: {error}"),
-        }
+        Self::start_with(arguments, Overrides { grace, ..Overrides::default() }).await
     }
 
     /// As [`start`](Self::start), and with these rules for the VLM servers that people bring,
@@ -90,15 +85,16 @@ impl Server {
     /// # Panics
     /// When it does not start.
     pub async fn start_with_own_endpoints(arguments: &[&str], own: OwnEndpoints) -> Self {
-        match Self::prepare(arguments).await {
-            Ok(server) => Self::run(server.with_own_endpoints(own)),
-            Err(error) => panic!("the server does not start: {error}"),
-        }
+        let overrides = Overrides { own_endpoints: Some(own), ..Overrides::default() };
+        Self::start_with(arguments, overrides).await
     }
 
-    async fn prepare(arguments: &[&str]) -> Result<Prepared, StartError> {
+    async fn start_with(arguments: &[&str], overrides: Overrides) -> Self {
         let arguments: Vec<&str> = arguments.iter().copied().chain(["--no-ssl"]).collect();
-        Prepared::prepare(&config(&arguments)).await
+        match Prepared::prepare_with(&config(&arguments), overrides).await {
+            Ok(server) => Self::run(server),
+            Err(error) => panic!("the server does not start: {error}"),
+        }
     }
 
     fn run(server: Prepared) -> Self {
@@ -107,13 +103,13 @@ impl Server {
             address.set_ip([127, 0, 0, 1].into());
         }
         let metrics_address = server.metrics_addr();
-        let sessions = server.sessions().clone();
+        let app = server.app().clone();
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(server.serve(async {
             // An error is a sender that was dropped, which means the same.
             let _ = stopped.await;
         }));
-        Self { address, metrics_address, sessions, stop: Some(stop), task }
+        Self { address, metrics_address, app, stop: Some(stop), task }
     }
 
     /// Where it listens.
@@ -128,7 +124,12 @@ impl Server {
 
     /// Its sessions.
     pub fn sessions(&self) -> &Sessions {
-        &self.sessions
+        &self.app.sessions
+    }
+
+    /// Its parts.
+    pub fn app(&self) -> &App {
+        &self.app
     }
 
     /// How many pages are connected by WebSocket, as its metrics say.
@@ -136,7 +137,7 @@ impl Server {
     /// # Panics
     /// When they do not.
     pub fn connections(&self) -> u64 {
-        let figures = self.sessions.config().observer.metrics.exposition(Format::Prometheus);
+        let figures = self.app.observer.metrics.exposition(Format::Prometheus);
         let mut lines = figures.lines();
         let line = lines.find_map(|line| line.strip_prefix("live_vlm_websocket_connections "));
         match line.and_then(|count| count.trim().parse().ok()) {
@@ -147,7 +148,7 @@ impl Server {
 
     /// What its users have open.
     pub fn limits(&self) -> &Limits {
-        &self.sessions.config().limits
+        &self.app.limits
     }
 
     /// A browser that has opened the page.

@@ -1,5 +1,8 @@
 //! Rules of the repository that a compiler does not check.
 
+#[path = "tidy/modules.rs"]
+mod modules;
+
 use std::{
     collections::BTreeSet,
     fs,

@@ -14,8 +14,8 @@ use std::{
 
 use gst::prelude::*;
 use live_vlm_pipelines::{
-    BrowserSession, LostReason, Patience, Sender, SenderOptions, SessionEvent, SessionOptions,
-    SessionSettings,
+    BrowserSession, Choices, LostReason, Patience, Sender, SenderOptions, SessionEvent,
+    SessionOptions, SessionSettings,
 };
 use network::Network;
 use tokio::sync::{mpsc, watch};
@@ -47,7 +47,8 @@ impl Wanted {
 
 /// The settings for an interval.
 pub(crate) fn settings(interval: Duration) -> SessionSettings {
-    SessionSettings { interval, ..SessionSettings::default() }
+    let choices = Choices { interval: interval.into(), ..Choices::default() };
+    SessionSettings { choices, ..SessionSettings::default() }
 }
 
 /// Options with `identity` in place of `vlmanalyze`, on the loopback interface.

@@ -13,9 +13,9 @@ test("what is out of range is told beside its field, and changes nothing", async
   const sent = person.sent.length;
   const others = await person.controls();
   for (const [field, value, words] of [
-    ["interval", "0", "From 0.2 to 60 seconds."],
-    ["interval", "61", "From 0.2 to 60 seconds."],
-    ["interval", "", "From 0.2 to 60 seconds."],
+    ["interval", "0", "From 0.1 to 3600 seconds."],
+    ["interval", "3601", "From 0.1 to 3600 seconds."],
+    ["interval", "", "From 0.1 to 3600 seconds."],
     ["max-tokens", "0", "A whole number from 1 to 32768."],
     ["max-tokens", "1.5", "A whole number from 1 to 32768."],
     ["max-tokens", "32769", "A whole number from 1 to 32768."],

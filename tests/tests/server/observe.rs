@@ -196,7 +196,7 @@ async fn an_overloaded_server_takes_no_session_and_says_when_to_try_again() {
     let options = ["--metrics-token", TOKEN, "--max-memory", "1"];
     let server = Server::start(&[&asking(&vlm)[..], &options].concat()).await;
     let page = server.browser().await;
-    let reached = || server.sessions().config().observer.overload.reached().is_some();
+    let reached = || server.app().observer.overload.reached().is_some();
     until("the first look at the memory", reached).await;
     let ready = page.get("/readyz").await;
     assert_eq!(ready.status(), StatusCode::SERVICE_UNAVAILABLE);

@@ -1,7 +1,7 @@
 //! A VLM server that somebody brings is asked only where everybody may ask, or where the operator
 //! allows it; except by the person at the machine itself.
 
-use live_vlm::reach::{Askers, OwnEndpoints};
+use live_vlm_backends::own::{Askers, OwnEndpoints};
 use live_vlm_tests::{
     client::{Client, Refused, about, new_id},
     process::Process,

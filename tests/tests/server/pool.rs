@@ -70,7 +70,7 @@ async fn when_one_server_fails_another_answers_and_the_page_is_told_which() {
     let message = within("an answer of the second", from_second).await;
     assert_eq!(message["api_base"], second.base());
     let down = || {
-        let pool = server.sessions().config().dispatcher.pool();
+        let pool = server.app().dispatcher.pool();
         pool.iter().any(|backend| {
             backend.base == first.base() && backend.state != vlm_client::BackendState::Up
         })
@@ -215,7 +215,7 @@ async fn what_waits_inside_a_server_by_its_own_metrics_takes_a_slot_from_it() {
     .await;
     let (_folder, config) = pool(&[(&vlm, "slots = 'auto'\napi_key = 'sk-pool'")]);
     let server = start(&config).await;
-    let slots = || server.sessions().config().dispatcher.pool()[0].slots;
+    let slots = || server.app().dispatcher.pool()[0].slots;
     until("a slot to be taken back", || slots() < 4).await;
     let looked = vlm.asked(|asked| asked.path == "/metrics").await;
     assert_eq!(looked.key(), Some("sk-pool"), "llama.cpp shows nothing without");
@@ -254,7 +254,7 @@ async fn undisturbed_by(failing: impl Fn() -> Reply + Send + Sync + 'static) {
             assert_eq!(mine["type"], "vlm_response", "{mine}");
         }
     }
-    let pool = server.sessions().config().dispatcher.pool();
+    let pool = server.app().dispatcher.pool();
     assert_eq!(pool[0].state, vlm_client::BackendState::Up);
     assert_eq!(page.get("/readyz").await.status(), StatusCode::OK);
     sender.vanish().await;

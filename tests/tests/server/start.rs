@@ -1,6 +1,6 @@
 //! How the program starts: the port, and the VLM that answers.
 
-use live_vlm::discover::SERVICES;
+use live_vlm_backends::discover::SERVICES;
 use live_vlm_tests::{
     client::new_id,
     process::Process,

@@ -1,6 +1,6 @@
 //! What live-vlm-webui 0.4.0's own page and its users' scripts send works unchanged.
 
-use live_vlm_pipelines::Sender;
+use live_vlm_pipelines::{Choices, Sender};
 use live_vlm_tests::{
     client::{Client, new_id, small_video},
     server::Server,
@@ -36,8 +36,8 @@ async fn a_connection_begins_with_status_and_server_config() {
         json!({
             "type": "server_config", "session_id": id, "model": "llava:7b", "api_base": vlm.base(),
             "prompt": "What is there?", "system_prompt": "", "max_tokens": 512, "interval": 1.0,
-            "process_every": 30, "max_latency": 0.0, "ice_servers": [], "stand_in": false,
-            "version": env!("CARGO_PKG_VERSION"),
+            "process_every": 30, "max_latency": 0.0, "min_change": 0.0, "ice_servers": [], "stand_in": false,
+            "bounds": Choices::BOUNDS, "version": env!("CARGO_PKG_VERSION"),
         })
     );
 }

@@ -26,6 +26,8 @@ function object<S extends Shape>(shape: S): Check<Checked<S>> {
   return (value): value is Checked<S> => isRecord(value) && wrongField(value, shape) === null;
 }
 
+const bound = object({ min: number, max: number });
+
 const metrics = object({
   last_latency_ms: number,
   avg_latency_ms: number,
@@ -61,6 +63,8 @@ const fromServer = {
     interval: number,
     process_every: number,
     max_latency: number,
+    min_change: number,
+    bounds: object({ interval: bound, max_tokens: bound }),
     ice_servers: listOf(
       object({ urls: listOf(text), username: orNull(text), credential: orNull(text) }),
     ),
@@ -71,6 +75,14 @@ const fromServer = {
   model_updated: { model: orNull(text), api_base: orNull(text), stand_in: flag },
   processing_updated: { process_every: number, interval: number },
   max_latency_updated: { max_latency: number },
+  settings_updated: {
+    prompt: text,
+    system_prompt: text,
+    max_tokens: number,
+    interval: number,
+    max_latency: number,
+    min_change: number,
+  },
   debug_updated: { debug: flag },
   answer_delta: {
     seq: number,
@@ -103,8 +115,15 @@ type Messages<S extends Record<string, Shape>> = {
 
 export type ServerMessage = Messages<typeof fromServer>[keyof typeof fromServer];
 export type ServerMessageOf<T extends ServerMessage["type"]> = Extract<ServerMessage, { type: T }>;
+export type Bound = ServerMessageOf<"server_config">["bounds"]["interval"];
 export type Metrics = ServerMessageOf<"vlm_response">["metrics"];
 export type SessionStatus = ServerMessageOf<"status">["status"];
+
+/** What may be chosen by `update_settings`. */
+export interface Choices {
+  max_latency?: number;
+  min_change?: number;
+}
 
 export type ClientMessage =
   | { type: "update_prompt"; prompt: string; max_tokens: number; system_prompt: string }
@@ -112,6 +131,7 @@ export type ClientMessage =
   | { type: "update_processing"; process_every: number }
   | { type: "update_processing"; interval: number }
   | { type: "update_max_latency"; max_latency: number }
+  | ({ type: "update_settings" } & Choices)
   | { type: "set_debug"; debug: boolean }
   | { type: "ice_candidate"; candidate: string; sdp_m_line_index: number }
   | { type: "relay_failed"; why: "silent" | "refused" | "no_way"; code: number | null }

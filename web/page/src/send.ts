@@ -1,5 +1,5 @@
 // Makes the messages that the page sends, so that every one has exactly the contract's fields.
-import type { ClientMessage } from "./protocol.ts";
+import type { Choices, ClientMessage } from "./protocol.ts";
 import type { RelayFailure } from "./relays.ts";
 
 export function updatePrompt(
@@ -30,6 +30,10 @@ export function updateProcessEvery(process_every: number): ClientMessage {
 
 export function updateMaxLatency(max_latency: number): ClientMessage {
   return { type: "update_max_latency", max_latency };
+}
+
+export function updateSettings(choices: Choices): ClientMessage {
+  return { type: "update_settings", ...choices };
 }
 
 export function setDebug(debug: boolean): ClientMessage {

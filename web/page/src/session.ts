@@ -244,6 +244,7 @@ export class Session {
         break;
       case "alive":
       case "max_latency_updated":
+      case "settings_updated":
       case "debug_updated":
       case "debug":
         break;

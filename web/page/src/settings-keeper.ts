@@ -12,6 +12,8 @@ export class SettingsKeeper {
   readonly fieldWrong = new Signal<{ field: FieldName; message: string }>();
 
   applied: Applied | null = null;
+  /** What the server allows; null until it has said so. */
+  bounds: ServerMessageOf<"server_config">["bounds"] | null = null;
   vlm: Vlm | null = null;
 
   readonly #own: Own;
@@ -56,6 +58,7 @@ export class SettingsKeeper {
   config(config: ServerMessageOf<"server_config">): void {
     const applied = appliedFrom(config);
     this.applied = applied;
+    this.bounds = config.bounds;
     this.changed.emit(applied);
     for (const message of messagesToRestore(this.#own, this.vlm, applied)) this.#send(message);
   }

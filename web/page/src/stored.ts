@@ -41,21 +41,14 @@ export function parsePreferences(json: unknown): Preferences {
   const { prompt, systemPrompt, maxTokens, interval } = stored;
   if (typeof prompt === "string" && prompt !== "") own.prompt = prompt;
   if (typeof systemPrompt === "string") own.systemPrompt = systemPrompt;
-  if (typeof maxTokens === "number" && validMaxTokens(maxTokens)) own.maxTokens = maxTokens;
-  if (typeof interval === "number" && validInterval(interval)) own.interval = interval;
+  if (typeof maxTokens === "number" && Number.isInteger(maxTokens) && maxTokens > 0)
+    own.maxTokens = maxTokens;
+  if (typeof interval === "number" && interval > 0) own.interval = interval;
   return {
     own,
     mirrored: kept.mirrored === true,
     camera: typeof kept.camera === "string" ? kept.camera : "",
   };
-}
-
-export function validInterval(seconds: number): boolean {
-  return seconds >= 0.2 && seconds <= 60;
-}
-
-export function validMaxTokens(tokens: number): boolean {
-  return Number.isInteger(tokens) && tokens >= 1 && tokens <= 32_768;
 }
 
 function record(value: unknown): Record<string, unknown> {

@@ -74,7 +74,7 @@ test("stored preferences come back; what is wrong in them does not", () => {
   assert.deepEqual(loadPreferences(storage), preferences);
 
   const none = { own: {}, mirrored: false, camera: "" };
-  const bad = { own: { prompt: "", maxTokens: 1.5, interval: 0.01 }, mirrored: 1, camera: 5 };
+  const bad = { own: { prompt: "", maxTokens: 1.5, interval: -1 }, mirrored: 1, camera: 5 };
   assert.deepEqual(parsePreferences(bad), none);
   kept = "not JSON";
   assert.deepEqual(loadPreferences(storage), none);

@@ -1,50 +1,28 @@
 //! The server `live-vlm`: live video from many browsers, each answered by a Vision Language Model
 //! (VLM) in a session of its own.
 //!
-//! A request comes in through [`listen`] and [`routes`], reaches its [`session`], and the session
+//! A request comes in through `live-vlm-listen` and [`routes`], reaches its [`session`], and the session
 //! owns one pipeline of `live-vlm-pipelines`. What page and server say to each other is in
-//! [`protocol`], and who may say it in [`sign_in`]; everything else stands in the way of nothing:
-//! [`config`], [`tls`], [`discover`].
-
-#![allow(
-    clippy::cast_possible_truncation,
-    clippy::cast_precision_loss,
-    clippy::cast_sign_loss,
-    reason = "milliseconds and counts become floats in JSON; ranges are checked before"
-)]
+//! [`protocol`]. Who may come in and do what is decided in `live-vlm-access`, and what
+//! happens is counted in `live-vlm-observe`. [`app`] names the
+//! parts of a running server, [`run`] puts them together, and [`config`] what they are told.
 
 pub mod addresses;
-pub mod answer_headers;
+pub mod app;
 pub mod config;
-pub mod discover;
-pub mod forwarded;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
-pub mod host;
-pub mod limits;
-pub mod listen;
-pub mod log_limit;
+pub mod live;
+pub mod log;
 pub mod media_address;
 pub mod memory;
-pub mod metrics;
 pub mod native_log;
-pub mod observe;
-pub mod overload;
-pub mod policy;
-pub mod process;
 pub mod protocol;
-pub mod reach;
 pub mod refusal;
 pub mod refusals;
 pub mod reload;
 pub mod routes;
 pub mod run;
 pub mod session;
-pub mod shown;
-pub mod sign_in;
-pub mod tls;
-pub mod traces;
 pub mod turn;
-pub mod usage;
-pub mod user;
-pub mod vlm;
+pub mod video;

@@ -6,15 +6,16 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use clap::Parser;
 use live_vlm::{
-    config::{Cli, Command, Config, ConfigCommand, LogConfig, LogFilter, LogFormat, Options},
+    config::{Cli, Command, Config, ConfigCommand, Options},
+    log,
     native_log::{self, NativeLog},
     reload::Reloader,
     run::Server,
-    sign_in::KeysCommand,
-    usage::{UsageCommand, UsageTable},
 };
+use live_vlm_access::sign_in::KeysCommand;
+use live_vlm_config::LogFilter;
+use live_vlm_observe::usage::{self, UsageCommand};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::{
     Layer,
@@ -39,7 +40,7 @@ fn main() -> ExitCode {
 }
 
 async fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::of_process();
     match cli.command {
         Some(Command::DemoVlm(options)) => {
             let log = Config::log_without_file(&cli.serve);
@@ -49,7 +50,7 @@ async fn run() -> ExitCode {
             }
         }
         Some(Command::Config(ConfigCommand::Check(options))) => check(&options),
-        Some(Command::Usage(command)) => print(usage(&command)),
+        Some(Command::Usage(command)) => print(show_usage(&command)),
         Some(Command::Keys(command)) => print(keys(&command)),
         None => match serve(cli.serve).await {
             Ok(()) => ExitCode::SUCCESS,
@@ -58,7 +59,7 @@ async fn run() -> ExitCode {
     }
 }
 
-fn begin(log: &LogConfig) -> Result<(StopSignals, SetLog), String> {
+fn begin(log: &log::Options) -> Result<(StopSignals, SetLog), String> {
     let set_log = start_logging(log)?;
     let signals =
         StopSignals::new().map_err(|error| format!("cannot listen for signals: {error}"))?;
@@ -74,7 +75,7 @@ async fn serve(options: Options) -> Result<(), String> {
     let server = Server::prepare(&config).await.map_err(|error| error.to_string())?;
     // Whoever pipes it away does not need to read it.
     let _ = stdout().write_all(server.summary().as_bytes());
-    let reloader = Reloader::new(options, config, server.live().clone());
+    let reloader = Reloader::new(options, config, server.app().live.clone());
     let reloading = tokio::spawn(reloader.run(hang_up, set_log));
     server.serve(signals.stop()).await;
     reloading.abort();
@@ -100,15 +101,15 @@ fn check(options: &Options) -> ExitCode {
     }
 }
 
-fn usage(command: &UsageCommand) -> Result<String, String> {
+fn show_usage(command: &UsageCommand) -> Result<String, String> {
     let configured = match &command.usage_db {
-        Some(_) => UsageTable::default(),
+        Some(_) => usage::Config::default(),
         None => {
             let file = Config::file(command.config.as_deref());
             file.map_err(|error| error.to_string())?.usage
         }
     };
-    command.run(&configured).map_err(|error| error.to_string())
+    command.run(configured).map_err(|error| error.to_string())
 }
 
 fn keys(command: &KeysCommand) -> Result<String, String> {
@@ -126,10 +127,9 @@ async fn demo_vlm(options: demo_vlm::Options, signals: StopSignals) -> ExitCode 
     let listener = match options.bind().await {
         Ok(listener) => listener,
         Err(error) => {
-            let at = (&options.host, options.port);
+            let (host, port) = (&options.host, options.port);
             return fail(&format!(
-                "cannot listen on {}:{}: {error}; choose another --port",
-                at.0, at.1
+                "cannot listen on {host}:{port}: {error}; choose another --port"
             ));
         }
     };
@@ -150,7 +150,7 @@ async fn demo_vlm(options: demo_vlm::Options, signals: StopSignals) -> ExitCode 
 /// Changes what is logged.
 type SetLog = Box<dyn Fn(&LogFilter) -> Result<(), String> + Send>;
 
-fn start_logging(log: &LogConfig) -> Result<SetLog, String> {
+fn start_logging(log: &log::Options) -> Result<SetLog, String> {
     let read = |filter: &LogFilter| native_log::filter(filter).map_err(|error| error.to_string());
     let (filter, handle) = reload::Layer::new(read(&log.level)?);
     // Nobody can be told that nobody can be told.
@@ -160,8 +160,8 @@ fn start_logging(log: &LogConfig) -> Result<SetLog, String> {
         *record.level() <= LevelFilter::WARN || !record.target().starts_with("tungstenite")
     });
     let logs = match log.format {
-        LogFormat::Text => logs.with_ansi(stderr().is_terminal()).boxed(),
-        LogFormat::Json => logs.json().boxed(),
+        log::Format::Text => logs.with_ansi(stderr().is_terminal()).boxed(),
+        log::Format::Json => logs.json().boxed(),
     };
     tracing_subscriber::registry().with(filter).with(no_messages).with(logs).init();
     Ok(Box::new(move |filter| handle.reload(read(filter)?).map_err(|error| error.to_string())))

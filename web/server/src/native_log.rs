@@ -7,17 +7,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use live_vlm_access::log_limit::LogLimit;
+use live_vlm_config::{LogFilter, NotAllowed, shown::escaped};
 use live_vlm_pipelines::{NativeLevel, NativeLine, native_debugging, take_native_log};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Level;
 use tracing_subscriber::EnvFilter;
-
-use crate::{
-    config::{LogFilter, NotAllowed},
-    log_limit::LogLimit,
-    shown::escaped,
-};
 
 /// What such lines are called in filters: `native=off`.
 const TARGET: &str = "native";

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use live_vlm_config::NOMINAL_FRAME_RATE;
+use live_vlm_pipelines::{BadChoice, Bounds, Change, Choices, Seconds};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use vlm_client::ApiKey;
@@ -12,24 +14,18 @@ use crate::{
     turn::{IceServer, RelayFailure},
 };
 
-/// The longest prompt, in characters.
-pub const MAX_PROMPT: usize = 8000;
 /// The longest message from a client, in bytes.
 pub const MAX_MESSAGE: usize = 64 * 1024;
-/// live-vlm-webui counts its interval in frames; we count them at this rate, per second.
-pub const NOMINAL_FRAME_RATE: f64 = 30.0;
 
 /// A message from a client, checked.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ClientMessage {
-    /// What to ask.
-    UpdatePrompt {
-        /// 1 to [`MAX_PROMPT`] characters.
-        prompt: String,
-        /// 1 to 32768; `None` leaves it.
-        max_tokens: Option<u32>,
-        /// Up to [`MAX_PROMPT`] characters; `None` leaves it.
-        system_prompt: Option<String>,
+    /// What to ask, and when.
+    Change {
+        /// By which message, which decides how it is confirmed.
+        by: ChangedBy,
+        /// What is chosen anew.
+        change: Change,
     },
     /// Whom to ask.
     UpdateModel {
@@ -39,16 +35,6 @@ pub enum ClientMessage {
         api_base: String,
         /// `None` = none, or the one given before for the same `api_base`.
         api_key: Option<ApiKey>,
-    },
-    /// How often to ask: seconds between two questions, 0.1 to 3600.
-    UpdateProcessing {
-        /// In seconds.
-        interval: f64,
-    },
-    /// How old a sample may be: seconds, 0 to 10, 0 = any.
-    UpdateMaxLatency {
-        /// In seconds.
-        max_latency: f64,
     },
     /// Whether to tell more.
     SetDebug {
@@ -74,6 +60,19 @@ pub enum ClientMessage {
     HangUp,
 }
 
+/// The messages by which a page chooses something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangedBy {
+    /// `update_prompt`: the question, the longest answer, the system prompt.
+    Prompt,
+    /// `update_processing`: the interval.
+    Processing,
+    /// `update_max_latency`: how old a frame may be.
+    MaxLatency,
+    /// `update_settings`: any of them.
+    Settings,
+}
+
 impl ClientMessage {
     /// Reads a message.
     ///
@@ -88,17 +87,17 @@ impl ClientMessage {
             .allowing(format!("up to {MAX_MESSAGE} bytes")));
         }
         let value: Value = serde_json::from_str(text)
-            .map_err(|error| Refusal::new(Code::BadJson, format!("this is no JSON: {error}")))?;
+            .map_err(|error| Refusal::new(Code::BadJson, format!("this is not JSON: {error}")))?;
         let Value::Object(fields) = value else {
             return Err(Refusal::new(Code::BadJson, "a message is a JSON object with a type"));
         };
         let fields = Fields(fields);
         match fields.0.get("type").and_then(Value::as_str) {
-            Some("update_prompt") => Ok(Self::UpdatePrompt {
-                prompt: fields.prompt()?,
-                max_tokens: fields.max_tokens()?,
-                system_prompt: fields.optional_text("system_prompt", MAX_PROMPT)?,
-            }),
+            Some("update_prompt") => fields.change(
+                ChangedBy::Prompt,
+                &["prompt", "max_tokens", "system_prompt"],
+                |change| change.prompt.is_none().then(Change::prompt),
+            ),
             Some("update_model") => Ok(Self::UpdateModel {
                 model: fields.required_text("model", 256)?,
                 api_base: fields.optional_text("api_base", 2048)?.unwrap_or_default(),
@@ -108,12 +107,14 @@ impl ClientMessage {
                 },
             }),
             Some("update_processing") => fields.processing(),
-            Some("update_max_latency") => Ok(Self::UpdateMaxLatency {
-                max_latency: fields
-                    .number("max_latency")
-                    .filter(|seconds| (0.0..=10.0).contains(seconds))
-                    .ok_or_else(|| Refusal::field("max_latency", "0 to 10 seconds, 0 = off"))?,
-            }),
+            Some("update_max_latency") => {
+                fields.change(ChangedBy::MaxLatency, &["max_latency"], |change| {
+                    change.max_latency.is_none().then(Change::max_latency)
+                })
+            }
+            Some("update_settings") => {
+                Ok(Self::Change { by: ChangedBy::Settings, change: Change::read(&fields.0)? })
+            }
             Some("set_debug") => Ok(Self::SetDebug {
                 debug: fields
                     .0
@@ -132,7 +133,7 @@ impl ClientMessage {
 }
 
 const TYPES: &str = "update_prompt, update_model, update_processing, update_max_latency, \
-                     set_debug, ice_candidate, relay_failed, ask_now, alive, hang_up";
+                     update_settings, set_debug, ice_candidate, relay_failed, ask_now, alive, hang_up";
 
 fn unknown_type(given: Option<&str>) -> Refusal {
     let message = match given {
@@ -148,36 +149,37 @@ fn unknown_type(given: Option<&str>) -> Refusal {
 struct Fields(Map<String, Value>);
 
 impl Fields {
-    fn prompt(&self) -> Result<String, Refusal> {
-        self.required_text("prompt", MAX_PROMPT)
-    }
-
-    fn max_tokens(&self) -> Result<Option<u32>, Refusal> {
-        match self.0.get("max_tokens") {
-            None | Some(Value::Null) => Ok(None),
-            Some(_) => self
-                .number("max_tokens")
-                .filter(|tokens| (1.0..=32768.0).contains(tokens) && tokens.fract() == 0.0)
-                .map(|tokens| Some(tokens as u32))
-                .ok_or_else(|| Refusal::field("max_tokens", "a whole number, 1 to 32768")),
+    /// What is chosen by those of these fields that are there. `missing` says which must be.
+    fn change(
+        &self,
+        by: ChangedBy,
+        names: &[&str],
+        missing: impl Fn(&Change) -> Option<BadChoice>,
+    ) -> Result<ClientMessage, Refusal> {
+        let named = self.0.iter().filter(|(name, _)| names.contains(&name.as_str()));
+        let named = named.map(|(name, value)| (name.clone(), value.clone())).collect();
+        let change = Change::read(&named)?;
+        match missing(&change) {
+            Some(missing) => Err(missing.into()),
+            None => Ok(ClientMessage::Change { by, change }),
         }
     }
 
     fn processing(&self) -> Result<ClientMessage, Refusal> {
-        let interval = match (self.0.get("interval"), self.0.get("process_every")) {
-            (Some(_), _) => self
-                .number("interval")
-                .filter(|seconds| (0.1..=3600.0).contains(seconds))
-                .ok_or_else(|| Refusal::field("interval", "0.1 to 3600 seconds"))?,
-            (None, _) => self
-                .number("process_every")
-                .filter(|frames| (1.0..=3600.0).contains(frames) && frames.fract() == 0.0)
-                .map(|frames| (frames / NOMINAL_FRAME_RATE).max(0.1))
-                .ok_or_else(|| {
-                    Refusal::field("process_every", "a whole number of frames, 1 to 3600")
-                })?,
-        };
-        Ok(ClientMessage::UpdateProcessing { interval })
+        if self.0.contains_key("interval") {
+            return self.change(ChangedBy::Processing, &["interval"], |change| {
+                change.interval.is_none().then(Change::interval)
+            });
+        }
+        let frames = self
+            .number("process_every")
+            .filter(|frames| (1.0..=3600.0).contains(frames) && frames.fract() == 0.0)
+            .ok_or_else(|| {
+                Refusal::field("process_every", "a whole number of frames, 1 to 3600")
+            })?;
+        let seconds = (frames / NOMINAL_FRAME_RATE).max(Choices::BOUNDS.interval.min);
+        let change = Change { interval: Some(Seconds(seconds)), ..Change::default() };
+        Ok(ClientMessage::Change { by: ChangedBy::Processing, change })
     }
 
     /// A candidate as the page sends it, or as `RTCIceCandidate.toJSON()` gives it: in place of the
@@ -300,6 +302,8 @@ pub enum ServerMessage {
         /// In seconds.
         max_latency: f64,
     },
+    /// Confirms `update_settings`: all that is chosen now.
+    SettingsUpdated(Choices),
     /// Confirms.
     DebugUpdated {
         /// Whether `debug` messages are sent.
@@ -382,18 +386,13 @@ pub struct ServerConfig {
     pub model: String,
     /// Where.
     pub api_base: String,
-    /// What.
-    pub prompt: String,
-    /// What the VLM is told about its part.
-    pub system_prompt: String,
-    /// The longest answer.
-    pub max_tokens: u32,
-    /// Between two questions, in seconds.
-    pub interval: f64,
-    /// The same in frames, at [`NOMINAL_FRAME_RATE`].
+    /// What is asked, and when.
+    #[serde(flatten)]
+    pub choices: Choices,
+    /// The bounds of what may be chosen.
+    pub bounds: Bounds,
+    /// The interval in frames, at [`NOMINAL_FRAME_RATE`].
     pub process_every: u32,
-    /// How old a sample may be, in seconds; 0 = any.
-    pub max_latency: f64,
     /// Relays for a browser that does not reach the server by UDP.
     pub ice_servers: Vec<IceServer>,
     /// Whether the built-in demo-vlm answers.

@@ -26,6 +26,7 @@ fn every_kind_of_server_message_is_pinned() {
         "model_updated",
         "processing_updated",
         "max_latency_updated",
+        "settings_updated",
         "debug_updated",
         "answer_delta",
         "vlm_response",
@@ -52,6 +53,11 @@ fn every_pinned_message_of_the_client_is_understood() {
     }
 }
 
+fn every(seconds: f64) -> ClientMessage {
+    let change = Change { interval: Some(Seconds(seconds)), ..Change::default() };
+    ClientMessage::Change { by: ChangedBy::Processing, change }
+}
+
 fn refused(message: &Value) -> Refusal {
     ClientMessage::parse(&message.to_string()).unwrap_err()
 }
@@ -71,7 +77,7 @@ fn bad_values_are_refused_with_the_field_and_what_is_allowed() {
         (json!({"type": "update_prompt"}), "prompt"),
         (json!({"type": "update_prompt", "prompt": "   "}), "prompt"),
         (json!({"type": "update_prompt", "prompt": ["x"]}), "prompt"),
-        (json!({"type": "update_prompt", "prompt": "x".repeat(MAX_PROMPT + 1)}), "prompt"),
+        (json!({"type": "update_prompt", "prompt": "x".repeat(8001)}), "prompt"),
         (json!({"type": "update_prompt", "prompt": "x", "max_tokens": 0}), "max_tokens"),
         (json!({"type": "update_prompt", "prompt": "x", "max_tokens": "NaN"}), "max_tokens"),
         (json!({"type": "update_model", "model": ""}), "model"),
@@ -110,18 +116,9 @@ fn what_is_no_message_is_refused() {
 #[test]
 fn frames_become_seconds_at_thirty_a_second() {
     let parse = |text| ClientMessage::parse(text).unwrap();
-    assert_eq!(
-        parse(r#"{"type":"update_processing","process_every":60}"#),
-        ClientMessage::UpdateProcessing { interval: 2.0 }
-    );
-    assert_eq!(
-        parse(r#"{"type":"update_processing","process_every":"30"}"#),
-        ClientMessage::UpdateProcessing { interval: 1.0 }
-    );
-    assert_eq!(
-        parse(r#"{"type":"update_processing","process_every":1}"#),
-        ClientMessage::UpdateProcessing { interval: 0.1 }
-    );
+    assert_eq!(parse(r#"{"type":"update_processing","process_every":60}"#), every(2.0));
+    assert_eq!(parse(r#"{"type":"update_processing","process_every":"30"}"#), every(1.0));
+    assert_eq!(parse(r#"{"type":"update_processing","process_every":1}"#), every(0.1));
 }
 
 #[test]

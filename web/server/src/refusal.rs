@@ -1,26 +1,25 @@
 //! How a request is refused: one type for HTTP and WebSocket.
 
-use std::{sync::LazyLock, time::Instant};
-
-use axum::{
-    Json,
-    extract::rejection::QueryRejection,
-    http::{HeaderValue, StatusCode, header},
-    response::{IntoResponse, Response},
+use std::{
+    sync::LazyLock,
+    time::{Duration, Instant},
 };
-use live_vlm_pipelines::OfferError;
+
+use live_vlm_access::{
+    limits::{Limit, LimitReached},
+    log_limit::LogLimit,
+    sign_in::{CannotSignIn, NotRemembered},
+};
+use live_vlm_backends::own::CannotAsk;
+use live_vlm_observe::overload::Overloaded;
+use live_vlm_pipelines::{BadChoice, OfferError};
 use serde::{Deserialize, Serialize};
 use vlm_client::{AddressKind, BadEndpoint, BadKey};
 
-use crate::{
-    limits::{Limit, LimitReached},
-    log_limit::LogLimit,
-    protocol::ServerMessage,
-    refusals::Refused,
-};
-
 /// Failures a minute of our own that are logged.
 const FAILURES_LOGGED: u64 = 10;
+/// When to try again after a refusal for want of CPU time or memory.
+const OVERLOADED_RETRY: Duration = Duration::from_secs(10);
 
 /// Why a request was not carried out: one word for machines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -86,6 +85,19 @@ pub struct Refusal {
     pub value: Option<u64>,
     /// What is at the address that was named. For the log alone, and never sent.
     #[serde(skip)]
+    pub inside: Option<AddressKind>,
+}
+
+/// What of a refusal is counted and logged: nothing that the client wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Refused {
+    /// Why.
+    pub code: Code,
+    /// What was wrong.
+    pub field: Option<String>,
+    /// The limit, if it was one.
+    pub limit: Option<Limit>,
+    /// What is at the address that was named, if that is why.
     pub inside: Option<AddressKind>,
 }
 
@@ -180,25 +192,22 @@ impl Refusal {
         let message = "the server failed; its log says why. Trying again may help";
         Self { retry_after_s: Some(2.0), ..Self::new(Code::Internal, message) }
     }
+}
 
-    fn status(&self) -> StatusCode {
-        match self.code {
-            Code::BadJson
-            | Code::UnknownType
-            | Code::BadField
-            | Code::BadSessionId
-            | Code::NoVideo
-            | Code::BadOffer => StatusCode::BAD_REQUEST,
-            Code::UnsupportedCodec => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Code::SessionTaken | Code::ForeignOrigin | Code::NotAllowed => StatusCode::FORBIDDEN,
-            Code::SignInRequired | Code::SignInFailed => StatusCode::UNAUTHORIZED,
-            Code::LimitReached => StatusCode::TOO_MANY_REQUESTS,
-            Code::TooManySessions | Code::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
-            Code::NotImplemented => StatusCode::NOT_IMPLEMENTED,
-            Code::NotFound => StatusCode::NOT_FOUND,
-            Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+impl From<&Refusal> for Refused {
+    fn from(refusal: &Refusal) -> Self {
+        Self {
+            code: refusal.code,
+            field: refusal.field.clone(),
+            limit: refusal.limit,
+            inside: refusal.inside,
         }
+    }
+}
+
+impl From<BadChoice> for Refusal {
+    fn from(error: BadChoice) -> Self {
+        Self::field(error.field, error.allowed)
     }
 }
 
@@ -240,6 +249,51 @@ impl From<BadEndpoint> for Refusal {
     }
 }
 
+impl From<CannotAsk> for Refusal {
+    fn from(error: CannotAsk) -> Self {
+        match error {
+            CannotAsk::Endpoint(error) => error.into(),
+            _ => Self::no_own_endpoint(),
+        }
+    }
+}
+
+impl From<CannotSignIn> for Refusal {
+    fn from(error: CannotSignIn) -> Self {
+        match error {
+            CannotSignIn::TooOften(reached) => reached.into(),
+            _ => Self::sign_in_failed(),
+        }
+    }
+}
+
+impl From<NotRemembered> for Refusal {
+    fn from(error: NotRemembered) -> Self {
+        match error {
+            NotRemembered::Off => Self::sign_in_failed(),
+            error => Self::internal(&error),
+        }
+    }
+}
+
+/// The refusal of a new session.
+impl From<Overloaded> for Refusal {
+    fn from(reached: Overloaded) -> Self {
+        let (limit, value) = match reached {
+            Overloaded::Cpu { most, .. } => (Limit::MaxCpu, (most * 100.0).round() as u64),
+            Overloaded::Resident { most, .. } => (Limit::MaxMemory, most >> 20),
+            Overloaded::Available { least, .. } => (Limit::FreeMemory, least >> 20),
+        };
+        let message = format!("this server has no room for another session: {reached}");
+        Self {
+            retry_after_s: Some(OVERLOADED_RETRY.as_secs_f64()),
+            limit: Some(limit),
+            value: Some(value),
+            ..Self::new(Code::Overloaded, message)
+        }
+    }
+}
+
 impl From<LimitReached> for Refusal {
     fn from(reached: LimitReached) -> Self {
         Self {
@@ -252,31 +306,25 @@ impl From<LimitReached> for Refusal {
     }
 }
 
-impl From<QueryRejection> for Refusal {
-    fn from(error: QueryRejection) -> Self {
-        Self::new(Code::BadField, error.body_text())
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        let (status, refused) = (self.status(), Refused::from(&self));
-        let retry_after = self.retry_after_s.map(|seconds| format!("{:.0}", seconds.ceil()));
-        // RFC 6750, section 3.
-        let challenge = match self.code {
-            Code::SignInRequired => Some("Bearer"),
-            Code::SignInFailed => Some("Bearer error=\"invalid_token\""),
-            _ => None,
-        };
-        let mut response = (status, Json(ServerMessage::Error(self))).into_response();
-        response.extensions_mut().insert(refused);
-        if let Some(challenge) = challenge {
-            let challenge = HeaderValue::from_static(challenge);
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
-        }
-        if let Some(value) = retry_after.and_then(|seconds| seconds.parse().ok()) {
-            response.headers_mut().insert(header::RETRY_AFTER, value);
-        }
-        response
+    #[test]
+    fn the_refusal_of_an_overloaded_server_names_the_limit() {
+        let refusal = Refusal::from(Overloaded::Resident { used: 2 << 20, most: 1 << 20 });
+        assert_eq!((refusal.limit, refusal.value), (Some(Limit::MaxMemory), Some(1)));
+        assert_eq!((refusal.code, refusal.retry_after_s), (Code::Overloaded, Some(10.0)));
+    }
+
+    #[test]
+    fn what_is_behind_a_name_is_noted_for_the_log_and_not_sent() {
+        let inside = AddressKind::Private;
+        let (base, reason) = ("http://vlm.example".into(), "its name".into());
+        let error = vlm_client::Error::Forbidden { base, reason, inside };
+        let refusal = Refusal::not_allowed(&error);
+        assert_eq!(Refused::from(&refusal).inside, Some(inside));
+        let sent = serde_json::to_string(&refusal).unwrap();
+        assert!(sent.contains("vlm.example") && !sent.contains("private"), "{sent}");
     }
 }

@@ -3,44 +3,19 @@
 
 use std::{net::IpAddr, sync::Arc, time::Instant};
 
-use vlm_client::AddressKind;
-
-use crate::{
+use live_vlm_access::{
     limits::Limit,
     log_limit::{LogLimit, Site},
-    metrics::Metrics,
-    refusal::{Code, Refusal},
 };
+use live_vlm_observe::metrics::Metrics;
 
-/// What of a refusal is counted and logged: nothing that the client wrote.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Refused {
-    /// Why.
-    pub code: Code,
-    /// What was wrong.
-    pub field: Option<String>,
-    /// The limit, if it was one.
-    pub limit: Option<Limit>,
-    /// What is at the address that was named, if that is why.
-    pub inside: Option<AddressKind>,
-}
+use crate::refusal::{Code, Refused};
 
 /// Notes refusals. Cheap to clone; a clone notes in the same place.
 #[derive(Debug, Clone)]
 pub struct Refusals {
     metrics: Metrics,
     log: Arc<LogLimit<(Refused, Site)>>,
-}
-
-impl From<&Refusal> for Refused {
-    fn from(refusal: &Refusal) -> Self {
-        Self {
-            code: refusal.code,
-            field: refusal.field.clone(),
-            limit: refusal.limit,
-            inside: refusal.inside,
-        }
-    }
 }
 
 impl Refusals {
@@ -78,17 +53,6 @@ mod tests {
     }
 
     #[test]
-    fn what_is_behind_a_name_is_noted_for_the_log_and_not_sent() {
-        let inside = AddressKind::Private;
-        let (base, reason) = ("http://vlm.example".into(), "its name".into());
-        let error = vlm_client::Error::Forbidden { base, reason, inside };
-        let refusal = Refusal::not_allowed(&error);
-        assert_eq!(Refused::from(&refusal).inside, Some(inside));
-        let sent = serde_json::to_string(&refusal).unwrap();
-        assert!(sent.contains("vlm.example") && !sent.contains("private"), "{sent}");
-    }
-
-    #[test]
     fn limits_are_counted_each_time() {
         let metrics = Metrics::new(false);
         let refusals = Refusals::new(metrics.clone());
@@ -97,7 +61,7 @@ mod tests {
             let refused = Refused { limit, ..refused(Code::LimitReached) };
             refusals.note(refused, HOME.into(), None);
         }
-        let text = metrics.exposition(crate::metrics::Format::Prometheus);
+        let text = metrics.exposition(live_vlm_observe::metrics::Format::Prometheus);
         let line = "live_vlm_limits_reached_total{limit=\"sessions_per_user\"} 3\n";
         assert!(text.contains(line), "{text}");
     }

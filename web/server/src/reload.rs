@@ -1,61 +1,15 @@
-//! What may change while the server runs, and reading it again.
+//! Reading the configuration again while the server runs.
 
-use std::sync::Arc;
-
-use arc_swap::{ArcSwap, Guard};
-use tokio::{signal::unix::Signal, sync::watch};
+use live_vlm_config::{BadConfig, LogFilter};
+use tokio::signal::unix::Signal;
 
 use crate::{
-    config::{BadConfig, Config, LogFilter, Options, ServerLimits},
-    policy::Policy,
+    config::{Config, Options},
+    live::{Live, Reloadable},
 };
-
-/// The part of a configuration that can change without harm to what runs.
-#[derive(Debug, Clone)]
-pub struct Reloadable {
-    /// What each user may do.
-    pub policy: Policy,
-    /// What all may do together.
-    pub limits: ServerLimits,
-    /// What is logged.
-    pub log: LogFilter,
-}
 
 /// The names of what [`Reloadable`] has; whatever is not among them needs a restart.
 const RELOADABLE: [&str; 5] = ["rules", "groups", "users", "limits", "log.level"];
-
-/// What is in force now. Cheap to clone; a clone sees the same.
-#[derive(Debug, Clone)]
-pub struct Live(Arc<InForce>);
-
-#[derive(Debug)]
-struct InForce {
-    now: ArcSwap<Reloadable>,
-    changed: watch::Sender<()>,
-}
-
-impl Live {
-    /// What this configuration says.
-    pub fn new(config: &Config) -> Self {
-        let now = ArcSwap::from_pointee(config.into());
-        Self(Arc::new(InForce { now, changed: watch::Sender::new(()) }))
-    }
-
-    /// What is in force at this moment. To be held shortly, or the old is kept for it.
-    pub fn now(&self) -> Guard<Arc<Reloadable>> {
-        self.0.now.load()
-    }
-
-    /// Told when something else is in force than there was.
-    pub fn changes(&self) -> watch::Receiver<()> {
-        self.0.changed.subscribe()
-    }
-
-    fn put_in_force(&self, reloadable: Reloadable) {
-        self.0.now.store(Arc::new(reloadable));
-        self.0.changed.send_replace(());
-    }
-}
 
 impl From<&Config> for Reloadable {
     fn from(config: &Config) -> Self {
@@ -166,7 +120,7 @@ mod tests {
             let arguments = ["live-vlm", "--config", path.to_str().unwrap()];
             let options = Cli::try_parse_from(arguments).unwrap().serve;
             let config = Config::load(&options).unwrap();
-            let live = Live::new(&config);
+            let live = Live::new((&config).into());
             Self { folder, reloader: Reloader::new(options, config, live.clone()), live }
         }
 

@@ -1,9 +1,30 @@
 //! The server's life: from its configuration to serving, and from a signal to the end of every session.
 
-use std::{future, io, net::SocketAddr, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
+use live_vlm_access::{
+    limits::{Limits, Now},
+    listings::Listings,
+    sign_in::{SignIn, SignInError},
+};
+use live_vlm_backends::{
+    self as backends, StandIn, StandInError, Vlm,
+    own::{Askers, OwnEndpoints},
+};
+use live_vlm_listen::{
+    self as listen, PerAddress, Security,
+    tls::{self, TlsError},
+};
+use live_vlm_observe::metrics::MetricsToken;
+use live_vlm_observe::{ObserveError, Observer};
 use tokio::{
     net::TcpListener,
+    runtime::Handle,
     time::{Instant, MissedTickBehavior, interval, timeout},
 };
 use tokio_util::task::AbortOnDropHandle;
@@ -11,19 +32,13 @@ use vlm_client::{Client, CoreConfig, Dispatcher, DispatcherConfig};
 
 use crate::{
     addresses,
-    config::{Config, ServerConfig},
-    limits::{Limits, Now},
-    listen::{self, PerAddress, Security},
+    app::App,
+    config::Config,
+    live::Live,
     memory,
-    metrics::{self, Metrics},
-    observe::{MetricsDoor, ObserveError, Observer},
-    reach::{Askers, OwnEndpoints},
-    reload::Live,
-    routes::{self, App, Listings},
-    session::{Defaults, Sessions, SessionsConfig},
-    sign_in::{SignIn, SignInError},
-    tls::{self, TlsError},
-    vlm::{StandIn, StandInError, Vlm},
+    refusals::Refusals,
+    routes::{self, CannotServeMetrics, MetricsListener},
+    session::{Defaults, Services, Sessions},
 };
 
 /// How long a session waits for its page to come back.
@@ -68,9 +83,12 @@ pub enum StartError {
     /// The HTTP client.
     #[error(transparent)]
     Client(#[from] vlm_client::Error),
-    /// Metrics, traces or usage.
+    /// Traces or usage.
     #[error(transparent)]
     Observe(#[from] ObserveError),
+    /// The token or the address of `/metrics`.
+    #[error(transparent)]
+    Metrics(#[from] CannotServeMetrics),
     /// The stand-in.
     #[error(transparent)]
     StandIn(#[from] StandInError),
@@ -82,10 +100,25 @@ pub struct Server {
     address: SocketAddr,
     security: Security,
     app: App,
-    metrics: MetricsDoor,
+    metrics: MetricsListener,
     stand_in: Option<StandIn>,
     summary: String,
     drain_timeout: Duration,
+}
+
+/// What is not configured, and what tests have otherwise.
+#[derive(Debug)]
+pub struct Overrides {
+    /// How long a session waits for its page to come back. Default: 15 s.
+    pub grace: Duration,
+    /// Which VLM servers people may bring. Default: as the configuration says.
+    pub own_endpoints: Option<OwnEndpoints>,
+}
+
+impl Default for Overrides {
+    fn default() -> Self {
+        Self { grace: GRACE, own_endpoints: None }
+    }
 }
 
 impl Server {
@@ -94,81 +127,38 @@ impl Server {
     /// # Errors
     /// When any of it is not to be had; what to do is in the message.
     pub async fn prepare(config: &Config) -> Result<Self, StartError> {
+        Self::prepare_with(config, Overrides::default()).await
+    }
+
+    /// As [`prepare`](Self::prepare), with this in place of what is not configured.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn prepare_with(config: &Config, overrides: Overrides) -> Result<Self, StartError> {
         if let Some(file) = &config.file {
             tracing::info!(file = %file.display(), "configuration read");
         }
         config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         live_vlm_pipelines::init().map_err(|error| StartError::GStreamer(error.to_string()))?;
         let hosts = addresses::of_this_host();
-        let security = match &config.server.certificate {
-            _ if !config.server.tls => Security::Plain,
-            Some(given) => Security::GivenTls(tls::load(&given.cert, &given.key)?),
-            None => {
-                Security::OwnTls(tls::load_or_make(&tls::own_folder()?, tls::own_names(&hosts))?)
-            }
-        };
-        let listener = bind(config).await?;
-        let metrics = MetricsDoor::open(&config.observe.metrics).await?;
+        let security = security(&config.server, &hosts)?;
+        let listener = bind(&config.server).await?;
+        let metrics = MetricsListener::open(&config.observe.metrics).await?;
         let client = Client::new()?;
         let host = config.server.host;
         let behind_proxy = !config.server.trusted_proxies.is_empty();
         let (sign_in, run_key) = SignIn::prepare(&config.sign_in, host, behind_proxy).await?;
-        let vlm = Vlm::find(config, &client).await?;
-
-        let live = Live::new(config);
-        let dispatching = DispatcherConfig {
-            // Sessions are bounded where they are opened, by a limit that may change; it cannot be
-            // higher than this, but it can be switched off.
-            core: CoreConfig { max_members: MOST_SESSIONS, ..CoreConfig::default() },
-            ..DispatcherConfig::default()
-        };
-        let runtime = tokio::runtime::Handle::current();
-        let dispatcher = Dispatcher::new(dispatching, client.clone(), &runtime);
-        for backend in &vlm.backends {
-            dispatcher.add_backend(backend.clone());
-        }
-        let observer = Observer::start(&config.observe, &runtime)?;
-        let pool = dispatcher.clone();
-        observer.metrics.watch_pool(move || pool.pool().into_iter().map(Into::into).collect());
-        let tls = security.is_tls();
-        let address = local_address(&listener, config);
+        let vlm = Vlm::find(&config.vlm, &config.backends, &client).await?;
+        let wanted = SocketAddr::new(host, config.server.port);
+        let address = listener.local_addr().unwrap_or(wanted);
         let summary = format!(
             "\n  live-vlm {}\n\n{}{}\n  {}\n\n  Stop with Ctrl-C.\n\n",
             env!("CARGO_PKG_VERSION"),
-            addresses::invitation(address, tls, &hosts, run_key.as_ref()),
+            addresses::invitation(address, security.is_tls(), &hosts, run_key.as_ref()),
             if run_key.is_some() { RUN_KEY_NOTE } else { "" },
             vlm.summary,
         );
-        let askers = Askers::of(host, sign_in.is_on(), behind_proxy);
-        let own_endpoints = OwnEndpoints::new(askers, &config.vlm.allowed_api_bases);
-        let own_endpoints = knowing_pool(own_endpoints, &dispatcher);
-        let sessions = Sessions::new(SessionsConfig {
-            own_endpoints,
-            defaults: Defaults {
-                endpoint: vlm.endpoint().clone(),
-                model: vlm.model,
-                stand_in: vlm.stand_in.is_some(),
-                prompt: config.vlm.prompt.clone(),
-                max_tokens: config.vlm.max_tokens,
-                interval: config.interval(),
-            },
-            dispatcher,
-            network: config.network(),
-            turn: config.video.turn.clone(),
-            live: live.clone(),
-            limits: Limits::new(Now::read()),
-            grace: GRACE,
-            observer,
-        });
-        let app = App {
-            sessions,
-            client,
-            trusted_proxies: config.server.trusted_proxies.clone(),
-            sign_in,
-            askers,
-            listings: Listings::default(),
-            metrics_token: metrics.token.clone(),
-        };
+        let app = app(config, overrides, &vlm, client, sign_in, metrics.token.clone())?;
         Ok(Self {
             listener,
             address,
@@ -196,34 +186,9 @@ impl Server {
         self.metrics.listener.as_ref().and_then(|listener| listener.local_addr().ok())
     }
 
-    /// Its sessions; none yet.
-    pub fn sessions(&self) -> &Sessions {
-        &self.app.sessions
-    }
-
-    /// What may change while it runs.
-    pub fn live(&self) -> &Live {
-        &self.app.sessions.config().live
-    }
-
-    /// The same server with another time that sessions wait for their page.
-    #[must_use]
-    pub fn with_grace(self, grace: Duration) -> Self {
-        self.with(|config| config.grace = grace)
-    }
-
-    /// The same server with other rules for the VLM servers that people bring. Its own are known
-    /// to them.
-    #[must_use]
-    pub fn with_own_endpoints(self, own: OwnEndpoints) -> Self {
-        self.with(|config| config.own_endpoints = knowing_pool(own, &config.dispatcher))
-    }
-
-    fn with(mut self, change: impl FnOnce(&mut SessionsConfig)) -> Self {
-        let mut config = self.app.sessions.config().clone();
-        change(&mut config);
-        self.app.sessions = Sessions::new(config);
-        self
+    /// Its parts.
+    pub fn app(&self) -> &App {
+        &self.app
     }
 
     /// Serves until `shutdown`, then ends every session.
@@ -239,13 +204,12 @@ impl Server {
             let (sign_in, sessions) = (self.app.sign_in.clone(), sessions.clone());
             AbortOnDropHandle::new(tokio::spawn(check_sign_ins(sign_in, sessions)))
         });
-        let per_address = PerAddress::new(self.live().clone(), self.app.trusted_proxies.clone());
-        let observer = sessions.config().observer.clone();
-        let metrics = AbortOnDropHandle::new(tokio::spawn(serve_metrics(
-            self.metrics,
-            observer.metrics.clone(),
-            per_address.clone(),
-        )));
+        let (live, proxies) = (self.app.live.clone(), self.app.trusted_proxies.clone());
+        let per_address =
+            PerAddress::new(move || live.now().limits.connections_per_address, proxies);
+        let observer = self.app.observer.clone();
+        let metrics = self.metrics.serve(observer.metrics.clone(), per_address.clone());
+        let metrics = AbortOnDropHandle::new(tokio::spawn(metrics));
         let _memory = AbortOnDropHandle::new(tokio::spawn(give_memory_back(sessions.clone())));
         let router = routes::router(self.app, &self.security);
         let drain_timeout = self.drain_timeout;
@@ -272,17 +236,105 @@ impl Server {
     }
 }
 
+fn app(
+    config: &Config,
+    overrides: Overrides,
+    vlm: &Vlm,
+    client: Client,
+    sign_in: SignIn,
+    metrics_token: Option<MetricsToken>,
+) -> Result<App, StartError> {
+    let runtime = Handle::current();
+    let dispatcher = dispatcher(vlm, &client, &runtime);
+    let observer = observer(&config.observe, &dispatcher, &runtime)?;
+    let trusted_proxies = config.server.trusted_proxies.clone();
+    let askers = Askers::of(config.server.host, sign_in.is_on(), !trusted_proxies.is_empty());
+    let own_endpoints = overrides
+        .own_endpoints
+        .unwrap_or_else(|| OwnEndpoints::new(askers, &config.vlm.allowed_api_bases));
+    let own_endpoints = knowing_pool(own_endpoints, &dispatcher);
+    let defaults = Arc::new(defaults(&config.vlm, vlm));
+    let live = Live::new(config.into());
+    let limits = Limits::new(Now::read());
+    let refusals = Refusals::new(observer.metrics.clone());
+    let sessions = Sessions::new(Services {
+        defaults: Arc::clone(&defaults),
+        dispatcher: dispatcher.clone(),
+        own_endpoints: own_endpoints.clone(),
+        network: config.network(),
+        turn: config.video.turn.clone(),
+        live: live.clone(),
+        limits: limits.clone(),
+        grace: overrides.grace,
+        observer: observer.clone(),
+        refusals: refusals.clone(),
+    });
+    Ok(App {
+        sessions,
+        defaults,
+        dispatcher,
+        client,
+        listings: Listings::default(),
+        own_endpoints,
+        askers,
+        sign_in,
+        live,
+        limits,
+        observer,
+        refusals,
+        metrics_token,
+        trusted_proxies,
+    })
+}
+
+fn observer(
+    config: &live_vlm_observe::Config,
+    dispatcher: &Dispatcher,
+    runtime: &Handle,
+) -> Result<Observer, ObserveError> {
+    let observer = Observer::start(config, runtime)?;
+    let pool = dispatcher.clone();
+    observer.metrics.watch_pool(move || pool.pool().into_iter().map(Into::into).collect());
+    Ok(observer)
+}
+
+fn defaults(options: &backends::Options, vlm: &Vlm) -> Defaults {
+    Defaults {
+        endpoint: vlm.endpoint().clone(),
+        model: vlm.model.clone(),
+        stand_in: vlm.stand_in.is_some(),
+        prompt: options.prompt.clone(),
+        max_tokens: options.max_tokens,
+        interval: options.interval(),
+    }
+}
+
 fn knowing_pool(own: OwnEndpoints, dispatcher: &Dispatcher) -> OwnEndpoints {
     let pool = dispatcher.pool();
     let servers = pool.iter().filter_map(|backend| dispatcher.pooled(&backend.base));
     servers.fold(own, |own, server| own.knowing(&server))
 }
 
-async fn serve_metrics(door: MetricsDoor, metrics: Metrics, per_address: PerAddress) {
-    if let Some(listener) = door.listener {
-        let never = future::pending();
-        metrics::serve::on_own_address(listener, metrics, door.token, per_address, never).await;
+fn dispatcher(vlm: &Vlm, client: &Client, runtime: &Handle) -> Dispatcher {
+    let config = DispatcherConfig {
+        // Sessions are bounded where they are opened, by a limit that may change; it cannot be
+        // higher than this, but it can be switched off.
+        core: CoreConfig { max_members: MOST_SESSIONS, ..CoreConfig::default() },
+        ..DispatcherConfig::default()
+    };
+    let dispatcher = Dispatcher::new(config, client.clone(), runtime);
+    for backend in &vlm.backends {
+        dispatcher.add_backend(backend.clone());
     }
+    dispatcher
+}
+
+fn security(options: &listen::Options, hosts: &[IpAddr]) -> Result<Security, TlsError> {
+    Ok(match &options.certificate {
+        _ if !options.tls => Security::Plain,
+        Some(given) => Security::GivenTls(tls::load(&given.cert, &given.key)?),
+        None => Security::OwnTls(tls::load_or_make(&tls::own_folder()?, tls::own_names(hosts))?),
+    })
 }
 
 /// After sessions have ended, until aborted.
@@ -313,13 +365,8 @@ async fn check_sign_ins(sign_in: SignIn, sessions: Sessions) {
     }
 }
 
-fn local_address(listener: &TcpListener, config: &Config) -> SocketAddr {
-    let wanted = SocketAddr::new(config.server.host, config.server.port);
-    listener.local_addr().unwrap_or(wanted)
-}
-
-async fn bind(config: &Config) -> Result<TcpListener, StartError> {
-    let ServerConfig { host, port: first, auto_port, .. } = config.server;
+async fn bind(options: &listen::Options) -> Result<TcpListener, StartError> {
+    let listen::Options { host, port: first, auto_port, .. } = *options;
     let ports = if auto_port { AUTO_PORTS } else { 1 };
     let mut failed = None;
     for port in (0..ports).filter_map(|more| first.checked_add(more)) {

@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    str::FromStr,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -75,6 +76,25 @@ impl RelayFailure {
 /// A secret that cannot be printed.
 #[derive(Clone)]
 pub struct TurnSecret(SecretString);
+
+/// The secret for relays as it was given.
+#[derive(Debug, Clone)]
+pub struct GivenTurnSecret(Option<TurnSecret>);
+
+impl FromStr for GivenTurnSecret {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(TurnSecret::new(text)))
+    }
+}
+
+impl GivenTurnSecret {
+    /// The secret, if it is not blank.
+    pub fn get(&self) -> Option<&TurnSecret> {
+        self.0.as_ref()
+    }
+}
 
 /// What a page gives to its browser, as `RTCIceServer` has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

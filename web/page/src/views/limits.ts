@@ -1,7 +1,7 @@
+import type { Bound } from "../protocol.ts";
 import type { Scope } from "../scope.ts";
 import type { Applied, FieldName } from "../settings.ts";
 import type { SettingsKeeper } from "../settings-keeper.ts";
-import { validInterval, validMaxTokens } from "../stored.ts";
 import { Field } from "./field.ts";
 
 const TYPING_MS = 600;
@@ -46,7 +46,8 @@ export function limitsView(scope: Scope, settings: SettingsKeeper): void {
     (applied) => String(Number(applied.interval.toFixed(2))),
     (value) => {
       const seconds = Number.parseFloat(value);
-      if (!validInterval(seconds)) return "From 0.2 to 60 seconds.";
+      const bound = settings.bounds?.interval;
+      if (!within(bound, seconds)) return `From ${bound?.min} to ${bound?.max} seconds.`;
       settings.setInterval(seconds);
       return null;
     },
@@ -57,7 +58,10 @@ export function limitsView(scope: Scope, settings: SettingsKeeper): void {
     (applied) => String(applied.maxTokens),
     (value) => {
       const tokens = Number(value);
-      if (!validMaxTokens(tokens)) return "A whole number from 1 to 32768.";
+      const bound = settings.bounds?.max_tokens;
+      if (!Number.isInteger(tokens) || !within(bound, tokens)) {
+        return `A whole number from ${bound?.min} to ${bound?.max}.`;
+      }
       settings.setMaxTokens(tokens);
       return null;
     },
@@ -71,4 +75,9 @@ export function limitsView(scope: Scope, settings: SettingsKeeper): void {
       return null;
     },
   );
+}
+
+/** Whether the server takes this. Before it has said what it takes, it may. */
+function within(bound: Bound | undefined, value: number): boolean {
+  return bound === undefined || (value >= bound.min && value <= bound.max);
 }

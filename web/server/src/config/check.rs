@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Config, LogConfig, Options, resolve};
+use super::{Config, Options};
+use crate::log;
 
 impl Config {
     /// What is in force, as a file would say it. Of keys it says whether they are set.
@@ -37,8 +38,8 @@ impl Config {
     }
 
     /// What is logged when there is no file, for commands that need none.
-    pub fn log_without_file(options: &Options) -> LogConfig {
-        resolve::log(&options.log, &super::LogTable::default())
+    pub fn log_without_file(options: &Options) -> log::Options {
+        options.log.over(&log::Config::default())
     }
 
     fn flat(&self) -> BTreeMap<String, toml::Value> {

@@ -1,6 +1,7 @@
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
 use clap::Parser;
+use live_vlm_config::Slots;
 
 use super::*;
 
@@ -38,7 +39,7 @@ fn the_command_line_of_live_vlm_webui_is_understood() {
     );
     assert_eq!((config.server.port, config.server.auto_port), (9000, true));
     assert!(!config.server.tls);
-    assert_eq!(config.interval(), Duration::from_secs(2));
+    assert_eq!(config.vlm.interval(), Duration::from_secs(2));
     let [backend] = &config.backends[..] else { panic!("{:?}", config.backends) };
     assert_eq!(backend.endpoint.base(), "http://localhost:8000/v1");
     assert!(!backend.endpoint.has_key());
@@ -54,7 +55,7 @@ fn without_anything_the_documented_defaults_are_in_force() {
     assert_eq!((config.vlm.process_every, config.vlm.max_tokens), (30, 512));
     let limits = ServerLimits { max_sessions: 200, connections_per_address: 10 };
     assert_eq!(config.limits, limits);
-    assert_eq!(config.policy.rules_for("anybody", &[]), crate::policy::Rules::default());
+    assert_eq!(config.policy.rules_for("anybody", &[]), live_vlm_access::policy::Rules::default());
 }
 
 #[test]

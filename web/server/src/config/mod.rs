@@ -3,44 +3,24 @@
 //! [`Options`] is what flags and environment say, [`FileConfig`] what the file says, and [`Config`]
 //! what is in force.
 
-mod backends;
 mod check;
 mod cli;
 mod file;
-mod given;
-mod ice;
-mod problem;
 mod resolve;
-mod value;
 
-use std::{
-    net::IpAddr,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::path::{Path, PathBuf};
 
+use live_vlm_config::{BadConfig, Problem, Source};
 use live_vlm_pipelines::NetworkOptions;
-use serde::{Serialize, Serializer};
-use vlm_client::Allowed;
+use serde::Serialize;
 
-pub use backends::BackendConfig;
-pub use cli::{
-    Cli, Command, ConfigCommand, LimitsTable, LogFormat, LogTable, Options, RuleTable, ServerTable,
-    VideoTable, VlmTable,
-};
-pub use file::{BackendTable, FileConfig, Source, Step};
-pub use given::{GivenFields, GivenHeaders, GivenKey};
-pub use ice::{BadIceUrl, Given, IceUrl, StunUrl, TurnUrl};
-pub use problem::{BadConfig, Problem};
-pub use value::{
-    Address, AllowedBase, Base, Cidr, HeaderText, Interval, LogFilter, Name, NotAllowed, Prompt,
-    Slots, Whole,
-};
+pub use cli::{Cli, Command, ConfigCommand, Options};
+pub use file::FileConfig;
+use live_vlm_access::{limits::ServerLimits, policy::Policy, sign_in::SignInOptions};
+use live_vlm_backends::{self as vlm, BackendConfig};
+use live_vlm_listen as listen;
 
-use crate::{
-    forwarded::TrustedProxies, observe::ObserveOptions, policy::Policy,
-    protocol::NOMINAL_FRAME_RATE, sign_in::SignInOptions, turn::Turn,
-};
+use crate::{log, video};
 
 /// What is in force.
 #[derive(Debug, Clone, Serialize)]
@@ -52,13 +32,13 @@ pub struct Config {
     #[serde(skip)]
     pub warnings: Vec<String>,
     /// Where the server listens.
-    pub server: ServerConfig,
+    pub server: listen::Options,
     /// What it asks.
-    pub vlm: VlmConfig,
+    pub vlm: vlm::Options,
     /// Whom it asks, in order of preference; none = what is found on this host.
     pub backends: Vec<BackendConfig>,
     /// How video reaches it.
-    pub video: VideoConfig,
+    pub video: video::Options,
     /// What all may do together.
     pub limits: ServerLimits,
     /// What each user may do.
@@ -68,90 +48,9 @@ pub struct Config {
     pub sign_in: SignInOptions,
     /// What an operator sees of it.
     #[serde(flatten)]
-    pub observe: ObserveOptions,
+    pub observe: live_vlm_observe::Config,
     /// What it logs.
-    pub log: LogConfig,
-}
-
-/// Where the server listens.
-#[derive(Debug, Clone, Serialize)]
-pub struct ServerConfig {
-    /// The address.
-    pub host: IpAddr,
-    /// The port; 0 = any free one.
-    pub port: u16,
-    /// Whether the next free port is taken if that one is not.
-    pub auto_port: bool,
-    /// Whether TLS is spoken.
-    pub tls: bool,
-    /// The certificate and its key; without them one is made and kept.
-    #[serde(flatten)]
-    pub certificate: Option<Certificate>,
-    /// How long questions in flight may take when the server ends, 0 to 300 s (5).
-    #[serde(serialize_with = "seconds")]
-    pub drain_timeout: Duration,
-    /// Proxies that are believed about whom they speak for.
-    pub trusted_proxies: TrustedProxies,
-}
-
-/// A TLS certificate, in files.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Certificate {
-    /// The certificate.
-    #[serde(rename = "ssl_cert")]
-    pub cert: PathBuf,
-    /// Its private key.
-    #[serde(rename = "ssl_key")]
-    pub key: PathBuf,
-}
-
-/// What sessions begin with, unless the user's rules say otherwise.
-#[derive(Debug, Clone, Serialize)]
-pub struct VlmConfig {
-    /// The model; none = the first vision model.
-    pub model: Option<String>,
-    /// What is asked.
-    pub prompt: String,
-    /// About every n-th frame, at [`NOMINAL_FRAME_RATE`].
-    pub process_every: u32,
-    /// The longest answer, in tokens.
-    pub max_tokens: u32,
-    /// Slots of a VLM server that was found and not named; none = by its kind.
-    pub slots: Option<Slots>,
-    /// What people may ask themselves beside public addresses.
-    pub allowed_api_bases: Vec<Allowed>,
-}
-
-/// How video reaches the server.
-#[derive(Debug, Clone, Serialize)]
-pub struct VideoConfig {
-    /// Where it learns its address from, as `stun://host:port`.
-    pub stun_server: Option<String>,
-    /// Relays for browsers that do not reach it.
-    #[serde(flatten)]
-    pub turn: Turn,
-    /// Lowest UDP port.
-    pub min_rtp_port: Option<u16>,
-    /// Highest UDP port.
-    pub max_rtp_port: Option<u16>,
-}
-
-/// What all may do together. 0 = no limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct ServerLimits {
-    /// Most sessions at once (200).
-    pub max_sessions: u32,
-    /// Most WebSockets at once from one address (10).
-    pub connections_per_address: u32,
-}
-
-/// What the server logs.
-#[derive(Debug, Clone, Serialize)]
-pub struct LogConfig {
-    /// How much.
-    pub level: LogFilter,
-    /// In which form.
-    pub format: LogFormat,
+    pub log: log::Options,
 }
 
 impl Config {
@@ -190,12 +89,6 @@ impl Config {
         resolve::resolve(options, source.parse()?, Some(source))
     }
 
-    /// The time between two questions.
-    pub fn interval(&self) -> Duration {
-        let seconds = f64::from(self.vlm.process_every) / NOMINAL_FRAME_RATE;
-        Duration::from_secs_f64(seconds.max(0.1))
-    }
-
     /// How peers reach us.
     pub fn network(&self) -> NetworkOptions {
         let host = self.server.host;
@@ -207,10 +100,6 @@ impl Config {
             stun_server: self.video.stun_server.clone(),
         }
     }
-}
-
-fn seconds<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_u64(time.as_secs())
 }
 
 fn source(named: Option<&Path>) -> Result<Option<Source>, BadConfig> {

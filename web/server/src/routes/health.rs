@@ -6,11 +6,11 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
+use live_vlm_observe::metrics::{BackendFigures, BackendHealth};
 use serde::Serialize;
 use vlm_client::Trouble;
 
-use super::App;
-use crate::metrics::{BackendFigures, BackendHealth};
+use crate::app::App;
 
 /// `GET /healthz`: whoever answers is alive.
 pub(super) async fn healthz() -> &'static str {
@@ -19,7 +19,7 @@ pub(super) async fn healthz() -> &'static str {
 
 /// `GET /readyz`: whether a new session would be served.
 pub(super) async fn readyz(State(app): State<App>) -> Response {
-    let observer = &app.sessions.config().observer;
+    let observer = &app.observer;
     let reasons = Condition {
         closing: app.sessions.is_closing(),
         full: app.sessions.is_full(),

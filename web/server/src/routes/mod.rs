@@ -3,11 +3,12 @@
 
 mod body;
 mod health;
-mod listings;
+mod metrics;
 mod models;
 mod offer;
 mod pace;
 mod page;
+mod refused;
 mod requester;
 mod same_origin;
 mod sign_in;
@@ -22,50 +23,22 @@ use axum::{
     response::Response,
     routing::{get, post},
 };
-use vlm_client::Client;
 
-pub use listings::Listings;
+use live_vlm_listen::{self as listen, Peer, Security, answer_headers};
+pub use metrics::CannotServeMetrics;
+pub(crate) use metrics::MetricsListener;
 
 use crate::{
-    answer_headers,
-    forwarded::TrustedProxies,
-    listen::{self, Peer, Security},
-    metrics::{self, MetricsToken},
-    reach::Askers,
-    refusal::Refusal,
-    refusals::Refused,
-    session::Sessions,
-    sign_in::SignIn,
+    app::App,
+    refusal::{Refusal, Refused},
 };
-
-/// What handlers need.
-#[derive(Debug, Clone)]
-pub struct App {
-    /// All sessions.
-    pub sessions: Sessions,
-    /// Asks VLM servers.
-    pub client: Client,
-    /// Proxies that are believed about whom they speak for.
-    pub trusted_proxies: TrustedProxies,
-    /// Who may come in.
-    pub sign_in: SignIn,
-    /// Who can ask anything at all.
-    pub askers: Askers,
-    /// Where lists of models are read.
-    pub listings: Listings,
-    /// What readers of `/metrics` must bring; without it there is no `/metrics` here.
-    pub metrics_token: Option<MetricsToken>,
-}
 
 /// All routes. With TLS, plain HTTP is answered on this host only.
 pub fn router(app: App, security: &Security) -> Router {
     let proxies = app.trusted_proxies.clone();
     let askers = app.askers;
     let metrics = match app.metrics_token.clone() {
-        Some(token) => {
-            let metrics = app.sessions.config().observer.metrics.clone();
-            metrics::serve::on_main_port(metrics, token)
-        }
+        Some(token) => metrics::on_main_port(app.observer.metrics.clone(), token),
         None => Router::new(),
     };
     let rtsp = || async { Refusal::no_rtsp() };
@@ -115,7 +88,7 @@ async fn note_refusals(State(app): State<App>, request: Request, next: Next) -> 
     let response = next.run(request).await;
     if let (Some(refused), Some(peer)) = (response.extensions().get::<Refused>(), peer) {
         let address = peer.address.ip().to_canonical();
-        app.sessions.config().observer.refusals.note(refused.clone(), address, None);
+        app.refusals.note(refused.clone(), address, None);
     }
     response
 }

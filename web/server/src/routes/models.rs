@@ -5,17 +5,15 @@ use axum::{
     body::Body,
     extract::{Query, State, rejection::QueryRejection},
 };
+use live_vlm_backends::discover;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use vlm_client::{ApiKey, Error};
 
-use super::{
-    App,
-    body::{self, Unread},
-};
+use super::body::{self, Unread};
 use crate::{
-    discover,
+    app::App,
     refusal::{Code, Refusal},
     session::Requester,
 };
@@ -73,7 +71,7 @@ impl Which {
     fn parse(body: &[u8]) -> Result<Self, Refusal> {
         // Not the error itself, which could show a piece of the key.
         let body: Value = serde_json::from_slice(body).map_err(|_| {
-            Refusal::new(Code::BadJson, "this is no JSON; send {api_base, api_key}")
+            Refusal::new(Code::BadJson, "this is not JSON; send {api_base, api_key}")
         })?;
         let text = |name: &str| match body.get(name) {
             None | Some(Value::Null) => Ok(String::new()),
@@ -86,20 +84,19 @@ impl Which {
 
 async fn list(app: &App, requester: &Requester, which: Which) -> Result<Json<Value>, Refusal> {
     let user = &requester.user;
-    let config = app.sessions.config();
-    let rules = config.live.now().policy.rules_for(&user.id, &user.groups);
+    let rules = app.live.now().policy.rules_for(&user.id, &user.groups);
     let endpoint = if which.api_base.trim().is_empty() {
-        config.defaults.endpoint.clone()
+        app.defaults.endpoint.clone()
     } else {
-        let (own, key) = (&config.own_endpoints, ApiKey::parse(&which.api_key)?);
+        let (own, key) = (&app.own_endpoints, ApiKey::parse(&which.api_key)?);
         own.endpoint(&which.api_base, key, rules.own_api_base)?
     };
-    let at_pool = config.dispatcher.pooled(endpoint.base()).is_some();
+    let at_pool = app.dispatcher.pooled(endpoint.base()).is_some();
     // With a key of one's own it is another account at the same server.
     let own = at_pool && (!endpoint.has_key() || which.api_base.trim().is_empty());
     let listed = if own {
         // The pool's servers are asked by all together, and at most once a second.
-        config.dispatcher.models(TIMEOUT).await
+        app.dispatcher.models(TIMEOUT).await
     } else {
         let place = timeout(TIMEOUT, app.listings.place(requester.party())).await;
         let Ok(Some(_place)) = place else {
@@ -118,7 +115,7 @@ async fn list(app: &App, requester: &Requester, which: Which) -> Result<Json<Val
         .filter(|model| !at_pool || rules.allows_model(&model.id))
         .map(|model| Listed {
             name: model.id.clone(),
-            current: own && model.id == config.defaults.model,
+            current: own && model.id == app.defaults.model,
             vision: model.vision,
             id: model.id,
         })
@@ -129,7 +126,7 @@ async fn list(app: &App, requester: &Requester, which: Which) -> Result<Json<Val
 /// `GET /detect-services`: the VLM servers on this host, or where one can be had.
 pub(super) async fn detect_services(State(app): State<App>) -> Json<Value> {
     let found = discover::detect(&app.client).await;
-    app.sessions.config().own_endpoints.found(&found);
+    app.own_endpoints.found(&found);
     let mut detected: Vec<Value> = found.iter().map(|found| json!(found.service)).collect();
     if detected.is_empty() {
         detected.push(json!({

@@ -6,19 +6,17 @@ use axum::{
     extract::State,
     http::{HeaderMap, header},
 };
+use live_vlm_access::limits::{LimitReached, Now, Party};
 use live_vlm_pipelines::OfferError;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::time::sleep;
 
-use super::{
-    App,
-    body::{self, Unread},
-};
+use super::body::{self, Unread};
 use crate::{
-    limits::{LimitReached, Now, Party},
+    app::App,
     refusal::{Code, Refusal},
-    session::{Offerer, Requester, SessionsConfig},
+    session::{Offerer, Requester},
 };
 
 /// An offer, and JSON around it: escapes can double its length.
@@ -79,21 +77,20 @@ fn offer_of(headers: &HeaderMap, session_id: Option<&str>) -> Offerer {
 
 /// Each offer is a pipeline, whatever becomes of it.
 fn admit(app: &App, requester: &Requester) -> Result<(), LimitReached> {
-    let SessionsConfig { limits, live, .. } = app.sessions.config();
-    let live = live.now();
+    let live = app.live.now();
     let rules = live.policy.rules_for(&requester.user.id, &requester.user.groups);
     let party = requester.party();
     let sessions = match party {
         Party::User(_) => rules.sessions,
         Party::Address(_) => live.limits.connections_per_address,
     };
-    limits.admit_offer(party, &rules, sessions, Now::read())
+    app.limits.admit_offer(party, &rules, sessions, Now::read())
 }
 
 impl Offer {
     fn parse(body: &[u8]) -> Result<Self, Refusal> {
         let value: Value = serde_json::from_slice(body)
-            .map_err(|error| Refusal::new(Code::BadJson, format!("this is no JSON: {error}")))?;
+            .map_err(|error| Refusal::new(Code::BadJson, format!("this is not JSON: {error}")))?;
         if value.get("rtsp_url").is_some_and(|url| !url.is_null() && url != "") {
             return Err(Refusal::no_rtsp().about("rtsp_url"));
         }

@@ -11,13 +11,11 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
+use live_vlm_listen::Peer;
 use uuid::Uuid;
 
 use super::requester;
-use crate::{
-    listen::Peer,
-    refusal::{Code, Refusal},
-};
+use crate::refusal::{Code, Refusal};
 
 static FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/page_files.rs"));
 

@@ -8,16 +8,14 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-
-use super::{App, header};
-use crate::{
+use live_vlm_access::{sign_in::SignIn, user::User};
+use live_vlm_listen::{
+    Peer,
     forwarded::{Origin, TrustedProxies},
-    listen::Peer,
-    refusal::Refusal,
-    session::Requester,
-    sign_in::SignIn,
-    user::User,
 };
+
+use super::header;
+use crate::{app::App, refusal::Refusal, session::Requester};
 
 /// The cookie by which a browser is known again. It is random and stands for nothing else.
 pub(super) const COOKIE: &str = "live_vlm";
@@ -37,16 +35,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Requester {
     }
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for User {
-    type Rejection = Refusal;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
-        Ok(Requester::from_request_parts(parts, state).await?.user)
-    }
-}
-
 /// Lets those pass who are signed in, or everybody where nobody needs to be. Handlers then find
-/// who it is as a [`Requester`] or a [`User`].
+/// who it is as a [`Requester`].
 pub(super) async fn signed_in(
     State(app): State<App>,
     mut request: Request,

@@ -7,13 +7,11 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use live_vlm_backends::own::Askers;
+use live_vlm_listen::Peer;
 use url::Host;
 
-use crate::{
-    listen::Peer,
-    reach::Askers,
-    refusal::{Code, Refusal},
-};
+use crate::refusal::{Code, Refusal};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 

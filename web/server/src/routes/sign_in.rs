@@ -7,20 +7,20 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use live_vlm_access::{sign_in::NewCookie, user::User};
+use live_vlm_listen::Peer;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    App,
     body::{self, Unread},
     requester::{self, SIGN_IN_COOKIES},
 };
 use crate::{
-    listen::Peer,
+    app::App,
     refusal::{Code, Refusal},
-    sign_in::NewCookie,
-    user::User,
+    session::Requester,
 };
 
 /// The longest token, and JSON around it.
@@ -78,8 +78,8 @@ pub(super) async fn sign_out(State(app): State<App>, headers: HeaderMap) -> Resp
 }
 
 /// `GET /who-am-i`
-pub(super) async fn who_am_i(user: User) -> Json<Value> {
-    Json(about(&user))
+pub(super) async fn who_am_i(requester: Requester) -> Json<Value> {
+    Json(about(&requester.user))
 }
 
 fn about(user: &User) -> Value {

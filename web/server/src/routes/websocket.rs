@@ -16,21 +16,21 @@ use futures_util::{
     SinkExt, StreamExt,
     stream::{SplitSink, SplitStream},
 };
+use live_vlm_access::limits::{AddressKey, Limit, LimitReached, Place};
 use serde::Deserialize;
 use tokio::time::{Instant, sleep_until, timeout};
+use tungstenite::error::ProtocolError;
 
 use super::{
-    App,
     pace::{PER_SECOND, Pace},
     signs::{BEAT, Due, SILENCE, Signs},
 };
 use crate::{
-    limits::{AddressKey, Limit, LimitReached, Place},
-    observe::Observer,
+    app::App,
     protocol::{ClientMessage, MAX_MESSAGE, ServerMessage},
     refusal::{Code, Refusal},
     refusals::Refusals,
-    session::{Handle, Inbound, Outbox, Requester, SessionsConfig, WeakOutbox},
+    session::{Handle, Inbound, Outbox, Requester, WeakOutbox},
 };
 
 /// Larger messages are read to be refused with words; from here on the connection is cut.
@@ -62,7 +62,7 @@ pub(super) async fn websocket(
     })?;
     let upgrade = upgrade.max_message_size(READ_LIMIT).max_frame_size(READ_LIMIT);
     let id = which.session_id.as_deref().filter(|id| !id.is_empty());
-    let Observer { metrics, refusals, .. } = app.sessions.config().observer.clone();
+    let refusals = app.refusals.clone();
     let (place, session) = match admit(&app, id, &requester) {
         Ok(admitted) => admitted,
         Err(refusal) if refusal.retry_after_s.is_some() && is_page(&headers) => {
@@ -72,7 +72,7 @@ pub(super) async fn websocket(
         Err(refusal) => return Err(refusal),
     };
     let connection = app.sessions.connection();
-    let figure = metrics.connection();
+    let figure = app.observer.metrics.connection();
     Ok(upgrade.on_upgrade(async move |socket| {
         serve(socket, session, &Noting { refusals, address: requester.address }).await;
         drop((connection, place, figure));
@@ -84,9 +84,8 @@ fn admit(
     id: Option<&str>,
     requester: &Requester,
 ) -> Result<(Place<AddressKey>, Handle), Refusal> {
-    let SessionsConfig { limits, live, .. } = app.sessions.config();
-    let most = live.now().limits.connections_per_address;
-    let place = limits.connection(requester.address, most)?;
+    let most = app.live.now().limits.connections_per_address;
+    let place = app.limits.connection(requester.address, most)?;
     Ok((place, app.sessions.open(id, requester)?))
 }
 
@@ -148,74 +147,111 @@ impl Page<'_> {
 }
 
 async fn run(socket: WebSocket, page: Page<'_>, mut inbound: Inbound, noting: &Noting) {
-    let session = page.session;
-    let (mut to_page, mut from_page) = socket.split();
+    let (to_page, mut from_page) = socket.split();
     let began = Instant::now();
-    let (mut signs, mut pace) = (Signs::new(began), Pace::new(began));
-    let mut look = began;
+    let (signs, pace) = (Signs::new(began), Pace::new(began));
+    let mut connection = Connection { page, noting, to_page, signs, pace, look: began };
     loop {
         let goes_on = tokio::select! {
             // First what has come: it may be what silence would be taken for.
             biased;
-            message = from_page.next() => {
-                let now = Instant::now();
-                let is_back = signs.heard(now);
-                look = now;
-                let goes_on = match message {
-                    Some(Ok(_)) if !pace.admits(now) => {
-                        let refusal = too_many();
-                        noting.note(&refusal, session);
-                        let away = turn_away(refusal, &mut to_page, &mut from_page);
-                        let _ = timeout(LINGER, away).await;
-                        false
-                    }
-                    Some(Ok(Message::Text(text))) => match ClientMessage::parse(&text) {
-                        // Not by way of the session, which may be busy with an offer.
-                        Ok(ClientMessage::Alive) => {
-                            signs.said(now);
-                            send(&mut to_page, alive()).await
-                        }
-                        message => session.message(message).await,
-                    },
-                    Some(Ok(Message::Binary(_))) => {
-                        let refusal = Refusal::new(Code::BadJson, "messages are JSON texts");
-                        session.message(Err(refusal)).await
-                    }
-                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => true,
-                    Some(Ok(Message::Close(_))) | None => false,
-                    Some(Err(error)) => {
-                        if let Some((refusal, code)) = fault(&error) {
-                            noting.note(&refusal, session);
-                            close(&mut to_page, code, &refusal.message).await;
-                        }
-                        false
-                    }
-                };
-                goes_on && (!is_back || page.is_silent(false).await)
-            },
-            message = inbound.next() => match message {
-                Some(message) => {
-                    signs.said(Instant::now());
-                    send(&mut to_page, Message::Text(message.into())).await
-                }
-                None => {
-                    close(&mut to_page, close_code::AWAY, OVER).await;
-                    false
-                }
-            },
-            () = sleep_until(look) => match signs.due(Instant::now()) {
-                Due::Nothing(next) => {
-                    look = next;
-                    true
-                }
-                Due::Ping => send(&mut to_page, Message::Ping(Vec::new().into())).await,
-                Due::Alive => send(&mut to_page, alive()).await,
-                Due::Silent => page.is_silent(true).await,
-                Due::Gone => false,
-            },
+            message = from_page.next() => connection.heard(message, &mut from_page).await,
+            message = inbound.next() => connection.pass_on(message).await,
+            () = sleep_until(connection.look) => connection.look().await,
         };
         if !goes_on {
             return;
+        }
+    }
+}
+
+/// A page's connection. What its functions return is whether it goes on.
+struct Connection<'a> {
+    page: Page<'a>,
+    noting: &'a Noting,
+    to_page: SplitSink<WebSocket, Message>,
+    signs: Signs,
+    pace: Pace,
+    /// When to look at the signs of life.
+    look: Instant,
+}
+
+impl Connection<'_> {
+    /// Something has come from the page.
+    async fn heard(
+        &mut self,
+        message: Option<Result<Message, axum::Error>>,
+        from_page: &mut SplitStream<WebSocket>,
+    ) -> bool {
+        let now = Instant::now();
+        let is_back = self.signs.heard(now);
+        self.look = now;
+        let goes_on = match message {
+            Some(Ok(_)) if !self.pace.admits(now) => {
+                let refusal = too_many();
+                self.noting.note(&refusal, self.page.session);
+                let away = turn_away(refusal, &mut self.to_page, from_page);
+                let _ = timeout(LINGER, away).await;
+                false
+            }
+            Some(Ok(message)) => self.obey(message, now).await,
+            Some(Err(error)) => {
+                if let Some((refusal, code)) = fault(error) {
+                    self.noting.note(&refusal, self.page.session);
+                    close(&mut self.to_page, code, &refusal.message).await;
+                }
+                false
+            }
+            None => false,
+        };
+        goes_on && (!is_back || self.page.is_silent(false).await)
+    }
+
+    async fn obey(&mut self, message: Message, now: Instant) -> bool {
+        let session = self.page.session;
+        match message {
+            Message::Text(text) => match ClientMessage::parse(&text) {
+                // Answered here: the session may be busy.
+                Ok(ClientMessage::Alive) => {
+                    self.signs.said(now);
+                    send(&mut self.to_page, alive()).await
+                }
+                message => session.message(message).await,
+            },
+            Message::Binary(_) => {
+                let refusal = Refusal::new(Code::BadJson, "messages are JSON texts");
+                session.message(Err(refusal)).await
+            }
+            Message::Ping(_) | Message::Pong(_) => true,
+            Message::Close(_) => false,
+        }
+    }
+
+    /// The session has something for the page, or has let go of it.
+    async fn pass_on(&mut self, message: Option<String>) -> bool {
+        match message {
+            Some(message) => {
+                self.signs.said(Instant::now());
+                send(&mut self.to_page, Message::Text(message.into())).await
+            }
+            None => {
+                close(&mut self.to_page, close_code::AWAY, OVER).await;
+                false
+            }
+        }
+    }
+
+    /// Looks at the signs of life.
+    async fn look(&mut self) -> bool {
+        match self.signs.due(Instant::now()) {
+            Due::Nothing(next) => {
+                self.look = next;
+                true
+            }
+            Due::Ping => send(&mut self.to_page, Message::Ping(Vec::new().into())).await,
+            Due::Alive => send(&mut self.to_page, alive()).await,
+            Due::Silent => self.page.is_silent(true).await,
+            Due::Gone => false,
         }
     }
 }
@@ -241,17 +277,19 @@ async fn turn_away(
 }
 
 /// What to say to a page that sent what cannot be read, unless it is merely gone.
-fn fault(error: &axum::Error) -> Option<(Refusal, u16)> {
-    // axum does not export the type of the error.
-    let text = error.to_string();
-    if text.contains("too long") {
-        let message = format!("a message may have at most {MAX_MESSAGE} bytes");
-        Some((Refusal::new(Code::TooLarge, message), close_code::SIZE))
-    } else if text.contains("protocol error") && !text.contains("closing handshake") {
-        let message = "this is no WebSocket message";
-        Some((Refusal::new(Code::BadJson, message), close_code::PROTOCOL))
-    } else {
-        None
+fn fault(error: axum::Error) -> Option<(Refusal, u16)> {
+    let error = error.into_inner();
+    match error.downcast_ref()? {
+        tungstenite::Error::Capacity(_) => {
+            let message = format!("a message may have at most {MAX_MESSAGE} bytes");
+            Some((Refusal::new(Code::TooLarge, message), close_code::SIZE))
+        }
+        tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
+        tungstenite::Error::Protocol(_) => {
+            let message = "this is no WebSocket message";
+            Some((Refusal::new(Code::BadJson, message), close_code::PROTOCOL))
+        }
+        _ => None,
     }
 }
 

@@ -3,16 +3,18 @@
 use std::{net::IpAddr, sync::Arc};
 
 use arc_swap::ArcSwap;
+use live_vlm_access::{
+    limits::{Limits, Now, Used},
+    policy::Rules,
+};
+use live_vlm_observe::Observer;
 use vlm_client::{Account, Denied, QuestionReport};
 
+use super::services::Services;
 use crate::{
-    limits::{Limits, Now},
-    observe::Observer,
-    policy::Rules,
-    refusal::Code,
-    refusals::Refused,
-    reload::Live,
-    session::SessionsConfig,
+    live::Live,
+    refusal::{Code, Refused},
+    refusals::Refusals,
 };
 
 /// The groups of whoever opened a session last; of another key or token they may be others.
@@ -27,6 +29,7 @@ pub(super) struct UserAccount {
     live: Live,
     limits: Limits,
     observer: Observer,
+    refusals: Refusals,
     address: IpAddr,
 }
 
@@ -37,11 +40,18 @@ impl UserAccount {
         user: Arc<str>,
         groups: Groups,
         address: IpAddr,
-        config: &SessionsConfig,
+        services: &Services,
     ) -> Self {
-        let SessionsConfig { live, limits, observer, .. } = config;
-        let (live, limits, observer) = (live.clone(), limits.clone(), observer.clone());
-        Self { user, groups, live, limits, observer, address }
+        let Services { live, limits, observer, refusals, .. } = services;
+        Self {
+            user,
+            groups,
+            live: live.clone(),
+            limits: limits.clone(),
+            observer: observer.clone(),
+            refusals: refusals.clone(),
+            address,
+        }
     }
 
     /// What the user may do now.
@@ -63,13 +73,16 @@ impl Account for UserAccount {
         let (rules, now) = (self.rules(), Now::read());
         if rules.has_day_limits() {
             // What was used before the server began, or before there was a limit, counts too.
-            self.limits.seed(&self.user, self.observer.usage.today(&self.user).into(), now);
+            let today = self.observer.usage.today(&self.user);
+            let tokens = today.tokens_in.saturating_add(today.tokens_out);
+            let used = Used { questions: today.questions, tokens };
+            self.limits.seed(&self.user, used, now);
         }
         let admitted = self.limits.admit_question(&self.user, &rules, now);
         admitted.map_err(|reached| {
             let (code, limit) = (Code::LimitReached, Some(reached.limit));
             let refused = Refused { code, field: None, limit, inside: None };
-            self.observer.refusals.note(refused, self.address, None);
+            self.refusals.note(refused, self.address, None);
             Denied {
                 limit: reached.limit.name(),
                 value: reached.value,

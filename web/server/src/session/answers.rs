@@ -5,10 +5,10 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
+use live_vlm_access::limits::Limit;
 use live_vlm_pipelines::{Answer, AnswerError};
 
 use crate::{
-    limits::Limit,
     protocol::{Metrics, Response, ServerMessage},
     refusal::{Code, Refusal},
 };
@@ -56,7 +56,7 @@ impl Answers {
 
     fn whole(&mut self, answer: Answer, at: Duration) -> Response {
         let is_whole = answer.finish_reason != CANCELLED;
-        if answer.finish_reason != CANCELLED {
+        if is_whole {
             self.answers += 1;
             self.latency_ms += answer.latency_ms;
         }

@@ -2,14 +2,10 @@
 
 use std::{net::IpAddr, sync::Arc};
 
+use live_vlm_access::{limits::Party, sign_in::Credential, user::User};
 use uuid::{Uuid, Variant};
 
-use crate::{
-    limits::Party,
-    refusal::{Code, Refusal},
-    sign_in::Credential,
-    user::User,
-};
+use crate::refusal::{Code, Refusal};
 
 /// A session's id: a UUID of version 4 (RFC 9562), 122 random bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

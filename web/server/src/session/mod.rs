@@ -4,15 +4,19 @@
 mod account;
 mod actor;
 mod answers;
+mod command;
 mod id;
 mod outbox;
 mod pictures;
 mod presence;
 mod registry;
+mod services;
 mod settings;
 
+pub use command::Handle;
 pub use id::{Owner, Requester, SessionId};
 pub use outbox::{Inbound, Outbox, WeakOutbox};
 pub use presence::Offerer;
-pub use registry::{Handle, Sessions, SessionsConfig};
+pub use registry::Sessions;
+pub use services::Services;
 pub use settings::{Defaults, Settings};

@@ -12,58 +12,25 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use live_vlm_pipelines::NetworkOptions;
-use tokio::{
-    sync::{mpsc, oneshot},
-    time::timeout,
+use live_vlm_access::{
+    limits::{AddressKey, Limit, LimitReached, Place},
+    sign_in::Credential,
 };
+use live_vlm_observe::overload::Overloaded;
+use tokio::{sync::mpsc, time::timeout};
 use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
-use vlm_client::Dispatcher;
 
 use super::{
     account::Groups,
-    actor::{self, Command},
+    actor,
+    command::{COMMANDS, Command, Handle},
     id::{Owner, Requester, SessionId},
-    outbox::Outbox,
-    presence::Offerer,
-    settings::Defaults,
+    services::Services,
 };
-use crate::{
-    limits::{AddressKey, Limit, LimitReached, Limits, Place},
-    observe::Observer,
-    protocol::ClientMessage,
-    reach::OwnEndpoints,
-    refusal::{Code, Refusal},
-    reload::Live,
-    sign_in::Credential,
-    turn::Turn,
-};
+use crate::refusal::{Code, Refusal};
 
 /// When to try again for a session that somebody else must end first.
 const RETRY: Duration = Duration::from_secs(10);
-
-/// What sessions are made with.
-#[derive(Debug, Clone)]
-pub struct SessionsConfig {
-    /// What each begins with.
-    pub defaults: Defaults,
-    /// Shares the VLM among them.
-    pub dispatcher: Dispatcher,
-    /// Decides about the VLM servers that people bring themselves.
-    pub own_endpoints: OwnEndpoints,
-    /// How peers reach us.
-    pub network: NetworkOptions,
-    /// Relays for browsers that do not reach us.
-    pub turn: Turn,
-    /// How many there may be, and what each user may do.
-    pub live: Live,
-    /// What everybody has open.
-    pub limits: Limits,
-    /// How long a session waits for its page to come back.
-    pub grace: Duration,
-    /// Who is told of them.
-    pub observer: Observer,
-}
 
 /// All sessions. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -73,7 +40,7 @@ pub struct Sessions {
 
 #[derive(Debug)]
 struct Shared {
-    config: SessionsConfig,
+    services: Arc<Services>,
     state: Mutex<State>,
     tasks: TaskTracker,
     /// How many sessions have ended.
@@ -97,34 +64,36 @@ struct Entry {
 
 /// What a session takes of its user's and its address' limits.
 #[derive(Debug)]
-pub(super) struct Places {
+struct Places {
     _of_user: Place<String>,
     _of_address: Option<Place<AddressKey>>,
 }
 
-/// A way to reach a session. It may have ended meanwhile.
-#[derive(Debug, Clone)]
-pub struct Handle {
-    id: SessionId,
-    commands: mpsc::Sender<Command>,
+/// Takes a session out of the list, even if its task panics.
+struct Listed {
+    sessions: Sessions,
+    handle: Handle,
+    /// Free for the user's next session after this one is out of the list.
+    _places: Places,
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        self.sessions.remove(&self.handle);
+    }
 }
 
 impl Sessions {
     /// None yet.
-    pub fn new(config: SessionsConfig) -> Self {
+    pub fn new(services: Services) -> Self {
         Self {
             shared: Arc::new(Shared {
-                config,
+                services: Arc::new(services),
                 state: Mutex::default(),
                 tasks: TaskTracker::new(),
                 ended: AtomicU64::new(0),
             }),
         }
-    }
-
-    /// What sessions are made with.
-    pub fn config(&self) -> &SessionsConfig {
-        &self.shared.config
     }
 
     /// How many there are.
@@ -144,7 +113,7 @@ impl Sessions {
 
     /// Whether there are as many as there may be.
     pub fn is_full(&self) -> bool {
-        is_full(self.count(), self.shared.config.live.now().limits.max_sessions)
+        is_full(self.count(), self.shared.services.live.now().limits.max_sessions)
     }
 
     /// The session that this id names, a new one if there is none yet.
@@ -157,7 +126,7 @@ impl Sessions {
             Some(id) => SessionId::parse(id)?,
             None => SessionId::random(),
         };
-        let overloaded = self.shared.config.observer.overload.reached();
+        let overloaded = self.shared.services.observer.overload.reached();
         let mut state = self.shared.lock();
         if let Some(entry) = state.sessions.get_mut(&id)
             && !entry.handle.commands.is_closed()
@@ -178,12 +147,36 @@ impl Sessions {
             )
             .about("session_id"));
         }
+        let places = self.admit(&state, requester, overloaded)?;
+        let (commands, inbox) = mpsc::channel(COMMANDS);
+        let handle = Handle { id, commands };
+        let (owner, user) = (Owner::of(requester), &requester.user);
+        let credential = requester.credential.clone();
+        let groups = Groups::new(ArcSwap::from_pointee(user.groups.clone()));
+        let entry =
+            Entry { owner, credential, groups: Arc::clone(&groups), handle: handle.clone() };
+        state.sessions.insert(id, entry);
+        drop(state);
+        let listed = Listed { sessions: self.clone(), handle: handle.clone(), _places: places };
+        let services = Arc::clone(&self.shared.services);
+        let task = actor::run(services, handle.clone(), requester.clone(), groups, listed, inbox);
+        self.shared.tasks.spawn(task);
+        Ok(handle)
+    }
+
+    /// Whether there is room for a new session of this requester's, and what it takes of that.
+    fn admit(
+        &self,
+        state: &State,
+        requester: &Requester,
+        overloaded: Option<Overloaded>,
+    ) -> Result<Places, Refusal> {
         if state.closing {
-            let message = "this server ends; try again later";
+            let message = "this server is shutting down; try again in a moment";
             let refusal = Refusal::new(Code::TooManySessions, message);
             return Err(Refusal { retry_after_s: Some(RETRY.as_secs_f64()), ..refusal });
         }
-        let SessionsConfig { live, limits, .. } = &self.shared.config;
+        let Services { live, limits, .. } = &*self.shared.services;
         let live = live.now();
         let most = live.limits.max_sessions;
         if is_full(state.sessions.len(), most) {
@@ -193,7 +186,6 @@ impl Sessions {
         if let Some(reached) = overloaded {
             return Err(reached.into());
         }
-        let owner = Owner::of(requester);
         let user = &requester.user;
         let of_user = limits.session(&user.id, &live.policy.rules_for(&user.id, &user.groups))?;
         // Whoever does not sign in can be as many users as they like.
@@ -204,19 +196,7 @@ impl Sessions {
                 Some(limits.unsigned_session(requester.address, most)?)
             }
         };
-        let places = Places { _of_user: of_user, _of_address: of_address };
-        let (commands, inbox) = mpsc::channel(actor::COMMANDS);
-        let handle = Handle { id, commands };
-        let credential = requester.credential.clone();
-        let groups = Groups::new(ArcSwap::from_pointee(user.groups.clone()));
-        let entry =
-            Entry { owner, credential, groups: Arc::clone(&groups), handle: handle.clone() };
-        state.sessions.insert(id, entry);
-        drop(state);
-        let task =
-            actor::run(self.clone(), handle.clone(), requester.clone(), groups, places, inbox);
-        self.shared.tasks.spawn(task);
-        Ok(handle)
+        Ok(Places { _of_user: of_user, _of_address: of_address })
     }
 
     /// Admits no new session, tells those that run, and lets the questions in flight end, at most
@@ -226,7 +206,7 @@ impl Sessions {
             // One that is too busy to hear it now hears it when the connection is closed.
             let _ = handle.commands.try_send(Command::Closing(within));
         }
-        if !self.shared.config.dispatcher.drain(within).await {
+        if !self.shared.services.dispatcher.drain(within).await {
             tracing::info!("some questions have not ended in time, and are given up");
         }
     }
@@ -276,7 +256,7 @@ impl Sessions {
     }
 
     /// Forgets a session that has ended.
-    pub(super) fn remove(&self, ended: &Handle) {
+    fn remove(&self, ended: &Handle) {
         let mut state = self.shared.lock();
         let same = |entry: &Entry| entry.handle.commands.same_channel(&ended.commands);
         if state.sessions.get(&ended.id).is_some_and(same) {
@@ -292,52 +272,7 @@ impl Shared {
     }
 }
 
-impl Handle {
-    /// The session's id.
-    pub fn id(&self) -> SessionId {
-        self.id
-    }
-
-    /// Gives the session its page's connection, in place of one it may have.
-    pub async fn attach(&self, outbox: Outbox) -> bool {
-        self.commands.send(Command::Attach(outbox)).await.is_ok()
-    }
-
-    /// The page's connection is closed.
-    pub async fn detach(&self, outbox: Outbox) {
-        let _ = self.commands.send(Command::Detach(outbox)).await;
-    }
-
-    /// The page has left a ping unanswered, or is heard again. False when the session has ended.
-    pub async fn silence(&self, outbox: Outbox, silent: bool) -> bool {
-        self.commands.send(Command::Silence { outbox, silent }).await.is_ok()
-    }
-
-    /// A message from the page. False when the session has ended.
-    pub async fn message(&self, message: Result<ClientMessage, Refusal>) -> bool {
-        self.commands.send(Command::Message(message)).await.is_ok()
-    }
-
-    /// Answers an offer, in place of a video that may run. One of a page has a WebSocket too, or
-    /// comes to have one.
-    ///
-    /// # Errors
-    /// When the offer cannot be used.
-    pub async fn offer(&self, sdp: String, of: Offerer) -> Result<String, Refusal> {
-        let (reply, answer) = oneshot::channel();
-        let sent = self.commands.send(Command::Offer { sdp, of, reply }).await;
-        match (sent, answer.await) {
-            (Ok(()), Ok(answer)) => answer,
-            _ => Err(Refusal::internal(&"the session ended while it was answering an offer")),
-        }
-    }
-
-    pub(super) fn sender(&self) -> mpsc::Sender<Command> {
-        self.commands.clone()
-    }
-}
-
-/// Whether so many are as many as there may be; 0 = any number.
+/// Whether the limit is reached; 0 = no limit.
 fn is_full(count: usize, most: u32) -> bool {
     most > 0 && count >= most as usize
 }

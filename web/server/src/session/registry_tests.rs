@@ -1,42 +1,57 @@
-use tokio::{runtime, sync::watch};
-use vlm_client::{Client, DispatcherConfig, Endpoint};
-
-use super::*;
-use crate::{
-    config::{Config, Options},
-    limits::Now,
+use live_vlm_access::{
+    limits::{Limits, Now},
+    user::User,
+};
+use live_vlm_backends::own::{Askers, OwnEndpoints};
+use live_vlm_observe::Observer;
+use live_vlm_observe::{
     metrics::{Format, Metrics},
     overload::{Overload, Overloaded},
-    reach::Askers,
+    usage::{self, Usage, UsageDb},
+};
+use live_vlm_pipelines::NetworkOptions;
+use tokio::{
+    runtime,
+    sync::{oneshot, watch},
+};
+use vlm_client::{Client, Dispatcher, DispatcherConfig, Endpoint};
+
+use super::{
+    super::{outbox::Outbox, presence::Offerer, settings::Defaults},
+    *,
+};
+use crate::{
+    config::{Config, Options},
+    live::Live,
+    protocol::ClientMessage,
     refusals::Refusals,
-    usage::{Usage, UsageDb, UsageOptions},
-    user::User,
+    turn::Turn,
 };
 
 fn sessions(reached: watch::Receiver<Option<Overloaded>>) -> Sessions {
     let client = Client::new().unwrap();
     let runtime = runtime::Handle::current();
     let metrics = Metrics::new(false);
-    let off = UsageOptions { usage_db: Some(UsageDb::Off), ..UsageOptions::default() };
-    Sessions::new(SessionsConfig {
-        defaults: Defaults {
+    let off = usage::Config { usage_db: Some(UsageDb::Off), ..usage::Config::default() };
+    Sessions::new(Services {
+        defaults: Arc::new(Defaults {
             endpoint: Endpoint::new("http://localhost:9/v1", None).unwrap(),
             model: String::new(),
             stand_in: false,
             prompt: "?".into(),
             max_tokens: 9,
             interval: Duration::from_secs(1),
-        },
+        }),
         dispatcher: Dispatcher::new(DispatcherConfig::default(), client, &runtime),
         network: NetworkOptions::default(),
         turn: Turn::default(),
         own_endpoints: OwnEndpoints::new(Askers::Anybody, &[]),
-        live: Live::new(&Config::without_file(&Options::default()).unwrap()),
+        live: Live::new((&Config::without_file(&Options::default()).unwrap()).into()),
         limits: Limits::new(Now::read()),
         grace: Duration::from_secs(60),
+        refusals: Refusals::new(metrics.clone()),
         observer: Observer {
             overload: Overload::told(reached),
-            refusals: Refusals::new(metrics.clone()),
             traces: None,
             usage: Usage::start(&off).unwrap(),
             metrics,
@@ -76,11 +91,11 @@ async fn a_session_that_panics_ends_alone_and_its_id_can_be_used_again() {
     assert_eq!(sessions.count(), 1);
     let again = sessions.open(Some(&broken.id().to_string()), &ada).unwrap();
     assert!(!again.commands.is_closed() && !other.commands.is_closed());
-    let figures = sessions.config().observer.metrics.exposition(Format::Prometheus);
+    let figures = sessions.shared.services.observer.metrics.exposition(Format::Prometheus);
     let crashed = "live_vlm_sessions_ended_total{reason=\"crashed\"} 1\n";
     assert!(figures.contains(crashed), "{figures}");
     sessions.close(Duration::from_secs(9)).await;
-    assert!(sessions.config().limits.is_unused());
+    assert!(sessions.shared.services.limits.is_unused());
 }
 
 #[tokio::test]

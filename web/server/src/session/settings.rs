@@ -1,11 +1,12 @@
 use std::time::Duration;
 
-use live_vlm_pipelines::SessionSettings;
+use live_vlm_access::policy::Rules;
+use live_vlm_config::NOMINAL_FRAME_RATE;
+use live_vlm_pipelines::{Choices, SessionSettings};
 use vlm_client::Endpoint;
 
 use crate::{
-    policy::Rules,
-    protocol::{NOMINAL_FRAME_RATE, ServerConfig},
+    protocol::{ChangedBy, ServerConfig, ServerMessage},
     turn::IceServer,
 };
 
@@ -33,16 +34,8 @@ pub struct Settings {
     pub endpoint: Endpoint,
     /// Which of its models.
     pub model: String,
-    /// What.
-    pub prompt: String,
-    /// What the VLM is told about its part.
-    pub system_prompt: String,
-    /// The longest answer.
-    pub max_tokens: u32,
-    /// Between two questions.
-    pub interval: Duration,
-    /// How old a sample may be; zero = any.
-    pub max_age: Duration,
+    /// What, and when.
+    pub choices: Choices,
     /// Whether more is told.
     pub debug: bool,
 }
@@ -53,11 +46,12 @@ impl Settings {
         Self {
             endpoint: defaults.endpoint.clone(),
             model,
-            prompt: rules.prompt.as_ref().unwrap_or(&defaults.prompt).clone(),
-            system_prompt: String::new(),
-            max_tokens: rules.max_tokens.unwrap_or(defaults.max_tokens),
-            interval: rules.interval.unwrap_or(defaults.interval),
-            max_age: Duration::ZERO,
+            choices: Choices {
+                prompt: rules.prompt.as_ref().unwrap_or(&defaults.prompt).clone(),
+                max_tokens: rules.max_tokens.unwrap_or(defaults.max_tokens),
+                interval: rules.interval.unwrap_or(defaults.interval).into(),
+                ..Choices::default()
+            },
             debug: false,
         }
     }
@@ -67,12 +61,8 @@ impl Settings {
         SessionSettings {
             endpoint: Some(self.endpoint.clone()),
             model: self.model.clone(),
-            prompt: self.prompt.clone(),
-            system_prompt: self.system_prompt.clone(),
-            max_tokens: self.max_tokens,
             asks: true,
-            interval: self.interval,
-            max_age: self.max_age,
+            choices: self.choices.clone(),
         }
     }
 
@@ -87,21 +77,55 @@ impl Settings {
             session_id,
             model: self.model.clone(),
             api_base: self.endpoint.base().to_owned(),
-            prompt: self.prompt.clone(),
-            system_prompt: self.system_prompt.clone(),
-            max_tokens: self.max_tokens,
-            interval: self.interval.as_secs_f64(),
+            choices: self.choices.clone(),
+            bounds: Choices::BOUNDS,
             process_every: self.process_every(),
-            max_latency: self.max_age.as_secs_f64(),
             ice_servers,
             stand_in,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }
 
+    /// Confirms what was chosen.
+    pub fn confirmation(&self, by: ChangedBy) -> ServerMessage {
+        let Choices { prompt, system_prompt, max_tokens, interval, max_latency, .. } =
+            self.choices.clone();
+        match by {
+            ChangedBy::Prompt => ServerMessage::PromptUpdated { prompt, max_tokens, system_prompt },
+            ChangedBy::Processing => ServerMessage::ProcessingUpdated {
+                process_every: self.process_every(),
+                interval: interval.0,
+            },
+            ChangedBy::MaxLatency => {
+                ServerMessage::MaxLatencyUpdated { max_latency: max_latency.0 }
+            }
+            ChangedBy::Settings => ServerMessage::SettingsUpdated(self.choices.clone()),
+        }
+    }
+
     /// The interval in frames, at [`NOMINAL_FRAME_RATE`].
     pub fn process_every(&self) -> u32 {
         // At most an hour of frames, which fits.
-        (self.interval.as_secs_f64() * NOMINAL_FRAME_RATE).round().max(1.0) as u32
+        (self.choices.interval.0 * NOMINAL_FRAME_RATE).round().max(1.0) as u32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use live_vlm_config::{Interval, MAX_PROMPT, Whole};
+
+    use super::*;
+
+    #[test]
+    fn configuration_and_messages_have_the_same_bounds() {
+        let bounds = Choices::BOUNDS;
+        assert!((bounds.prompt.max - MAX_PROMPT as f64).abs() < 0.5);
+        let is_interval = |seconds: f64| seconds.to_string().parse::<Interval>().is_ok();
+        assert!(is_interval(bounds.interval.min) && is_interval(bounds.interval.max));
+        assert!(
+            !is_interval(bounds.interval.min - 0.01) && !is_interval(bounds.interval.max + 0.01)
+        );
+        let is_tokens = |tokens: f64| tokens.to_string().parse::<Whole<1, 32768>>().is_ok();
+        assert!(is_tokens(bounds.max_tokens.min) && is_tokens(bounds.max_tokens.max));
     }
 }

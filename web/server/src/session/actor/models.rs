@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use live_vlm_access::policy::Rules;
 use tokio_util::task::AbortOnDropHandle;
 use vlm_client::{ApiKey, Dispatcher, Endpoint, Error};
 
-use super::{Command, Session};
+use super::{
+    Session,
+    event::{Event, ModelChange},
+};
 use crate::{
-    policy::Rules,
     protocol::ServerMessage,
     refusal::{Code, Refusal},
     session::settings::Defaults,
@@ -16,11 +19,6 @@ use crate::{
 const TIMEOUT: Duration = Duration::from_secs(3);
 /// Models that a refusal names.
 const NAMED: usize = 20;
-
-pub(in crate::session) struct ModelChange {
-    endpoint: Endpoint,
-    model: String,
-}
 
 /// Where an endpoint leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,12 +60,12 @@ impl Session {
         api_base: &str,
         api_key: Option<ApiKey>,
     ) -> Result<Endpoint, Refusal> {
-        let config = self.sessions.config();
+        let services = &self.services;
         if api_base.is_empty() {
-            return Ok(config.defaults.endpoint.clone());
+            return Ok(services.defaults.endpoint.clone());
         }
         let may_bring_own = self.account.rules().own_api_base;
-        let given = config.own_endpoints.endpoint(api_base, api_key, may_bring_own)?;
+        let given = services.own_endpoints.endpoint(api_base, api_key, may_bring_own)?;
         if given.has_key() {
             return Ok(given);
         }
@@ -126,7 +124,7 @@ impl Session {
         let number = self.model_changes;
         let is_pooled = self.place(&change.endpoint) == Place::Pool;
         let dispatcher = self.dispatcher.clone();
-        let commands = self.handle.sender();
+        let events = self.events.clone();
         let check = tokio::spawn(async move {
             let listed = if is_pooled {
                 dispatcher.models(TIMEOUT).await
@@ -139,7 +137,7 @@ impl Session {
                 // A server that does not list its models is asked all the same.
                 Err(_) => Ok(None),
             };
-            let _ = commands.send(Command::ModelChecked { number, change, listed }).await;
+            events.send(Event::ModelChecked { number, change, listed }).await;
         });
         self.model_check = Some(AbortOnDropHandle::new(check));
     }

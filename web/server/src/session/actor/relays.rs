@@ -3,11 +3,12 @@
 
 use std::{sync::LazyLock, time::Instant};
 
+use live_vlm_access::log_limit::LogLimit;
 use live_vlm_pipelines::BrowserSession;
 use vlm_client::Account;
 
 use super::Session;
-use crate::{log_limit::LogLimit, turn::RelayFailure};
+use crate::turn::RelayFailure;
 
 /// `None` is the STUN server.
 static LOG: LazyLock<LogLimit<Option<RelayFailure>>> = LazyLock::new(|| LogLimit::new(1));
@@ -15,7 +16,7 @@ static LOG: LazyLock<LogLimit<Option<RelayFailure>>> = LazyLock::new(|| LogLimit
 impl Session {
     /// A page says so, so it may be wrong, and nothing else follows from it.
     pub(super) fn note_relay_failure(&self, failure: RelayFailure) {
-        let relays = &self.sessions.config().turn.urls;
+        let relays = &self.services.turn.urls;
         if relays.is_empty() {
             return;
         }
@@ -28,7 +29,7 @@ impl Session {
 
     /// An answer that had to do without the STUN server's word.
     pub(super) fn note_silent_stun(&self, video: &BrowserSession) {
-        let Some(stun_server) = &self.sessions.config().network.stun_server else { return };
+        let Some(stun_server) = &self.services.network.stun_server else { return };
         if video.found_all_candidates() {
             return;
         }

@@ -2,17 +2,19 @@
 
 use std::time::Duration;
 
+use live_vlm_observe::metrics;
 use live_vlm_pipelines::{
-    BrowserSession, CandidateSection, FrameCounter, LostReason, SessionEvent, SessionOptions,
-    SessionSettings,
+    Answer, BrowserSession, CandidateSection, FrameCounter, FrameCounts, LostReason, OfferError,
+    SessionEvent, SessionOptions, SessionSettings,
 };
-use tokio::{runtime::Handle, sync::mpsc::error::TrySendError, time::Instant};
+use tokio::{sync::oneshot, time::Instant};
+use tokio_util::task::AbortOnDropHandle;
 
-use super::{Command, Session};
+use super::{Session, event::Event};
 use crate::{
     media_address,
     protocol::{ServerMessage, Status},
-    refusal::Refusal,
+    refusal::{Code, Refusal},
     session::{
         answers,
         pictures::{self, Pictures},
@@ -20,6 +22,8 @@ use crate::{
     },
 };
 
+/// What may wait for the answer to an offer.
+const MOST_WANTED: usize = 128;
 /// How often it is noted that offers are answered.
 const NOTE_OFFERS: Duration = Duration::from_secs(60);
 
@@ -39,66 +43,168 @@ impl Video {
     pub(super) fn look_at(&self) -> Option<Instant> {
         self.pictures.as_ref().map(|(_, look_at)| *look_at)
     }
+}
 
-    pub(super) fn add_ice_candidate(&self, section: CandidateSection, candidate: &str) {
-        self.session.add_ice_candidate(section, candidate);
-    }
+/// An offer, and whom to tell the answer.
+pub(super) struct Offer {
+    pub(super) sdp: String,
+    pub(super) of: Offerer,
+    pub(super) reply: oneshot::Sender<Result<String, Refusal>>,
+}
 
-    pub(super) fn ask_now(&self) {
-        self.session.ask_now();
-    }
+/// What concerns the video. It waits for the answer to an offer before it.
+pub(super) enum Wanted {
+    Offer(Offer),
+    Candidate {
+        candidate: String,
+        mid: Option<String>,
+        line: Option<u32>,
+    },
+    /// The next question is wanted at once.
+    Question,
+    /// The video ends.
+    End,
+}
+
+/// An offer that is being answered.
+pub(super) struct Negotiation {
+    number: u64,
+    of: Offerer,
+    reply: oneshot::Sender<Result<String, Refusal>>,
+    /// What its video has told before the answer was there, which is little.
+    early: Vec<SessionEvent>,
+    _task: AbortOnDropHandle<()>,
 }
 
 impl Session {
-    pub(super) async fn answer(&mut self, sdp: &str, of: Offerer) -> Result<String, Refusal> {
+    /// Does what concerns the video, after what was wanted before.
+    pub(super) async fn in_turn(&mut self, wanted: Wanted) {
+        if self.negotiation.is_none() {
+            return self.begin(wanted).await;
+        }
+        if self.wanted.len() < MOST_WANTED {
+            self.wanted.push_back(wanted);
+        } else if let Wanted::Offer(offer) = wanted {
+            let message = "too many offers wait in this session; wait for the answer to one";
+            let _ = offer.reply.send(Err(Refusal::new(Code::BadOffer, message)));
+        }
+    }
+
+    async fn begin(&mut self, wanted: Wanted) {
+        match wanted {
+            // Whoever has given up, or has offered anew meanwhile, costs no pipeline.
+            Wanted::Offer(offer) if offer.reply.is_closed() => {}
+            Wanted::Offer(offer) => self.negotiate(offer),
+            Wanted::Candidate { candidate, mid, line } => {
+                if let Some(video) = &self.video {
+                    let section = CandidateSection::new(mid.as_deref(), line);
+                    video.session.add_ice_candidate(section, &candidate);
+                }
+            }
+            Wanted::Question => {
+                if let Some(video) = &self.video {
+                    video.session.ask_now();
+                }
+            }
+            Wanted::End => {
+                self.stop_video().await;
+                self.set_status(Status::Stopped, "Stopped");
+                self.presence.video_ended(Instant::now());
+            }
+        }
+    }
+
+    /// Answers an offer aside. The video that runs goes on until the new offer has proved usable.
+    fn negotiate(&mut self, offer: Offer) {
+        let Offer { sdp, of, reply } = offer;
+        let options = match self.options() {
+            Ok(options) => options,
+            Err(refusal) => {
+                let _ = reply.send(Err(refusal));
+                return;
+            }
+        };
+        self.last_number += 1;
+        let number = self.last_number;
+        let (events, told) = (self.events.clone(), self.events.clone());
+        let task = tokio::spawn(async move {
+            let tell = move |event| told.video(number, event);
+            let answered = BrowserSession::answer(&sdp, options, tell).await;
+            events.send(Event::Negotiated(answered)).await;
+        });
+        let task = AbortOnDropHandle::new(task);
+        self.negotiation = Some(Negotiation { number, of, reply, early: Vec::new(), _task: task });
+    }
+
+    fn options(&self) -> Result<SessionOptions, Refusal> {
         self.may_ask()?;
-        let config = self.sessions.config();
         // Nothing is asked before it is clear whether somebody is there.
         let quiet = SessionSettings { asks: false, ..self.settings.for_pipeline() };
         let mut options = SessionOptions::new(quiet)?;
-        options.network = media_address::reachable(&config.network);
+        options.network = media_address::reachable(&self.services.network);
         options.context = Some(live_vlm_pipelines::dispatcher_context(&self.dispatcher));
-        let number = self.video_number + 1;
-        let commands = self.handle.sender();
-        let session = self.handle.id().short();
-        let runtime = Handle::current();
-        let events = move |event| {
-            // Called from streaming threads, which must not wait. When the session is overwhelmed
-            // it may miss pieces of an answer; everything else waits, and is little.
-            let may_be_missed = matches!(&event, SessionEvent::Answer(answer) if !answer.done);
-            match commands.try_send(Command::Video { number, event }) {
-                Err(TrySendError::Full(command)) if !may_be_missed => {
-                    let commands = commands.clone();
-                    runtime.spawn(async move { commands.send(command).await });
-                }
-                Err(error) => tracing::debug!(session, %error, "an event of the video was dropped"),
-                Ok(()) => {}
-            }
+        Ok(options)
+    }
+
+    /// Puts the video that was negotiated in the place of one that may run, and goes on with what
+    /// was wanted meanwhile.
+    pub(super) async fn negotiated(
+        &mut self,
+        answered: Result<(BrowserSession, String), OfferError>,
+    ) {
+        let Some(Negotiation { number, of, reply, early, .. }) = self.negotiation.take() else {
+            return;
         };
-        // The video that runs goes on until the new offer has proved usable.
-        let (video, answer) = match BrowserSession::answer(sdp, options, events).await {
-            Ok(answered) => answered,
+        let answer = match answered {
+            Ok((video, answer)) => self.replace_video(number, video, of).await.map(|()| answer),
             Err(error) => {
                 tracing::debug!(session = self.handle.id().short(), %error, "offer refused");
                 if self.video.is_none() {
                     self.presence.video_ended(Instant::now());
                 }
-                return Err(error.into());
+                Err(error.into())
             }
         };
+        let _ = reply.send(answer);
+        for event in early {
+            self.on_video(number, event).await;
+        }
+        while self.negotiation.is_none()
+            && let Some(wanted) = self.wanted.pop_front()
+        {
+            self.begin(wanted).await;
+        }
+    }
+
+    async fn replace_video(
+        &mut self,
+        number: u64,
+        video: BrowserSession,
+        of: Offerer,
+    ) -> Result<(), Refusal> {
+        // Rules may have changed meanwhile.
+        if let Err(refusal) = self.may_ask() {
+            video.stop().await;
+            return Err(refusal);
+        }
         self.announce();
         self.stop_video().await;
-        self.video_number = number;
+        self.video_number = Some(number);
         self.note_offer(&video);
         self.note_silent_stun(&video);
         let frames = video.frames();
-        self.figures.video_began(frames.clone());
+        let counter = frames.clone();
+        self.figures.video_began(move || {
+            let FrameCounts { received, decoded, asked } = counter.read();
+            metrics::FrameCounts { received, decoded, asked }
+        });
         self.video =
             Some(Video { session: video, frames, asks: false, pictures: None, has_shown: false });
         self.presence.video_began(of);
-        self.ask_or_not();
+        // Settings may have changed meanwhile, too.
+        self.apply();
         self.set_status(Status::Connecting, "Connecting to your camera");
-        Ok(answer)
+        Ok(())
     }
 
     /// Once a minute, as a page may offer as often as it likes.
@@ -117,7 +223,19 @@ impl Session {
         }
     }
 
-    pub(super) async fn on_video(&mut self, event: SessionEvent) {
+    pub(super) async fn on_video(&mut self, number: u64, event: SessionEvent) {
+        if let Some(negotiation) = &mut self.negotiation
+            && negotiation.number == number
+        {
+            negotiation.early.push(event);
+            return;
+        }
+        if self.video_number == Some(number) {
+            self.on_own_video(event).await;
+        }
+    }
+
+    async fn on_own_video(&mut self, event: SessionEvent) {
         match event {
             SessionEvent::Connected => {
                 if let Some(video) = &mut self.video {
@@ -132,27 +250,7 @@ impl Session {
                 }
                 self.set_status(Status::Live, "Live");
             }
-            SessionEvent::Answer(answer) => {
-                self.has_asked = true;
-                let debug = (self.settings.debug && answer.done).then(|| {
-                    format!(
-                        "question {} of {}: first token after {:?} ms, whole after {} ms, frame {} \
-                         ms old, {} tokens",
-                        answer.seq,
-                        answer.model,
-                        answer.first_token_ms.unwrap_or_default(),
-                        answer.latency_ms,
-                        answer.age_ms,
-                        answer.tokens_out
-                    )
-                });
-                if let Some(message) = self.answers.tell(answer, answers::now()) {
-                    self.tell(&message);
-                }
-                if let Some(text) = debug {
-                    self.tell(&ServerMessage::Debug { text });
-                }
-            }
+            SessionEvent::Answer(answer) => self.on_answer(answer),
             SessionEvent::AnswerError(error) => {
                 self.has_asked = true;
                 tracing::debug!(
@@ -164,7 +262,7 @@ impl Session {
             }
             SessionEvent::Lost(reason) => {
                 tracing::info!(session = self.handle.id().short(), %reason, "video lost");
-                self.figures.video_lost(&reason);
+                self.figures.video_lost(lost_name(&reason));
                 self.stop_video().await;
                 let status = match reason {
                     LostReason::HungUp => Status::Stopped,
@@ -174,6 +272,28 @@ impl Session {
                 self.presence.video_ended(Instant::now());
             }
             _ => {}
+        }
+    }
+
+    fn on_answer(&mut self, answer: Answer) {
+        self.has_asked = true;
+        let debug = (self.settings.debug && answer.done).then(|| {
+            format!(
+                "question {} of {}: first token after {:?} ms, whole after {} ms, frame {} \
+                 ms old, {} tokens",
+                answer.seq,
+                answer.model,
+                answer.first_token_ms.unwrap_or_default(),
+                answer.latency_ms,
+                answer.age_ms,
+                answer.tokens_out
+            )
+        });
+        if let Some(message) = self.answers.tell(answer, answers::now()) {
+            self.tell(&message);
+        }
+        if let Some(text) = debug {
+            self.tell(&ServerMessage::Debug { text });
         }
     }
 
@@ -219,7 +339,7 @@ impl Session {
 
     pub(super) async fn stop_video(&mut self) {
         // Whatever it still says comes too late.
-        self.video_number += 1;
+        self.video_number = None;
         self.figures.video_ends();
         if let Some(video) = self.video.take() {
             video.session.stop().await;
@@ -230,4 +350,19 @@ impl Session {
 fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// Why a video was lost, in one word.
+fn lost_name(reason: &LostReason) -> &'static str {
+    match reason {
+        LostReason::ConnectTimeout => "connect_timeout",
+        LostReason::NoMedia => "no_media",
+        LostReason::HungUp => "hung_up",
+        LostReason::Unheard => "unheard",
+        LostReason::IceFailed => "ice_failed",
+        LostReason::FingerprintMismatch => "fingerprint_mismatch",
+        LostReason::UnsupportedVideo(_) => "unsupported_video",
+        LostReason::Pipeline(_) => "pipeline",
+        _ => "other",
+    }
 }

@@ -1,0 +1,49 @@
+//! The parts of a running server, by name. Each is cheap to clone, and a clone is the same part.
+
+use std::sync::Arc;
+
+use live_vlm_access::{limits::Limits, listings::Listings, sign_in::SignIn};
+use live_vlm_backends::own::{Askers, OwnEndpoints};
+use live_vlm_listen::forwarded::TrustedProxies;
+use live_vlm_observe::Observer;
+use live_vlm_observe::metrics::MetricsToken;
+use vlm_client::{Client, Dispatcher};
+
+use crate::{
+    live::Live,
+    refusals::Refusals,
+    session::{Defaults, Sessions},
+};
+
+/// What a request may need.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// All sessions.
+    pub sessions: Sessions,
+    /// What a session begins with.
+    pub defaults: Arc<Defaults>,
+    /// Shares the VLM among sessions.
+    pub dispatcher: Dispatcher,
+    /// Asks VLM servers.
+    pub client: Client,
+    /// Where lists of models are read.
+    pub listings: Listings,
+    /// Decides about the VLM servers that people bring themselves.
+    pub own_endpoints: OwnEndpoints,
+    /// Who can ask anything at all.
+    pub askers: Askers,
+    /// Who may come in.
+    pub sign_in: SignIn,
+    /// What each user may do, and how many sessions there may be.
+    pub live: Live,
+    /// What everybody has open.
+    pub limits: Limits,
+    /// Counts, traces and records what happens.
+    pub observer: Observer,
+    /// Counts and logs what is refused.
+    pub refusals: Refusals,
+    /// What readers of `/metrics` must bring; without it there is no `/metrics` on the main port.
+    pub metrics_token: Option<MetricsToken>,
+    /// Proxies that are believed about whom they speak for.
+    pub trusted_proxies: TrustedProxies,
+}

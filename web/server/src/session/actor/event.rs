@@ -1,0 +1,79 @@
+use live_vlm_pipelines::{BrowserSession, OfferError, SessionEvent};
+use tokio::sync::mpsc;
+use vlm_client::Endpoint;
+
+use crate::refusal::Refusal;
+
+/// How many events may wait.
+const ROOM: usize = 512;
+/// Pieces of answers leave this much room to everything else, of which there is little.
+const RESERVED: usize = 256;
+
+/// What its own tasks and its video tell a session. They have one queue, so that none can overtake
+/// one before it.
+pub(super) enum Event {
+    /// From the video of this number; those of earlier ones come too late.
+    Video { number: u64, event: SessionEvent },
+    /// An offer was answered, or not.
+    Negotiated(Result<(BrowserSession, String), OfferError>),
+    /// A model was looked for in its server's list.
+    ModelChecked { number: u64, change: ModelChange, listed: Result<Option<Vec<String>>, Refusal> },
+}
+
+/// A model that a session is to ask.
+pub(super) struct ModelChange {
+    pub(super) endpoint: Endpoint,
+    pub(super) model: String,
+}
+
+/// The end that tells.
+#[derive(Clone)]
+pub(super) struct Events(mpsc::Sender<Event>);
+
+impl Events {
+    pub(super) fn new() -> (Self, mpsc::Receiver<Event>) {
+        let (events, told) = mpsc::channel(ROOM);
+        (Self(events), told)
+    }
+
+    /// For tasks, which wait until there is room.
+    pub(super) async fn send(&self, event: Event) {
+        let _ = self.0.send(event).await;
+    }
+
+    /// For streaming threads, which must not wait. When the session is overwhelmed it misses pieces
+    /// of an answer.
+    pub(super) fn video(&self, number: u64, event: SessionEvent) {
+        let may_be_missed = matches!(&event, SessionEvent::Answer(answer) if !answer.done);
+        if may_be_missed && self.0.capacity() <= RESERVED {
+            return;
+        }
+        if let Err(error) = self.0.try_send(Event::Video { number, event }) {
+            tracing::debug!(%error, "an event of a video was dropped");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use live_vlm_pipelines::Answer;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn whole_answers_keep_their_place_when_pieces_find_no_room() {
+        let (events, mut told) = Events::new();
+        let answer = |seq, done| SessionEvent::Answer(Answer { seq, done, ..Answer::default() });
+        for seq in 0..ROOM as u64 {
+            events.video(1, answer(seq, false));
+        }
+        events.video(1, answer(1000, true));
+        events.video(1, SessionEvent::FirstFrame);
+        let mut seqs = Vec::new();
+        while let Ok(Event::Video { event: SessionEvent::Answer(answer), .. }) = told.try_recv() {
+            seqs.push(answer.seq);
+        }
+        let pieces = (ROOM - RESERVED) as u64;
+        assert_eq!(seqs, (0..pieces).chain([1000]).collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,85 @@
+//! What a session is told, and the way to tell it.
+
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::{id::SessionId, outbox::Outbox, presence::Offerer};
+use crate::{protocol::ClientMessage, refusal::Refusal};
+
+/// How many commands may wait.
+pub(super) const COMMANDS: usize = 128;
+
+pub(super) enum Command {
+    Attach(Outbox),
+    Detach(Outbox),
+    /// The page of this connection has left a ping unanswered, or is heard again.
+    Silence {
+        outbox: Outbox,
+        silent: bool,
+    },
+    Message(Result<ClientMessage, Refusal>),
+    Offer {
+        sdp: String,
+        of: Offerer,
+        reply: oneshot::Sender<Result<String, Refusal>>,
+    },
+    /// The key or token that its owner signed in by was revoked or has expired.
+    SignedOut,
+    /// Its user may do something else than before.
+    RulesChanged,
+    /// No more questions are asked; the server ends after this time.
+    Closing(Duration),
+    Close,
+    /// What a mistake of ours would do.
+    #[cfg(test)]
+    Panic,
+}
+
+/// A way to reach a session. It may have ended meanwhile.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    pub(super) id: SessionId,
+    pub(super) commands: mpsc::Sender<Command>,
+}
+
+impl Handle {
+    /// The session's id.
+    pub fn id(&self) -> SessionId {
+        self.id
+    }
+
+    /// Gives the session its page's connection, in place of one it may have.
+    pub async fn attach(&self, outbox: Outbox) -> bool {
+        self.commands.send(Command::Attach(outbox)).await.is_ok()
+    }
+
+    /// The page's connection is closed.
+    pub async fn detach(&self, outbox: Outbox) {
+        let _ = self.commands.send(Command::Detach(outbox)).await;
+    }
+
+    /// The page has left a ping unanswered, or is heard again. False when the session has ended.
+    pub async fn silence(&self, outbox: Outbox, silent: bool) -> bool {
+        self.commands.send(Command::Silence { outbox, silent }).await.is_ok()
+    }
+
+    /// A message from the page. False when the session has ended.
+    pub async fn message(&self, message: Result<ClientMessage, Refusal>) -> bool {
+        self.commands.send(Command::Message(message)).await.is_ok()
+    }
+
+    /// Answers an offer, in place of a video that may run. One of a page has a WebSocket too, or
+    /// comes to have one.
+    ///
+    /// # Errors
+    /// When the offer cannot be used.
+    pub async fn offer(&self, sdp: String, of: Offerer) -> Result<String, Refusal> {
+        let (reply, answer) = oneshot::channel();
+        let sent = self.commands.send(Command::Offer { sdp, of, reply }).await;
+        match (sent, answer.await) {
+            (Ok(()), Ok(answer)) => answer,
+            _ => Err(Refusal::internal(&"the session ended while it was answering an offer")),
+        }
+    }
+}

@@ -1,0 +1,35 @@
+use std::{sync::Arc, time::Duration};
+
+use live_vlm_access::limits::Limits;
+use live_vlm_backends::own::OwnEndpoints;
+use live_vlm_observe::Observer;
+use live_vlm_pipelines::NetworkOptions;
+use vlm_client::Dispatcher;
+
+use super::settings::Defaults;
+use crate::{live::Live, refusals::Refusals, turn::Turn};
+
+/// What all sessions use.
+#[derive(Debug, Clone)]
+pub struct Services {
+    /// What each begins with.
+    pub defaults: Arc<Defaults>,
+    /// Shares the VLM among them.
+    pub dispatcher: Dispatcher,
+    /// Decides about the VLM servers that people bring themselves.
+    pub own_endpoints: OwnEndpoints,
+    /// How peers reach us.
+    pub network: NetworkOptions,
+    /// Relays for browsers that do not reach us.
+    pub turn: Turn,
+    /// How many there may be, and what each user may do.
+    pub live: Live,
+    /// What everybody has open.
+    pub limits: Limits,
+    /// How long a session waits for its page to come back.
+    pub grace: Duration,
+    /// Who is told of them.
+    pub observer: Observer,
+    /// Counts and logs what is refused.
+    pub refusals: Refusals,
+}

@@ -1,0 +1,152 @@
+//! How video reaches the server: ports, a STUN server, relays.
+
+use std::{fs, path::PathBuf};
+
+use live_vlm_config::{Given, IceUrl, Problems, StunUrl, TurnUrl, Whole};
+use serde::{Deserialize, Serialize};
+
+use crate::turn::{GivenTurnSecret, Turn, TurnSecret};
+
+/// `[video]`: how video reaches it.
+#[derive(Debug, Clone, Default, clap::Args, Deserialize)]
+#[group(skip)]
+#[command(next_help_heading = "Video")]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// STUN server for a server behind NAT, such as stun:stun.example.org:3478
+    #[arg(long, env = "LIVE_VLM_STUN_SERVER", value_name = "URL")]
+    pub stun_server: Option<Given<StunUrl>>,
+    /// Relay (TURN) for browsers that cannot reach this server by UDP, such as
+    /// turns:turn.example:5349; may be given several times
+    #[arg(
+        long = "turn-server",
+        env = "LIVE_VLM_TURN_SERVERS",
+        value_name = "URL",
+        value_delimiter = ','
+    )]
+    pub turn_servers: Option<Vec<Given<TurnUrl>>>,
+    /// User name at the relays; without it each page gets a name of its own that is valid for 12
+    /// hours
+    #[arg(long, env = "LIVE_VLM_TURN_USERNAME", value_name = "NAME")]
+    pub turn_username: Option<String>,
+    /// The relays' shared secret (coturn: static-auth-secret), or with --turn-username that user's
+    /// password. Better given by the environment or a file
+    #[arg(
+        long,
+        env = "LIVE_VLM_TURN_SECRET",
+        value_name = "SECRET",
+        hide_env_values = true,
+        conflicts_with = "turn_secret_file"
+    )]
+    #[serde(skip)]
+    pub turn_secret: Option<GivenTurnSecret>,
+    /// File with the relays' secret
+    #[arg(long, env = "LIVE_VLM_TURN_SECRET_FILE", value_name = "FILE")]
+    pub turn_secret_file: Option<PathBuf>,
+    /// Lowest UDP port for video; any without it
+    #[arg(long, env = "LIVE_VLM_MIN_RTP_PORT", value_name = "PORT", requires = "max_rtp_port")]
+    pub min_rtp_port: Option<Whole<1, 65535>>,
+    /// Highest UDP port for video
+    #[arg(long, env = "LIVE_VLM_MAX_RTP_PORT", value_name = "PORT", requires = "min_rtp_port")]
+    pub max_rtp_port: Option<Whole<1, 65535>>,
+}
+
+/// How video reaches the server.
+#[derive(Debug, Clone, Serialize)]
+pub struct Options {
+    /// Where it learns its address from, as `stun://host:port`.
+    pub stun_server: Option<String>,
+    /// Relays for browsers that do not reach it.
+    #[serde(flatten)]
+    pub turn: Turn,
+    /// Lowest UDP port.
+    pub min_rtp_port: Option<u16>,
+    /// Highest UDP port.
+    pub max_rtp_port: Option<u16>,
+}
+
+impl Config {
+    /// What these flags say, or else the file, or else the default.
+    pub fn over(&self, file: &Self, problems: &mut Problems<'_>) -> Options {
+        let mut refuse = |key, message| problems.in_table("video", key, message);
+        match (file.min_rtp_port, file.max_rtp_port) {
+            (Some(_), None) => refuse("min_rtp_port", "needs max_rtp_port beside it"),
+            (None, Some(_)) => refuse("max_rtp_port", "needs min_rtp_port beside it"),
+            (Some(min), Some(max)) if min.get() > max.get() => {
+                refuse("max_rtp_port", "must be at least min_rtp_port");
+            }
+            _ => {}
+        }
+        if let (Some(min), Some(max)) = (self.min_rtp_port, self.max_rtp_port)
+            && min.get() > max.get()
+        {
+            problems.in_flags("--max-rtp-port must be at least --min-rtp-port");
+        }
+        let from = if self.min_rtp_port.is_some() { self } else { file };
+        let (by_flag, by_file) = (self.stun_server.as_slice(), file.stun_server.as_slice());
+        let mut stun = addresses("--stun-server", by_flag, by_file, problems);
+        Options {
+            stun_server: stun.pop().map(|url| url.get().to_owned()),
+            turn: self.relays(file, problems),
+            min_rtp_port: from.min_rtp_port.map(|port| port.get() as u16),
+            max_rtp_port: from.max_rtp_port.map(|port| port.get() as u16),
+        }
+    }
+
+    fn relays(&self, file: &Self, problems: &mut Problems<'_>) -> Turn {
+        let by_flag = self.turn_servers.as_deref().unwrap_or_default();
+        let by_file = file.turn_servers.as_deref().unwrap_or_default();
+        let named_by_flag = by_flag.iter().any(|given| given.get() != Ok(None));
+        let urls = addresses("--turn-server", by_flag, by_file, problems);
+        let urls: Vec<String> = urls.iter().map(|url| url.get().to_owned()).collect();
+        let given = self.turn_secret.as_ref().and_then(GivenTurnSecret::get).cloned();
+        let (path, by_flag) = match (&given, &self.turn_secret_file) {
+            (Some(_), _) => (None, true),
+            (None, Some(path)) => (Some(path), true),
+            (None, None) => (file.turn_secret_file.as_ref(), false),
+        };
+        let secret = match path.map(|path| (path, fs::read_to_string(path))) {
+            None => given,
+            Some((_, Ok(text))) => TurnSecret::new(&text),
+            Some((path, Err(error))) => {
+                let message = format!("{} cannot be read: {error}", path.display());
+                match by_flag {
+                    true => problems.in_flags(format!("--turn-secret-file: {message}")),
+                    false => problems.in_table("video", "turn_secret_file", &message),
+                }
+                return Turn::default();
+            }
+        };
+        if !urls.is_empty() && secret.is_none() {
+            let message = "relays need a secret: --turn-secret-file, or LIVE_VLM_TURN_SECRET";
+            match named_by_flag {
+                true => problems.in_flags(format!("--turn-server: {message}")),
+                false => problems.in_table("video", "turn_servers", message),
+            }
+        }
+        let username = self.turn_username.clone().or_else(|| file.turn_username.clone());
+        Turn { urls, username: username.filter(|name| !name.trim().is_empty()), secret }
+    }
+}
+
+/// The addresses that a flag gives, or else the file. What is wrong in a file was told when it was
+/// read.
+fn addresses<T: IceUrl + Clone>(
+    flag: &str,
+    by_flag: &[Given<T>],
+    in_file: &[Given<T>],
+    problems: &mut Problems<'_>,
+) -> Vec<T> {
+    let mut read = |given: &[Given<T>]| -> Vec<T> {
+        let mut urls = Vec::new();
+        for given in given {
+            match given.get() {
+                Ok(url) => urls.extend(url.cloned()),
+                Err(bad) => problems.in_flags(format!("{flag}: {bad}")),
+            }
+        }
+        urls
+    };
+    let urls = read(by_flag);
+    if urls.is_empty() { read(in_file) } else { urls }
+}
