@@ -1,16 +1,12 @@
 //! The servers that can be asked: by address, by model, and how each one is.
 
-use std::{
-    collections::HashMap,
-    hash::{DefaultHasher, Hash, Hasher},
-    time::Instant,
-};
+use std::{collections::HashMap, time::Instant};
 
 use super::{
     core::{BackendId, BackendState, Core, RouteId, Scope, Slots, Verdict},
     server::{Backend, Server},
 };
-use crate::{Endpoint, Error, ExtraBody, Listed, Model, ServerKind, Trouble};
+use crate::{ApiKey, Endpoint, Error, ExtraBody, Listed, Model, ServerKind, Trouble};
 
 /// How a server of the pool is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,30 +35,33 @@ pub(super) struct Pool {
     servers: HashMap<BackendId, Server>,
     /// Those that were added, in that order.
     pooled: Vec<BackendId>,
-    /// Those that were added by their address, others by [`place`](Self::place).
-    by_base: HashMap<String, BackendId>,
+    by_address: HashMap<Address, BackendId>,
     routes: HashMap<RouteKey, RouteId>,
     keys: HashMap<RouteId, RouteKey>,
 }
 
+/// Under what a server is known. One that was not added is another server for another key: that is
+/// another account there, with its own limits and failures.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum RouteKey {
-    /// Any server of the pool that has the model; that at the address if none says so.
-    Pool { model: String, base: String },
-    /// The server at the address.
-    Base { model: String, base: String },
+struct Address {
+    base: String,
+    /// `None` for a server that was added.
+    key: Option<ApiKey>,
 }
 
-impl RouteKey {
-    fn base(&self) -> &str {
-        let (Self::Pool { base, .. } | Self::Base { base, .. }) = self;
-        base
+impl Address {
+    fn without_key(base: &str) -> Self {
+        Self { base: base.to_owned(), key: None }
     }
+}
 
-    fn model(&self) -> &str {
-        let (Self::Pool { model, .. } | Self::Base { model, .. }) = self;
-        model
-    }
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct RouteKey {
+    model: String,
+    address: Address,
+    /// Whether any server of the pool that has the model may answer, and that at the address only
+    /// if none says that it has it.
+    of_pool: bool,
 }
 
 impl Pool {
@@ -71,22 +70,22 @@ impl Pool {
             default_slots,
             servers: HashMap::new(),
             pooled: Vec::new(),
-            by_base: HashMap::new(),
+            by_address: HashMap::new(),
             routes: HashMap::new(),
             keys: HashMap::new(),
         }
     }
 
     pub(super) fn add(&mut self, core: &mut Core, backend: Backend, now: Instant) {
-        let base = backend.endpoint.base().to_owned();
-        let id = match self.by_base.get(&base) {
+        let address = Address::without_key(backend.endpoint.base());
+        let id = match self.by_address.get(&address) {
             Some(id) => {
                 core.set_slots(*id, backend.slots, now);
                 *id
             }
             None => core.add_backend(backend.slots),
         };
-        self.by_base.insert(base, id);
+        self.by_address.insert(address, id);
         if !self.pooled.contains(&id) {
             self.pooled.push(id);
         }
@@ -96,30 +95,29 @@ impl Pool {
 
     /// The route to whoever can answer for `endpoint` and `model`; made if there is none.
     pub(super) fn route(&mut self, core: &mut Core, endpoint: &Endpoint, model: &str) -> RouteId {
-        let place = self.place(endpoint);
-        let (of_pool, model, base) = (self.is_pooled(endpoint), model.to_owned(), place.clone());
-        let key = match of_pool {
-            true => RouteKey::Pool { model, base },
-            false => RouteKey::Base { model, base },
+        let key = RouteKey {
+            model: model.to_owned(),
+            address: self.address(endpoint),
+            of_pool: self.is_pooled(endpoint),
         };
         if let Some(route) = self.routes.get(&key) {
             return *route;
         }
-        let own = match self.by_base.get(&place) {
+        let own = match self.by_address.get(&key.address) {
             Some(id) => *id,
-            None => self.add_foreign(core, endpoint, place),
+            None => self.add_foreign(core, endpoint, key.address.clone()),
         };
-        let backends = match &key {
-            RouteKey::Pool { model, .. } => self.having(model, own),
-            RouteKey::Base { .. } => vec![own],
+        let backends = match key.of_pool {
+            true => self.having(model, own),
+            false => vec![own],
         };
-        let route = core.add_route(&backends, key.model());
+        let route = core.add_route(&backends, model);
         self.keys.insert(route, key.clone());
         self.routes.insert(key, route);
         route
     }
 
-    fn add_foreign(&mut self, core: &mut Core, endpoint: &Endpoint, place: String) -> BackendId {
+    fn add_foreign(&mut self, core: &mut Core, endpoint: &Endpoint, address: Address) -> BackendId {
         let slots = Slots::Fixed(self.default_slots);
         let id = core.add_backend(slots);
         // Without its key: whoever asks it brings their own.
@@ -127,22 +125,14 @@ impl Pool {
             let backend = Backend::new(bare, slots);
             self.servers.insert(id, Server::new(backend));
         }
-        self.by_base.insert(place, id);
+        self.by_address.insert(address, id);
         id
     }
 
-    /// Under what a server is known. What is not the pool's is another one for another key: that is
-    /// another account there, with its own limits and failures.
-    fn place(&self, endpoint: &Endpoint) -> String {
+    fn address(&self, endpoint: &Endpoint) -> Address {
         let base = endpoint.base();
-        match endpoint.key() {
-            Some(key) if self.pooled(base).is_none() => {
-                let mut hasher = DefaultHasher::new();
-                key.expose().hash(&mut hasher);
-                format!("{base} {:016x}", hasher.finish())
-            }
-            _ => base.to_owned(),
-        }
+        let key = endpoint.key().filter(|_| self.pooled(base).is_none()).cloned();
+        Address { key, ..Address::without_key(base) }
     }
 
     /// Whether whoever means this endpoint asks a server of the pool with another key than the
@@ -154,9 +144,7 @@ impl Pool {
     /// Whether whoever means this endpoint is content with any server of the pool: the address is
     /// the pool's, and so is the key.
     fn is_pooled(&self, endpoint: &Endpoint) -> bool {
-        let server = self.by_base.get(endpoint.base()).filter(|id| self.pooled.contains(id));
-        let own = server.and_then(|id| self.servers.get(id));
-        own.is_some_and(|own| own.backend.endpoint.key() == endpoint.key())
+        self.pooled(endpoint.base()).is_some_and(|own| own.key() == endpoint.key())
     }
 
     fn having(&self, model: &str, or: BackendId) -> Vec<BackendId> {
@@ -169,10 +157,10 @@ impl Pool {
     fn reroute(&mut self, core: &mut Core, now: Instant) {
         let routes: Vec<_> = self.routes.iter().map(|(key, id)| (key.clone(), *id)).collect();
         for (key, route) in routes {
-            if let RouteKey::Pool { model, base } = key
-                && let Some(own) = self.by_base.get(&base)
+            if key.of_pool
+                && let Some(own) = self.by_address.get(&key.address)
             {
-                core.set_route(route, &self.having(&model, *own), now);
+                core.set_route(route, &self.having(&key.model, *own), now);
             }
         }
         for id in &self.pooled {
@@ -191,18 +179,17 @@ impl Pool {
         let Some(key) = self.keys.remove(&route) else { return };
         core.remove_route(route);
         self.routes.remove(&key);
-        let base = key.base();
-        if let Some(id) = self.by_base.get(base).copied()
+        if let Some(id) = self.by_address.get(&key.address).copied()
             && !self.pooled.contains(&id)
             && core.remove_backend(id)
         {
-            self.by_base.remove(base);
+            self.by_address.remove(&key.address);
             self.servers.remove(&id);
         }
     }
 
     pub(super) fn backend_at(&self, endpoint: &Endpoint) -> Option<BackendId> {
-        self.by_base.get(&self.place(endpoint)).copied()
+        self.by_address.get(&self.address(endpoint)).copied()
     }
 
     /// Where a member that means `endpoint` asks when it has its turn at this backend, and what
@@ -243,7 +230,8 @@ impl Pool {
 
     /// The added server at this address.
     pub(super) fn pooled(&self, base: &str) -> Option<&Endpoint> {
-        let id = self.by_base.get(base).filter(|id| self.pooled.contains(id))?;
+        let id = self.by_address.get(&Address::without_key(base))?;
+        let id = Some(id).filter(|id| self.pooled.contains(id))?;
         Some(&self.servers.get(id)?.backend.endpoint)
     }
 
