@@ -28,7 +28,6 @@ mod names;
 mod reach;
 mod reading;
 mod report;
-mod scope;
 mod tls;
 mod trouble;
 mod trusting;

@@ -8,6 +8,7 @@
 pub(crate) mod core;
 mod health;
 mod pool;
+mod scope;
 mod server;
 mod turn;
 

@@ -5,7 +5,10 @@ use std::collections::VecDeque;
 
 use wildmatch::WildMatch;
 
-use super::core::{BackendId, BackendState, Core, Scope, Slots};
+use super::{
+    core::{BackendId, BackendState, Core, Scope, Slots},
+    scope,
+};
 use crate::{
     Endpoint, Error, ExtraBody, Model, ServerKind, Trouble, choose_model, looks_like_vision,
 };
@@ -99,7 +102,7 @@ impl Server {
         if error.and_then(Error::trouble).is_some() {
             self.answers = false;
         }
-        if error.is_none_or(|error| error.scope() == Some(Scope::Model)) {
+        if error.is_none_or(|error| scope::of(error) == Some(Scope::Model)) {
             self.model_errors.retain(|(of, _)| of != model);
         }
         match error {
@@ -108,7 +111,7 @@ impl Server {
                 self.trouble = None;
                 self.answers = true;
             }
-            Some(error) if error.scope() == Some(Scope::Server) => {
+            Some(error) if scope::of(error) == Some(Scope::Server) => {
                 self.last_error = Some(error.to_string());
             }
             Some(error) => {

@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use super::{
     Dispatcher,
     core::{BackendId, Event, MemberId, RouteId, Scope, Verdict},
+    scope,
     server::Backend,
 };
 use crate::{
@@ -363,7 +364,7 @@ impl Turn<'_> {
     }
 
     fn verdict(&self) -> Verdict {
-        let scope = self.failure.as_ref().and_then(Error::scope);
+        let scope = self.failure.as_ref().and_then(scope::of);
         match (scope, self.report.outcome) {
             // Said to another key than the pool's, what is wrong with a model concerns nobody but
             // whoever brought it.

@@ -1,18 +1,17 @@
 //! How far a failure reaches: whom else it keeps from asking.
 
-use crate::{Error, Scope};
+use super::core::Scope;
+use crate::Error;
 
-impl Error {
-    /// What is at fault if a question ends with this; `None` = the question, or whoever asks it.
-    ///
-    /// Behind one address there may be many models, each with a server of its own. So all that was
-    /// said of one question, and any answer that did not come, concerns its model alone.
-    pub(crate) fn scope(&self) -> Option<Scope> {
-        match self {
-            Self::Refused { .. } | Self::Network { .. } | Self::Tls { .. } => Some(Scope::Server),
-            _ if self.is_servers_fault() => Some(Scope::Model),
-            _ => None,
-        }
+/// What is at fault if a question ends with this error; `None` = the question, or whoever asks it.
+///
+/// Behind one address there may be many models, each with a server of its own. So all that was
+/// said of one question, and any answer that did not come, concerns its model alone.
+pub(super) fn of(error: &Error) -> Option<Scope> {
+    match error {
+        Error::Refused { .. } | Error::Network { .. } | Error::Tls { .. } => Some(Scope::Server),
+        _ if error.is_servers_fault() => Some(Scope::Model),
+        _ => None,
     }
 }
 
@@ -42,8 +41,8 @@ mod tests {
             Error::NoVision { base: base(), model: String::new(), reason: reason() },
             Error::TooLarge { base: base(), reason: reason() },
         ];
-        assert!(server.iter().all(|error| error.scope() == Some(Scope::Server)));
-        assert!(model.iter().all(|error| error.scope() == Some(Scope::Model)));
-        assert!(nobody.iter().all(|error| error.scope().is_none()));
+        assert!(server.iter().all(|error| of(error) == Some(Scope::Server)));
+        assert!(model.iter().all(|error| of(error) == Some(Scope::Model)));
+        assert!(nobody.iter().all(|error| of(error).is_none()));
     }
 }
