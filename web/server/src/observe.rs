@@ -2,9 +2,9 @@
 
 use std::{io, net::SocketAddr};
 
+use live_vlm_dispatch::QuestionReport;
 use serde::Serialize;
 use tokio::{net::TcpListener, runtime::Handle};
-use vlm_client::QuestionReport;
 
 use crate::{
     metrics::{BadToken, Metrics, MetricsOptions, MetricsToken},

@@ -2,12 +2,13 @@
 
 use std::{future, io, net::SocketAddr, time::Duration};
 
+use live_vlm_dispatch::{CoreConfig, Dispatcher, DispatcherConfig};
 use tokio::{
     net::TcpListener,
     time::{Instant, MissedTickBehavior, interval, timeout},
 };
 use tokio_util::task::AbortOnDropHandle;
-use vlm_client::{Client, CoreConfig, Dispatcher, DispatcherConfig};
+use vlm_client::Client;
 
 use crate::{
     addresses,

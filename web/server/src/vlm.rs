@@ -4,10 +4,9 @@
 use std::{io, time::Duration};
 
 use futures_util::future::join_all;
+use live_vlm_dispatch::{Backend, Slots};
 use tokio::{sync::watch, task::JoinHandle};
-use vlm_client::{
-    Backend, Client, Endpoint, Error, Model, ServerKind, Slots, Trouble, choose_model,
-};
+use vlm_client::{Client, Endpoint, Error, Model, ServerKind, Trouble, choose_model};
 
 use crate::{
     config::{self, BackendConfig, Config},

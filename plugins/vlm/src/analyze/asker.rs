@@ -7,11 +7,12 @@ use std::{
 };
 
 use gst::{glib, prelude::*};
+use live_vlm_dispatch::{Dispatcher, Member, NoTurn};
 use tokio::{
     sync::watch,
     time::{sleep, sleep_until, timeout},
 };
-use vlm_client::{Dispatcher, Error, Member, NoTurn};
+use vlm_client::Error;
 
 use super::{
     backoff::Backoff,

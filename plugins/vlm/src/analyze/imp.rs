@@ -11,8 +11,9 @@ use std::sync::{
 };
 
 use gst::{glib, prelude::*, subclass::prelude::*};
+use live_vlm_dispatch::Dispatcher;
 use tokio::task::AbortHandle;
-use vlm_client::{Dispatcher, Endpoint};
+use vlm_client::Endpoint;
 
 use super::{
     asker::Asker,

@@ -4,10 +4,9 @@
 use std::time::{Duration, Instant};
 
 use gst::glib;
+use live_vlm_dispatch::{Member, Turn, Want};
 use tokio::time::sleep_until;
-use vlm_client::{
-    AnswerEvent, ChatRequest, Endpoint, Error, Member, Picture, Summary, Turn, Want, choose_model,
-};
+use vlm_client::{AnswerEvent, ChatRequest, Endpoint, Error, Picture, Summary, choose_model};
 
 use super::{
     asker::{Asker, Changes, Failure, Outcome, failure, millis},

@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
+use live_vlm_dispatch::{BackendSnapshot, BackendState};
 use live_vlm_pipelines::{FrameCounter, FrameCounts};
 use prometheus_client::{
     collector::Collector,
@@ -13,7 +14,7 @@ use prometheus_client::{
     metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
     registry::Unit,
 };
-use vlm_client::{BackendSnapshot, BackendState, Trouble};
+use vlm_client::Trouble;
 
 use super::labels::{Names, readable};
 use crate::process::Process;

@@ -3,7 +3,7 @@
 use std::{net::IpAddr, sync::Arc};
 
 use arc_swap::ArcSwap;
-use vlm_client::{Account, Denied, QuestionReport};
+use live_vlm_dispatch::{Account, Denied, QuestionReport};
 
 use crate::{
     limits::{Limits, Now},

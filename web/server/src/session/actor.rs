@@ -11,13 +11,14 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use live_vlm_dispatch::{Account, Dispatcher};
 use live_vlm_pipelines::{CandidateSection, SessionEvent};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, sleep_until},
 };
 use tokio_util::task::AbortOnDropHandle;
-use vlm_client::{Account, Dispatcher, Endpoint};
+use vlm_client::Endpoint;
 
 use self::{models::ModelChange, video::Video};
 use super::{

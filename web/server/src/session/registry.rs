@@ -12,13 +12,13 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use live_vlm_dispatch::Dispatcher;
 use live_vlm_pipelines::NetworkOptions;
 use tokio::{
     sync::{mpsc, oneshot},
     time::timeout,
 };
 use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
-use vlm_client::Dispatcher;
 
 use super::{
     account::Groups,

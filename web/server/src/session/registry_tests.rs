@@ -1,5 +1,6 @@
+use live_vlm_dispatch::DispatcherConfig;
 use tokio::{runtime, sync::watch};
-use vlm_client::{Client, DispatcherConfig, Endpoint};
+use vlm_client::{Client, Endpoint};
 
 use super::*;
 use crate::{

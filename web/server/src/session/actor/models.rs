@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use live_vlm_dispatch::Dispatcher;
 use tokio_util::task::AbortOnDropHandle;
-use vlm_client::{ApiKey, Dispatcher, Endpoint, Error};
+use vlm_client::{ApiKey, Endpoint, Error};
 
 use super::{Command, Session};
 use crate::{

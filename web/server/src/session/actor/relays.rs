@@ -3,8 +3,8 @@
 
 use std::{sync::LazyLock, time::Instant};
 
+use live_vlm_dispatch::Account;
 use live_vlm_pipelines::BrowserSession;
-use vlm_client::Account;
 
 use super::Session;
 use crate::{log_limit::LogLimit, turn::RelayFailure};

@@ -1,5 +1,5 @@
 //! The dispatcher alone: how long a decision takes, and how much memory a session needs, with time
-//! that is simulated. `cargo bench -p vlm-client`.
+//! that is simulated. `cargo bench -p live-vlm-dispatch`.
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -9,7 +9,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use vlm_client::{BackendId, Core, CoreConfig, Event, MemberId, RouteId, Slots, Verdict};
+use live_vlm_dispatch::core::{
+    BackendId, Core, CoreConfig, Event, MemberId, RouteId, Slots, Verdict,
+};
 
 const SLOTS: usize = 4;
 /// Sessions that share one user.

@@ -9,7 +9,7 @@ use super::{
     core::{BackendId, BackendState, Core, Scope, Slots},
     scope,
 };
-use crate::{
+use vlm_client::{
     Endpoint, Error, ExtraBody, Model, ServerKind, Trouble, choose_model, looks_like_vision,
 };
 

@@ -11,7 +11,7 @@ use super::{
     core::{BackendId, BackendState, Slots},
     server::Backend,
 };
-use crate::{Error, Trouble};
+use vlm_client::{Error, Trouble};
 
 const EVERY: Duration = Duration::from_secs(5);
 const TIMEOUT: Duration = Duration::from_secs(4);

@@ -1,13 +1,17 @@
-//! The thin asynchronous part around [`core`]: it owns the queue, tells members of their turns,
-//! and knows backends by address.
+//! Who is asked next: shares the slots of VLM servers fairly among users and their sessions.
+//!
+//! [`core`] decides, and is pure. This is the thin asynchronous part around it: it owns the queue,
+//! tells members of their turns, and knows backends by address.
 //!
 //! Locking order: the lists of models, the state, then a member's bell. The state's mutex is held for the length of a
 //! decision only, never across an await or a call out; members are woken, and accounts called,
 //! after it is released.
 
-pub(crate) mod core;
+mod account;
+pub mod core;
 mod health;
 mod pool;
+mod report;
 mod scope;
 mod server;
 mod turn;
@@ -25,17 +29,20 @@ use tokio::{
     time::{sleep_until, timeout},
 };
 
-use self::{
-    core::{Core, CoreConfig, Event, MemberId, UserId},
-    pool::Pool,
-    turn::{Bell, Joined},
-};
 pub use self::{
+    account::{Account, Denied},
+    core::{BackendId, BackendState, CoreConfig, Slots},
     pool::BackendSnapshot,
+    report::{QuestionOutcome, QuestionReport},
     server::Backend,
     turn::{Hurry, Member, NoTurn, Turn, Want},
 };
-use crate::{Account, Client, Endpoint, Error, Model};
+use self::{
+    core::{Core, Event, MemberId, UserId},
+    pool::Pool,
+    turn::{Bell, Joined},
+};
+use vlm_client::{Client, Endpoint, Error, Model};
 
 /// How a [`Dispatcher`] is set up.
 #[derive(Debug, Clone, Copy)]

@@ -6,7 +6,7 @@ use super::{
     core::{BackendId, BackendState, Core, RouteId, Scope, Slots, Verdict},
     server::{Backend, Server},
 };
-use crate::{ApiKey, Endpoint, Error, ExtraBody, Listed, Model, ServerKind, Trouble};
+use vlm_client::{ApiKey, Endpoint, Error, ExtraBody, Listed, Model, ServerKind, Trouble};
 
 /// How a server of the pool is.
 #[derive(Debug, Clone, PartialEq, Eq)]

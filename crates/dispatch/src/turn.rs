@@ -16,10 +16,8 @@ use super::{
     scope,
     server::Backend,
 };
-use crate::{
-    Account, AskHeaders, Denied, Endpoint, Error, ExtraBody, QuestionOutcome, QuestionReport,
-    account::pseudonym,
-};
+use crate::{Account, Denied, QuestionOutcome, QuestionReport, account::pseudonym};
+use vlm_client::{AskHeaders, Endpoint, Error, ExtraBody};
 
 /// What a member hears of its turn.
 #[derive(Debug, Default)]

@@ -10,7 +10,7 @@ use super::{
     core::{BackendState, Verdict},
     *,
 };
-use crate::{ApiKey, Denied, Error, Listed, QuestionOutcome, QuestionReport, ServerKind, Slots};
+use vlm_client::{ApiKey, Error, Listed, ServerKind};
 
 fn endpoint(name: &str) -> Endpoint {
     Endpoint::new(&format!("http://{name}.invalid/v1"), None).unwrap()

@@ -1,7 +1,7 @@
 //! How far a failure reaches: whom else it keeps from asking.
 
 use super::core::Scope;
-use crate::Error;
+use vlm_client::Error;
 
 /// What is at fault if a question ends with this error; `None` = the question, or whoever asks it.
 ///
