@@ -6,9 +6,17 @@
 //! by those who ask for it.
 
 mod breaker;
+mod connect;
+mod ids;
 mod models;
+#[cfg(test)]
+mod pool_tests;
 mod queue;
+mod seen;
 mod slots;
+#[cfg(test)]
+mod tests;
+mod turns;
 
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
@@ -24,24 +32,9 @@ use self::{
 };
 pub use self::{
     breaker::{BackendState, Scope, Verdict},
+    ids::{BackendId, MemberId, RouteId, UserId},
     slots::Slots,
 };
-
-/// A server in the dispatcher's pool.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BackendId(u64);
-
-/// A set of backends any of which can answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RouteId(u64);
-
-/// Who pays for questions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct UserId(u64);
-
-/// A session that takes turns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct MemberId(u64);
 
 /// What the core decided. The caller tells the member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -463,12 +456,3 @@ impl Core {
         self.next_id
     }
 }
-
-mod connect;
-mod seen;
-mod turns;
-
-#[cfg(test)]
-mod pool_tests;
-#[cfg(test)]
-mod tests;

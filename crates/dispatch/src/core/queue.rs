@@ -17,7 +17,7 @@ use std::{
     time::Duration,
 };
 
-use super::{MemberId, RouteId, UserId};
+use super::ids::{MemberId, RouteId, UserId};
 
 /// The weight of earlier turns against the newest one.
 const EARLIER: u32 = 15;
