@@ -46,7 +46,12 @@ impl Place {
 }
 
 /// A user's place: smallest tag first; among equals, whoever had the last turn longest ago.
-pub(super) type Rank = (Tag, u64, UserId);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Rank {
+    tag: Tag,
+    last_turn: u64,
+    pub(super) user: UserId,
+}
 
 #[derive(Debug, Default)]
 pub(super) struct Queue {
@@ -77,7 +82,7 @@ struct Waiting {
 
 impl User {
     fn rank(&self, id: UserId) -> Rank {
-        (self.tag, self.last_turn, id)
+        Rank { tag: self.tag, last_turn: self.last_turn, user: id }
     }
 
     fn cost(&self, time: Duration) -> Tag {
@@ -177,7 +182,7 @@ impl Queue {
         may: impl Fn(MemberId) -> bool,
     ) -> Option<(Rank, Place)> {
         self.waiting.get(&route)?.users.iter().find_map(|rank| {
-            let place = self.places(rank.2, route).find(|place| may(place.member))?;
+            let place = self.places(rank.user, route).find(|place| may(place.member))?;
             Some((*rank, *place))
         })
     }
@@ -192,7 +197,7 @@ impl Queue {
         let users = &self.waiting.get(&route)?.users;
         let untold = |only_new: bool| {
             users.iter().find_map(|rank| {
-                let mut places = self.places(rank.2, route);
+                let mut places = self.places(rank.user, route);
                 if only_new && places.clone().any(|place| told(place.member)) {
                     return None;
                 }
@@ -233,7 +238,7 @@ impl Queue {
     /// Every session that waits on a route, in no order.
     pub(super) fn all(&self, route: RouteId) -> Vec<MemberId> {
         let users = self.waiting.get(&route).into_iter().flat_map(|waiting| &waiting.users);
-        users.flat_map(|rank| self.places(rank.2, route)).map(|place| place.member).collect()
+        users.flat_map(|rank| self.places(rank.user, route)).map(|place| place.member).collect()
     }
 
     /// Takes over the clocks of another queue whose backends are now shared with this one's.
@@ -267,8 +272,8 @@ impl Queue {
                 waiting.users.insert(after);
             }
         }
-        if self.gone.remove(&(before.0, id)) {
-            self.gone.insert((after.0, id));
+        if self.gone.remove(&(before.tag, id)) {
+            self.gone.insert((after.tag, id));
         }
     }
 }

@@ -68,7 +68,7 @@ impl Core {
         let expected = own.or(this.expected_turn);
         let charged = expected.unwrap_or_default();
         if let Some(queue) = self.queue_of(route) {
-            queue.grant(rank.2, route, place, charged);
+            queue.grant(rank.user, route, place, charged);
         }
         let near_end = expected.map(|turn| now + turn - self.config.near.min(turn));
         let Some(this) = self.backends.get_mut(&backend) else { return false };
