@@ -8,6 +8,7 @@
 //! after it is released.
 
 mod account;
+mod backoff;
 pub mod core;
 mod health;
 mod pool;
@@ -31,6 +32,7 @@ use tokio::{
 
 pub use self::{
     account::{Account, Denied},
+    backoff::doubled,
     core::{BackendId, BackendState, CoreConfig, Slots},
     pool::BackendSnapshot,
     report::{QuestionOutcome, QuestionReport},

@@ -3,6 +3,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::backoff::doubled;
+
 /// Failures in a row before a backend is left alone.
 const THRESHOLD: u32 = 3;
 const FIRST: Duration = Duration::from_secs(1);
@@ -138,10 +140,10 @@ impl Breaker {
     }
 
     fn open(&mut self, asked: Option<Duration>, now: Instant) -> Instant {
-        let doubled = FIRST.saturating_mul(1 << self.opened.min(5)).min(LONGEST);
+        let by_itself = doubled(FIRST, self.opened, LONGEST);
         self.opened += 1;
         self.asked = asked.is_some();
-        let until = now + asked.map_or(doubled, |asked| asked.clamp(FIRST / 10, LONGEST_ASKED));
+        let until = now + asked.map_or(by_itself, |asked| asked.clamp(FIRST / 10, LONGEST_ASKED));
         self.state = BackendState::Open { until };
         until
     }

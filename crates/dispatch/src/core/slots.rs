@@ -10,6 +10,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::backoff::doubled;
+
 const MOST: usize = 64;
 /// One more slot could bring another `1 / slots` of the answers; this share of it is worth it.
 const WORTH: f64 = 0.25;
@@ -158,7 +160,7 @@ impl SlotCount {
             auto.pace = Pace::default();
             return;
         }
-        let rest = FIRST_REST.saturating_mul(1 << auto.times_too_many.min(4)).min(LONGEST_REST);
+        let rest = doubled(FIRST_REST, auto.times_too_many, LONGEST_REST);
         auto.times_too_many += 1;
         auto.too_many = Some((slots, now + rest));
         self.set(slots - 1, None, true);
