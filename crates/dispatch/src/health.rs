@@ -6,12 +6,13 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use futures_util::future::join_all;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::{
-    Shared,
+use vlm_client::{Error, Trouble};
+
+use crate::{
     core::{BackendId, BackendState, Slots},
     server::Backend,
+    shared::Shared,
 };
-use vlm_client::{Error, Trouble};
 
 const EVERY: Duration = Duration::from_secs(5);
 const TIMEOUT: Duration = Duration::from_secs(4);

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, time::Instant};
 
-use super::{
+use crate::{
     core::{BackendId, BackendState, Core, RouteId, Scope, Slots, Verdict},
     server::{Backend, Server},
 };

@@ -1,6 +1,6 @@
 //! How far a failure reaches: whom else it keeps from asking.
 
-use super::core::Scope;
+use crate::core::Scope;
 use vlm_client::Error;
 
 /// What is at fault if a question ends with this error; `None` = the question, or whoever asks it.

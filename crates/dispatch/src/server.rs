@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use wildmatch::WildMatch;
 
-use super::{
+use crate::{
     core::{BackendId, BackendState, Core, Scope, Slots},
     scope,
 };

@@ -2,75 +2,42 @@
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
 };
 
-use tokio::sync::Notify;
-
-use super::{
-    Dispatcher,
-    core::{BackendId, Event, MemberId, RouteId, Scope, Verdict},
-    scope,
-    server::Backend,
-};
-use crate::{Account, Denied, QuestionOutcome, QuestionReport, account::pseudonym};
 use vlm_client::{AskHeaders, Endpoint, Error, ExtraBody};
 
-/// What a member hears of its turn.
-#[derive(Debug, Default)]
-pub(super) struct Bell {
-    heard: Mutex<Heard>,
-    notify: Notify,
-}
+use crate::{
+    account::{Account, Denied, pseudonym},
+    core::{BackendId, MemberId, RouteId, Scope, Verdict},
+    notices::Notices,
+    report::{QuestionOutcome, QuestionReport},
+    scope,
+    server::Backend,
+    shared::{Shared, now},
+    tasks::Tasks,
+};
 
-#[derive(Debug, Default)]
-struct Heard {
-    near: bool,
-    granted: Option<BackendId>,
-    unavailable: Option<Instant>,
-    back: bool,
-}
-
-impl Bell {
-    pub(super) fn hear(&self, event: Event) {
-        let mut heard = self.lock();
-        match event {
-            Event::Near(_) => heard.near = true,
-            Event::Grant(_, backend) => heard.granted = Some(backend),
-            Event::Unavailable(_, until) => heard.unavailable = Some(until),
-            Event::Back(_) => heard.back = true,
-        }
-    }
-
-    pub(super) fn ring(&self) {
-        self.notify.notify_one();
-    }
-
-    fn take(&self) -> Heard {
-        std::mem::take(&mut *self.lock())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Heard> {
-        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
+/// What a member holds of its dispatcher.
 #[derive(Debug)]
-pub(super) struct Joined {
-    pub(super) id: MemberId,
-    pub(super) route: RouteId,
-    pub(super) user: Option<String>,
+pub(crate) struct Joined {
+    pub(crate) id: MemberId,
+    pub(crate) route: RouteId,
+    pub(crate) user: Option<String>,
+    pub(crate) notices: Arc<Notices>,
+    pub(crate) account: Option<Arc<dyn Account>>,
+    pub(crate) shared: Arc<Shared>,
+    /// They run for as long as anybody has joined.
+    pub(crate) _tasks: Arc<Tasks>,
 }
 
-/// A session that has joined a [`Dispatcher`]. Dropping it leaves, and frees its slot at once.
+/// A session that has joined a [`Dispatcher`](crate::Dispatcher). Dropping it leaves, and frees its slot at once.
 #[derive(Debug)]
 pub struct Member {
-    dispatcher: Dispatcher,
     joined: Joined,
-    bell: Arc<Bell>,
     endpoint: Endpoint,
     model: String,
     /// Whether its last turn ended with the wish for the next one.
@@ -95,7 +62,7 @@ pub enum NoTurn {
     #[error(transparent)]
     Denied(Denied),
     /// Every server that has the model is left alone because it fails.
-    #[error("no VLM server that has the model answers at present{}", .reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default())]
+    #[error("no VLM server that has the model answers at present{}", because(.reason.as_deref()))]
     Unavailable {
         /// When one is tried again.
         retry_after: Duration,
@@ -107,14 +74,14 @@ pub enum NoTurn {
 /// Makes a member that waits for its turn an urgent one.
 #[derive(Debug, Clone)]
 pub struct Hurry {
-    dispatcher: Dispatcher,
+    shared: Arc<Shared>,
     member: MemberId,
 }
 
 impl Hurry {
     /// See [`Want::urgent`]. Nothing happens unless the member waits.
     pub fn up(&self) {
-        self.dispatcher.shared.decide(|state, now| {
+        self.shared.decide(|state, now| {
             if state.core.is_waiting(self.member) {
                 state.core.want(self.member, true, None, now);
             }
@@ -123,15 +90,8 @@ impl Hurry {
 }
 
 impl Member {
-    pub(super) fn new(
-        dispatcher: Dispatcher,
-        joined: Joined,
-        bell: Arc<Bell>,
-        endpoint: Endpoint,
-        model: String,
-    ) -> Self {
-        let waits_already = AtomicBool::new(false);
-        Self { dispatcher, joined, bell, endpoint, model, waits_already }
+    pub(crate) fn new(joined: Joined, endpoint: Endpoint, model: String) -> Self {
+        Self { joined, endpoint, model, waits_already: AtomicBool::new(false) }
     }
 
     /// Whether this member asks this server for this model.
@@ -141,7 +101,7 @@ impl Member {
 
     /// For hurrying this member while it waits.
     pub fn hurry(&self) -> Hurry {
-        Hurry { dispatcher: self.dispatcher.clone(), member: self.joined.id }
+        Hurry { shared: Arc::clone(&self.joined.shared), member: self.joined.id }
     }
 
     /// Waits for the next turn. `near` is called when it is expected within
@@ -151,51 +111,26 @@ impl Member {
     ///
     /// # Errors
     /// When a limit was reached, or no server can be asked.
-    pub async fn turn(&mut self, want: Want, mut near: impl FnMut()) -> Result<Turn<'_>, NoTurn> {
-        let waits_already = self.waits_already.swap(false, Ordering::Relaxed);
-        if !waits_already {
-            // What is left of an earlier wait.
-            let _ = self.bell.take();
-        }
-        let wanted = tokio::time::Instant::now().into_std();
+    pub async fn turn(&mut self, want: Want, near: impl FnMut()) -> Result<Turn<'_>, NoTurn> {
+        let wanted = now();
         let place = Place { member: self };
-        let id = place.member.joined.id;
-        let weight = place.member.dispatcher.account().map(Account::weight);
-        place.member.dispatcher.shared.decide(|state, now| {
-            if let Some(weight) = weight {
-                state.core.set_weight(id, weight);
-            }
-            if !waits_already || want.urgent {
-                state.core.want(id, want.urgent, want.avoid, now);
-            }
-        });
-        let backend = loop {
-            let heard = place.member.bell.take();
-            if let Some(backend) = heard.granted {
-                break backend;
-            }
-            if let Some(until) = heard.unavailable {
-                return Err(place.member.unavailable(until));
-            }
-            if heard.near {
-                near();
-            }
-            place.member.bell.notify.notified().await;
-        };
+        let member = place.member;
+        member.wait_in_line(want);
+        let backend = member.granted(near).await?;
         // What goes to another server after a failure is the same question.
-        if let Some(account) = place.member.dispatcher.account().filter(|_| want.avoid.is_none()) {
+        if let Some(account) = member.account().filter(|_| want.avoid.is_none()) {
             account.admit().map_err(NoTurn::Denied)?;
         }
-        let Some((server, model)) = place.member.server(backend) else {
+        let Some((server, model)) = member.server(backend) else {
             // Forgotten between the grant and now, which only happens to those who left.
-            return Err(place.member.unavailable(wanted));
+            return Err(member.unavailable(wanted));
         };
         let report = QuestionReport {
             backend: server.endpoint.base().to_owned(),
             model,
             outcome: QuestionOutcome::Nothing,
             wanted,
-            granted: tokio::time::Instant::now().into_std(),
+            granted: now(),
             sent: None,
             first_token: None,
             ended: wanted,
@@ -203,30 +138,69 @@ impl Member {
             tokens_in: 0,
             tokens_out: 0,
         };
-        let is_stranger = place.member.is_stranger();
+        let is_stranger = member.is_stranger();
         Ok(Turn { place, backend, server, report, failure: None, again: false, is_stranger })
+    }
+
+    /// Takes a place in the queue, unless the turn before has left one.
+    fn wait_in_line(&self, want: Want) {
+        let waits_already = self.waits_already.swap(false, Ordering::Relaxed);
+        if !waits_already {
+            // What is left of an earlier wait.
+            let _ = self.joined.notices.take();
+        }
+        let weight = self.account().map(Account::weight);
+        self.joined.shared.decide(|state, now| {
+            if let Some(weight) = weight {
+                state.core.set_weight(self.joined.id, weight);
+            }
+            if !waits_already || want.urgent {
+                state.core.want(self.joined.id, want.urgent, want.avoid, now);
+            }
+        });
+    }
+
+    /// Waits for the grant.
+    async fn granted(&self, mut near: impl FnMut()) -> Result<BackendId, NoTurn> {
+        loop {
+            let told = self.joined.notices.take();
+            if let Some(backend) = told.granted {
+                return Ok(backend);
+            }
+            if let Some(until) = told.unavailable {
+                return Err(self.unavailable(until));
+            }
+            if told.near {
+                near();
+            }
+            self.joined.notices.woken().await;
+        }
     }
 
     /// Waits until a server is seen again that was not there, and that this member may ask: a good
     /// moment to ask for a turn, for those who wait after a failure. Only servers of the pool are
     /// looked after.
     pub async fn back(&self) {
-        while !std::mem::take(&mut self.bell.lock().back) {
-            self.bell.notify.notified().await;
+        while !self.joined.notices.take_back() {
+            self.joined.notices.woken().await;
         }
     }
 
+    fn account(&self) -> Option<&dyn Account> {
+        self.joined.account.as_deref()
+    }
+
     fn server(&self, backend: BackendId) -> Option<(Backend, String)> {
-        self.dispatcher.shared.lock().pool.asked(backend, &self.endpoint, &self.model)
+        self.joined.shared.lock().pool.asked(backend, &self.endpoint, &self.model)
     }
 
     fn is_stranger(&self) -> bool {
-        self.dispatcher.shared.lock().pool.is_stranger(&self.endpoint)
+        self.joined.shared.lock().pool.is_stranger(&self.endpoint)
     }
 
     fn unavailable(&self, until: Instant) -> NoTurn {
-        let now = tokio::time::Instant::now().into_std();
-        let state = self.dispatcher.shared.lock();
+        let now = now();
+        let state = self.joined.shared.lock();
         NoTurn::Unavailable {
             retry_after: until.saturating_duration_since(now),
             reason: state.pool.last_error(&state.core.backends_of(self.joined.route), &self.model),
@@ -236,7 +210,7 @@ impl Member {
 
 impl Drop for Member {
     fn drop(&mut self) {
-        self.dispatcher.shared.decide(|state, now| {
+        self.joined.shared.decide(|state, now| {
             state.core.leave(self.joined.id, now);
             state.members.remove(&self.joined.id);
             state.count_user(self.joined.user.as_deref(), -1);
@@ -255,7 +229,7 @@ impl Place<'_> {
     fn give_up(&self, verdict: Verdict, first_token: Option<Duration>) {
         let id = self.member.joined.id;
         self.member
-            .dispatcher
+            .joined
             .shared
             .decide(|state, now| state.core.rest(id, verdict, first_token, now));
     }
@@ -302,7 +276,7 @@ impl Turn<'_> {
 
     /// What else goes with the question.
     pub fn headers(&self) -> AskHeaders {
-        let account = self.place.member.dispatcher.account();
+        let account = self.place.member.account();
         AskHeaders {
             fairness_id: account
                 .filter(|_| self.server.fairness_header)
@@ -319,21 +293,21 @@ impl Turn<'_> {
     /// Whether another server could answer now if this one does not.
     pub fn has_other(&self) -> bool {
         let (id, backend) = (self.place.member.joined.id, self.backend);
-        let now = tokio::time::Instant::now().into_std();
-        self.place.member.dispatcher.shared.lock().core.has_other(id, backend, now)
+        let now = now();
+        self.place.member.joined.shared.lock().core.has_other(id, backend, now)
     }
 
     /// The question is being sent, to this model, about a frame of this moment.
     pub fn sent(&mut self, model: &str, captured: Instant) {
         model.clone_into(&mut self.report.model);
-        self.report.sent = Some(tokio::time::Instant::now().into_std());
+        self.report.sent = Some(now());
         self.report.captured = Some(captured);
         self.report.outcome = QuestionOutcome::Cancelled;
     }
 
     /// A token came.
     pub fn token(&mut self) {
-        self.report.first_token.get_or_insert_with(|| tokio::time::Instant::now().into_std());
+        self.report.first_token.get_or_insert_with(now);
         self.report.tokens_out += 1;
     }
 
@@ -386,7 +360,7 @@ impl Drop for Turn<'_> {
             .sent
             .zip(self.report.first_token)
             .map(|(sent, first)| first.saturating_duration_since(sent));
-        let shared = &self.place.member.dispatcher.shared;
+        let shared = &self.place.member.joined.shared;
         let failure = self.failure.take().filter(|_| matches!(verdict, Verdict::Bad { .. }));
         if failure.is_some() || verdict == Verdict::Good {
             let model = self.report.model.as_str();
@@ -395,16 +369,20 @@ impl Drop for Turn<'_> {
         if self.again {
             let member = self.place.member;
             member.waits_already.store(true, Ordering::Relaxed);
-            let _ = member.bell.take();
+            let _ = member.joined.notices.take();
             shared.decide(|state, now| {
                 state.core.rest_and_want(member.joined.id, verdict, first_token, now);
             });
         } else {
             self.place.give_up(verdict, first_token);
         }
-        self.report.ended = tokio::time::Instant::now().into_std();
-        if let Some(account) = self.place.member.dispatcher.account() {
+        self.report.ended = now();
+        if let Some(account) = self.place.member.account() {
             account.ended(&self.report);
         }
     }
+}
+
+fn because(reason: Option<&str>) -> String {
+    reason.map(|reason| format!(": {reason}")).unwrap_or_default()
 }

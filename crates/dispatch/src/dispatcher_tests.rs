@@ -6,11 +6,13 @@ use std::{
 use futures_util::FutureExt;
 use tokio::time::{advance, timeout};
 
-use super::{
-    core::{BackendState, Verdict},
-    *,
+use vlm_client::{ApiKey, Listed, ServerKind};
+
+use super::*;
+use crate::{
+    Denied, NoTurn, QuestionOutcome, QuestionReport, Slots, Turn, Want,
+    core::{BackendState, CoreConfig, Verdict},
 };
-use vlm_client::{ApiKey, Error, Listed, ServerKind};
 
 fn endpoint(name: &str) -> Endpoint {
     Endpoint::new(&format!("http://{name}.invalid/v1"), None).unwrap()
