@@ -28,10 +28,11 @@ mod trouble;
 mod trusting;
 mod wire;
 
+pub use address::BadEndpoint;
 pub use answer::{AnswerEvent, AnswerStream, Summary};
 pub use authority::{Authority, BadAuthority};
 pub use client::{AskHeaders, Client, Figures, Listed};
-pub use endpoint::{BadEndpoint, Endpoint};
+pub use endpoint::Endpoint;
 pub use error::Error;
 pub use extra::{BadExtraBody, ExtraBody};
 pub use headers::{BadHeaders, ExtraHeaders};

@@ -61,25 +61,3 @@ impl Error {
         }
     }
 }
-
-/// Where an API may be that is not at this address, as the end of a sentence.
-pub(crate) fn where_else(base: &str) -> String {
-    let path = base.split_once("://").and_then(|(_, rest)| rest.split_once('/'));
-    match path {
-        None => format!("most servers have it at {base}/v1"),
-        Some((_, path)) if path.ends_with("v1") => "check host, port and path".to_owned(),
-        Some(_) => "check the path: at most servers it ends in /v1".to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn whoever_left_v1_out_is_told_and_whoever_wrote_it_is_not() {
-        assert_eq!(where_else("http://a:1"), "most servers have it at http://a:1/v1");
-        assert_eq!(where_else("http://a:1/v1"), "check host, port and path");
-        assert!(where_else("http://a:1/api").contains("ends in /v1"));
-    }
-}
