@@ -4,11 +4,12 @@ use reqwest::Response;
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    Endpoint, Error, Usage,
-    error::innermost,
+    endpoint::Endpoint,
+    error::{Error, innermost},
     reading::{
         body,
         ending::Ending,
+        event::AnswerEvent,
         reader::Reader,
         unpack::{Packed, Unpacker},
     },
@@ -19,32 +20,6 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 /// The same where the reason came with the first words of the answer: that may be all of it, or the
 /// server may say so in every event.
 const MORE_WORDS: Duration = Duration::from_secs(15);
-
-/// A step of an answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AnswerEvent {
-    /// The next piece of its text; never empty.
-    Text(String),
-    /// The next piece of what the model thinks before it answers; never empty. Servers tell it
-    /// apart (`reasoning_content`), or the model does (`<think>`).
-    Reasoning(String),
-    /// All of the text that was given so far was thought, as a late mark shows (`</think>` without a
-    /// beginning): it belongs to the reasoning, and the text begins anew.
-    TakenBack,
-    /// The answer is complete; nothing follows. It has a text that can be seen.
-    Done(Summary),
-}
-
-/// What is known of an answer once it is complete.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Summary {
-    /// Why the model stopped: `stop`, `length`, ...; empty if the server does not say.
-    pub finish_reason: String,
-    /// Tokens by the server's count, if it counts.
-    pub usage: Option<Usage>,
-    /// The model that answered, if the server says.
-    pub model: Option<String>,
-}
 
 /// An answer that is being written. Dropping it cancels the question on the wire.
 pub struct AnswerStream {

@@ -7,12 +7,15 @@ use reqwest::Response;
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    AnswerStream, ChatRequest, Endpoint, Error, Model, ServerKind,
     adaptations::Adaptations,
-    error::innermost,
+    answer::AnswerStream,
+    endpoint::Endpoint,
+    error::{Error, innermost},
     kept,
-    models::{self, looks_like_vision},
+    kind::ServerKind,
+    models::{self, Model, looks_like_vision},
     names::{Guarded, LookedUp, system_lookup},
+    question::ChatRequest,
     reach::Blocked,
     reading::{body, fault::Fault, later},
     tls,

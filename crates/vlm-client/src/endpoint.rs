@@ -4,8 +4,11 @@ use reqwest::{RequestBuilder, header};
 use url::Url;
 
 use crate::{
-    ApiKey, Authority, Error, ExtraHeaders,
     address::{self, BadEndpoint},
+    authority::Authority,
+    error::Error,
+    headers::ExtraHeaders,
+    key::ApiKey,
     reach::{Blocked, Gate, Reach, is_this_host},
 };
 

@@ -1,6 +1,6 @@
 use std::{borrow::Cow, time::Duration};
 
-use crate::AddressKind;
+use crate::reach::AddressKind;
 
 /// Why a VLM server gave no (whole) answer. The message says what happened and what to do next.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

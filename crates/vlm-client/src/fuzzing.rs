@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use crate::{
-    Allowed, AnswerEvent, ChatRequest, Endpoint, Reach, Summary,
     adapt::Adaptation,
+    endpoint::Endpoint,
     models,
+    question::ChatRequest,
+    reach::{Allowed, Reach},
+    reading::event::{AnswerEvent, Summary},
     reading::{
         fault::Fault,
         reader::Reader,

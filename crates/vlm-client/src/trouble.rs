@@ -1,6 +1,6 @@
 //! What keeps a server from being asked at all, in the words of those who run it.
 
-use crate::Error;
+use crate::error::Error;
 
 /// What whoever set a server up can mend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

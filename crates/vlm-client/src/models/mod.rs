@@ -12,7 +12,8 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess};
 use serde_json::{Value, value::RawValue};
 
 use crate::{
-    Endpoint, Error,
+    endpoint::Endpoint,
+    error::Error,
     reading::{
         fault::Fault,
         lenient::{As, Lenient, next_name, pass_over, value},

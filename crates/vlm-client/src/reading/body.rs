@@ -4,7 +4,10 @@ use reqwest::{Response, header::CONTENT_ENCODING};
 use tokio::time::{Instant, timeout_at};
 
 use super::unpack::{Packed, Unpacker};
-use crate::{Endpoint, Error, error::innermost};
+use crate::{
+    endpoint::Endpoint,
+    error::{Error, innermost},
+};
 
 /// Why a body was not read to its end.
 enum Stopped {

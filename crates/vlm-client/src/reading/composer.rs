@@ -5,6 +5,7 @@ use std::mem;
 
 use super::{
     ending::Ending,
+    event::{AnswerEvent, Summary, Usage},
     fault::Fault,
     remarks,
     repair::repaired,
@@ -15,7 +16,7 @@ use super::{
     values::Values,
     words::shown,
 };
-use crate::{AnswerEvent, Endpoint, Error, Summary, Usage};
+use crate::{endpoint::Endpoint, error::Error};
 
 /// The longest text of an answer, in bytes: 8 a token.
 const MAX_TEXT: usize = 256 << 10;

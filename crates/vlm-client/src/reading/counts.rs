@@ -3,8 +3,10 @@
 
 use serde::de::MapAccess;
 
-use super::lenient::{Lenient, next_name, pass_over, value};
-use crate::Usage;
+use super::{
+    event::Usage,
+    lenient::{Lenient, next_name, pass_over, value},
+};
 
 /// Whoever counts more tokens than this in one answer makes them up.
 const MAX_TOKENS: f64 = 100_000_000.0;

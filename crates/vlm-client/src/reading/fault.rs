@@ -12,7 +12,7 @@ use super::{
     later,
     words::{WORDS, is_something, json, shown, title, words_in},
 };
-use crate::{Endpoint, Error};
+use crate::{endpoint::Endpoint, error::Error};
 
 /// A failure that a server tells of.
 #[derive(Debug, Clone, Default, PartialEq)]

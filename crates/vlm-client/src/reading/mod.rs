@@ -9,6 +9,7 @@ mod counts;
 pub(crate) mod cut;
 pub(crate) mod echo;
 pub(crate) mod ending;
+pub(crate) mod event;
 pub(crate) mod fault;
 mod kind;
 pub(crate) mod later;

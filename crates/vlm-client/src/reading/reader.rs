@@ -6,9 +6,10 @@ use std::mem;
 use super::{
     composer::{Composer, Json},
     ending::Ending,
+    event::AnswerEvent,
     sse::Sse,
 };
-use crate::{AnswerEvent, Endpoint, Error};
+use crate::{endpoint::Endpoint, error::Error};
 
 /// More than any streamed answer within 32,768 tokens; a server that sends more is not answering.
 const MAX_STREAM: usize = 16 << 20;

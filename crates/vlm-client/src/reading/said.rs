@@ -9,9 +9,9 @@ use serde_json::value::RawValue;
 use super::{
     content::Content,
     counts::Counts,
+    event::Usage,
     lenient::{Anything, As, Flag, Lenient, next_name, pass_over, value},
 };
-use crate::Usage;
 
 /// What an event says, or a whole answer.
 #[derive(Debug, Default)]

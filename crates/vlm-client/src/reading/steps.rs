@@ -2,8 +2,10 @@
 
 use std::{collections::VecDeque, mem};
 
-use super::thinking::Piece;
-use crate::{AnswerEvent, Summary};
+use super::{
+    event::{AnswerEvent, Summary},
+    thinking::Piece,
+};
 
 /// The steps that are known.
 #[derive(Default)]
