@@ -4,10 +4,10 @@ use reqwest::Response;
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
+    body,
     endpoint::Endpoint,
     error::{Error, innermost},
     reading::{
-        body,
         ending::Ending,
         event::AnswerEvent,
         reader::Reader,

@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::{
     adaptations::Adaptations,
     answer::AnswerStream,
+    body,
     endpoint::Endpoint,
     error::{Error, innermost},
     kept,
@@ -17,7 +18,7 @@ use crate::{
     names::{Guarded, LookedUp, system_lookup},
     question::ChatRequest,
     reach::Blocked,
-    reading::{body, fault::Fault, later},
+    reading::{fault::Fault, later},
     tls,
     trusting::Trusting,
     wire::Adapted,

@@ -9,6 +9,7 @@ mod adaptations;
 mod address;
 mod answer;
 mod authority;
+mod body;
 mod client;
 mod endpoint;
 mod error;

@@ -1,7 +1,6 @@
 //! Reading what servers write, for what is of use: their answers, their errors, and when they want to
-//! be asked again. Only [`body`] does I/O.
+//! be asked again. Nothing in here does I/O.
 
-pub(crate) mod body;
 mod codes;
 mod composer;
 mod content;

@@ -3,10 +3,10 @@
 use reqwest::{Response, header::CONTENT_ENCODING};
 use tokio::time::{Instant, timeout_at};
 
-use super::unpack::{Packed, Unpacker};
 use crate::{
     endpoint::Endpoint,
     error::{Error, innermost},
+    reading::unpack::{Packed, Unpacker},
 };
 
 /// Why a body was not read to its end.
