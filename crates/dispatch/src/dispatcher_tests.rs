@@ -1,16 +1,19 @@
 use std::{
-    sync::atomic::{AtomicU32, Ordering},
-    time::Duration,
+    sync::{
+        Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use futures_util::FutureExt;
 use tokio::time::{advance, timeout};
 
-use vlm_client::{ApiKey, Listed, ServerKind};
+use vlm_client::{ApiKey, ErrorKind, Failure, Listed, Reach, ServerKind};
 
 use super::*;
 use crate::{
-    Denied, NoTurn, QuestionOutcome, QuestionReport, Slots, Turn, Want,
+    Denied, NoTurn, QuestionOutcome, QuestionReport, Slots, Want,
     core::{BackendState, CoreConfig, Verdict},
 };
 
@@ -111,6 +114,15 @@ async fn a_server_nobody_asks_is_forgotten_unless_it_was_added() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_turn_is_for_has_the_bounds_of_what_the_session_named() {
+    let reach = Arc::new(Reach::Public(Vec::new()));
+    let foreign = Endpoint::foreign("https://a.invalid/v1", ApiKey::new("sk-own"), reach).unwrap();
+    let dispatcher = dispatcher(1);
+    let mut member = dispatcher.join(&foreign, "m").unwrap();
+    assert_eq!(member.turn(ANY, no_near).await.unwrap().endpoint(), &foreign);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_full_dispatcher_says_so() {
     let config = DispatcherConfig {
         core: CoreConfig { max_members: 1, ..CoreConfig::default() },
@@ -182,7 +194,7 @@ async fn an_account_hears_of_each_turn_and_how_it_ended() {
     drop(member.turn(ANY, no_near).await.unwrap());
     let mut turn = member.turn(ANY, no_near).await.unwrap();
     turn.sent("m", Instant::now());
-    turn.failed(&Error::NoModel { base: "b".into() });
+    turn.failed(&Error::new("b", ErrorKind::NoModel));
     drop(turn);
     let reports = payer.reports.lock().unwrap();
     let [answered, nothing, failed] = &reports[..] else { panic!("{reports:?}") };
@@ -235,8 +247,7 @@ async fn whoever_means_a_server_of_the_pool_gets_any_that_has_the_model() {
 #[tokio::test(start_paused = true)]
 async fn a_key_of_the_pool_goes_with_its_server_and_another_key_with_nobody_elses() {
     let dispatcher = dispatcher(2);
-    let with_key =
-        |key: &str| Endpoint::new(endpoint("a").base(), crate::ApiKey::new(key)).unwrap();
+    let with_key = |key: &str| Endpoint::new(endpoint("a").base(), ApiKey::new(key)).unwrap();
     dispatcher.add_backend(Backend::new(with_key("sk-pool"), Slots::Fixed(4)));
     dispatcher.add_backend(Backend::new(endpoint("b"), Slots::Fixed(4)));
     for mine in [with_key("sk-mine"), endpoint("a")] {
@@ -255,7 +266,7 @@ async fn a_server_that_fails_is_left_alone_and_those_who_want_it_are_told_until_
     let mut member = dispatcher.join(&endpoint("a"), "m").unwrap();
     for _ in 0..3 {
         let mut turn = member.turn(ANY, no_near).await.unwrap();
-        turn.failed(&Error::Refused { base: "there".into() });
+        turn.failed(&Error::new("there", ErrorKind::Refused));
     }
     let no_turn = member.turn(ANY, no_near).await.map(drop).unwrap_err();
     assert!(matches!(no_turn, NoTurn::Unavailable { retry_after, .. } if retry_after == ms(1000)));
@@ -331,13 +342,11 @@ async fn what_a_server_says_to_a_strangers_key_concerns_nobody_else() {
         Backend { models: Some(vec!["m".into()]), ..Backend::new(of("pool"), Slots::Fixed(1)) };
     dispatcher.add_backend(pooled);
     let mut stranger = dispatcher.join(&of("mine"), "m").unwrap();
-    let base = || "http://a.invalid/v1".to_owned();
-    let unauthorized = Error::Unauthorized { base: base(), status: 401, reason: "no".into() };
-    let used_up = Error::RateLimited {
-        base: base(),
-        reason: "no".into(),
-        retry_after: Some(Duration::from_secs(300)),
-    };
+    let base = "http://a.invalid/v1";
+    let reason = || "no".to_owned();
+    let unauthorized = Error::new(base, Failure::Unauthorized { status: 401, reason: reason() });
+    let retry_after = Some(Duration::from_secs(300));
+    let used_up = Error::new(base, Failure::RateLimited { reason: reason(), retry_after });
     for error in [&unauthorized, &unauthorized, &unauthorized, &used_up] {
         let mut turn = stranger.turn(ANY, no_near).await.unwrap();
         turn.sent("m", Instant::now());
@@ -398,7 +407,7 @@ async fn what_is_wrong_with_one_model_is_neither_told_nor_felt_by_those_who_ask_
     turn.sent("bad", Instant::now());
     let reason = "eve's account is used up".to_owned();
     let retry_after = Some(ms(7000));
-    turn.failed(&Error::RateLimited { base: "b".into(), reason, retry_after });
+    turn.failed(&Error::new("b", Failure::RateLimited { reason, retry_after }));
     drop(turn);
     ann.turn(ANY, no_near).await.unwrap().answered(None, None);
     let told = bob.turn(ANY, no_near).await.map(drop).unwrap_err();
@@ -408,7 +417,7 @@ async fn what_is_wrong_with_one_model_is_neither_told_nor_felt_by_those_who_ask_
     // Of a server that has no other model it is the server that is left alone.
     let mut turn = ann.turn(ANY, no_near).await.unwrap();
     turn.sent("good", Instant::now());
-    turn.failed(&Error::RateLimited { base: "b".into(), reason: "enough".into(), retry_after });
+    turn.failed(&Error::new("b", Failure::RateLimited { reason: "enough".into(), retry_after }));
     drop(turn);
     assert!(matches!(dispatcher.pool()[0].state, BackendState::Open { .. }));
 }
@@ -421,7 +430,7 @@ async fn a_failure_at_somebodys_own_server_is_their_models_too() {
     let mut turn = bad.turn(ANY, no_near).await.unwrap();
     turn.sent("bad", Instant::now());
     let retry_after = Some(ms(7000));
-    turn.failed(&Error::RateLimited { base: "b".into(), reason: "enough".into(), retry_after });
+    turn.failed(&Error::new("b", Failure::RateLimited { reason: "enough".into(), retry_after }));
     drop(turn);
     assert!(bad.turn(ANY, no_near).await.is_err());
     assert!(good.turn(ANY, no_near).now_or_never().is_some_and(|turn| turn.is_ok()));
@@ -439,7 +448,7 @@ async fn who_waits_after_a_failure_hears_that_the_server_is_back() {
         });
     };
     let mut turn = member.turn(ANY, no_near).await.unwrap();
-    turn.failed(&Error::Refused { base: "there".into() });
+    turn.failed(&Error::new("there", ErrorKind::Refused));
     drop(turn);
     assert!(member.back().now_or_never().is_none());
     observe(Verdict::Good);
@@ -447,11 +456,11 @@ async fn who_waits_after_a_failure_hears_that_the_server_is_back() {
     assert!(member.back().now_or_never().is_none(), "once");
     // What was said before the turn counts no more after it.
     let mut turn = member.turn(ANY, no_near).await.unwrap();
-    turn.failed(&Error::Refused { base: "there".into() });
+    turn.failed(&Error::new("there", ErrorKind::Refused));
     drop(turn);
     observe(Verdict::Good);
     let mut turn = member.turn(ANY, no_near).await.unwrap();
-    turn.failed(&Error::Refused { base: "there".into() });
+    turn.failed(&Error::new("there", ErrorKind::Refused));
     drop(turn);
     assert!(member.back().now_or_never().is_none());
 }

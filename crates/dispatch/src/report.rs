@@ -40,7 +40,7 @@ pub enum QuestionOutcome {
     Nothing,
     /// Without an answer.
     Failed {
-        /// One word, see [`Error::kind`](vlm_client::Error::kind).
+        /// One word, see [`ErrorKind::name`](vlm_client::ErrorKind::name).
         kind: &'static str,
     },
 }

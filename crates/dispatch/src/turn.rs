@@ -326,7 +326,7 @@ impl Turn<'_> {
 
     /// There will be no (whole) answer.
     pub fn failed(&mut self, error: &Error) {
-        self.report.outcome = QuestionOutcome::Failed { kind: error.kind() };
+        self.report.outcome = QuestionOutcome::Failed { kind: error.kind.name() };
         self.failure = Some(error.clone());
     }
 

@@ -6,10 +6,11 @@ use tokio::time::{Instant, timeout_at};
 use crate::{
     body,
     endpoint::Endpoint,
-    error::{Error, innermost},
+    error::{Error, ErrorKind, innermost},
     reading::{
         ending::Ending,
         event::AnswerEvent,
+        failure::Failure,
         reader::Reader,
         unpack::{Packed, Unpacker},
     },
@@ -23,6 +24,7 @@ const MORE_WORDS: Duration = Duration::from_secs(15);
 
 /// An answer that is being written. Dropping it cancels the question on the wire.
 pub struct AnswerStream {
+    endpoint: Endpoint,
     deadline: Instant,
     timeout: Duration,
     /// `None` when nothing more is wanted of it.
@@ -36,7 +38,7 @@ pub struct AnswerStream {
 /// Why bytes were not taken.
 enum Refused {
     Packed(Packed),
-    Read(Error),
+    Read(Failure),
 }
 
 impl From<Packed> for Refused {
@@ -54,8 +56,16 @@ impl AnswerStream {
         timeout: Duration,
     ) -> Self {
         let unpacker = body::unpacker(&response);
-        let reader = Reader::new(endpoint, model.to_owned());
-        Self { deadline, timeout, response: Some(response), unpacker, reader, failure: None }
+        let reader = Reader::new(endpoint.secrets(), model.to_owned());
+        Self {
+            endpoint,
+            deadline,
+            timeout,
+            response: Some(response),
+            unpacker,
+            reader,
+            failure: None,
+        }
     }
 
     /// The next step; `None` after [`AnswerEvent::Done`] or an error.
@@ -81,13 +91,10 @@ impl AnswerStream {
                 Ok(Ok(Some(bytes))) => self.take(&bytes),
                 Ok(Ok(None)) => self.end(),
                 Ok(Err(error)) => {
-                    let cut = self.reader.cut(&innermost(&error));
-                    self.reader.end_by(cut)
+                    let reason = self.endpoint.secrets().blotted_out(&innermost(&error));
+                    self.end_early(Failure::Cut { reason })
                 }
-                Err(_) => {
-                    let base = self.reader.base();
-                    self.reader.end_by(Error::Timeout { base, after: self.timeout })
-                }
+                Err(_) => self.end_early(ErrorKind::Timeout { after: self.timeout }),
             };
             if let Err(error) = taken {
                 self.response = None;
@@ -106,15 +113,21 @@ impl AnswerStream {
         let Self { unpacker, reader, .. } = self;
         let taken = unpacker.end(&mut |bytes| reader.feed(bytes).map_err(Refused::Read));
         taken.map_err(|refused| self.refused(refused))?;
-        self.reader.end()
+        self.reader.end().map_err(|failure| self.endpoint.error(failure))
+    }
+
+    /// The body does not go on, because of this.
+    fn end_early(&mut self, because: impl Into<ErrorKind>) -> Result<(), Error> {
+        self.reader.end_early().map_err(|explanation| {
+            let kind = explanation.map_or_else(|| because.into(), ErrorKind::Reply);
+            self.endpoint.error(kind)
+        })
     }
 
     fn refused(&self, refused: Refused) -> Error {
-        match refused {
-            Refused::Read(error) => error,
-            Refused::Packed(packed) => {
-                Error::Protocol { base: self.reader.base(), reason: packed.to_string() }
-            }
-        }
+        self.endpoint.error(match refused {
+            Refused::Read(failure) => failure,
+            Refused::Packed(packed) => Failure::Protocol { reason: packed.to_string() },
+        })
     }
 }

@@ -6,7 +6,10 @@ use tokio::time::{Instant, timeout_at};
 use crate::{
     endpoint::Endpoint,
     error::{Error, innermost},
-    reading::unpack::{Packed, Unpacker},
+    reading::{
+        failure::Failure,
+        unpack::{Packed, Unpacker},
+    },
 };
 
 /// Why a body was not read to its end.
@@ -56,13 +59,12 @@ async fn read(
     limit: usize,
     body: &mut Vec<u8>,
 ) -> Result<(), Error> {
-    let base = || endpoint.base().to_owned();
-    let stopped = |stopped| Error::Protocol {
-        base: base(),
-        reason: match stopped {
+    let stopped = |stopped| {
+        let reason = match stopped {
             Stopped::TooLong => format!("its body is larger than {limit} bytes"),
             Stopped::Packed(packed) => packed.to_string(),
-        },
+        };
+        endpoint.error(Failure::Protocol { reason })
     };
     let mut unpacker = unpacker(&response);
     let mut take = |bytes: &[u8]| {
@@ -75,7 +77,7 @@ async fn read(
             Ok(Some(chunk)) => unpacker.feed(&chunk, &mut take).map_err(stopped)?,
             Ok(None) => return unpacker.end(&mut take).map_err(stopped),
             Err(error) => {
-                return Err(Error::Cut { base: base(), reason: innermost(&error) });
+                return Err(endpoint.error(Failure::Cut { reason: innermost(&error) }));
             }
         }
     }

@@ -11,7 +11,7 @@ use crate::{
     answer::AnswerStream,
     body,
     endpoint::Endpoint,
-    error::{Error, innermost},
+    error::{Error, ErrorKind, innermost},
     kept,
     kind::ServerKind,
     models::{self, Model, looks_like_vision},
@@ -94,7 +94,9 @@ impl Client {
     pub fn new() -> Result<Self, Error> {
         // reqwest asks for the process' provider; whoever installed one before us keeps it.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let failed = |error| Error::Tls { base: "any server".into(), reason: innermost(&error) };
+        let failed = |error: reqwest::Error| {
+            Error::new("any server", ErrorKind::Tls { reason: innermost(&error) })
+        };
         let http = builder().build().map_err(failed)?;
         let direct = builder().no_proxy().build().map_err(failed)?;
         let guarded = Arc::new(Guarded::new(system_lookup));
@@ -111,10 +113,8 @@ impl Client {
 
     fn for_endpoint(&self, endpoint: &Endpoint) -> Result<reqwest::Client, Error> {
         let direct = endpoint.is_foreign() || endpoint.is_this_host();
-        let failed = |error: reqwest::Error| Error::Tls {
-            base: endpoint.base().into(),
-            reason: innermost(&error),
-        };
+        let failed =
+            |error: reqwest::Error| endpoint.error(ErrorKind::Tls { reason: innermost(&error) });
         match (endpoint.gate()?, endpoint.authority()) {
             (Some(gate), _) => self.guarded.client(&gate, builder).map_err(failed),
             (None, Some(authority)) => {
@@ -211,7 +211,7 @@ impl Client {
         let response = accepted(response, endpoint, None, deadline).await?;
         let body = timeout_at(deadline, body::whole(response, endpoint, MODELS_BODY_LIMIT))
             .await
-            .map_err(|_| Error::Timeout { base: endpoint.base().into(), after: timeout })??;
+            .map_err(|_| endpoint.error(ErrorKind::Timeout { after: timeout }))??;
         // What is listed there is what could be deployed.
         if let Some(name) = endpoint.deployment() {
             let model = Model { id: name.to_owned(), vision: looks_like_vision(name) };
@@ -287,14 +287,14 @@ async fn send(
 ) -> Result<Response, Error> {
     let sent = timeout_at(deadline, kept::send(endpoint.sign(request)))
         .await
-        .map_err(|_| Error::Timeout { base: endpoint.base().into(), after: timeout })?;
+        .map_err(|_| endpoint.error(ErrorKind::Timeout { after: timeout }))?;
     match sent {
         Ok(response) => Ok(response),
         // Some wait for the end of what they take for a request.
         Err(error)
             if error.is_connect() && error.is_timeout() && speaks_http(http, endpoint).await =>
         {
-            Err(Error::Tls { base: endpoint.base().into(), reason: tls::PLAIN.into() })
+            Err(endpoint.error(ErrorKind::Tls { reason: tls::PLAIN.into() }))
         }
         Err(error) => Err(unreachable_server(endpoint, &error)),
     }
@@ -333,11 +333,11 @@ async fn accepted(
     let (status, asked) = (status.as_u16(), later::in_head(response.headers(), SystemTime::now()));
     let body = body::beginning(response, endpoint, ERROR_BODY_LIMIT, deadline).await;
     let fault = Fault::in_body(&String::from_utf8_lossy(&body));
-    Err(Refused { error: fault.into_error(endpoint, model, status, asked), status, body })
+    let failure = fault.into_failure(&endpoint.secrets(), model, status, asked);
+    Err(Refused { error: endpoint.error(failure), status, body })
 }
 
 fn unreachable_server(endpoint: &Endpoint, error: &reqwest::Error) -> Error {
-    let base = endpoint.base().to_owned();
     let mut cause: Option<&dyn std::error::Error> = Some(error);
     while let Some(this) = cause {
         if let Some(blocked) = this.downcast_ref::<Blocked>() {
@@ -345,30 +345,28 @@ fn unreachable_server(endpoint: &Endpoint, error: &reqwest::Error) -> Error {
         }
         let io = this.downcast_ref::<std::io::Error>();
         if io.is_some_and(|io| io.kind() == std::io::ErrorKind::ConnectionRefused) {
-            return Error::Refused { base };
+            return endpoint.error(ErrorKind::Refused);
         }
         if let Some(error) = as_tls(this) {
-            return Error::Tls { base, reason: tls::explained(error) };
+            return endpoint.error(ErrorKind::Tls { reason: tls::explained(error) });
         }
         cause = this.source();
     }
     let reason = innermost(error);
-    match error.is_connect() {
-        true if error.is_timeout() => Error::Network {
-            base,
+    endpoint.error(match error.is_connect() {
+        true if error.is_timeout() => ErrorKind::Network {
             reason: format!(
                 "nothing came back within {} s; check host, port and firewall",
                 CONNECT_TIMEOUT.as_secs()
             ),
         },
-        true => Error::Network { base, reason },
+        true => ErrorKind::Network { reason },
         // What a server says to a request that is no TLS.
-        false if reason.contains("invalid HTTP version") => Error::Dropped {
-            base,
+        false if reason.contains("invalid HTTP version") => ErrorKind::Dropped {
             reason: format!("{reason}; use https:// if the server speaks TLS"),
         },
-        false => Error::Dropped { base, reason },
-    }
+        false => ErrorKind::Dropped { reason },
+    })
 }
 
 /// TLS errors travel inside I/O errors, which do not list them as their source.

@@ -12,6 +12,7 @@ use crate::{
     reading::{
         fault::Fault,
         reader::Reader,
+        secrets::Secrets,
         thinking::{Piece, Thinking},
     },
 };
@@ -57,7 +58,7 @@ impl Came {
 }
 
 fn read<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Came {
-    let mut reader = Reader::new(endpoint(), "m".into());
+    let mut reader = Reader::new(Secrets::default(), "m".into());
     let mut came = Came::default();
     for piece in pieces {
         came.has_failed |= reader.feed(piece).is_err();
@@ -112,7 +113,7 @@ pub fn models(data: &[u8]) {
         assert_eq!(crate::choose_model(&models).is_none(), models.is_empty());
     }
     let error = Fault::in_body(&String::from_utf8_lossy(data));
-    let error = error.into_error(&endpoint(), Some("m"), 400, None);
+    let error = endpoint().error(error.into_failure(&Secrets::default(), Some("m"), 400, None));
     assert!(error.to_string().chars().count() <= 700, "{error}");
 }
 

@@ -35,7 +35,7 @@ pub use answer::AnswerStream;
 pub use authority::{Authority, BadAuthority};
 pub use client::{AskHeaders, Client, Figures, Listed};
 pub use endpoint::Endpoint;
-pub use error::Error;
+pub use error::{Error, ErrorKind};
 pub use extra::{BadExtraBody, ExtraBody};
 pub use headers::{BadHeaders, ExtraHeaders};
 pub use key::{ApiKey, BadKey};
@@ -44,5 +44,8 @@ pub use models::{Model, choose_model, looks_like_vision};
 pub use names::LookedUp;
 pub use question::{ChatRequest, Picture};
 pub use reach::{AddressKind, Allowed, BadAllowed, Reach, is_this_host};
-pub use reading::event::{AnswerEvent, Summary, Usage};
+pub use reading::{
+    event::{AnswerEvent, Summary, Usage},
+    failure::Failure,
+};
 pub use trouble::Trouble;

@@ -1,6 +1,9 @@
 //! What keeps a server from being asked at all, in the words of those who run it.
 
-use crate::error::Error;
+use crate::{
+    error::{Error, ErrorKind},
+    reading::failure::Failure,
+};
 
 /// What whoever set a server up can mend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,14 +52,14 @@ impl Trouble {
 impl Error {
     /// What is to be mended before the server can be asked; `None` if that is something else.
     pub fn trouble(&self) -> Option<Trouble> {
-        match self {
-            Self::Refused { .. } | Self::Network { .. } => Some(Trouble::Unreachable),
-            Self::Tls { .. } => Some(Trouble::Tls),
-            Self::NoKey { .. } => Some(Trouble::NoKey),
-            Self::Unauthorized { .. } => Some(Trouble::KeyRefused),
-            Self::NoApi { .. } | Self::Protocol { .. } | Self::Redirect { .. } => {
-                Some(Trouble::NoApi)
-            }
+        match &self.kind {
+            ErrorKind::Refused | ErrorKind::Network { .. } => Some(Trouble::Unreachable),
+            ErrorKind::Tls { .. } => Some(Trouble::Tls),
+            ErrorKind::NoKey { .. } => Some(Trouble::NoKey),
+            ErrorKind::Reply(Failure::Unauthorized { .. }) => Some(Trouble::KeyRefused),
+            ErrorKind::Reply(
+                Failure::NoApi { .. } | Failure::Protocol { .. } | Failure::Redirect { .. },
+            ) => Some(Trouble::NoApi),
             _ => None,
         }
     }

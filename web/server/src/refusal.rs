@@ -162,8 +162,8 @@ impl Refusal {
     /// The `api_base` is, or leads to, where this client may not reach.
     pub fn not_allowed(error: &vlm_client::Error) -> Self {
         let allowed = "a public address, or one in allowed_api_bases";
-        let inside = match error {
-            vlm_client::Error::Forbidden { inside, .. } => Some(*inside),
+        let inside = match error.kind {
+            vlm_client::ErrorKind::Forbidden { inside, .. } => Some(inside),
             _ => None,
         };
         let refusal = Self::new(Code::NotAllowed, error.to_string()).about("api_base");

@@ -80,8 +80,8 @@ mod tests {
     #[test]
     fn what_is_behind_a_name_is_noted_for_the_log_and_not_sent() {
         let inside = AddressKind::Private;
-        let (base, reason) = ("http://vlm.example".into(), "its name".into());
-        let error = vlm_client::Error::Forbidden { base, reason, inside };
+        let forbidden = vlm_client::ErrorKind::Forbidden { reason: "its name".into(), inside };
+        let error = vlm_client::Error::new("http://vlm.example", forbidden);
         let refusal = Refusal::not_allowed(&error);
         assert_eq!(Refused::from(&refusal).inside, Some(inside));
         let sent = serde_json::to_string(&refusal).unwrap();

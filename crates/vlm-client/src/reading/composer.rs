@@ -6,17 +6,18 @@ use std::mem;
 use super::{
     ending::Ending,
     event::{AnswerEvent, Summary, Usage},
+    failure::Failure,
     fault::Fault,
     remarks,
     repair::repaired,
     said::{Choice, Said},
+    secrets::Secrets,
     steps::Steps,
     stops::{self, Stop},
     thinking::{Piece, Thinking},
     values::Values,
     words::shown,
 };
-use crate::{endpoint::Endpoint, error::Error};
 
 /// The longest text of an answer, in bytes: 8 a token.
 const MAX_TEXT: usize = 256 << 10;
@@ -27,9 +28,9 @@ const PART: usize = 4 << 10;
 /// How much is shown of what cannot be read, in characters.
 const SHOWN: usize = 60;
 
-/// An answer of an endpoint, as far as it has come.
+/// An answer, as far as it has come.
 pub(crate) struct Composer {
-    endpoint: Endpoint,
+    secrets: Secrets,
     /// The model that was asked.
     model: String,
     thinking: Thinking,
@@ -75,9 +76,9 @@ struct Messages {
 }
 
 impl Composer {
-    pub(crate) fn new(endpoint: Endpoint, model: String) -> Self {
+    pub(crate) fn new(secrets: Secrets, model: String) -> Self {
         Self {
-            endpoint,
+            secrets,
             model,
             thinking: Thinking::default(),
             steps: Steps::default(),
@@ -124,12 +125,12 @@ impl Composer {
         self.has_choices
     }
 
-    pub(crate) fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
+    pub(crate) fn secrets(&self) -> &Secrets {
+        &self.secrets
     }
 
     /// Takes an event of a stream; whether it says that it is the last one.
-    pub(crate) fn take(&mut self, name: &str, data: &str) -> Result<bool, Error> {
+    pub(crate) fn take(&mut self, name: &str, data: &str) -> Result<bool, Failure> {
         let text = data.trim();
         if stops::is_done(text) {
             return Ok(true);
@@ -145,7 +146,7 @@ impl Composer {
     }
 
     /// Takes JSON, if it is any.
-    pub(crate) fn take_json(&mut self, text: &str) -> Result<Json, Error> {
+    pub(crate) fn take_json(&mut self, text: &str) -> Result<Json, Failure> {
         if !text.starts_with(['{', '[']) {
             return Ok(Json::Not);
         }
@@ -164,7 +165,7 @@ impl Composer {
     }
 
     /// Takes an object; false if it is none.
-    fn take_object(&mut self, text: &str) -> Result<bool, Error> {
+    fn take_object(&mut self, text: &str) -> Result<bool, Failure> {
         if let Ok(said) = Said::read(text) {
             return self.take_said(said, text).map(|()| true);
         }
@@ -176,7 +177,7 @@ impl Composer {
     }
 
     /// Takes what is in lists, and what stands one behind the other; how many there are.
-    fn take_values(&mut self, text: &str) -> Result<usize, Error> {
+    fn take_values(&mut self, text: &str) -> Result<usize, Failure> {
         let mut values = Values::of(text);
         for value in values.by_ref() {
             if !self.take_object(value)? {
@@ -203,12 +204,11 @@ impl Composer {
     ///
     /// # Errors
     /// When it is no answer.
-    pub(crate) fn finish(&mut self) -> Result<(), Error> {
+    pub(crate) fn finish(&mut self) -> Result<(), Failure> {
         let steps = &mut self.steps;
         self.thinking.end(&mut |piece| steps.give(piece));
         let stop = Stop::of(&self.summary.finish_reason);
         let reason = &self.summary.finish_reason;
-        let base = self.base();
         if stop == Stop::Filtered {
             let reason = match &*self.filtered {
                 "" => format!("a filter held the answer back ({reason})"),
@@ -216,7 +216,7 @@ impl Composer {
             };
             let refusal = self.shown_refusal();
             let reason = refusal.map_or(reason.clone(), |said| format!("{said} ({reason})"));
-            return Err(Error::Declined { base, reason });
+            return Err(Failure::Declined { reason });
         }
         if stop == Stop::Failed {
             let words = format!("it stopped with the reason {reason:?}");
@@ -234,8 +234,8 @@ impl Composer {
             self.steps.end(mem::take(&mut self.summary));
             return Ok(());
         }
-        if let Some(error) = self.explanation() {
-            return Err(error);
+        if let Some(failure) = self.explanation() {
+            return Err(failure);
         }
         let reason = match stop {
             Stop::Length if self.steps.has_thought => {
@@ -248,28 +248,28 @@ impl Composer {
             _ if self.wants_tools => "it wants to call a tool; leave tools out of extra-body",
             _ => "ask again, or ask another model",
         };
-        Err(Error::Empty { base, reason: reason.to_owned() })
+        Err(Failure::Empty { reason: reason.to_owned() })
     }
 
     /// Why there is no answer, if the server has said anything that may explain it.
-    pub(crate) fn explanation(&mut self) -> Option<Error> {
+    pub(crate) fn explanation(&mut self) -> Option<Failure> {
         if let Some(reason) = self.shown_refusal().filter(|_| !self.steps.has_text) {
-            return Some(Error::Declined { base: self.base(), reason });
+            return Some(Failure::Declined { reason });
         }
         if let Some(fault) = self.remark.take() {
             return Some(self.failed(fault));
         }
         let said = self.unreadable.take().filter(|_| !self.steps.has_text)?;
-        let reason = format!("it says {:?}", self.endpoint.without_key(&said));
-        Some(Error::Empty { base: self.base(), reason })
+        let reason = format!("it says {:?}", self.secrets.blotted_out(&said));
+        Some(Failure::Empty { reason })
     }
 
     fn shown_refusal(&self) -> Option<String> {
-        let refusal = self.endpoint.without_key(self.refusal.trim());
+        let refusal = self.secrets.blotted_out(self.refusal.trim());
         (!refusal.is_empty()).then(|| shown(&refusal))
     }
 
-    fn take_unreadable(&mut self, text: &str) -> Result<(), Error> {
+    fn take_unreadable(&mut self, text: &str) -> Result<(), Failure> {
         // A piece of the answer that is lost would not be missed.
         let is_piece = text.starts_with('{')
             && ["content", "text", "delta"].iter().any(|it| text.contains(it));
@@ -288,30 +288,30 @@ impl Composer {
         Ok(())
     }
 
-    fn take_fault(&mut self, fault: Fault) -> Result<(), Error> {
+    fn take_fault(&mut self, fault: Fault) -> Result<(), Failure> {
         // What is complete stays so.
         let is_answered = self.steps.has_text && self.ending.is_complete();
         if fault.is_certain && !is_answered {
             return Err(self.failed(fault));
         }
         // Of several the first says most, but one behind the text explains why there is no more.
-        if !self.is_remark_last && !remarks::says_well(&fault.words(&self.endpoint)) {
+        if !self.is_remark_last && !remarks::says_well(&fault.words(&self.secrets)) {
             self.remark = Some(fault);
             self.is_remark_last = true;
         }
         Ok(())
     }
 
-    fn failed(&self, fault: Fault) -> Error {
-        match fault.into_error(&self.endpoint, Some(&self.model), 200, None) {
-            Error::Server { status: 200, reason, base, .. } if self.steps.has_text => {
-                Error::Cut { base, reason }
+    fn failed(&self, fault: Fault) -> Failure {
+        match fault.into_failure(&self.secrets, Some(&self.model), 200, None) {
+            Failure::Server { status: 200, reason, .. } if self.steps.has_text => {
+                Failure::Cut { reason }
             }
-            error => error,
+            failure => failure,
         }
     }
 
-    fn take_said(&mut self, said: Said<'_>, text: &str) -> Result<(), Error> {
+    fn take_said(&mut self, said: Said<'_>, text: &str) -> Result<(), Failure> {
         let fault = Some(text).filter(|_| said.may_be_failure).and_then(Fault::in_answer);
         let aside = || said.aside.and_then(|aside| Fault::in_answer(aside.get()));
         if let Some(fault) = fault.or_else(aside) {
@@ -336,7 +336,7 @@ impl Composer {
         Ok(())
     }
 
-    fn take_choice(&mut self, choice: Choice<'_>) -> Result<(), Error> {
+    fn take_choice(&mut self, choice: Choice<'_>) -> Result<(), Failure> {
         self.has_choices = true;
         let index = choice.index.unwrap_or(0.0);
         if (*self.index.get_or_insert(index) - index).abs() > 0.0 {
@@ -389,7 +389,7 @@ impl Composer {
         }
     }
 
-    fn take_parts(&mut self, thought: &str, text: &str) -> Result<(), Error> {
+    fn take_parts(&mut self, thought: &str, text: &str) -> Result<(), Failure> {
         self.count(thought.len() + text.len())?;
         self.is_remark_last &= text.is_empty();
         let steps = &mut self.steps;
@@ -406,7 +406,7 @@ impl Composer {
         Ok(())
     }
 
-    fn count(&mut self, bytes: usize) -> Result<(), Error> {
+    fn count(&mut self, bytes: usize) -> Result<(), Failure> {
         self.text_bytes += bytes;
         if self.text_bytes > MAX_TEXT {
             return Err(self.protocol(&format!("its answer is longer than {MAX_TEXT} bytes")));
@@ -414,12 +414,8 @@ impl Composer {
         Ok(())
     }
 
-    fn base(&self) -> String {
-        self.endpoint.base().to_owned()
-    }
-
-    fn protocol(&self, reason: &str) -> Error {
-        Error::Protocol { base: self.base(), reason: self.endpoint.without_key(reason) }
+    fn protocol(&self, reason: &str) -> Failure {
+        Failure::Protocol { reason: self.secrets.blotted_out(reason) }
     }
 }
 

@@ -1,5 +1,5 @@
 //! What a server says of a failure, in whichever of the forms in use and wherever it says it, and
-//! which [`Error`] that is. Nothing in here does I/O.
+//! which [`Failure`] that is. Nothing in here does I/O.
 
 use std::time::Duration;
 
@@ -8,11 +8,12 @@ use serde_json::{Map, Value};
 use super::{
     codes::{self, Codes},
     cut, echo,
+    failure::Failure,
     kind::Kind,
     later,
+    secrets::Secrets,
     words::{WORDS, is_something, json, shown, title, words_in},
 };
-use crate::{endpoint::Endpoint, error::Error};
 
 /// A failure that a server tells of.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -140,44 +141,37 @@ impl Fault {
     }
 
     /// Its words, as they are shown.
-    pub(crate) fn words(&self, endpoint: &Endpoint) -> String {
+    pub(crate) fn words(&self, secrets: &Secrets) -> String {
         // Before they are cut: half a key is not found.
-        shown(&endpoint.without_key(&self.words))
+        shown(&secrets.blotted_out(&self.words))
     }
 
-    /// Which error it is. `status` is that of the response, `model` the one that was asked for,
+    /// What that is. `status` is that of the response, `model` the one that was asked for,
     /// `asked` when the response's head wants to be asked again.
-    pub(crate) fn into_error(
+    pub(crate) fn into_failure(
         self,
-        endpoint: &Endpoint,
+        secrets: &Secrets,
         model: Option<&str>,
         status: u16,
         asked: Option<Duration>,
-    ) -> Error {
-        let base = endpoint.base().to_owned();
-        let reason = self.words(endpoint);
+    ) -> Failure {
+        let reason = self.words(secrets);
         let retry_after = asked.or(self.retry_after).or_else(|| later::in_words(&self.words));
         let status = self.true_status(status);
-        let unknown = |model: &str| Error::ModelUnknown {
-            base: base.clone(),
-            model: model.to_owned(),
-            reason: reason.clone(),
-        };
-        let error = match (Kind::of(status, &self.codes.plain, &self.words, model), model) {
-            (Kind::NoVision, Some(model)) => {
-                Error::NoVision { base, model: model.to_owned(), reason }
+        match (Kind::of(status, &self.codes.plain, &self.words, model), model) {
+            (Kind::NoVision, Some(model)) => Failure::NoVision { model: model.to_owned(), reason },
+            (Kind::ModelUnknown, Some(model)) => {
+                Failure::ModelUnknown { model: model.to_owned(), reason }
             }
-            (Kind::ModelUnknown, Some(model)) => unknown(model),
-            (Kind::Declined, _) => Error::Declined { base, reason },
-            (Kind::RateLimited, _) => Error::RateLimited { base, reason, retry_after },
-            (Kind::Unauthorized, _) => Error::Unauthorized { base, status, reason },
-            (Kind::NoApi, _) => Error::NoApi { base, status, reason },
-            (Kind::TooLarge, _) => Error::TooLarge { base, reason },
-            (Kind::Redirect, _) => Error::Redirect { base, status },
-            (Kind::Refused, _) => Error::BadRequest { base, status, reason },
-            _ => Error::Server { base, status, reason, retry_after },
-        };
-        endpoint.told(error)
+            (Kind::Declined, _) => Failure::Declined { reason },
+            (Kind::RateLimited, _) => Failure::RateLimited { reason, retry_after },
+            (Kind::Unauthorized, _) => Failure::Unauthorized { status, reason },
+            (Kind::NoApi, _) => Failure::NoApi { status, reason },
+            (Kind::TooLarge, _) => Failure::TooLarge { reason },
+            (Kind::Redirect, _) => Failure::Redirect { status },
+            (Kind::Refused, _) => Failure::BadRequest { status, reason },
+            _ => Failure::Server { status, reason, retry_after },
+        }
     }
 
     /// What a gateway says of the one behind it counts for more than its own status.

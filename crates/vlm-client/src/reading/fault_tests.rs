@@ -1,11 +1,7 @@
 use super::*;
 
-fn endpoint() -> Endpoint {
-    Endpoint::new("http://vlm.invalid/v1", None).unwrap()
-}
-
-fn in_body(status: u16, body: &str) -> Error {
-    Fault::in_body(body).into_error(&endpoint(), Some("m"), status, None)
+fn in_body(status: u16, body: &str) -> Failure {
+    Fault::in_body(body).into_failure(&Secrets::default(), Some("m"), status, None)
 }
 
 #[test]
@@ -39,10 +35,10 @@ fn the_words_of_an_error_are_found_in_every_form_in_use() {
         "no  such\nthing",
         "no such\0thing",
     ] {
-        assert_eq!(Fault::in_body(body).words(&endpoint()), "no such thing", "{body}");
+        assert_eq!(Fault::in_body(body).words(&Secrets::default()), "no such thing", "{body}");
     }
-    assert_eq!(Fault::in_body("").words(&endpoint()), "no reason given");
-    assert_eq!(Fault::in_body("{}").words(&endpoint()), "no reason given");
+    assert_eq!(Fault::in_body("").words(&Secrets::default()), "no reason given");
+    assert_eq!(Fault::in_body("{}").words(&Secrets::default()), "no reason given");
 }
 
 #[test]
@@ -51,22 +47,28 @@ fn what_a_validator_says_is_told_with_its_place() {
         {"type":"extra_forbidden","loc":["body","stream_options","include_usage"],
          "msg":"Extra inputs are not permitted","input":true}]}}"#;
     let words = "body.stream_options.include_usage: Extra inputs are not permitted";
-    assert_eq!(Fault::in_body(body).words(&endpoint()), words);
+    assert_eq!(Fault::in_body(body).words(&Secrets::default()), words);
     let body = r#"{"title":"","errors":{"max_tokens":["must be less than 9"]}}"#;
-    assert_eq!(Fault::in_body(body).words(&endpoint()), "max_tokens: must be less than 9");
+    assert_eq!(Fault::in_body(body).words(&Secrets::default()), "max_tokens: must be less than 9");
     let body = r#"{"error":[{"path":["messages",0,"content"],"message":"Expected string"}]}"#;
-    assert_eq!(Fault::in_body(body).words(&endpoint()), "messages.0.content: Expected string");
+    assert_eq!(
+        Fault::in_body(body).words(&Secrets::default()),
+        "messages.0.content: Expected string"
+    );
     let body = r#"{"errors":[{"instancePath":"/tools/0","params":{"additionalProperty":"x"},
         "message":"must NOT have additional properties"}]}"#;
     let words = "tools.0.x: must NOT have additional properties";
-    assert_eq!(Fault::in_body(body).words(&endpoint()), words);
+    assert_eq!(Fault::in_body(body).words(&Secrets::default()), words);
 }
 
 #[test]
 fn what_the_one_behind_a_gateway_says_is_told_too() {
     let body = r#"{"error":{"message":"Provider returned error","code":400,"metadata":{
         "raw":"{\"error\":{\"message\":\"too many images\"}}","provider_name":"X"}}}"#;
-    assert_eq!(Fault::in_body(body).words(&endpoint()), "Provider returned error: too many images");
+    assert_eq!(
+        Fault::in_body(body).words(&Secrets::default()),
+        "Provider returned error: too many images"
+    );
 }
 
 #[test]
@@ -78,14 +80,14 @@ fn what_a_server_quotes_of_the_request_is_not_told_nor_searched() {
             r#"{{"error":{{"code":500,"message":"Failed to parse: messages = {question}{end}"#
         );
         let error = in_body(500, &body);
-        assert_eq!(error.kind(), "server", "{body}");
+        assert_eq!(error.name(), "server", "{body}");
         assert!(error.to_string().contains("Failed to parse: messages = …"), "{error}");
     }
 }
 
 #[test]
 fn a_long_error_is_cut() {
-    let words = Fault::in_body(&"ä".repeat(5000)).words(&endpoint());
+    let words = Fault::in_body(&"ä".repeat(5000)).words(&Secrets::default());
     assert_eq!(words.chars().count(), 301);
 }
 
@@ -173,7 +175,7 @@ fn an_error_is_of_its_true_kind_whatever_the_status() {
         (499, "", "server"),
     ] {
         let error = in_body(status, body);
-        assert_eq!(error.kind(), kind, "{status} {body}: {error}");
+        assert_eq!(error.name(), kind, "{status} {body}: {error}");
     }
 }
 
@@ -184,7 +186,12 @@ fn what_passes_says_so_and_when() {
     assert!(error.is_passing());
     let error = in_body(429, r#"{"error":{"message":"Please try again in 1.5s."}}"#);
     assert_eq!(error.retry_after(), Some(Duration::from_millis(1500)));
-    let error = Fault::in_body("").into_error(&endpoint(), None, 429, Some(Duration::from_secs(3)));
+    let error = Fault::in_body("").into_failure(
+        &Secrets::default(),
+        None,
+        429,
+        Some(Duration::from_secs(3)),
+    );
     assert_eq!(error.retry_after(), Some(Duration::from_secs(3)));
     assert!(!in_body(500, r#"{"error":"you may need to provide the mmproj"}"#).is_passing());
 }
@@ -192,7 +199,7 @@ fn what_passes_says_so_and_when() {
 fn in_answer(text: &str) -> Option<String> {
     let fault = Fault::in_answer(text)?;
     assert!(fault.is_certain, "{text}");
-    Some(fault.words(&endpoint()))
+    Some(fault.words(&Secrets::default()))
 }
 
 #[test]
@@ -270,7 +277,7 @@ fn minimax_has_numbers_of_its_own() {
     let kind = |code: u16| {
         let text = format!(r#"{{"base_resp":{{"status_code":{code},"status_msg":"x"}}}}"#);
         let fault = Fault::in_answer(&text).unwrap();
-        fault.into_error(&endpoint(), Some("m"), 200, None).kind()
+        fault.into_failure(&Secrets::default(), Some("m"), 200, None).name()
     };
     assert_eq!(
         [1002, 1004, 1008, 1026, 1013, 2013].map(kind),

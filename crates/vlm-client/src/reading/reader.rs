@@ -7,9 +7,10 @@ use super::{
     composer::{Composer, Json},
     ending::Ending,
     event::AnswerEvent,
+    failure::Failure,
+    secrets::Secrets,
     sse::Sse,
 };
-use crate::{endpoint::Endpoint, error::Error};
 
 /// More than any streamed answer within 32,768 tokens; a server that sends more is not answering.
 const MAX_STREAM: usize = 16 << 20;
@@ -32,6 +33,24 @@ pub(crate) struct Reader {
     bytes: usize,
 }
 
+/// How a body ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Whole,
+    /// Something else than its end is to blame for whatever is missing.
+    Early,
+}
+
+impl End {
+    /// What is to blame; `None` if that is what ended it early.
+    fn or_early(self, failure: impl FnOnce() -> Failure) -> Option<Failure> {
+        match self {
+            Self::Whole => Some(failure()),
+            Self::Early => None,
+        }
+    }
+}
+
 enum Form {
     /// What has come, but for the white space before it, does not tell yet.
     Unknown(Vec<u8>),
@@ -42,9 +61,9 @@ enum Form {
 }
 
 impl Reader {
-    /// For what an endpoint answers when it is asked for this model.
-    pub(crate) fn new(endpoint: Endpoint, model: String) -> Self {
-        let composer = Composer::new(endpoint, model);
+    /// For what a server answers when it is asked for this model.
+    pub(crate) fn new(secrets: Secrets, model: String) -> Self {
+        let composer = Composer::new(secrets, model);
         Self { composer, form: Form::Unknown(Vec::new()), bytes: 0 }
     }
 
@@ -64,7 +83,7 @@ impl Reader {
     }
 
     /// Takes bytes of the body. After an error nothing follows.
-    pub(crate) fn feed(&mut self, bytes: &[u8]) -> Result<(), Error> {
+    pub(crate) fn feed(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         self.bytes += bytes.len();
         let result = match mem::replace(&mut self.form, Form::Ended) {
             Form::Unknown(mut begun) => {
@@ -85,25 +104,23 @@ impl Reader {
     }
 
     /// The body has ended.
-    pub(crate) fn end(&mut self) -> Result<(), Error> {
-        self.end_or(None)
+    pub(crate) fn end(&mut self) -> Result<(), Failure> {
+        self.end_as(End::Whole).map_err(|failure| failure.unwrap_or_else(|| self.cut()))
     }
 
-    /// The body does not go on, because of this error. What is complete is an answer all the same.
-    pub(crate) fn end_by(&mut self, error: Error) -> Result<(), Error> {
-        self.end_or(Some(error))
+    /// The body does not go on, for a reason that the caller knows. What is complete is an answer
+    /// all the same; if it is not, the failure is what the server has said that explains it, if
+    /// anything.
+    pub(crate) fn end_early(&mut self) -> Result<(), Option<Failure>> {
+        self.end_as(End::Early)
     }
 
-    pub(crate) fn cut(&self, reason: &str) -> Error {
-        Error::Cut { base: self.base(), reason: self.composer.endpoint().without_key(reason) }
-    }
-
-    pub(crate) fn base(&self) -> String {
-        self.composer.endpoint().base().to_owned()
+    fn cut(&self) -> Failure {
+        Failure::Cut { reason: "the connection was closed".to_owned() }
     }
 
     /// Tells the form by the first bytes.
-    fn begin(&mut self, begun: &[u8], is_all: bool) -> Result<(), Error> {
+    fn begin(&mut self, begun: &[u8], is_all: bool) -> Result<(), Failure> {
         let begun = without_space(begun);
         match is_event_stream(begun) {
             Some(true) => self.feed_events(Box::default(), begun),
@@ -115,7 +132,7 @@ impl Reader {
         }
     }
 
-    fn keep(&mut self, body: Vec<u8>) -> Result<(), Error> {
+    fn keep(&mut self, body: Vec<u8>) -> Result<(), Failure> {
         if body.len() > MAX_WHOLE {
             return Err(self.protocol(&format!("its answer is larger than {MAX_WHOLE} bytes")));
         }
@@ -123,7 +140,7 @@ impl Reader {
         Ok(())
     }
 
-    fn feed_events(&mut self, mut sse: Box<Sse>, mut bytes: &[u8]) -> Result<(), Error> {
+    fn feed_events(&mut self, mut sse: Box<Sse>, mut bytes: &[u8]) -> Result<(), Failure> {
         if self.bytes > MAX_STREAM {
             return Err(self.protocol(&format!("its answer is larger than {MAX_STREAM} bytes")));
         }
@@ -138,54 +155,52 @@ impl Reader {
         Ok(())
     }
 
-    fn end_or(&mut self, error: Option<Error>) -> Result<(), Error> {
+    fn end_as(&mut self, end: End) -> Result<(), Option<Failure>> {
         if let Form::Unknown(begun) = &mut self.form {
             let begun = mem::take(begun);
             self.begin(&begun, true)?;
         }
         match mem::replace(&mut self.form, Form::Ended) {
-            Form::Streamed(sse) => self.end_events(*sse, error),
-            Form::Whole(body) => self.end_whole(&body, error),
+            Form::Streamed(sse) => self.end_events(*sse, end),
+            Form::Whole(body) => self.end_whole(&body, end),
             Form::Unknown(_) | Form::Ended => Ok(()),
         }
     }
 
-    fn end_events(&mut self, mut sse: Sse, error: Option<Error>) -> Result<(), Error> {
+    fn end_events(&mut self, mut sse: Sse, end: End) -> Result<(), Option<Failure>> {
         while let Some(event) = sse.end().map_err(|error| self.protocol(&error.to_string()))? {
             if self.composer.take(&event.name, &event.data)? {
-                return self.composer.finish();
+                return Ok(self.composer.finish()?);
             }
         }
-        self.conclude(error)
+        self.conclude(end)
     }
 
-    /// Nothing more of a stream comes, because of this error or by its end.
-    fn conclude(&mut self, error: Option<Error>) -> Result<(), Error> {
+    /// Nothing more of a stream comes.
+    fn conclude(&mut self, end: End) -> Result<(), Option<Failure>> {
         // Some servers leave the closing [DONE] out; a finish reason is as good.
-        let is_complete = match &error {
-            None => self.composer.has_stopped(),
-            Some(_) => self.composer.ending().is_complete(),
+        let is_complete = match end {
+            End::Whole => self.composer.has_stopped(),
+            End::Early => self.composer.ending().is_complete(),
         };
         if is_complete || self.composer.is_done() {
-            return self.composer.finish();
+            return Ok(self.composer.finish()?);
         }
-        let cut = || self.cut("the connection was closed");
-        let error = error.unwrap_or_else(cut);
-        Err(self.composer.explanation().unwrap_or(error))
+        Err(self.composer.explanation().or_else(|| end.or_early(|| self.cut())))
     }
 
-    fn end_whole(&mut self, body: &[u8], error: Option<Error>) -> Result<(), Error> {
+    fn end_whole(&mut self, body: &[u8], end: End) -> Result<(), Option<Failure>> {
         let text = String::from_utf8_lossy(body);
         let text = text.trim();
         match self.composer.take_json(text)? {
             Json::One if self.composer.has_choices() => {
                 self.composer.stop();
-                return self.composer.finish();
+                return Ok(self.composer.finish()?);
             }
-            Json::Several if self.composer.has_choices() => return self.conclude(error),
+            Json::Several if self.composer.has_choices() => return self.conclude(end),
             Json::One | Json::Several => {
                 let explanation = self.composer.explanation();
-                return Err(explanation.unwrap_or_else(|| self.no_completion(text)));
+                return Err(explanation.or_else(|| Some(self.no_completion(text))));
             }
             Json::Not => {}
         }
@@ -193,28 +208,28 @@ impl Reader {
         let is_event = |line: &str| line.starts_with("data:") || line.starts_with('{');
         let events = text.lines().filter(|line| is_event(line.trim())).count();
         if events < 2 {
-            return Err(error.unwrap_or_else(|| self.no_completion(text)));
+            return Err(end.or_early(|| self.no_completion(text)));
         }
         match self.feed_events(Box::default(), text.as_bytes()) {
             Ok(()) => match mem::replace(&mut self.form, Form::Ended) {
-                Form::Streamed(sse) => self.end_events(*sse, error),
+                Form::Streamed(sse) => self.end_events(*sse, end),
                 _ => Ok(()),
             },
             Err(_) if !self.composer.has_choices() => {
-                Err(error.unwrap_or_else(|| self.no_completion(text)))
+                Err(end.or_early(|| self.no_completion(text)))
             }
-            Err(other) => Err(other),
+            Err(other) => Err(Some(other)),
         }
     }
 
-    fn no_completion(&self, text: &str) -> Error {
-        let said = self.composer.endpoint().without_key(text);
+    fn no_completion(&self, text: &str) -> Failure {
+        let said = self.composer.secrets().blotted_out(text);
         let start: String = said.chars().take(SHOWN).collect();
         self.protocol(&format!("expected a chat completion, got {start:?}"))
     }
 
-    fn protocol(&self, reason: &str) -> Error {
-        Error::Protocol { base: self.base(), reason: self.composer.endpoint().without_key(reason) }
+    fn protocol(&self, reason: &str) -> Failure {
+        Failure::Protocol { reason: self.composer.secrets().blotted_out(reason) }
     }
 }
 
@@ -284,8 +299,7 @@ mod tests {
 
     #[test]
     fn white_space_before_an_answer_is_looked_at_once() {
-        let endpoint = Endpoint::new("http://vlm.invalid/v1", None).unwrap();
-        let mut reader = Reader::new(endpoint, "m".into());
+        let mut reader = Reader::new(Secrets::default(), "m".into());
         for piece in [&b"\xEF\xBB"[..], b"\xBF", b"\n\n", b" ", b"da"] {
             reader.feed(piece).unwrap();
         }

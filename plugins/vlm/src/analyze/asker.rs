@@ -108,7 +108,7 @@ pub(super) struct Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self {
-            kind: error.kind(),
+            kind: error.kind.name(),
             message: error.to_string(),
             passing: error.is_passing(),
             same_frame: true,

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use gst::glib;
 use live_vlm_dispatch::{Member, Turn, Want};
 use tokio::time::sleep_until;
-use vlm_client::{AnswerEvent, ChatRequest, Endpoint, Error, Picture, Summary, choose_model};
+use vlm_client::{
+    AnswerEvent, ChatRequest, Endpoint, Error, ErrorKind, Picture, Summary, choose_model,
+};
 
 use super::{
     asker::{Asker, Changes, Failure, Outcome, failure, millis},
@@ -204,7 +206,12 @@ impl Asker {
                 if let Some(error) = failure.error.as_deref().filter(|it| it.is_of_this_answer()) {
                     turn.failed(error);
                     self.run.take_back(&answer);
-                    self.no_answer(&answer, error.kind(), &failure.message, settings.error_policy);
+                    self.no_answer(
+                        &answer,
+                        error.kind.name(),
+                        &failure.message,
+                        settings.error_policy,
+                    );
                     return Outcome::Answered { again: false, answer: None };
                 }
                 match &failure.error {
@@ -327,7 +334,7 @@ impl Asker {
         let client = self.dispatcher.client();
         let models = client.models(endpoint, MODELS_TIMEOUT.min(settings.timeout)).await?;
         let Some(model) = choose_model(&models) else {
-            return Err(Error::NoModel { base: endpoint.base().to_owned() }.into());
+            return Err(Error::new(endpoint.base(), ErrorKind::NoModel).into());
         };
         self.shared.choose_model(endpoint.base(), &model.id);
         Ok(model.id.clone())

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use live_vlm_dispatch::Dispatcher;
 use tokio_util::task::AbortOnDropHandle;
-use vlm_client::{ApiKey, Endpoint, Error};
+use vlm_client::{ApiKey, Endpoint, Error, ErrorKind};
 
 use super::{Command, Session};
 use crate::{
@@ -136,7 +136,9 @@ impl Session {
             };
             let listed = match listed {
                 Ok(models) => Ok(Some(models.into_iter().map(|model| model.id).collect())),
-                Err(error @ Error::Forbidden { .. }) => Err(Refusal::not_allowed(&error)),
+                Err(error @ Error { kind: ErrorKind::Forbidden { .. }, .. }) => {
+                    Err(Refusal::not_allowed(&error))
+                }
                 // A server that does not list its models is asked all the same.
                 Err(_) => Ok(None),
             };
