@@ -3,17 +3,12 @@ use std::time::Duration;
 use reqwest::Response;
 use tokio::time::{Instant, timeout_at};
 
+use vlm_replies::{AnswerEvent, Ending, Failure, Packed, Reader, Unpacker};
+
 use crate::{
     body,
     endpoint::Endpoint,
     error::{Error, ErrorKind, innermost},
-    reading::{
-        ending::Ending,
-        event::AnswerEvent,
-        failure::Failure,
-        reader::Reader,
-        unpack::{Packed, Unpacker},
-    },
 };
 
 /// How long a server that has said why it stopped may take to say the rest: its count of tokens.
@@ -71,7 +66,7 @@ impl AnswerStream {
     /// The next step; `None` after [`AnswerEvent::Done`] or an error.
     pub async fn next(&mut self) -> Option<Result<AnswerEvent, Error>> {
         loop {
-            if let Some(event) = self.reader.next() {
+            if let Some(event) = self.reader.step() {
                 return Some(Ok(event));
             }
             if self.reader.has_ended() {

@@ -3,13 +3,11 @@
 use reqwest::{Response, header::CONTENT_ENCODING};
 use tokio::time::{Instant, timeout_at};
 
+use vlm_replies::{Failure, Packed, Unpacker};
+
 use crate::{
     endpoint::Endpoint,
     error::{Error, innermost},
-    reading::{
-        failure::Failure,
-        unpack::{Packed, Unpacker},
-    },
 };
 
 /// Why a body was not read to its end.

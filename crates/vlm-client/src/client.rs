@@ -5,6 +5,7 @@ use std::{
 
 use reqwest::Response;
 use tokio::time::{Instant, timeout_at};
+use vlm_replies::{Fault, later};
 
 use crate::{
     adaptations::Adaptations,
@@ -18,7 +19,6 @@ use crate::{
     names::{Guarded, LookedUp, system_lookup},
     question::ChatRequest,
     reach::Blocked,
-    reading::{fault::Fault, later},
     tls,
     trusting::Trusting,
     wire::Adapted,

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use reqwest::{RequestBuilder, header};
 use url::Url;
+use vlm_replies::{Failure, Secrets};
 
 use crate::{
     address::{self, BadEndpoint},
@@ -10,7 +11,6 @@ use crate::{
     headers::ExtraHeaders,
     key::ApiKey,
     reach::{Blocked, Gate, Reach, is_this_host},
-    reading::{failure::Failure, secrets::Secrets},
 };
 
 /// Azure's own name for a key.

@@ -1,6 +1,8 @@
 use std::{borrow::Cow, time::Duration};
 
-use crate::{reach::AddressKind, reading::failure::Failure};
+use vlm_replies::Failure;
+
+use crate::reach::AddressKind;
 
 /// Why a VLM server gave no (whole) answer. The message says what happened and what to do next.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -24,7 +24,6 @@ mod models;
 mod names;
 mod question;
 mod reach;
-mod reading;
 mod tls;
 mod trouble;
 mod trusting;
@@ -44,8 +43,5 @@ pub use models::{Model, choose_model, looks_like_vision};
 pub use names::LookedUp;
 pub use question::{ChatRequest, Picture};
 pub use reach::{AddressKind, Allowed, BadAllowed, Reach, is_this_host};
-pub use reading::{
-    event::{AnswerEvent, Summary, Usage},
-    failure::Failure,
-};
 pub use trouble::Trouble;
+pub use vlm_replies::{AnswerEvent, Failure, Summary, Usage};

@@ -1,9 +1,8 @@
 //! What keeps a server from being asked at all, in the words of those who run it.
 
-use crate::{
-    error::{Error, ErrorKind},
-    reading::failure::Failure,
-};
+use vlm_replies::Failure;
+
+use crate::error::{Error, ErrorKind};
 
 /// What whoever set a server up can mend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -11,16 +11,13 @@ use std::{borrow::Cow, collections::HashMap};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess};
 use serde_json::{Value, value::RawValue};
 
-use crate::{
-    endpoint::Endpoint,
-    error::Error,
-    reading::{
-        failure::Failure,
-        fault::Fault,
-        lenient::{As, Lenient, next_name, pass_over, value},
-        repair::repaired,
-    },
+use vlm_replies::{
+    Failure, Fault,
+    lenient::{As, Lenient, next_name, pass_over, value},
+    repair::repaired,
 };
+
+use crate::{endpoint::Endpoint, error::Error};
 
 use chats::looks_like_chat;
 use fields::plain;

@@ -81,7 +81,8 @@ fn what_a_server_quotes_of_the_request_is_not_told_nor_searched() {
         );
         let error = in_body(500, &body);
         assert_eq!(error.name(), "server", "{body}");
-        assert!(error.to_string().contains("Failed to parse: messages = …"), "{error}");
+        let said = format!("{error:?}");
+        assert!(said.contains("Failed to parse: messages = …"), "{said}");
     }
 }
 
@@ -175,7 +176,7 @@ fn an_error_is_of_its_true_kind_whatever_the_status() {
         (499, "", "server"),
     ] {
         let error = in_body(status, body);
-        assert_eq!(error.name(), kind, "{status} {body}: {error}");
+        assert_eq!(error.name(), kind, "{status} {body}: {error:?}");
     }
 }
 

@@ -27,7 +27,7 @@ const BOM: &[u8] = b"\xEF\xBB\xBF";
 
 /// Reads one answer. It holds no more than a piece of the network's, an event, and the whole of
 /// an answer that is not streamed.
-pub(crate) struct Reader {
+pub struct Reader {
     composer: Composer,
     form: Form,
     bytes: usize,
@@ -62,28 +62,28 @@ enum Form {
 
 impl Reader {
     /// For what a server answers when it is asked for this model.
-    pub(crate) fn new(secrets: Secrets, model: String) -> Self {
+    pub fn new(secrets: Secrets, model: String) -> Self {
         let composer = Composer::new(secrets, model);
         Self { composer, form: Form::Unknown(Vec::new()), bytes: 0 }
     }
 
     /// The next step that is known.
-    pub(crate) fn next(&mut self) -> Option<AnswerEvent> {
+    pub fn step(&mut self) -> Option<AnswerEvent> {
         self.composer.next()
     }
 
     /// Whether no step follows those that are known.
-    pub(crate) fn has_ended(&self) -> bool {
+    pub fn has_ended(&self) -> bool {
         matches!(self.form, Form::Ended)
     }
 
     /// Whether the answer is at its end, so that what else the server may say need not be waited for.
-    pub(crate) fn ending(&self) -> Ending {
+    pub fn ending(&self) -> Ending {
         self.composer.ending()
     }
 
     /// Takes bytes of the body. After an error nothing follows.
-    pub(crate) fn feed(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         self.bytes += bytes.len();
         let result = match mem::replace(&mut self.form, Form::Ended) {
             Form::Unknown(mut begun) => {
@@ -104,14 +104,14 @@ impl Reader {
     }
 
     /// The body has ended.
-    pub(crate) fn end(&mut self) -> Result<(), Failure> {
+    pub fn end(&mut self) -> Result<(), Failure> {
         self.end_as(End::Whole).map_err(|failure| failure.unwrap_or_else(|| self.cut()))
     }
 
     /// The body does not go on, for a reason that the caller knows. What is complete is an answer
     /// all the same; if it is not, the failure is what the server has said that explains it, if
     /// anything.
-    pub(crate) fn end_early(&mut self) -> Result<(), Option<Failure>> {
+    pub fn end_early(&mut self) -> Result<(), Option<Failure>> {
         self.end_as(End::Early)
     }
 

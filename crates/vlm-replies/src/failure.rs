@@ -4,7 +4,6 @@ use std::time::Duration;
 
 /// Why a reply has no (whole) answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Failure {
     /// 401 or 403, or an error that says so.
     Unauthorized {

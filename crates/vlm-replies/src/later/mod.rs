@@ -10,7 +10,7 @@ mod words;
 use std::time::Duration;
 
 pub(crate) use fields::in_json;
-pub(crate) use head::in_head;
+pub use head::in_head;
 pub(crate) use words::in_words;
 
 /// Nobody is left alone for longer, whatever it says.

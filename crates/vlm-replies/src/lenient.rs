@@ -7,7 +7,7 @@ use std::{borrow::Cow, fmt, marker::PhantomData};
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// What can be read of any JSON value; one of another type than it should have is the default.
-pub(crate) trait Lenient<'de>: Sized + Default {
+pub trait Lenient<'de>: Sized + Default {
     /// A text.
     fn text(_: Cow<'de, str>) -> Self {
         Self::default()
@@ -37,11 +37,18 @@ pub(crate) trait Lenient<'de>: Sized + Default {
 }
 
 /// Reads a [`Lenient`].
-pub(crate) struct As<T>(PhantomData<T>);
+pub struct As<T>(PhantomData<T>);
 
 impl<T> As<T> {
-    pub(crate) fn new() -> Self {
+    /// Reads one value.
+    pub fn new() -> Self {
         Self(PhantomData)
+    }
+}
+
+impl<T> Default for As<T> {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -172,7 +179,7 @@ impl<'de> Lenient<'de> for Flag {
 
 /// The name of an object's next field; `None` at its end.
 #[inline]
-pub(crate) fn next_name<'de, A: MapAccess<'de>>(
+pub fn next_name<'de, A: MapAccess<'de>>(
     object: &mut A,
 ) -> Result<Option<Cow<'de, str>>, A::Error> {
     object.next_key_seed(As::<Cow<'de, str>>::new())
@@ -180,14 +187,12 @@ pub(crate) fn next_name<'de, A: MapAccess<'de>>(
 
 /// The value of the field whose name came last.
 #[inline]
-pub(crate) fn value<'de, T: Lenient<'de>, A: MapAccess<'de>>(
-    object: &mut A,
-) -> Result<T, A::Error> {
+pub fn value<'de, T: Lenient<'de>, A: MapAccess<'de>>(object: &mut A) -> Result<T, A::Error> {
     object.next_value_seed(As::<T>::new())
 }
 
 /// Passes that value over.
 #[inline]
-pub(crate) fn pass_over<'de, A: MapAccess<'de>>(object: &mut A) -> Result<(), A::Error> {
+pub fn pass_over<'de, A: MapAccess<'de>>(object: &mut A) -> Result<(), A::Error> {
     object.next_value::<IgnoredAny>().map(drop)
 }

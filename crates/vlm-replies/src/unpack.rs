@@ -12,7 +12,7 @@ const PIECE: usize = 512;
 const TELLING: usize = 4;
 
 /// The state between two pieces of a body.
-pub(crate) struct Unpacker {
+pub struct Unpacker {
     /// What the head says: `content-encoding`.
     said: String,
     form: Form,
@@ -31,21 +31,24 @@ enum Form {
 
 /// What cannot be unpacked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Packed {
+pub enum Packed {
+    /// By its name, in a way that was not asked for.
     #[error("it is compressed with {0}, which nobody asked for")]
     Unknown(String),
+    /// In a way that was asked for, and it is not what that makes.
     #[error("it is compressed, and cannot be unpacked ({0})")]
     Broken(String),
 }
 
 impl Unpacker {
-    pub(crate) fn new(content_encoding: Option<&str>) -> Self {
+    /// For a body with this `Content-Encoding`, which need not be true.
+    pub fn new(content_encoding: Option<&str>) -> Self {
         let said = content_encoding.unwrap_or_default().trim().to_ascii_lowercase();
         Self { said, form: Form::Unknown(Vec::new()) }
     }
 
     /// Takes a piece of the body, and gives what is in it to `take` in pieces that are not large.
-    pub(crate) fn feed<E: From<Packed>>(
+    pub fn feed<E: From<Packed>>(
         &mut self,
         bytes: &[u8],
         take: &mut impl FnMut(&[u8]) -> Result<(), E>,
@@ -65,7 +68,7 @@ impl Unpacker {
     }
 
     /// The body has ended.
-    pub(crate) fn end<E: From<Packed>>(
+    pub fn end<E: From<Packed>>(
         &mut self,
         take: &mut impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<(), E> {

@@ -25,7 +25,7 @@ const GAP: char = '…';
 
 /// An error's words without what they quote of the request. What was cut short is left out to its
 /// end.
-pub(crate) fn without(words: &str) -> String {
+pub fn without(words: &str) -> String {
     let mut plain = String::with_capacity(words.len().min(1 << 10));
     let mut rest = words;
     for quotes in 1.. {

@@ -6,7 +6,7 @@ use std::fmt::Write;
 /// The same JSON with what is wrong in it made right: halves of surrogate pairs and escapes that do
 /// not exist, control characters in texts, `NaN` and `Infinity`, numbers beyond all bounds. What is
 /// no JSON stays none.
-pub(crate) fn repaired(text: &str) -> String {
+pub fn repaired(text: &str) -> String {
     let mut mended = String::with_capacity(text.len() + 16);
     let mut rest = text;
     while let Some(at) = rest.find(|c: char| c == '"' || is_of_word(c)) {

@@ -17,7 +17,7 @@ use super::{
 
 /// A failure that a server tells of.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Fault {
+pub struct Fault {
     /// Without what they quote of the request.
     words: String,
     codes: Codes,
@@ -28,7 +28,7 @@ pub(crate) struct Fault {
 
 impl Fault {
     /// A failure that is told in the place of an answer, or in the middle of one.
-    pub(crate) fn in_answer(text: &str) -> Option<Self> {
+    pub fn in_answer(text: &str) -> Option<Self> {
         let value = json(text)?;
         let value = value.as_array().and_then(|list| list.first()).unwrap_or(&value);
         let object = value.as_object()?;
@@ -77,7 +77,7 @@ impl Fault {
     }
 
     /// The body of a response that is no success.
-    pub(crate) fn in_body(body: &str) -> Self {
+    pub fn in_body(body: &str) -> Self {
         let body = body.trim_start_matches('\u{FEFF}').trim();
         let is_event = ["data:", "event:"].iter().any(|field| body.starts_with(field));
         let data = body.lines().find_map(|line| line.strip_prefix("data:"));
@@ -148,7 +148,7 @@ impl Fault {
 
     /// What that is. `status` is that of the response, `model` the one that was asked for,
     /// `asked` when the response's head wants to be asked again.
-    pub(crate) fn into_failure(
+    pub fn into_failure(
         self,
         secrets: &Secrets,
         model: Option<&str>,

@@ -5,7 +5,7 @@ use super::stops::Stop;
 
 /// How sure it is.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ending {
+pub enum Ending {
     /// Nothing was said of an end.
     #[default]
     Open,
@@ -32,7 +32,7 @@ impl Ending {
     }
 
     /// Whether the answer is complete although it was cut off.
-    pub(crate) fn is_complete(self) -> bool {
+    pub fn is_complete(self) -> bool {
         matches!(self, Self::Early | Self::Sure)
     }
 }

@@ -10,7 +10,7 @@ struct Open {
 
 /// The same JSON with an end: texts, lists and objects that are open are closed. What is no JSON
 /// stays none.
-pub(crate) fn closed(text: &str) -> String {
+pub fn closed(text: &str) -> String {
     let mut open: Vec<Open> = Vec::new();
     let (mut in_text, mut is_escaped, mut is_name) = (false, false, false);
     // Where what is whole ends: a number or a word may go on.

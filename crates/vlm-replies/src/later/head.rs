@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
+use http::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
 
 use super::{
     LONGEST,
@@ -29,7 +29,7 @@ const fn limit(left: &'static str, reset: &'static str) -> (HeaderName, HeaderNa
 /// What the head of a response says: `retry-after-ms`, or `Retry-After` in seconds or as a date
 /// (RFC 9110, section 10.2.3), which is compared with the server's own clock if it shows it; or when
 /// there is more of what is used up.
-pub(crate) fn in_head(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+pub fn in_head(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = |name: &HeaderName| headers.get(name)?.to_str().ok().map(str::trim);
     let now = text(&DATE).and_then(date).unwrap_or(now);
     if let Some(ms) = text(&RETRY_AFTER_MS).and_then(|ms| ms.parse::<f64>().ok()) {
