@@ -10,9 +10,11 @@ use vlm_replies::{Fault, later};
 use crate::{
     adaptations::Adaptations,
     answer::AnswerStream,
+    ask_headers::AskHeaders,
     body,
     endpoint::Endpoint,
     error::{Error, ErrorKind, innermost},
+    figures::Figures,
     kept,
     kind::ServerKind,
     models::{self, Model, looks_like_vision},
@@ -34,41 +36,12 @@ const MODELS_BODY_LIMIT: usize = 2 << 20;
 /// How often one question is asked in another form: as often as a server that names one field after
 /// the other can name ours.
 const REPEATS: usize = 6;
-const FAIRNESS_ID: &str = "x-llm-d-inference-fairness-id";
-const OBJECTIVE: &str = "x-llm-d-inference-objective";
-/// Of vLLM, NIM, llama.cpp and SGLang.
-const WAITING_METRICS: [&str; 4] = [
-    "vllm:num_requests_waiting",
-    "num_requests_waiting",
-    "llamacpp:requests_deferred",
-    "sglang:num_queue_reqs",
-];
-
-/// What a question carries for routers in front of VLM servers (llm-d's gateway). Only ever what
-/// we say ourselves, never what a client sent.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AskHeaders {
-    /// `x-llm-d-inference-fairness-id`: whose question it is.
-    pub fairness_id: Option<String>,
-    /// `x-llm-d-inference-objective`: what it is asked for.
-    pub objective: Option<String>,
-}
-
 /// What a server lists.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listed {
     /// Its models.
     pub models: Vec<Model>,
     /// What kind of server it is, if the list says so.
-    pub kind: Option<ServerKind>,
-}
-
-/// What a server says of itself in figures.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Figures {
-    /// How many questions wait inside.
-    pub waiting: Option<u64>,
-    /// What kind of server it is.
     pub kind: Option<ServerKind>,
 }
 
@@ -154,14 +127,8 @@ impl Client {
         let mut repeats = 0..REPEATS;
         loop {
             let adapted = Adapted { request, by: &by };
-            let mut post = http.post(endpoint.url("chat/completions")).json(&adapted);
-            for (name, value) in
-                [(FAIRNESS_ID, &headers.fairness_id), (OBJECTIVE, &headers.objective)]
-            {
-                if let Some(value) = value {
-                    post = post.header(name, value);
-                }
-            }
+            let post = http.post(endpoint.url("chat/completions")).json(&adapted);
+            let post = headers.add_to(post);
             let response = send(&http, post, endpoint, deadline, timeout).await?;
             let refused = match accepted(response, endpoint, Some(model), deadline).await {
                 Ok(response) => {
@@ -242,31 +209,8 @@ impl Client {
         }
         let body = body::whole(response, endpoint, MODELS_BODY_LIMIT);
         let body = timeout_at(deadline, body).await.ok()?.ok()?;
-        let metrics = String::from_utf8_lossy(&body);
-        let kind = ServerKind::of_metrics(&metrics);
-        Some(Figures { waiting: waiting_inside(&metrics), kind })
+        Some(Figures::read(&String::from_utf8_lossy(&body)))
     }
-}
-
-/// The number of questions that wait inside a server, from its metrics in Prometheus' text format
-/// (version 0.0.4); `None` if it names none that we know.
-fn waiting_inside(metrics: &str) -> Option<u64> {
-    let values: Vec<f64> = metrics
-        .lines()
-        .filter(|line| WAITING_METRICS.contains(&line.split(['{', ' ']).next().unwrap_or_default()))
-        .filter_map(|line| {
-            // After the name and its labels: the value, and perhaps a time.
-            let rest = line.rsplit_once('}').or_else(|| line.split_once(' '))?.1;
-            rest.split_whitespace().next()?.parse().ok()
-        })
-        .filter(|value: &f64| value.is_finite() && *value >= 0.0)
-        .collect();
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "finite and not negative; as many as that are many enough"
-    )]
-    (!values.is_empty()).then(|| values.iter().sum::<f64>() as u64)
 }
 
 fn builder() -> reqwest::ClientBuilder {
@@ -373,24 +317,4 @@ fn unreachable_server(endpoint: &Endpoint, error: &reqwest::Error) -> Error {
 fn as_tls<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
     let inner = || error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
     error.downcast_ref().or_else(|| as_tls(inner()?))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::waiting_inside;
-
-    #[test]
-    fn the_metrics_of_serving_stacks_tell_what_waits_inside() {
-        for (metrics, waiting) in [
-            ("vllm:num_requests_waiting{model_name=\"a b\"} 3.0\n", Some(3)),
-            ("num_requests_waiting 2 1700000000\n", Some(2)),
-            ("# HELP llamacpp:requests_deferred x\nllamacpp:requests_deferred 1\n", Some(1)),
-            ("sglang:num_queue_reqs{a=\"1\"} 2\nsglang:num_queue_reqs{a=\"2\"} 5\n", Some(7)),
-            ("vllm:num_requests_waiting_total 9\nother 1\n", None),
-            ("vllm:num_requests_waiting{} NaN\n", None),
-            ("", None),
-        ] {
-            assert_eq!(waiting_inside(metrics), waiting, "{metrics}");
-        }
-    }
 }
