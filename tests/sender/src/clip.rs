@@ -11,11 +11,12 @@ use std::{path::Path, sync::Arc, time::Duration};
 use gst::prelude::*;
 use gst_app::{AppSink, AppSrc};
 
-use super::{SenderError, media};
-use crate::{
+use live_vlm_pipelines::{
     Codec,
     properties::{set_if_present, set_text_if_present},
 };
+
+use super::{SenderError, media};
 
 /// Decoding or encoding one frame takes some milliseconds.
 const STUCK: gst::ClockTime = gst::ClockTime::from_seconds(20);
@@ -295,7 +296,7 @@ impl Encoder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::properties::make;
+    use live_vlm_pipelines::properties::make;
 
     const FRAMES: usize = 40;
 

@@ -11,12 +11,12 @@ use std::{
 use gst::prelude::*;
 use gst_webrtc::{WebRTCRTPTransceiver, WebRTCRTPTransceiverDirection as TransceiverDirection};
 
-use super::{Counters, SenderDirection, SenderOptions, SentFrames, VideoSource, player};
-use crate::{
-    Codec,
-    offer::TRANSPORT_CC,
+use live_vlm_pipelines::{
+    Codec, TRANSPORT_CC,
     properties::{get_if_present, make, set_if_present, set_text_if_present},
 };
+
+use super::{Counters, SenderDirection, SenderOptions, SentFrames, VideoSource, player};
 
 /// As Chromium numbers them.
 const TRANSPORT_CC_ID: u32 = 3;

@@ -22,7 +22,7 @@ use gst::prelude::*;
 use gst_webrtc::{WebRTCDataChannel, WebRTCPeerConnectionState as ConnectionState, WebRTCSDPType};
 use tokio::sync::{oneshot, watch};
 
-use crate::{
+use live_vlm_pipelines::{
     Codec, NetworkOptions,
     peer::{self, Gathering},
     properties::{get_if_present, set_if_present, set_text_if_present},
