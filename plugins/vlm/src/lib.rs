@@ -15,6 +15,7 @@ pub mod context;
 pub mod fuzzing;
 mod jpeg;
 mod json_in_text;
+mod lock;
 pub mod messages;
 pub mod meta;
 mod overlay;

@@ -16,7 +16,7 @@ use vlm_client::Error;
 
 use super::{
     backoff::Backoff,
-    imp::CAT,
+    category::CAT,
     inbox::{Clip, Frame, SharedInbox},
     settings::{Busy, ErrorPolicy},
     shared::{Run, Shared},

@@ -12,8 +12,11 @@ use gst_video::{
     VideoOverlayCompositionMeta, VideoOverlayCompositionRef,
 };
 
-use super::imp::{CAT, VlmAnalyze, lock};
-use crate::overlay::{Board, Frame, OverlayMode, PaintError, Picture};
+use super::{category::CAT, imp::VlmAnalyze};
+use crate::{
+    lock::lock,
+    overlay::{Board, Frame, OverlayMode, PaintError, Picture},
+};
 
 /// What the streaming thread knows of the overlay.
 #[derive(Debug, Default)]

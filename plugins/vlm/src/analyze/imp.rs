@@ -6,7 +6,7 @@
 //! inside them. No lock is held while a buffer, event, query or message leaves the element.
 
 use std::sync::{
-    Arc, LazyLock, Mutex, MutexGuard, PoisonError,
+    Arc, LazyLock, Mutex,
     atomic::{AtomicBool, Ordering},
 };
 
@@ -18,17 +18,14 @@ use vlm_client::Endpoint;
 use super::{
     asker::Asker,
     backoff::Backoff,
+    category::CAT,
     inbox::{Inbox, SharedInbox},
     properties::{self, Effect, PROPERTIES},
     shared::Shared,
     stream::Stream,
     text::{self, Captions, TextPad},
 };
-use crate::{change::Thumbnails, context, jpeg, overlay::Board, runtime};
-
-pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
-    gst::DebugCategory::new("vlmanalyze", gst::DebugColorFlags::empty(), Some("Asks a VLM"))
-});
+use crate::{change::Thumbnails, context, jpeg, lock::lock, overlay::Board, runtime};
 
 pub struct VlmAnalyze {
     pub(super) sinkpad: gst::Pad,
@@ -50,10 +47,6 @@ pub(super) struct Started {
     painter: AbortHandle,
     board: Arc<Board>,
     _encoders: jpeg::User,
-}
-
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl VlmAnalyze {

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use vlm_client::Picture;
 
 use super::{
-    text::Place,
+    place::Place,
     window::{ClipRule, Window},
 };
 use crate::jpeg::RawFrame;

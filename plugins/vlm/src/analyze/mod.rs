@@ -36,10 +36,12 @@
 
 mod asker;
 mod backoff;
+mod category;
 mod drawing;
 mod imp;
 mod inbox;
 mod orientation;
+mod place;
 mod properties;
 mod question;
 mod sampler;

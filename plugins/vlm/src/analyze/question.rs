@@ -13,7 +13,8 @@ use vlm_client::{
 use super::{
     asker::{Asker, Changes, Failure, Outcome, failure, millis},
     inbox::{Clip, Frame, Sample},
-    settings::{ErrorPolicy, Settings},
+    settings::{Busy, ErrorPolicy, Settings},
+    text::Lasts,
 };
 use crate::{
     jpeg,
@@ -400,6 +401,15 @@ impl Asker {
         self.post(structure.clone());
         answer.delta.clear();
         Some(structure)
+    }
+
+    /// Leaves a complete answer for the text pad, if there is one.
+    fn caption(&self, answer: &Answer, sample: &Sample, settings: &Settings) {
+        let lasts = match settings.busy {
+            Busy::Wait if !settings.on_demand => Lasts::Until(sample.place.until_next),
+            _ => Lasts::AtLeast(settings.captions_apart()),
+        };
+        self.captions.caption(answer, sample.place.stream, lasts);
     }
 
     /// An answer that does not fit its schema is none; the server is not to blame.

@@ -1,13 +1,13 @@
 //! What the element's threads share. Each mutex is a leaf: while one is held no other is locked,
 //! and nothing is posted, emitted or called.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use gst::glib;
 use tokio::sync::watch;
 
 use super::settings::{self, Settings};
-use crate::{messages::Answer, meta::Carried, overlay::Board};
+use crate::{lock::lock, messages::Answer, meta::Carried, overlay::Board};
 
 /// Warnings that are kept until the element starts.
 const MOST_UNTOLD: usize = 16;
@@ -61,10 +61,6 @@ pub(crate) struct Counters {
 struct Latest {
     answer: Option<Arc<Carried>>,
     text: Option<String>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Default for Shared {

@@ -11,15 +11,16 @@ use gst::{prelude::*, subclass::prelude::*};
 use gst_video::VideoOrientationMethod;
 
 use super::{
+    category::CAT,
     drawing::Drawing,
-    imp::{CAT, VlmAnalyze, lock},
+    imp::VlmAnalyze,
     inbox::{Frame, Inbox, Sample, SharedInbox},
     orientation::{self, Orientation},
+    place::Place,
     sampler::Sampler,
     settings::{Busy, Settings},
-    text::Place,
 };
-use crate::{context, jpeg::RawFrame, meta};
+use crate::{context, jpeg::RawFrame, lock::lock, meta};
 
 /// Buffers that are held for asking are missing in their pool meanwhile: the newest sample, and
 /// the one being encoded; with several frames to a question, those as well.

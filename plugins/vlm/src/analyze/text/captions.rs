@@ -10,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use super::timeline::{Lasts, Span, Timeline};
+use super::{
+    super::place::Stream,
+    timeline::{Lasts, Span, Timeline},
+};
 use crate::messages::Answer;
 
 /// A text pad that is further behind loses its oldest captions.
@@ -26,10 +29,6 @@ pub(super) enum Item {
     Gap(Span),
     Caption(Span, Arc<Answer>),
 }
-
-/// Which stream a frame belongs to: each flush begins another.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Stream(u64);
 
 /// Which pad it is, of those that there are one after another. One that was released may still be
 /// kept downstream while the next is active.
@@ -134,7 +133,7 @@ impl Captions {
     /// Forgets everything but the pad, as a new start of the element wants it.
     pub(crate) fn reset(&self) {
         self.change(|state| {
-            let stream = Stream(state.stream.0 + 1);
+            let stream = state.stream.next();
             let State { active, pad, pads, pushing, .. } = *state;
             *state = State { active, pad, pads, pushing, stream, ..State::default() };
         });
@@ -196,14 +195,14 @@ impl Captions {
     pub(super) fn end_flush(&self) {
         self.change(|state| {
             state.flushing = false;
-            state.stream.0 += 1;
+            state.stream = state.stream.next();
         });
     }
 
     /// A stream begins, with this event.
     pub(super) fn start(&self, event: &gst::Event) {
         self.change(|state| {
-            state.stream.0 += 1;
+            state.stream = state.stream.next();
             state.start = Some(event.clone());
             (state.segment, state.end) = (None, None);
             state.timeline.begin(None);
@@ -264,7 +263,7 @@ impl Captions {
     }
 
     /// Leaves an answer about a frame of `stream`. One of another stream comes too late.
-    pub(super) fn caption(&self, answer: &Answer, stream: Stream, lasts: Lasts) {
+    pub(crate) fn caption(&self, answer: &Answer, stream: Stream, lasts: Lasts) {
         self.change(|state| {
             if state.stream != stream || !state.active || state.flushing {
                 return;

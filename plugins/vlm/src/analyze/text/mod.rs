@@ -15,16 +15,10 @@ use std::{
 
 use gst::{glib, prelude::*, subclass::prelude::*};
 
-pub(crate) use self::captions::{Captions, Stream};
-use self::{captions::PadId, form::Form, timeline::Lasts};
-use super::{
-    asker::Asker,
-    imp::{CAT, VlmAnalyze, lock},
-    inbox::Sample,
-    settings::{Busy, Settings, TextFormat},
-    shared::Shared,
-};
-use crate::messages::Answer;
+pub(crate) use self::{captions::Captions, timeline::Lasts};
+use self::{captions::PadId, form::Form};
+use super::{category::CAT, imp::VlmAnalyze, settings::TextFormat, shared::Shared};
+use crate::lock::lock;
 
 /// What the pad and its template are called.
 pub(super) const NAME: &str = "text";
@@ -43,25 +37,6 @@ pub(super) fn template() -> Result<gst::PadTemplate, glib::BoolError> {
 pub(super) struct TextPad {
     pad: gst::Pad,
     id: PadId,
-}
-
-/// Where a caption about a frame belongs.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Place {
-    pub(crate) stream: Stream,
-    /// From the frame to the next sample, if that is known.
-    pub(crate) until_next: Option<Duration>,
-}
-
-impl Asker {
-    /// Leaves a complete answer for the text pad, if there is one.
-    pub(super) fn caption(&self, answer: &Answer, sample: &Sample, settings: &Settings) {
-        let lasts = match settings.busy {
-            Busy::Wait if !settings.on_demand => Lasts::Until(sample.place.until_next),
-            _ => Lasts::AtLeast(settings.captions_apart()),
-        };
-        self.captions.caption(answer, sample.place.stream, lasts);
-    }
 }
 
 impl VlmAnalyze {
