@@ -3,24 +3,37 @@
 //!
 //! For the locking order see [`imp`](super::imp).
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, Ordering},
+};
 
-use gst::{prelude::*, subclass::prelude::*};
+use gst::prelude::*;
 use gst_video::{
     CAPS_FEATURE_META_GST_VIDEO_OVERLAY_COMPOSITION as FEATURE, VideoFlags, VideoFormat,
     VideoFormatInfo, VideoFrameRef, VideoInfo, VideoOverlayComposition,
     VideoOverlayCompositionMeta, VideoOverlayCompositionRef,
 };
 
-use super::{category::CAT, imp::VlmAnalyze};
+use super::{category::CAT, shared::Shared};
 use crate::{
     lock::lock,
     overlay::{Board, Frame, OverlayMode, PaintError, Picture},
 };
 
-/// What the streaming thread knows of the overlay.
+/// The overlay of one element.
+pub(super) struct Overlay {
+    sinkpad: gst::Pad,
+    srcpad: gst::Pad,
+    shared: Arc<Shared>,
+    /// Whether the streaming thread has anything to do for it.
+    is_on: AtomicBool,
+    agreed: Mutex<Agreed>,
+}
+
+/// What the streaming thread knows: what was agreed on with downstream, and for which frames.
 #[derive(Debug, Default)]
-pub(super) struct Drawing {
+struct Agreed {
     /// As they came.
     caps: Option<gst::Caps>,
     /// For which setting it was agreed on who draws.
@@ -59,11 +72,38 @@ impl Merged {
     }
 }
 
-impl VlmAnalyze {
+impl Overlay {
+    pub(super) fn new(sinkpad: &gst::Pad, srcpad: &gst::Pad, shared: &Arc<Shared>) -> Self {
+        Self {
+            sinkpad: sinkpad.clone(),
+            srcpad: srcpad.clone(),
+            shared: Arc::clone(shared),
+            is_on: AtomicBool::default(),
+            agreed: Mutex::default(),
+        }
+    }
+
+    /// Frames of an earlier start are not those of the next.
+    pub(super) fn reset(&self) {
+        let before = std::mem::take(&mut *lock(&self.agreed));
+        drop(before);
+    }
+
+    /// A setting of the overlay has changed; called after that, as the streaming thread looks at the
+    /// two the other way round.
+    pub(super) fn changed(&self) {
+        self.is_on.store(true, Ordering::SeqCst);
+        self.shared.run().board.look_changed();
+    }
+
     /// The task that draws what a board is to show.
-    pub(super) fn painter(&self, board: Arc<Board>) -> impl Future<Output = ()> + Send + use<> {
+    pub(super) fn painter(
+        &self,
+        element: &gst::Element,
+        board: Arc<Board>,
+    ) -> impl Future<Output = ()> + Send + use<> {
         let shared = Arc::clone(&self.shared);
-        let element = self.obj().downgrade();
+        let element = element.downgrade();
         async move {
             let look = || shared.with_settings(|settings| settings.overlay.look());
             let failed = |error: &PaintError| {
@@ -79,64 +119,74 @@ impl VlmAnalyze {
         }
     }
 
-    fn overlay_mode(&self) -> OverlayMode {
+    fn mode(&self) -> OverlayMode {
         self.shared.with_settings(|settings| settings.overlay.mode)
     }
 
-    pub(super) fn caps_event(&self, pad: &gst::Pad, event: gst::Event, caps: &gst::Caps) -> bool {
+    /// New caps have come; sends on what frames are from now on.
+    pub(super) fn caps_event(
+        &self,
+        element: &gst::Element,
+        event: gst::Event,
+        caps: &gst::Caps,
+    ) -> bool {
         let frame = Frame::of(caps);
-        // Whoever looks at a frame looks at its pixels, and few take such caps.
-        let plain = without_metas(caps);
         let before = {
-            let mut stream = lock(&self.stream);
-            stream.caps = Some(plain);
-            let told = stream.drawing.told && stream.drawing.caps.as_ref() == Some(caps);
-            let drawing = Drawing { caps: Some(caps.clone()), frame, told, ..Drawing::default() };
-            std::mem::replace(&mut stream.drawing, drawing)
+            let mut agreed = lock(&self.agreed);
+            let told = agreed.told && agreed.caps.as_ref() == Some(caps);
+            let anew = Agreed { caps: Some(caps.clone()), frame, told, ..Agreed::default() };
+            std::mem::replace(&mut *agreed, anew)
         };
         drop(before);
         self.shared.run().board.set_frame(frame);
-        match self.overlay_mode() {
-            OverlayMode::Off => gst::Pad::event_default(pad, Some(&*self.obj()), event),
-            mode => self.agree(caps, mode, Some(event.seqnum())),
+        match self.mode() {
+            OverlayMode::Off => gst::Pad::event_default(&self.sinkpad, Some(element), event),
+            mode => self.agree(element, caps, mode, Some(event.seqnum())),
         }
     }
 
+    /// The mode; if it is off, the streaming thread has no more to do.
+    fn mode_or_off(&self) -> OverlayMode {
+        let mode = self.mode();
+        if mode != OverlayMode::Off {
+            return mode;
+        }
+        self.is_on.store(false, Ordering::SeqCst);
+        // Whoever has changed the setting since has also set this before or after.
+        let mode = self.mode();
+        if mode != OverlayMode::Off {
+            self.is_on.store(true, Ordering::SeqCst);
+        }
+        mode
+    }
+
     /// Puts the newest finished picture on a buffer.
-    pub(super) fn draw(&self, buffer: &mut gst::Buffer) {
-        let mode = match self.overlay_mode() {
-            OverlayMode::Off => {
-                self.overlay_on.store(false, Ordering::SeqCst);
-                // Whoever has changed the setting since has also set this before or after.
-                let mode = self.overlay_mode();
-                if mode != OverlayMode::Off {
-                    self.overlay_on.store(true, Ordering::SeqCst);
-                }
-                mode
-            }
-            mode => mode,
+    pub(super) fn draw(&self, element: &gst::Element, buffer: &mut gst::Buffer) {
+        if !self.is_on.load(Ordering::Relaxed) {
+            return;
+        }
+        let mode = self.mode_or_off();
+        let (is_agreed, caps) = {
+            let agreed = lock(&self.agreed);
+            (agreed.mode == mode, agreed.caps.clone())
         };
-        let (agreed, caps) = {
-            let stream = lock(&self.stream);
-            (stream.drawing.mode == mode, stream.drawing.caps.clone())
-        };
-        if (self.srcpad.check_reconfigure() || !agreed)
+        if (self.srcpad.check_reconfigure() || !is_agreed)
             && let Some(caps) = caps
         {
-            self.agree(&caps, mode, None);
+            self.agree(element, &caps, mode, None);
         }
         let Some(picture) = self.shared.run().board.picture() else { return };
         let output = {
-            let drawing = &lock(&self.stream).drawing;
+            let agreed = lock(&self.agreed);
             // A picture that was drawn for frames of another size is not for these.
-            if drawing.frame == Some(picture.frame) { drawing.output.clone() } else { return }
+            if agreed.frame == Some(picture.frame) { agreed.output.clone() } else { return }
         };
         match output {
             Output::Nothing => {}
             Output::Attach => self.attach(buffer, &picture),
             Output::Blend(info) => {
                 if let Err(error) = blend(buffer, &info, &picture.composition) {
-                    self.cannot_draw(&format!("{} frames ({error})", info.format()));
+                    self.cannot_draw(element, &format!("{} frames ({error})", info.format()));
                 }
             }
         }
@@ -151,11 +201,9 @@ impl VlmAnalyze {
         };
         // Nobody looks for a second one on a buffer. What came stays as it is: others may have it.
         let known = {
-            let merged = &lock(&self.stream).drawing.merged;
-            merged
-                .as_ref()
-                .filter(|merged| merged.is_of(&theirs, ours))
-                .map(|merged| merged.both.clone())
+            let agreed = lock(&self.agreed);
+            let merged = agreed.merged.as_ref().filter(|merged| merged.is_of(&theirs, ours));
+            merged.map(|merged| merged.both.clone())
         };
         let both = match known {
             Some(both) => both,
@@ -163,7 +211,7 @@ impl VlmAnalyze {
                 let Some(both) = together(&theirs, ours) else { return };
                 let new =
                     Merged { theirs: theirs.seqnum(), ours: ours.seqnum(), both: both.clone() };
-                let before = lock(&self.stream).drawing.merged.replace(new);
+                let before = lock(&self.agreed).merged.replace(new);
                 drop(before);
                 both
             }
@@ -174,7 +222,13 @@ impl VlmAnalyze {
     }
 
     /// Agrees with downstream on who draws, and sends caps that say so.
-    fn agree(&self, caps: &gst::Caps, mode: OverlayMode, event: Option<gst::Seqnum>) -> bool {
+    fn agree(
+        &self,
+        element: &gst::Element,
+        caps: &gst::Caps,
+        mode: OverlayMode,
+        event: Option<gst::Seqnum>,
+    ) -> bool {
         let with = with_feature(caps);
         let accepted = mode.may_attach() && self.downstream_accepts(&with);
         let info = blendable(caps);
@@ -200,15 +254,15 @@ impl VlmAnalyze {
             Some(info) if mode != OverlayMode::Off => Output::Blend(info),
             _ => Output::Nothing,
         };
-        gst::debug!(CAT, imp = self, "With overlay={mode:?} and {caps}: {output:?}");
+        gst::debug!(CAT, obj = element, "With overlay={mode:?} and {caps}: {output:?}");
         let nobody = mode != OverlayMode::Off && matches!(output, Output::Nothing);
         {
-            let drawing = &mut lock(&self.stream).drawing;
-            drawing.mode = mode;
-            drawing.output = output;
+            let mut agreed = lock(&self.agreed);
+            agreed.mode = mode;
+            agreed.output = output;
         }
         if nobody {
-            self.cannot_draw(&caps.to_string());
+            self.cannot_draw(element, &caps.to_string());
         }
         sent
     }
@@ -237,12 +291,12 @@ impl VlmAnalyze {
             && query.find_allocation_meta::<VideoOverlayCompositionMeta>().is_some()
     }
 
-    fn cannot_draw(&self, into: &str) {
-        if std::mem::replace(&mut lock(&self.stream).drawing.told, true) {
+    fn cannot_draw(&self, element: &gst::Element, into: &str) {
+        if std::mem::replace(&mut lock(&self.agreed).told, true) {
             return;
         }
-        gst::element_imp_warning!(
-            self,
+        gst::element_warning!(
+            element,
             gst::StreamError::Format,
             ("overlay: text cannot be drawn into {into}; bring the video to ordinary memory \
                  and a usual format before vlmanalyze (for example with videoconvert), or set \
@@ -252,55 +306,66 @@ impl VlmAnalyze {
 
     /// What the sink pad takes: also what downstream takes only together with the overlay.
     pub(super) fn answer_sink_caps(&self, query: &mut gst::QueryRef) -> bool {
-        if !self.overlay_mode().may_attach() {
-            return false;
-        }
-        match query.view_mut() {
-            gst::QueryViewMut::Caps(query) => {
-                let filter = query.filter_owned();
-                let asked = filter.as_ref().map(|filter| either(filter, with_feature(filter)));
-                let theirs = self.srcpad.peer_query_caps(asked.as_ref());
-                let caps = either(&theirs, without_feature(&theirs));
-                query.set_result(&within(&caps, &self.sinkpad, filter.as_ref()));
-                true
-            }
-            gst::QueryViewMut::AcceptCaps(query) => {
-                let caps = query.caps_owned();
-                query.set_result(
-                    self.srcpad.peer_query_accept_caps(&caps)
-                        || self.srcpad.peer_query_accept_caps(&with_feature(&caps)),
-                );
-                true
-            }
-            _ => false,
-        }
+        self.answer_caps(
+            query,
+            &Beyond {
+                own: &self.sinkpad,
+                other: &self.srcpad,
+                asked: with_feature,
+                answered: without_feature,
+            },
+        )
     }
 
     /// What the src pad gives: what upstream gives, with the overlay or without.
     pub(super) fn answer_src_caps(&self, query: &mut gst::QueryRef) -> bool {
-        if !self.overlay_mode().may_attach() {
+        self.answer_caps(
+            query,
+            &Beyond {
+                own: &self.srcpad,
+                other: &self.sinkpad,
+                asked: without_feature,
+                answered: with_feature,
+            },
+        )
+    }
+
+    /// Answers a query of caps by asking beyond the element, whose overlay changes them.
+    fn answer_caps(&self, query: &mut gst::QueryRef, beyond: &Beyond<'_>) -> bool {
+        if !self.mode().may_attach() {
             return false;
         }
+        let Beyond { own, other, asked, answered } = *beyond;
         match query.view_mut() {
             gst::QueryViewMut::Caps(query) => {
                 let filter = query.filter_owned();
-                let asked = filter.as_ref().map(|filter| either(filter, without_feature(filter)));
-                let theirs = self.sinkpad.peer_query_caps(asked.as_ref());
-                let caps = either(&theirs, with_feature(&theirs));
-                query.set_result(&within(&caps, &self.srcpad, filter.as_ref()));
+                let filter_there = filter.as_ref().map(|filter| either(filter, asked(filter)));
+                let theirs = other.peer_query_caps(filter_there.as_ref());
+                let caps = either(&theirs, answered(&theirs));
+                query.set_result(&within(&caps, own, filter.as_ref()));
                 true
             }
             gst::QueryViewMut::AcceptCaps(query) => {
                 let caps = query.caps_owned();
                 query.set_result(
-                    self.sinkpad.peer_query_accept_caps(&caps)
-                        || self.sinkpad.peer_query_accept_caps(&without_feature(&caps)),
+                    other.peer_query_accept_caps(&caps)
+                        || other.peer_query_accept_caps(&asked(&caps)),
                 );
                 true
             }
             _ => false,
         }
     }
+}
+
+/// Where a query of caps goes on, and how caps differ there.
+struct Beyond<'a> {
+    own: &'a gst::Pad,
+    other: &'a gst::Pad,
+    /// What caps of this side may be on the other.
+    asked: fn(&gst::CapsRef) -> gst::Caps,
+    /// What caps of the other side may be on this one.
+    answered: fn(&gst::CapsRef) -> gst::Caps,
 }
 
 /// How frames with these caps are blended into; `None` if they cannot be.
@@ -353,7 +418,9 @@ fn without_feature(caps: &gst::CapsRef) -> gst::Caps {
     each_features(caps, |features| features.remove(FEATURE))
 }
 
-fn without_metas(caps: &gst::CapsRef) -> gst::Caps {
+/// What frames are, without what is said of their metadata: whoever looks at a frame looks at its
+/// pixels, and few take such caps.
+pub(super) fn without_metas(caps: &gst::CapsRef) -> gst::Caps {
     each_features(caps, |features| {
         let metas = features.iter().filter(|feature| feature.starts_with("meta:"));
         for meta in metas.map(|feature| feature.to_owned()).collect::<Vec<_>>() {

@@ -1,14 +1,11 @@
 //! The element itself: its class, pads and states. [`stream`](super::stream) has what happens to
 //! each buffer.
 //!
-//! Locking order: `started`, `dispatcher`, `stream` and `text` are taken one at a time, never one
-//! inside another, and those of [`Shared`], [`Inbox`] and [`Captions`] are leaves that may be taken
+//! Locking order: `started`, `dispatcher`, `stream`, `text` and that of [`Overlay`] are taken one at
+//! a time, never one inside another, and those of [`Shared`], [`Inbox`] and [`Captions`] are leaves that may be taken
 //! inside them. No lock is held while a buffer, event, query or message leaves the element.
 
-use std::sync::{
-    Arc, LazyLock, Mutex,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use gst::{glib, prelude::*, subclass::prelude::*};
 use live_vlm_dispatch::Dispatcher;
@@ -19,6 +16,7 @@ use super::{
     asker::Asker,
     backoff::Backoff,
     category::CAT,
+    drawing::Overlay,
     inbox::{Inbox, SharedInbox},
     properties::{self, Effect, PROPERTIES},
     shared::Shared,
@@ -36,8 +34,7 @@ pub struct VlmAnalyze {
     pub(super) stream: Mutex<Stream>,
     pub(super) text: Mutex<Option<TextPad>>,
     pub(super) captions: Arc<Captions>,
-    /// Whether the streaming thread has anything to do for the overlay.
-    pub(super) overlay_on: AtomicBool,
+    pub(super) overlay: Overlay,
 }
 
 /// What exists between PAUSED and READY.
@@ -99,11 +96,12 @@ impl VlmAnalyze {
         let run = self.shared.begin_run();
         let before = std::mem::take(&mut *lock(&self.stream));
         drop(before);
+        self.overlay.reset();
         self.captions.reset();
         let inbox = Arc::<Inbox>::default();
         let runtime = dispatcher.runtime().clone();
         let board = Arc::clone(&run.board);
-        let painter = self.painter(Arc::clone(&board));
+        let painter = self.overlay.painter(self.obj().upcast_ref(), Arc::clone(&board));
         let asker = Asker {
             element: self.obj().upcast_ref::<gst::Element>().downgrade(),
             shared: Arc::clone(&self.shared),
@@ -184,16 +182,18 @@ impl ObjectSubclass for VlmAnalyze {
             })
             .flags(flags)
             .build();
+        let shared = Arc::<Shared>::default();
+        let overlay = Overlay::new(&sinkpad, &srcpad, &shared);
         Self {
             sinkpad,
             srcpad,
-            shared: Arc::default(),
+            shared,
             dispatcher: Mutex::default(),
             started: Mutex::default(),
             stream: Mutex::default(),
             text: Mutex::default(),
             captions: Arc::default(),
-            overlay_on: AtomicBool::default(),
+            overlay,
         }
     }
 }
@@ -242,11 +242,7 @@ impl ObjectImpl for VlmAnalyze {
             Some(Effect::Refused(reason)) => {
                 self.warn(format!("{}: {reason}; the value before stays", pspec.name()));
             }
-            Some(Effect::Overlay) => {
-                // After the setting, as the streaming thread looks at the two the other way round.
-                self.overlay_on.store(true, Ordering::SeqCst);
-                self.shared.run().board.look_changed();
-            }
+            Some(Effect::Overlay) => self.overlay.changed(),
             Some(Effect::NextQuestion) | None => {}
         }
     }

@@ -3,7 +3,7 @@
 //! For the locking order see [`imp`](super::imp).
 
 use std::{
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -12,7 +12,7 @@ use gst_video::VideoOrientationMethod;
 
 use super::{
     category::CAT,
-    drawing::Drawing,
+    drawing::without_metas,
     imp::VlmAnalyze,
     inbox::{Frame, Inbox, Sample, SharedInbox},
     orientation::{self, Orientation},
@@ -42,7 +42,6 @@ pub(super) struct Stream {
     orientation: Orientation,
     /// Stands in for timestamps where buffers have none.
     began: Option<Instant>,
-    pub(super) drawing: Drawing,
 }
 
 impl VlmAnalyze {
@@ -62,9 +61,7 @@ impl VlmAnalyze {
             // A copy of the buffer's head at the most; its memory is shared.
             meta::attach(buffer.make_mut(), &answer);
         }
-        if self.overlay_on.load(Ordering::Relaxed) {
-            self.draw(&mut buffer);
-        }
+        self.overlay.draw(self.obj().upcast_ref(), &mut buffer);
         self.srcpad.push(buffer)
     }
 
@@ -175,7 +172,8 @@ impl VlmAnalyze {
         match event.view() {
             EventView::Caps(caps) => {
                 let caps = caps.caps_owned();
-                return self.caps_event(pad, event, &caps);
+                lock(&self.stream).caps = Some(without_metas(&caps));
+                return self.overlay.caps_event(self.obj().upcast_ref(), event, &caps);
             }
             EventView::Segment(segment) => {
                 if let Ok(segment) = segment.segment().clone().downcast() {
@@ -221,7 +219,7 @@ impl VlmAnalyze {
     }
 
     pub(super) fn sink_query(&self, pad: &gst::Pad, query: &mut gst::QueryRef) -> bool {
-        if self.answer_context(query) || self.answer_sink_caps(query) {
+        if self.answer_context(query) || self.overlay.answer_sink_caps(query) {
             return true;
         }
         let answered = gst::Pad::query_default(pad, Some(&*self.obj()), query);
@@ -239,7 +237,7 @@ impl VlmAnalyze {
 
     pub(super) fn src_query(&self, pad: &gst::Pad, query: &mut gst::QueryRef) -> bool {
         self.answer_context(query)
-            || self.answer_src_caps(query)
+            || self.overlay.answer_src_caps(query)
             || gst::Pad::query_default(pad, Some(&*self.obj()), query)
     }
 
