@@ -1,8 +1,8 @@
 //! The element itself: its class, pads and states. [`stream`](super::stream) has what happens to
 //! each buffer.
 //!
-//! Locking order: `started`, `dispatcher`, `stream`, `text` and that of [`Overlay`] are taken one at
-//! a time, never one inside another, and those of [`Shared`], [`Inbox`] and [`Captions`] are leaves that may be taken
+//! Locking order: `started`, `dispatcher`, `stream`, and those of [`Overlay`] and [`Text`] are taken
+//! one at a time, never one inside another, and those of [`Shared`], [`Inbox`] and of captions are leaves that may be taken
 //! inside them. No lock is held while a buffer, event, query or message leaves the element.
 
 use std::sync::{Arc, LazyLock, Mutex};
@@ -21,7 +21,7 @@ use super::{
     properties::{self, Effect, PROPERTIES},
     shared::Shared,
     stream::Stream,
-    text::{self, Captions, TextPad},
+    text::{self, Text},
 };
 use crate::{change::Thumbnails, context, jpeg, lock::lock, overlay::Board, runtime};
 
@@ -32,8 +32,7 @@ pub struct VlmAnalyze {
     pub(super) dispatcher: Mutex<Option<Dispatcher>>,
     pub(super) started: Mutex<Option<Started>>,
     pub(super) stream: Mutex<Stream>,
-    pub(super) text: Mutex<Option<TextPad>>,
-    pub(super) captions: Arc<Captions>,
+    pub(super) text: Text,
     pub(super) overlay: Overlay,
 }
 
@@ -97,7 +96,7 @@ impl VlmAnalyze {
         let before = std::mem::take(&mut *lock(&self.stream));
         drop(before);
         self.overlay.reset();
-        self.captions.reset();
+        self.text.captions().reset();
         let inbox = Arc::<Inbox>::default();
         let runtime = dispatcher.runtime().clone();
         let board = Arc::clone(&run.board);
@@ -107,7 +106,7 @@ impl VlmAnalyze {
             shared: Arc::clone(&self.shared),
             run,
             inbox: Arc::clone(&inbox),
-            captions: Arc::clone(&self.captions),
+            captions: Arc::clone(self.text.captions()),
             dispatcher,
             next_seq: 0,
             backoff: Backoff::default(),
@@ -184,6 +183,7 @@ impl ObjectSubclass for VlmAnalyze {
             .build();
         let shared = Arc::<Shared>::default();
         let overlay = Overlay::new(&sinkpad, &srcpad, &shared);
+        let text = Text::new(&shared);
         Self {
             sinkpad,
             srcpad,
@@ -191,8 +191,7 @@ impl ObjectSubclass for VlmAnalyze {
             dispatcher: Mutex::default(),
             started: Mutex::default(),
             stream: Mutex::default(),
-            text: Mutex::default(),
-            captions: Arc::default(),
+            text,
             overlay,
         }
     }
@@ -256,7 +255,7 @@ impl ObjectImpl for VlmAnalyze {
                 let held = inbox.map_or((0, 0), |inbox| inbox.held());
                 let run = self.shared.run();
                 let mut stats = run.counters().to_structure(replaced, held);
-                stats.set("captions-dropped", self.captions.dropped());
+                stats.set("captions-dropped", self.text.captions().dropped());
                 stats.set("overlay-rendered", run.board.painted());
                 stats.to_value()
             }
@@ -319,11 +318,22 @@ impl ElementImpl for VlmAnalyze {
         _name: Option<&str>,
         _caps: Option<&gst::Caps>,
     ) -> Option<gst::Pad> {
-        self.request_text(template)
+        let pad = gst::Pad::builder_from_template(template)
+            .event_function(|pad, parent, event| {
+                Self::catch_panic_pad_function(
+                    parent,
+                    || false,
+                    |this| this.text.src_event(this.obj().upcast_ref(), pad, event),
+                )
+            })
+            .query_function(|pad, parent, query| {
+                Self::catch_panic_pad_function(parent, || false, |this| this.src_query(pad, query))
+            });
+        self.text.request(self.obj().upcast_ref(), pad)
     }
 
     fn release_pad(&self, pad: &gst::Pad) {
-        self.release_text(pad);
+        self.text.release(self.obj().upcast_ref(), pad);
     }
 
     fn set_context(&self, context: &gst::Context) {

@@ -56,7 +56,7 @@ impl VlmAnalyze {
         if let Some(inbox) = self.inbox() {
             self.look_at(&inbox, &buffer)?;
         }
-        self.captions.pass(buffer.pts(), self.quiet());
+        self.text.captions().pass(buffer.pts(), self.quiet());
         if let Some(answer) = self.shared.run().latest_answer() {
             // A copy of the buffer's head at the most; its memory is shared.
             meta::attach(buffer.make_mut(), &answer);
@@ -82,8 +82,10 @@ impl VlmAnalyze {
         let sample = |caps| {
             let until_next = lock(&self.stream).sampler.until_next(time);
             let frames = || Duration::from(buffer.duration()?).checked_mul(rule.frames());
-            let place =
-                Place { stream: self.captions.stream(), until_next: until_next.or_else(frames) };
+            let place = Place {
+                stream: self.text.captions().stream(),
+                until_next: until_next.or_else(frames),
+            };
             // A stream that is held comes later and later, which says nothing of its capture.
             let lateness = match busy {
                 Busy::Latest => self.lateness(running_time),
@@ -205,7 +207,7 @@ impl VlmAnalyze {
             }
             _ => {}
         }
-        self.tell_text(&event);
+        self.text.follow(self.obj().upcast_ref(), &event);
         gst::Pad::event_default(pad, Some(&*self.obj()), event)
     }
 
