@@ -1,5 +1,5 @@
-//! The element itself: its class, pads and states. [`stream`](super::stream) has what happens to
-//! each buffer.
+//! The element itself: its class, pads and states. What it does is done by its parts: [`Stream`]
+//! looks at each buffer, [`Asker`] asks about some of them, [`Overlay`] and [`Text`] show answers.
 //!
 //! Locking order: `started`, `dispatcher`, `stream`, and those of [`Overlay`] and [`Text`] are taken
 //! one at a time, never one inside another, and those of [`Shared`], [`Inbox`] and of captions are leaves that may be taken
@@ -13,32 +13,33 @@ use tokio::task::AbortHandle;
 use vlm_client::Endpoint;
 
 use super::{
+    allocation,
     asker::Asker,
     backoff::Backoff,
     category::CAT,
-    drawing::Overlay,
+    drawing::{Overlay, without_metas},
     inbox::{Inbox, SharedInbox},
     properties::{self, Effect, PROPERTIES},
     shared::Shared,
     stream::Stream,
     text::{self, Text},
 };
-use crate::{change::Thumbnails, context, jpeg, lock::lock, overlay::Board, runtime};
+use crate::{change::Thumbnails, context, jpeg, lock::lock, meta, overlay::Board, runtime};
 
 pub struct VlmAnalyze {
-    pub(super) sinkpad: gst::Pad,
-    pub(super) srcpad: gst::Pad,
-    pub(super) shared: Arc<Shared>,
-    pub(super) dispatcher: Mutex<Option<Dispatcher>>,
-    pub(super) started: Mutex<Option<Started>>,
-    pub(super) stream: Mutex<Stream>,
-    pub(super) text: Text,
-    pub(super) overlay: Overlay,
+    sinkpad: gst::Pad,
+    srcpad: gst::Pad,
+    shared: Arc<Shared>,
+    dispatcher: Mutex<Option<Dispatcher>>,
+    started: Mutex<Option<Started>>,
+    stream: Stream,
+    text: Text,
+    overlay: Overlay,
 }
 
 /// What exists between PAUSED and READY.
-pub(super) struct Started {
-    pub(super) inbox: SharedInbox,
+struct Started {
+    inbox: SharedInbox,
     asker: AbortHandle,
     painter: AbortHandle,
     board: Arc<Board>,
@@ -93,8 +94,7 @@ impl VlmAnalyze {
         self.stop();
         self.shared.untold().into_iter().for_each(|said| self.warn(said));
         let run = self.shared.begin_run();
-        let before = std::mem::take(&mut *lock(&self.stream));
-        drop(before);
+        self.stream.reset();
         self.overlay.reset();
         self.text.captions().reset();
         let inbox = Arc::<Inbox>::default();
@@ -124,6 +124,69 @@ impl VlmAnalyze {
         let _encoders = jpeg::User::new();
         *lock(&self.started) = Some(Started { inbox, asker, painter, board, _encoders });
         Ok(())
+    }
+
+    fn inbox(&self) -> Option<SharedInbox> {
+        lock(&self.started).as_ref().map(|started| Arc::clone(&started.inbox))
+    }
+
+    fn chain(&self, mut buffer: gst::Buffer) -> Result<gst::FlowSuccess, gst::FlowError> {
+        let element = self.obj();
+        if let Some(inbox) = self.inbox() {
+            self.stream.look_at(element.upcast_ref(), &inbox, &buffer)?;
+        }
+        self.text.captions().pass(buffer.pts(), self.stream.quiet());
+        if let Some(answer) = self.shared.run().latest_answer() {
+            // A copy of the buffer's head at the most; its memory is shared.
+            meta::attach(buffer.make_mut(), &answer);
+        }
+        self.overlay.draw(element.upcast_ref(), &mut buffer);
+        self.srcpad.push(buffer)
+    }
+
+    fn sink_event(&self, pad: &gst::Pad, event: gst::Event) -> bool {
+        gst::log!(CAT, obj = pad, "Handling event {event:?}");
+        let element = self.obj();
+        if let gst::EventView::Caps(caps) = event.view() {
+            let caps = caps.caps_owned();
+            self.stream.set_caps(without_metas(&caps));
+            return self.overlay.caps_event(element.upcast_ref(), event, &caps);
+        }
+        let inbox = self.inbox();
+        self.stream.follow(element.upcast_ref(), inbox.as_deref(), pad, &event);
+        self.text.follow(element.upcast_ref(), &event);
+        gst::Pad::event_default(pad, Some(&*element), event)
+    }
+
+    fn sink_query(&self, pad: &gst::Pad, query: &mut gst::QueryRef) -> bool {
+        if self.answer_context(query) || self.overlay.answer_sink_caps(query) {
+            return true;
+        }
+        let answered = gst::Pad::query_default(pad, Some(&*self.obj()), query);
+        if let gst::QueryViewMut::Allocation(allocation) = query.view_mut()
+            && answered
+        {
+            let frames = self.shared.with_settings(|settings| settings.frames);
+            allocation::hold_more_buffers(allocation, frames);
+        }
+        answered
+    }
+
+    fn src_query(&self, pad: &gst::Pad, query: &mut gst::QueryRef) -> bool {
+        self.answer_context(query)
+            || self.overlay.answer_src_caps(query)
+            || gst::Pad::query_default(pad, Some(&*self.obj()), query)
+    }
+
+    /// Shares the dispatcher with a neighbour that looks for one.
+    fn answer_context(&self, query: &mut gst::QueryRef) -> bool {
+        let gst::QueryViewMut::Context(query) = query.view_mut() else { return false };
+        if query.context_type() != context::CONTEXT_TYPE {
+            return false;
+        }
+        let Some(dispatcher) = lock(&self.dispatcher).clone() else { return false };
+        query.set_context(&context::context(&dispatcher));
+        true
     }
 
     /// Lets a streaming thread go that waits here, and cancels the question in flight.
@@ -184,13 +247,14 @@ impl ObjectSubclass for VlmAnalyze {
         let shared = Arc::<Shared>::default();
         let overlay = Overlay::new(&sinkpad, &srcpad, &shared);
         let text = Text::new(&shared);
+        let stream = Stream::new(&shared, text.captions());
         Self {
             sinkpad,
             srcpad,
             shared,
             dispatcher: Mutex::default(),
             started: Mutex::default(),
-            stream: Mutex::default(),
+            stream,
             text,
             overlay,
         }
@@ -252,7 +316,7 @@ impl ObjectImpl for VlmAnalyze {
             "stats" => {
                 let inbox = self.inbox();
                 let replaced = inbox.as_ref().map_or(0, |inbox| inbox.replaced());
-                let held = inbox.map_or((0, 0), |inbox| inbox.held());
+                let held = inbox.map(|inbox| inbox.held()).unwrap_or_default();
                 let run = self.shared.run();
                 let mut stats = run.counters().to_structure(replaced, held);
                 stats.set("captions-dropped", self.text.captions().dropped());

@@ -68,6 +68,29 @@ pub(crate) struct Clip {
     stream: u64,
 }
 
+/// What a frame means to what is kept.
+#[must_use]
+pub(crate) struct Seen {
+    /// Whether a later question may show it before its newest one, so that it is to be
+    /// [added](Inbox::add_earlier).
+    pub(crate) is_wanted: bool,
+    /// Whether there was time enough for as many frames as a question shows.
+    pub(crate) is_ready: bool,
+    /// Whether frames that are no samples are kept, too.
+    pub(crate) is_due: bool,
+    /// Whether the element has posted an error.
+    pub(crate) has_failed: bool,
+    /// What is held no longer. It is to be dropped while nothing is locked.
+    pub(crate) gone: Vec<Sample>,
+}
+
+/// How much is held.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Held {
+    pub(crate) frames: usize,
+    pub(crate) bytes: usize,
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
     state: Mutex<State>,
@@ -155,20 +178,17 @@ impl Inbox {
         self.arrived.notify_one();
     }
 
-    /// Looks at the time of each frame. Whether a later question may show it before its newest
-    /// one, so that it is to be [added](Self::add_earlier); and whether there was time enough for
-    /// as many as a question shows.
-    pub(crate) fn see(&self, time: Duration, rule: ClipRule) -> (bool, bool) {
-        let (seen, is_ready) = {
-            let mut state = self.lock();
-            if rule.frames <= 1 && state.window.newest().is_none() {
-                return (false, true);
-            }
-            let seen = state.window.see(time, rule);
-            (seen, rule.frames <= 1 || state.window.is_ready(time, rule))
+    /// Looks at the time of each frame.
+    pub(crate) fn see(&self, time: Duration, rule: ClipRule) -> Seen {
+        let mut state = self.lock();
+        let window = &mut state.window;
+        let (is_wanted, is_ready, gone) = if rule.frames <= 1 && window.newest().is_none() {
+            (false, true, Vec::new())
+        } else {
+            let seen = window.see(time, rule);
+            (seen.wanted, rule.frames <= 1 || window.is_ready(time, rule), seen.gone)
         };
-        drop(seen.gone);
-        (seen.wanted, is_ready)
+        Seen { is_wanted, is_ready, is_due: state.due, has_failed: state.failed, gone }
     }
 
     /// Leaves a frame that a later question may show before its newest one.
@@ -183,16 +203,14 @@ impl Inbox {
         drop(gone);
     }
 
-    /// How many frames are held, and how many bytes they have.
-    pub(crate) fn held(&self) -> (usize, usize) {
+    /// What is held.
+    pub(crate) fn held(&self) -> Held {
         let state = self.lock();
         let held = state.window.frames().chain(&state.newest).chain(state.before.iter().flatten());
-        held.fold((0, 0), |(frames, bytes), sample| (frames + 1, bytes + sample.size()))
-    }
-
-    /// Whether frames that are no samples would be kept too.
-    pub(crate) fn is_due(&self) -> bool {
-        self.lock().due
+        held.fold(Held::default(), |held, sample| Held {
+            frames: held.frames + 1,
+            bytes: held.bytes + sample.size(),
+        })
     }
 
     /// Whether a sample is due and there.

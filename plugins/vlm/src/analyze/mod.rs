@@ -34,6 +34,7 @@
 //!     vlmanalyze name=v busy=wait ! fakesink v.text ! webvttenc ! filesink location=clip.vtt
 //! ```
 
+mod allocation;
 mod asker;
 mod backoff;
 mod category;

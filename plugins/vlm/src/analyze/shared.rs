@@ -6,7 +6,10 @@ use std::sync::{Arc, Mutex};
 use gst::glib;
 use tokio::sync::watch;
 
-use super::settings::{self, Settings};
+use super::{
+    inbox::Held,
+    settings::{self, Settings},
+};
 use crate::{lock::lock, messages::Answer, meta::Carried, overlay::Board};
 
 /// Warnings that are kept until the element starts.
@@ -200,9 +203,9 @@ impl Run {
 }
 
 impl Counters {
-    pub(crate) fn to_structure(self, replaced: u64, held: (usize, usize)) -> gst::Structure {
+    pub(crate) fn to_structure(self, replaced: u64, held: Held) -> gst::Structure {
         let [held_frames, held_bytes] =
-            [held.0, held.1].map(|number| u64::try_from(number).unwrap_or(u64::MAX));
+            [held.frames, held.bytes].map(|number| u64::try_from(number).unwrap_or(u64::MAX));
         gst::Structure::builder("vlm-stats")
             .field("frames", self.frames)
             .field("samples", self.samples)
