@@ -366,10 +366,11 @@ impl Asker {
             self.fail(&message);
             return false;
         }
-        if !holds {
-            self.inbox.set_backing_off(true);
+        if holds {
+            self.inbox.settle();
+        } else {
+            self.inbox.back_off();
         }
-        self.inbox.settle();
         let back = async {
             match member.filter(|_| is_servers) {
                 Some(member) => member.back().await,
@@ -385,7 +386,7 @@ impl Asker {
             self.backoff.reset();
             self.retried = 0;
         }
-        self.inbox.set_backing_off(false);
+        self.inbox.settle();
         if retry || changed {
             self.last_asked = None;
             // The sample is gone and the next one may be far: the next frame will do.

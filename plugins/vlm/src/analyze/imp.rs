@@ -94,10 +94,10 @@ impl VlmAnalyze {
         self.stop();
         self.shared.untold().into_iter().for_each(|said| self.warn(said));
         let run = self.shared.begin_run();
-        self.stream.reset();
+        let epoch = self.stream.reset();
         self.overlay.reset();
-        self.text.captions().reset();
-        let inbox = Arc::<Inbox>::default();
+        self.text.captions().reset(epoch);
+        let inbox = Arc::new(Inbox::new(epoch));
         let runtime = dispatcher.runtime().clone();
         let board = Arc::clone(&run.board);
         let painter = self.overlay.painter(self.obj().upcast_ref(), Arc::clone(&board));
@@ -153,8 +153,8 @@ impl VlmAnalyze {
             return self.overlay.caps_event(element.upcast_ref(), event, &caps);
         }
         let inbox = self.inbox();
-        self.stream.follow(element.upcast_ref(), inbox.as_deref(), pad, &event);
-        self.text.follow(element.upcast_ref(), &event);
+        let epoch = self.stream.follow(element.upcast_ref(), inbox.as_deref(), pad, &event);
+        self.text.follow(element.upcast_ref(), &event, epoch);
         gst::Pad::event_default(pad, Some(&*element), event)
     }
 
@@ -247,7 +247,7 @@ impl ObjectSubclass for VlmAnalyze {
         let shared = Arc::<Shared>::default();
         let overlay = Overlay::new(&sinkpad, &srcpad, &shared);
         let text = Text::new(&shared);
-        let stream = Stream::new(&shared, text.captions());
+        let stream = Stream::new(&shared);
         Self {
             sinkpad,
             srcpad,

@@ -66,7 +66,7 @@ fn releasing_lets_a_held_thread_go() {
         let inbox = Arc::clone(&inbox);
         move || inbox.wait_settled(|| true)
     });
-    inbox.release(true);
+    inbox.flush_start(Epoch::default().next());
     held.join().unwrap();
 }
 
@@ -74,7 +74,7 @@ fn releasing_lets_a_held_thread_go() {
 fn draining_does_not_wait_for_a_vlm_that_is_left_alone() {
     let inbox = Inbox::default();
     inbox.offer(true, sample(1));
-    inbox.set_backing_off(true);
+    inbox.back_off();
     inbox.drain();
 }
 
@@ -99,7 +99,7 @@ fn nobody_waits_and_nothing_is_kept_once_the_asking_task_is_gone() {
     inbox.close();
     inbox.put_back(taken, true);
     // As a flush does, whose end comes after the task's.
-    inbox.release(false);
+    inbox.flow(Epoch::default().next());
     assert!(!inbox.offer(true, sample(2)));
     inbox.wait_settled(|| true);
     inbox.drain();
@@ -154,10 +154,10 @@ fn a_sample_that_is_passed_over_lets_a_held_thread_go() {
     let looked_at = inbox.peek().unwrap();
     assert_eq!(pts(&looked_at), 1);
     inbox.pass_over(looked_at.arrived - Duration::from_secs(1));
-    assert!(inbox.lock().due, "another frame was looked at");
+    assert!(inbox.lock().is_due, "another frame was looked at");
     inbox.pass_over(looked_at.arrived);
     assert!(held.join().unwrap());
-    assert!(!inbox.lock().due);
+    assert!(!inbox.lock().is_due);
 }
 
 #[test]
@@ -187,8 +187,9 @@ fn what_was_taken_before_a_flush_does_not_come_back_after_it() {
     let inbox = Inbox::default();
     inbox.offer(true, sample(1));
     let taken = inbox.take(None, ONE).unwrap();
-    inbox.release(true);
-    inbox.release(false);
+    let epoch = Epoch::default().next();
+    inbox.flush_start(epoch);
+    inbox.flow(epoch.next());
     inbox.put_back(taken, true);
-    assert!(!inbox.is_pending() && !inbox.lock().due);
+    assert!(!inbox.is_pending() && !inbox.lock().is_due);
 }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-/// Which stream a frame belongs to: each flush begins another.
+/// Which part of the video a frame is of. Each start of the element, flush and stream-start begins
+/// another: what is of an earlier one comes too late.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Stream(u64);
+pub(crate) struct Epoch(u64);
 
-impl Stream {
+impl Epoch {
     /// The one that begins when this one ends.
     pub(crate) fn next(self) -> Self {
         Self(self.0 + 1)
@@ -16,7 +17,7 @@ impl Stream {
 /// Where a caption about a frame belongs.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Place {
-    pub(crate) stream: Stream,
+    pub(crate) epoch: Epoch,
     /// From the frame to the next sample, if that is known.
     pub(crate) until_next: Option<Duration>,
 }

@@ -409,7 +409,7 @@ impl Asker {
             Busy::Wait if !settings.on_demand => Lasts::Until(sample.place.until_next),
             _ => Lasts::AtLeast(settings.captions_apart()),
         };
-        self.captions.caption(answer, sample.place.stream, lasts);
+        self.captions.caption(answer, sample.place.epoch, lasts);
     }
 
     /// An answer that does not fit its schema is none; the server is not to blame.

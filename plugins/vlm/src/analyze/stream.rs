@@ -14,11 +14,10 @@ use super::{
     category::CAT,
     inbox::{Frame, Inbox, Sample, Seen},
     orientation::{self, Orientation},
-    place::Place,
+    place::{Epoch, Place},
     sampler::{Rule, Sampler},
     settings::{Busy, Settings},
     shared::Shared,
-    text::Captions,
     window::ClipRule,
 };
 use crate::{jpeg::RawFrame, lock::lock};
@@ -33,13 +32,13 @@ const PLAUSIBLE_LATENESS: Duration = Duration::from_secs(10);
 /// The video of one element.
 pub(super) struct Stream {
     shared: Arc<Shared>,
-    captions: Arc<Captions>,
     state: Mutex<State>,
 }
 
 /// What the streaming thread knows.
 #[derive(Default)]
 struct State {
+    epoch: Epoch,
     /// What frames are, without what is said of their metadata.
     caps: Option<gst::Caps>,
     segment: gst::FormattedSegment<gst::ClockTime>,
@@ -73,6 +72,7 @@ impl Wanted {
 
 /// What there is to know of a frame before anybody keeps it.
 struct Moment {
+    epoch: Epoch,
     arrived: Instant,
     /// When it is in its stream: its running time, or a stand-in for it.
     time: Duration,
@@ -84,15 +84,18 @@ struct Moment {
 }
 
 impl Stream {
-    pub(super) fn new(shared: &Arc<Shared>, captions: &Arc<Captions>) -> Self {
-        let (shared, captions) = (Arc::clone(shared), Arc::clone(captions));
-        Self { shared, captions, state: Mutex::default() }
+    pub(super) fn new(shared: &Arc<Shared>) -> Self {
+        Self { shared: Arc::clone(shared), state: Mutex::default() }
     }
 
-    /// What was known of an earlier start says nothing of the next.
-    pub(super) fn reset(&self) {
-        let before = std::mem::take(&mut *lock(&self.state));
+    /// What was known of an earlier start says nothing of the next. Gives the epoch that begins.
+    pub(super) fn reset(&self) -> Epoch {
+        let mut state = lock(&self.state);
+        let epoch = state.epoch.next();
+        let before = std::mem::replace(&mut *state, State { epoch, ..State::default() });
+        drop(state);
         drop(before);
+        epoch
     }
 
     /// Looks at a buffer, and leaves it in the inbox if it is of use. With `busy=wait` this waits
@@ -147,7 +150,8 @@ impl Stream {
         moment: Moment,
         wanted: Wanted,
     ) -> Option<Sample> {
-        let Moment { arrived, time, running_time, caps, orientation, until_next, .. } = moment;
+        let Moment { epoch, arrived, time, running_time, caps, orientation, until_next, .. } =
+            moment;
         let frames = || Duration::from(buffer.duration()?).checked_mul(wanted.rule.frames());
         let until_next = until_next.or_else(frames);
         // A stream that is held comes later and later, which says nothing of its capture.
@@ -162,7 +166,7 @@ impl Stream {
             running_time,
             captured: arrived.checked_sub(lateness).unwrap_or(arrived),
             arrived,
-            place: Place { stream: self.captions.stream(), until_next },
+            place: Place { epoch, until_next },
         })
     }
 
@@ -203,14 +207,15 @@ impl Stream {
         drop(before);
     }
 
-    /// Follows an event of the video. At the stream's end this waits for the question in flight.
+    /// Follows an event of the video; gives the epoch that is then. At the stream's end this waits
+    /// for the question in flight.
     pub(super) fn follow(
         &self,
         element: &gst::Element,
         inbox: Option<&Inbox>,
         pad: &gst::Pad,
         event: &gst::EventRef,
-    ) {
+    ) -> Epoch {
         use gst::EventView;
         match event.view() {
             EventView::Segment(segment) => {
@@ -223,7 +228,12 @@ impl Stream {
                 lock(&self.state).orientation.begin(start.stream_id());
                 self.begin(inbox);
             }
-            EventView::FlushStart(_) => inbox.into_iter().for_each(|inbox| inbox.release(true)),
+            EventView::FlushStart(_) => {
+                let epoch = self.begin_epoch();
+                if let Some(inbox) = inbox {
+                    inbox.flush_start(epoch);
+                }
+            }
             EventView::FlushStop(_) => self.begin(inbox),
             EventView::Eos(_) => {
                 if let Some(inbox) = inbox {
@@ -233,13 +243,21 @@ impl Stream {
             }
             _ => {}
         }
+        lock(&self.state).epoch
+    }
+
+    fn begin_epoch(&self) -> Epoch {
+        let mut state = lock(&self.state);
+        state.epoch = state.epoch.next();
+        state.epoch
     }
 
     /// What comes now is new to the user, whatever its timestamps.
     fn begin(&self, inbox: Option<&Inbox>) {
+        let epoch = self.begin_epoch();
         lock(&self.state).sampler = Sampler::default();
         if let Some(inbox) = inbox {
-            inbox.release(false);
+            inbox.flow(epoch);
         }
         self.shared.schedule_changed();
     }
@@ -263,6 +281,7 @@ impl State {
         let seen = inbox.see(time, wanted.clip);
         let is_sample = wanted.ask && seen.is_ready && self.sampler.is_sample(time, wanted.rule);
         let moment = Moment {
+            epoch: self.epoch,
             arrived,
             time,
             running_time,

@@ -17,7 +17,7 @@ use gst::{glib, prelude::*};
 
 pub(crate) use self::{captions::Captions, timeline::Lasts};
 use self::{captions::PadId, form::Form};
-use super::{category::CAT, settings::TextFormat, shared::Shared};
+use super::{category::CAT, place::Epoch, settings::TextFormat, shared::Shared};
 use crate::lock::lock;
 
 /// What the pad and its template are called.
@@ -132,8 +132,8 @@ impl Text {
         }
     }
 
-    /// Lets the captions follow an event of the video.
-    pub(super) fn follow(&self, element: &gst::Element, event: &gst::Event) {
+    /// Lets the captions follow an event of the video, after which this is the epoch.
+    pub(super) fn follow(&self, element: &gst::Element, event: &gst::Event, epoch: Epoch) {
         use gst::EventView;
         let push = || {
             let pad = lock(&self.pad).as_ref().map(|own| own.pad.clone());
@@ -149,9 +149,9 @@ impl Text {
             EventView::FlushStop(_) => {
                 self.captions.wait_idle();
                 push();
-                self.captions.end_flush();
+                self.captions.end_flush(epoch);
             }
-            EventView::StreamStart(_) => self.captions.start(event),
+            EventView::StreamStart(_) => self.captions.start(event, epoch),
             EventView::Segment(segment) => {
                 if segment.segment().format() != gst::Format::Time {
                     gst::debug!(
