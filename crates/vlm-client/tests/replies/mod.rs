@@ -67,7 +67,8 @@ struct Replies {
 
 /// The replies in a file of this folder.
 pub(crate) fn replies(file: &str) -> Vec<Reply> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crates/vlm-client/tests/replies");
+    let folder =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crates/vlm-client/tests/replies");
     let text = fs::read_to_string(folder.join(file)).unwrap();
     toml::from_str::<Replies>(&text).unwrap_or_else(|error| panic!("{file}: {error}")).reply
 }

@@ -14,8 +14,7 @@ use vlm_client::Endpoint;
 
 use super::{
     allocation,
-    asker::Asker,
-    backoff::Backoff,
+    asker::{Asker, Start},
     category::CAT,
     drawing::{Overlay, without_metas},
     inbox::{Inbox, SharedInbox},
@@ -24,7 +23,7 @@ use super::{
     stream::Stream,
     text::{self, Text},
 };
-use crate::{change::Thumbnails, context, jpeg, lock::lock, meta, overlay::Board, runtime};
+use crate::{context, jpeg, lock::lock, meta, overlay::Board, runtime};
 
 pub struct VlmAnalyze {
     sinkpad: gst::Pad,
@@ -101,24 +100,14 @@ impl VlmAnalyze {
         let runtime = dispatcher.runtime().clone();
         let board = Arc::clone(&run.board);
         let painter = self.overlay.painter(self.obj().upcast_ref(), Arc::clone(&board));
-        let asker = Asker {
+        let asker = Asker::new(Start {
             element: self.obj().upcast_ref::<gst::Element>().downgrade(),
             shared: Arc::clone(&self.shared),
             run,
             inbox: Arc::clone(&inbox),
             captions: Arc::clone(self.text.captions()),
             dispatcher,
-            next_seq: 0,
-            backoff: Backoff::default(),
-            last_asked: None,
-            source_is_silent: false,
-            urgent: false,
-            told_limit: None,
-            retried: 0,
-            thumbnails: Thumbnails::default(),
-            seen: None,
-            look_anyway: false,
-        };
+        });
         let asker = runtime.spawn(asker.run()).abort_handle();
         let painter = runtime.spawn(painter).abort_handle();
         let _encoders = jpeg::User::new();

@@ -44,7 +44,6 @@ mod inbox;
 mod orientation;
 mod place;
 mod properties;
-mod question;
 mod sampler;
 mod settings;
 mod shared;
