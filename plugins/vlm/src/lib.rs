@@ -13,7 +13,6 @@ mod classes;
 pub mod context;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
-mod jpeg;
 mod json_in_text;
 mod lock;
 pub mod messages;

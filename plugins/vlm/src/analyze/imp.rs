@@ -23,7 +23,7 @@ use super::{
     stream::Stream,
     text::{self, Text},
 };
-use crate::{context, jpeg, lock::lock, meta, overlay::Board, runtime};
+use crate::{context, lock::lock, meta, overlay::Board, runtime};
 
 pub struct VlmAnalyze {
     sinkpad: gst::Pad,
@@ -42,7 +42,7 @@ struct Started {
     asker: AbortHandle,
     painter: AbortHandle,
     board: Arc<Board>,
-    _encoders: jpeg::User,
+    _encoders: gst_vlm_jpeg::User,
 }
 
 impl VlmAnalyze {
@@ -110,7 +110,7 @@ impl VlmAnalyze {
         });
         let asker = runtime.spawn(asker.run()).abort_handle();
         let painter = runtime.spawn(painter).abort_handle();
-        let _encoders = jpeg::User::new();
+        let _encoders = gst_vlm_jpeg::User::new();
         *lock(&self.started) = Some(Started { inbox, asker, painter, board, _encoders });
         Ok(())
     }

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use gst_vlm_jpeg::RawFrame;
 use tokio::sync::Notify;
 use vlm_client::Picture;
 
@@ -16,7 +17,6 @@ use super::{
     place::{Epoch, Place},
     window::{ClipRule, Window},
 };
-use crate::jpeg::RawFrame;
 
 /// A frame that a question may be about.
 #[derive(Clone, Debug)]

@@ -9,6 +9,7 @@ use std::{
 
 use gst::prelude::*;
 use gst_video::VideoOrientationMethod;
+use gst_vlm_jpeg::RawFrame;
 
 use super::{
     category::CAT,
@@ -20,7 +21,7 @@ use super::{
     shared::Shared,
     window::ClipRule,
 };
-use crate::{jpeg::RawFrame, lock::lock};
+use crate::lock::lock;
 
 /// How long a caption can wait that comes whenever it is known.
 const QUIET: Duration = Duration::from_millis(250);

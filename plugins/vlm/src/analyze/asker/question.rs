@@ -24,7 +24,6 @@ use super::{
     writing::Writing,
 };
 use crate::{
-    jpeg,
     messages::{Answer, AnswerError, CANCELLED},
     structured::Schema,
 };
@@ -453,10 +452,10 @@ async fn pictures(
     let mut pictures = Vec::with_capacity(clip.earlier.len() + 1);
     for sample in clip.earlier.iter_mut().chain([&mut clip.newest]) {
         if let Frame::Raw(frame) = &sample.frame {
-            let encoded = jpeg::encode(frame.clone(), settings.jpeg(), element).await;
+            let encoded = gst_vlm_jpeg::encode(frame.clone(), settings.jpeg(), element).await;
             let jpeg = encoded.map_err(|error| Failure {
                 // Another frame may fare better, unless it is for want of an encoder.
-                same_frame: matches!(error, jpeg::EncodeError::Stuck),
+                same_frame: matches!(error, gst_vlm_jpeg::EncodeError::Stuck),
                 ..Failure::new("encode", error.to_string(), true)
             })?;
             sample.frame = Frame::Encoded(Picture::jpeg(&jpeg));

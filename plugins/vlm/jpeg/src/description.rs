@@ -9,16 +9,17 @@ use super::EncodeError;
 /// A part of a pipeline that makes JPEG of frames, in `gst-launch-1.0`'s language. It is used as
 /// it is; none of its properties is touched.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct EncoderDescription(Arc<str>);
+pub struct EncoderDescription(Arc<str>);
 
 impl EncoderDescription {
     /// `None` if nothing is written.
-    pub(crate) fn new(text: &str) -> Option<Self> {
+    pub fn new(text: &str) -> Option<Self> {
         let text = text.trim();
         (!text.is_empty()).then(|| Self(text.into()))
     }
 
-    pub(crate) fn text(&self) -> &str {
+    /// As it was written.
+    pub fn text(&self) -> &str {
         &self.0
     }
 
@@ -27,7 +28,7 @@ impl EncoderDescription {
     /// # Errors
     /// When it does not parse, when an element is not installed, or when what comes out cannot be
     /// JPEG.
-    pub(crate) fn check(&self) -> Result<(), EncodeError> {
+    pub fn check(&self) -> Result<(), EncodeError> {
         self.make().map(drop)
     }
 

@@ -1,4 +1,5 @@
-//! Frames to JPEG, by GStreamer's own elements, off the streaming threads.
+//! Frames to JPEG, by GStreamer's own elements, off the streaming threads. The element `vlmanalyze`
+//! sends such pictures to a VLM; what a question is, this does not know.
 //!
 //! Which elements goes by the memory that a frame is in and by what is installed ([`chain`]),
 //! unless the user names others ([`description`]). Encoders are shared by the process: as many
@@ -23,13 +24,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub(crate) use description::EncoderDescription;
+pub use description::EncoderDescription;
 use encoder::{Encoder, Plan};
 use gst::glib;
 use gst_video::VideoOrientationMethod;
 use origin::Origin;
 use pool::Pool;
-pub(crate) use shown::shown;
+pub use shown::shown;
 use tokio::sync::Semaphore;
 
 /// Time for an encoder with threads of its own to give a picture once it has the frame.
@@ -39,60 +40,100 @@ const STUCK: Duration = Duration::from_secs(20);
 
 /// A frame as it came.
 #[derive(Debug, Clone)]
-pub(crate) struct RawFrame {
-    pub(crate) buffer: gst::Buffer,
-    pub(crate) caps: gst::Caps,
+pub struct RawFrame {
+    /// Its pixels.
+    pub buffer: gst::Buffer,
+    /// What they are.
+    pub caps: gst::Caps,
     /// How it is turned before it is looked at.
-    pub(crate) orientation: VideoOrientationMethod,
+    pub orientation: VideoOrientationMethod,
 }
 
 /// How a frame is encoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct JpegOptions {
+pub struct JpegOptions {
     /// The longest edge in pixels; larger frames are scaled down, smaller ones stay. 0 = no limit.
-    pub(crate) max_size: u32,
+    pub max_size: u32,
     /// 1 to 100; a range that an encoder does not have is kept to.
-    pub(crate) quality: u8,
+    pub quality: u8,
     /// Takes the place of the encoder that is chosen by memory. `max_size` holds for frames in
     /// ordinary memory only, and `quality` is the description's own.
-    pub(crate) encoder: Option<EncoderDescription>,
+    pub encoder: Option<EncoderDescription>,
 }
 
 /// Why a frame was not encoded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum EncodeError {
+pub enum EncodeError {
+    /// No element for this memory is installed.
     #[error(
         "frames in {memory} cannot be made JPEG with what is installed. Tried {tried}. Install \
          {install}, or name an encoder in jpeg-encoder"
     )]
-    Missing { memory: String, tried: String, install: &'static str },
+    Missing {
+        /// The memory, as messages name it.
+        memory: String,
+        /// The elements that were tried.
+        tried: String,
+        /// What to install.
+        install: &'static str,
+    },
+    /// Nobody knows which elements take this memory.
     #[error(
         "frames in {memory} are not known; name an encoder that takes them in jpeg-encoder, or \
          convert before the element"
     )]
-    Unknown { memory: String },
+    Unknown {
+        /// The memory, as messages name it.
+        memory: String,
+    },
+    /// A frame is one field of a picture.
     #[error(
         "frames in {memory} that have one field each (interlace-mode=alternate) cannot be made \
          JPEG; put a deinterlacer before the element"
     )]
-    Field { memory: String },
+    Field {
+        /// The memory, as messages name it.
+        memory: String,
+    },
+    /// The user's own elements cannot be made.
     #[error("the JPEG encoder `{description}` cannot be made: {reason}")]
-    BadDescription { description: String, reason: String },
+    BadDescription {
+        /// What the user wrote.
+        description: String,
+        /// What GStreamer says.
+        reason: String,
+    },
+    /// They give something else.
     #[error("what `{encoder}` gives is not JPEG; end it with an encoder such as jpegenc")]
-    NotJpeg { encoder: String },
+    NotJpeg {
+        /// The elements.
+        encoder: String,
+    },
+    /// They ended without a picture.
     #[error("`{encoder}` gave nothing for the frame; name another encoder in jpeg-encoder")]
-    Nothing { encoder: String },
+    Nothing {
+        /// The elements.
+        encoder: String,
+    },
+    /// They gave no picture in time.
     #[error(
         "`{encoder}` gave nothing within {} s; name another encoder in jpeg-encoder",
         .longest.as_secs_f64()
     )]
-    Late { encoder: String, longest: Duration },
+    Late {
+        /// The elements.
+        encoder: String,
+        /// The time that they had.
+        longest: Duration,
+    },
+    /// No encoder was free in time.
     #[error(
         "the frame was not encoded within {} s: all encoders are busy or hang; if this goes on, \
          name another encoder in jpeg-encoder",
         STUCK.as_secs()
     )]
     Stuck,
+    /// Something else failed.
     #[error("the frame could not be encoded: {0}")]
     Failed(String),
 }
@@ -102,10 +143,12 @@ static IDLE: Pool<Encoder> = Pool::new();
 
 /// Keeps encoders between frames; with the last of these the last encoder goes. An element that
 /// has been stopped leaves nothing behind, as GStreamer's leaks tracer wants it.
-pub(crate) struct User(());
+pub struct User(());
 
 impl User {
-    pub(crate) fn new() -> Self {
+    /// One more.
+    #[expect(clippy::new_without_default, reason = "it is counted")]
+    pub fn new() -> Self {
         IDLE.enter();
         Self(())
     }
@@ -122,7 +165,10 @@ fn most_at_once() -> usize {
 }
 
 /// Encodes a frame that comes from `element` on a blocking thread of the current runtime.
-pub(crate) async fn encode(
+///
+/// # Errors
+/// When nothing that is installed makes JPEG of it, or not in time.
+pub async fn encode(
     frame: RawFrame,
     options: JpegOptions,
     element: &glib::WeakRef<gst::Element>,

@@ -20,7 +20,7 @@ struct Part {
 /// A frame that is nothing but what is to be looked at, with caps that say all of its colours.
 /// Pixels are copied only if there is crop metadata. `None` if the frame is in another memory, or has
 /// not the pixels that its caps speak of: converters show whatever is in memory then.
-pub(crate) fn shown(buffer: &gst::Buffer, caps: &gst::Caps) -> Option<(gst::Buffer, gst::Caps)> {
+pub fn shown(buffer: &gst::Buffer, caps: &gst::Caps) -> Option<(gst::Buffer, gst::Caps)> {
     if memory::of(caps) != memory::SYSTEM {
         return None;
     }
