@@ -17,7 +17,6 @@ mod json_in_text;
 mod lock;
 pub mod messages;
 pub mod meta;
-mod overlay;
 mod runtime;
 mod structured;
 

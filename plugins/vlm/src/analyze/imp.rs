@@ -8,6 +8,7 @@
 use std::sync::{Arc, LazyLock, Mutex};
 
 use gst::{glib, prelude::*, subclass::prelude::*};
+use gst_vlm_overlay::Board;
 use live_vlm_dispatch::Dispatcher;
 use tokio::task::AbortHandle;
 use vlm_client::Endpoint;
@@ -23,7 +24,7 @@ use super::{
     stream::Stream,
     text::{self, Text},
 };
-use crate::{context, lock::lock, meta, overlay::Board, runtime};
+use crate::{context, lock::lock, meta, runtime};
 
 pub struct VlmAnalyze {
     sinkpad: gst::Pad,

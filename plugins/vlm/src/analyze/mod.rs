@@ -55,7 +55,7 @@ use gst::{glib, prelude::*, subclass::prelude::*};
 pub use settings::{Busy, ErrorPolicy, TextFormat};
 use vlm_client::Endpoint;
 
-pub use crate::overlay::{OverlayMode, OverlayPosition};
+pub use gst_vlm_overlay::{OverlayMode, OverlayPosition};
 
 glib::wrapper! {
     /// The element `vlmanalyze`.

@@ -4,13 +4,14 @@
 use std::sync::{Arc, Mutex};
 
 use gst::glib;
+use gst_vlm_overlay::Board;
 use tokio::sync::watch;
 
 use super::{
     inbox::Held,
     settings::{self, Settings},
 };
-use crate::{lock::lock, messages::Answer, meta::Carried, overlay::Board};
+use crate::{lock::lock, messages::Answer, meta::Carried};
 
 /// Warnings that are kept until the element starts.
 const MOST_UNTOLD: usize = 16;

@@ -16,6 +16,7 @@ use std::{
 };
 
 use gst::glib;
+use gst_vlm_overlay::OverlayMode;
 use live_vlm_dispatch::{Dispatcher, Member};
 use tokio::time::{sleep, timeout};
 
@@ -36,7 +37,7 @@ use super::{
     shared::{Run, Shared},
     text::Captions,
 };
-use crate::{messages::AnswerError, overlay::OverlayMode};
+use crate::messages::AnswerError;
 
 /// The stream is not held for longer than this for the text over its picture.
 const LONGEST_DRAWING: Duration = Duration::from_secs(1);

@@ -1,5 +1,5 @@
 //! The overlay's part of the element: who draws the text, what caps say of it, and putting the
-//! finished picture on buffers. The text itself is drawn elsewhere, see [`overlay`](crate::overlay).
+//! finished picture on buffers. The text itself is drawn elsewhere, see [`gst_vlm_overlay`].
 //!
 //! For the locking order see [`imp`](super::imp).
 
@@ -16,13 +16,12 @@ use gst_video::{
     VideoOverlayCompositionRef,
 };
 
+use gst_vlm_overlay::{Board, Frame, OverlayMode, PaintError, Picture};
+
 pub(super) use self::caps::without_metas;
 use self::caps::{blendable, either, with_feature, within, without_feature};
 use super::{category::CAT, shared::Shared};
-use crate::{
-    lock::lock,
-    overlay::{Board, Frame, OverlayMode, PaintError, Picture},
-};
+use crate::lock::lock;
 
 /// The overlay of one element.
 pub(super) struct Overlay {

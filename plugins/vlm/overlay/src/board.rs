@@ -11,7 +11,7 @@ use gst_video::VideoOverlayComposition;
 use tokio::sync::{Notify, Semaphore};
 
 use super::{
-    Frame,
+    frame::Frame,
     paint::{self, Order, PaintError},
     settings::Look,
     words::Words,
@@ -20,8 +20,9 @@ use super::{
 static ROOM: LazyLock<Semaphore> =
     LazyLock::new(|| Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)));
 
+/// What is to be shown, and the newest picture of it.
 #[derive(Debug, Default)]
-pub(crate) struct Board {
+pub struct Board {
     state: Mutex<State>,
     /// Something may have to be drawn anew. It keeps one call while the painter is busy: of all
     /// that is written meanwhile only the newest is drawn.
@@ -45,9 +46,11 @@ struct State {
 
 /// Text as it is put over frames of one size.
 #[derive(Debug, Clone)]
-pub(crate) struct Picture {
-    pub(crate) frame: Frame,
-    pub(crate) composition: VideoOverlayComposition,
+pub struct Picture {
+    /// For frames of this size only.
+    pub frame: Frame,
+    /// To be attached or blended.
+    pub composition: VideoOverlayComposition,
 }
 
 impl Board {
@@ -56,12 +59,12 @@ impl Board {
     }
 
     /// Shows a complete answer.
-    pub(crate) fn write(&self, text: &str) {
+    pub fn write(&self, text: &str) {
         self.set_words(Words::new(text, true));
     }
 
     /// Shows an answer as far as it is written.
-    pub(crate) fn write_so_far(&self, text: &str) {
+    pub fn write_so_far(&self, text: &str) {
         let words = Words::new(text, false);
         // A model may begin with an empty line; the answer before is shown until there is more.
         if !words.text.is_empty() {
@@ -80,7 +83,7 @@ impl Board {
 
     /// Waits until what was written has been drawn, if it is to be; for whoever holds the stream
     /// anyway.
-    pub(crate) async fn up_to_date(&self) {
+    pub async fn up_to_date(&self) {
         loop {
             let drawn = self.drawn.notified();
             {
@@ -94,28 +97,28 @@ impl Board {
     }
 
     /// The stream has frames of another size.
-    pub(crate) fn set_frame(&self, frame: Option<Frame>) {
+    pub fn set_frame(&self, frame: Option<Frame>) {
         self.lock().frame = frame;
         self.changed.notify_one();
     }
 
     /// How text is drawn has changed.
-    pub(crate) fn look_changed(&self) {
+    pub fn look_changed(&self) {
         self.changed.notify_one();
     }
 
     /// The newest finished picture.
-    pub(crate) fn picture(&self) -> Option<Picture> {
+    pub fn picture(&self) -> Option<Picture> {
         self.lock().picture.clone()
     }
 
     /// How often text was drawn.
-    pub(crate) fn painted(&self) -> u64 {
+    pub fn painted(&self) -> u64 {
         self.lock().painted
     }
 
     /// Once this returns nothing is drawn, and nothing is left of what was.
-    pub(crate) fn close(&self) {
+    pub fn close(&self) {
         let mut closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
         *closed = true;
         self.hang(None, 0);
@@ -158,7 +161,7 @@ impl Board {
     /// Draws whatever the board is to show, on blocking threads of the current runtime, until it
     /// is dropped. `look` is `None` when nothing is to be drawn; `failed` is told of an error
     /// once, not for each text.
-    pub(crate) async fn serve(
+    pub async fn serve(
         self: Arc<Self>,
         look: impl Fn() -> Option<Look>,
         failed: impl Fn(&PaintError),

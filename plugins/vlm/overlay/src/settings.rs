@@ -22,7 +22,7 @@ pub enum OverlayMode {
 
 impl OverlayMode {
     /// Whether downstream may have to draw, which caps must say.
-    pub(crate) fn may_attach(self) -> bool {
+    pub fn may_attach(self) -> bool {
         matches!(self, Self::Attach | Self::Auto)
     }
 }
@@ -71,21 +71,29 @@ impl OverlayPosition {
     }
 }
 
-pub(crate) mod defaults {
-    pub(crate) const FONT: &str = "Sans";
+/// What is drawn with unless somebody says otherwise.
+pub mod defaults {
+    /// Whatever the system has.
+    pub const FONT: &str = "Sans";
     /// Subtitles' usual size, and 12 pixels at 240 lines.
-    pub(crate) const TEXT_SIZE: f64 = 0.05;
-    pub(crate) const MAX_LINES: u32 = 4;
-    pub(crate) const WIDTH: f64 = 0.9;
-    pub(crate) const COLOR: u32 = 0xffff_ffff;
+    pub const TEXT_SIZE: f64 = 0.05;
+    /// So many lines of text.
+    pub const MAX_LINES: u32 = 4;
+    /// A margin of 5% on each side.
+    pub const WIDTH: f64 = 0.9;
+    /// White.
+    pub const COLOR: u32 = 0xffff_ffff;
     /// Dark enough that white text keeps a contrast of 4.5 to 1 on a white picture.
-    pub(crate) const BACKGROUND: u32 = 0x9900_0000;
+    pub const BACKGROUND: u32 = 0x9900_0000;
 }
 
+/// Whether text is drawn, and how.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct OverlaySettings {
-    pub(crate) mode: OverlayMode,
-    pub(crate) look: Look,
+pub struct OverlaySettings {
+    /// Default: off.
+    pub mode: OverlayMode,
+    /// Default: [`defaults`].
+    pub look: Look,
 }
 
 impl Default for OverlaySettings {
@@ -107,24 +115,26 @@ impl Default for OverlaySettings {
 
 impl OverlaySettings {
     /// How text is drawn, if it is.
-    pub(crate) fn look(&self) -> Option<Look> {
+    pub fn look(&self) -> Option<Look> {
         (self.mode != OverlayMode::Off).then(|| self.look.clone())
     }
 }
 
 /// How text is drawn.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Look {
-    pub(crate) position: OverlayPosition,
+pub struct Look {
+    /// Where the text is.
+    pub position: OverlayPosition,
     /// A pango font description; a size in it goes before `text_size`.
-    pub(crate) font: String,
+    pub font: String,
     /// The font's size as a share of the picture's shorter edge.
-    pub(crate) text_size: f64,
+    pub text_size: f64,
     /// 0 = as many as fit.
-    pub(crate) max_lines: u32,
+    pub max_lines: u32,
     /// The widest that the text may be, as a share of the picture's width.
-    pub(crate) width: f64,
+    pub width: f64,
     /// 0xAARRGGBB, as the next one.
-    pub(crate) color: u32,
-    pub(crate) background: u32,
+    pub color: u32,
+    /// Behind the text.
+    pub background: u32,
 }

@@ -1,15 +1,17 @@
 /// What of a stream's caps matters for drawing text.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Frame {
-    pub(crate) width: i32,
-    pub(crate) height: i32,
+pub struct Frame {
+    /// In pixels.
+    pub width: i32,
+    /// In pixels.
+    pub height: i32,
     /// How wide a pixel is, for one that is 1 high.
-    pub(crate) pixel_aspect: f64,
+    pub pixel_aspect: f64,
 }
 
 impl Frame {
     /// `None` if the caps name no size.
-    pub(crate) fn of(caps: &gst::CapsRef) -> Option<Self> {
+    pub fn of(caps: &gst::CapsRef) -> Option<Self> {
         let structure = caps.structure(0)?;
         let aspect = structure.get::<gst::Fraction>("pixel-aspect-ratio").ok();
         let pixel_aspect = match aspect.map(|aspect| (aspect.numer(), aspect.denom())) {

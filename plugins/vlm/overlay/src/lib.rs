@@ -17,8 +17,7 @@ mod paint;
 mod settings;
 mod words;
 
-pub(crate) use board::{Board, Picture};
-pub(crate) use frame::Frame;
-pub(crate) use paint::PaintError;
-pub use settings::{OverlayMode, OverlayPosition};
-pub(crate) use settings::{OverlaySettings, defaults};
+pub use board::{Board, Picture};
+pub use frame::Frame;
+pub use paint::PaintError;
+pub use settings::{Look, OverlayMode, OverlayPosition, OverlaySettings, defaults};

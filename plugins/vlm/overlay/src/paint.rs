@@ -7,7 +7,7 @@ use gst_video::{
 use pangocairo::{cairo, functions as pc, pango};
 
 use super::{
-    Frame,
+    frame::Frame,
     lines::{self, Line, Room},
     settings::Look,
     words::Words,
@@ -44,11 +44,14 @@ pub(super) struct Order {
 
 /// Why a text was not drawn.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum PaintError {
+pub enum PaintError {
+    /// There is no font at all.
     #[error("no font is installed; install one, for example the package fonts-dejavu-core")]
     NoFont,
+    /// What cairo says.
     #[error("cairo failed: {0}")]
     Cairo(#[from] cairo::Error),
+    /// Something else.
     #[error("{0}")]
     Failed(String),
 }
@@ -280,7 +283,7 @@ fn rectangle(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::overlay::{OverlayPosition, OverlaySettings};
+    use crate::{OverlayPosition, OverlaySettings};
 
     const LONG: &str = "A person in a blue jacket stands in front of a whiteboard and points at a \
                         drawing. On the desk to the left there is a laptop, a cup and a plant. The \
