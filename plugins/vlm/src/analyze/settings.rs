@@ -3,10 +3,10 @@ use std::{mem, sync::Arc, time::Duration};
 use gst::glib;
 use gst_vlm_jpeg::{EncoderDescription, JpegOptions};
 use gst_vlm_overlay::OverlaySettings;
+use gst_vlm_structured::Schema;
 use vlm_client::{ApiKey, Authority, BadEndpoint, Endpoint, ExtraBody, ExtraHeaders, Reach};
 
 use super::{sampler::Rule, window::ClipRule};
-use crate::structured::Schema;
 
 pub(crate) const DEFAULT_API_BASE: &str = "http://localhost:11434/v1";
 pub(crate) const DEFAULT_PROMPT: &str = "Describe what you see in this image in one sentence.";

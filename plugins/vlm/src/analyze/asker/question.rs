@@ -5,6 +5,7 @@
 use std::{sync::Arc, time::Duration};
 
 use gst::glib;
+use gst_vlm_structured::Schema;
 use live_vlm_dispatch::{Dispatcher, Member, Turn, Want};
 use vlm_client::{ChatRequest, Endpoint, Error, ErrorKind, Picture, choose_model};
 
@@ -23,10 +24,7 @@ use super::{
     source::Source,
     writing::Writing,
 };
-use crate::{
-    messages::{Answer, AnswerError, CANCELLED},
-    structured::Schema,
-};
+use crate::messages::{Answer, AnswerError, CANCELLED};
 
 const MODELS_TIMEOUT: Duration = Duration::from_secs(10);
 /// How many servers one question is put to, should they fail.

@@ -9,7 +9,7 @@ use super::{
     super::settings::{self, ErrorPolicy},
     Effect, Parsed, Property, nanos, replace, text, time,
 };
-use crate::structured::Schema;
+use gst_vlm_structured::Schema;
 
 pub(super) fn properties() -> Vec<Property> {
     vec![

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use crate::{json_in_text, structured::Schema};
+use crate::{Schema, json_in_text};
 
 static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
     let text = r#"{"properties": {"people": {"type": "integer"}}, "required": ["people"]}"#;
@@ -37,7 +37,8 @@ mod tests {
 
     #[test]
     fn the_corpus_is_read_as_it_should_be() {
-        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/json_in_text");
+        let corpus =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fuzz/corpus/json_in_text");
         let files: Vec<_> = fs::read_dir(corpus).unwrap().map(|file| file.unwrap()).collect();
         assert!(!files.is_empty());
         files.iter().for_each(|file| super::json_in_text(&fs::read(file.path()).unwrap()));

@@ -1,13 +1,18 @@
 //! Structured answers: a JSON schema that answers are to fit, the check that one does, and its
 //! values as fields of a `GstStructure`.
 
+mod classes;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
+mod json_in_text;
+
 use std::{collections::HashSet, sync::Arc};
 
 use gst::{glib, prelude::ToSendValue};
 use jsonschema::{PatternOptions, Validator};
 use serde_json::{Map, Value};
 
-use crate::{classes::Listed, json_in_text};
+use self::classes::Listed;
 
 /// Longer than a VLM server takes.
 const MAX_BYTES: usize = 64 << 10;
@@ -16,7 +21,7 @@ const MAX_REASON: usize = 300;
 
 /// A schema that answers are to fit (JSON Schema, any draft up to 2020-12). Cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct Schema {
+pub struct Schema {
     text: String,
     value: Arc<Value>,
     validator: Arc<Validator>,
@@ -28,29 +33,32 @@ pub(crate) struct Schema {
 
 /// An answer that fits its schema.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Structured {
+pub struct Structured {
     /// As compact JSON.
-    pub(crate) json: String,
+    pub json: String,
     /// What the schema names of it.
-    pub(crate) fields: gst::Structure,
+    pub fields: gst::Structure,
     /// Those of its values that the schema lists.
-    pub(crate) classes: Vec<String>,
+    pub classes: Vec<String>,
 }
 
 /// Why a text is no [`Schema`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum BadSchema {
+pub enum BadSchema {
+    /// And what the parser says.
     #[error("it is not JSON ({0})")]
     Syntax(String),
+    /// And what is wrong with it.
     #[error("it is not a JSON schema: {0}")]
     NoSchema(String),
+    /// 64 KiB are allowed.
     #[error("it has more than {MAX_BYTES} bytes")]
     TooLong,
 }
 
 impl Schema {
     /// Reads a schema of at most 64 KiB; an empty text is none.
-    pub(crate) fn parse(text: &str) -> Result<Option<Self>, BadSchema> {
+    pub fn parse(text: &str) -> Result<Option<Self>, BadSchema> {
         if text.len() > MAX_BYTES {
             return Err(BadSchema::TooLong);
         }
@@ -82,18 +90,18 @@ impl Schema {
     }
 
     /// As it was written.
-    pub(crate) fn text(&self) -> &str {
+    pub fn text(&self) -> &str {
         &self.text
     }
 
     /// For the request.
-    pub(crate) fn value(&self) -> Arc<Value> {
+    pub fn value(&self) -> Arc<Value> {
         Arc::clone(&self.value)
     }
 
     /// Reads an answer; the error says why it does not fit. The JSON may be all of it, or stand in
     /// fences or in the middle of words: the first value that fits counts.
-    pub(crate) fn read(&self, answer: &str) -> Result<Structured, String> {
+    pub fn read(&self, answer: &str) -> Result<Structured, String> {
         let mut why = None;
         for value in json_in_text::values(answer) {
             match self.misfit(&value) {
