@@ -281,7 +281,7 @@ impl Questions {
             max_tokens: settings.max_tokens,
             temperature: settings.temperature(),
             response_schema: settings.response_schema.as_ref().map(Schema::value),
-            extra: settings.extra_body.1.over(turn.extra()),
+            extra: settings.extra_body.meaning.over(turn.extra()),
             stream: true,
             user: self.shared.user.clone(),
         };
