@@ -244,8 +244,10 @@ mod tests {
         for real in [1, 2, 4, 8] {
             for first in [1, 4, 8] {
                 let slots = found(first, |at_once| rooms(real, at_once));
+                // With room for several, one more or less is being tried at times.
+                let near = if real == 1 { 0 } else { 1 };
                 assert!(
-                    slots.abs_diff(real) <= 1,
+                    slots.abs_diff(real) <= near,
                     "{slots} slots found from {first}, {real} are there"
                 );
             }
