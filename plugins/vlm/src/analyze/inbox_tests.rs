@@ -1,4 +1,9 @@
-use super::*;
+use gst_vlm_jpeg::RawFrame;
+
+use super::{
+    super::{place::Place, sample::Frame},
+    *,
+};
 
 const ONE: ClipRule = ClipRule { frames: 1, spacing: Duration::from_secs(1) };
 const THREE: ClipRule = ClipRule { frames: 3, ..ONE };

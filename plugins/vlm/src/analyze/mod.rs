@@ -44,6 +44,7 @@ mod inbox;
 mod orientation;
 mod place;
 mod properties;
+mod sample;
 mod sampler;
 mod settings;
 mod shared;

@@ -13,9 +13,10 @@ use gst_vlm_jpeg::RawFrame;
 
 use super::{
     category::CAT,
-    inbox::{Frame, Inbox, Sample, Seen},
+    inbox::{Inbox, Seen},
     orientation::{self, Orientation},
     place::{Epoch, Place},
+    sample::{Frame, Sample},
     sampler::{Rule, Sampler},
     settings::{Busy, Settings},
     shared::Shared,

@@ -32,7 +32,8 @@ use self::{
 use super::{
     backoff::Backoff,
     category::CAT,
-    inbox::{Clip, SharedInbox},
+    inbox::SharedInbox,
+    sample::Clip,
     settings::{Busy, ErrorPolicy},
     shared::{Run, Shared},
     text::Captions,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::super::{inbox::Frame, shared::Run};
+use super::super::{sample::Frame, shared::Run};
 use crate::change::{Thumbnail, Thumbnails};
 
 pub(super) struct Novelty {

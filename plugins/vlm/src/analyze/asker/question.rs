@@ -11,7 +11,8 @@ use vlm_client::{ChatRequest, Endpoint, Error, ErrorKind, Picture, choose_model}
 
 use super::{
     super::{
-        inbox::{Clip, Frame, Sample, SharedInbox},
+        inbox::SharedInbox,
+        sample::{Clip, Frame, Sample},
         settings::{Busy, ErrorPolicy, Settings},
         shared::{Run, Shared},
         text::{Captions, Lasts},

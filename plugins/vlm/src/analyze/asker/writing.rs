@@ -6,7 +6,7 @@ use live_vlm_dispatch::Turn;
 use tokio::time::sleep_until;
 use vlm_client::{AnswerEvent, AnswerStream, Summary};
 
-use super::{super::inbox::Sample, failure::Failure, millis::millis, report::Reporter};
+use super::{super::sample::Sample, failure::Failure, millis::millis, report::Reporter};
 use crate::messages::Answer;
 
 /// Tokens come faster than anybody reads; a message for each would cost more than it tells.
