@@ -234,7 +234,7 @@ impl ObjectSubclass for VlmAnalyze {
             })
             .flags(flags)
             .build();
-        let shared = Arc::<Shared>::default();
+        let shared = Arc::new(Shared::new());
         let overlay = Overlay::new(&sinkpad, &srcpad, &shared);
         let text = Text::new(&shared);
         let stream = Stream::new(&shared);

@@ -127,8 +127,9 @@ pub(crate) struct Settings {
     pub(crate) overlay: OverlaySettings,
 }
 
-impl Default for Settings {
-    fn default() -> Self {
+impl Settings {
+    /// What a new element begins with: the defaults, and what the environment says.
+    pub(crate) fn from_environment() -> Self {
         let env = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let api_base = env("VLM_API_BASE");
         // One that cannot be a key is told of when the element starts.
@@ -142,10 +143,22 @@ impl Default for Settings {
             api_base: api_base.unwrap_or_else(|| DEFAULT_API_BASE.into()),
             api_key,
             key_from,
+            model: env("VLM_MODEL").unwrap_or_default(),
+            ..Self::default()
+        }
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            api_base: DEFAULT_API_BASE.into(),
+            api_key: None,
+            key_from: KeyFrom::default(),
             headers: ExtraHeaders::default(),
             authority: Written::default(),
             reach: None,
-            model: env("VLM_MODEL").unwrap_or_default(),
+            model: String::new(),
             prompt: DEFAULT_PROMPT.into(),
             system_prompt: String::new(),
             max_tokens: DEFAULT_MAX_TOKENS,

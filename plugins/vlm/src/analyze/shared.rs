@@ -67,10 +67,11 @@ struct Latest {
     text: Option<String>,
 }
 
-impl Default for Shared {
-    fn default() -> Self {
+impl Shared {
+    /// For a new element.
+    pub(crate) fn new() -> Self {
         Self {
-            settings: Mutex::default(),
+            settings: Mutex::new(Settings::from_environment()),
             run: Mutex::default(),
             chosen: Mutex::default(),
             untold: Mutex::new(settings::bad_environment().into_iter().collect()),
