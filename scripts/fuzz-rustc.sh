@@ -6,8 +6,8 @@ rustc=$1
 shift
 for argument in "$@"; do
     case "$argument" in
-        vlm_client | live_vlm_pipelines | gstvlm | answer | candidate | json_in_text | message | \
-            models | offer | pattern | picture_size | refusal | thoughts)
+        vlm_client | vlm_replies | live_vlm_pipelines | gst_vlm_structured | answer | candidate | \
+            json_in_text | message | models | offer | pattern | picture_size | refusal | thoughts)
             exec "$rustc" "$@" --cfg fuzzing -C opt-level=1 -C codegen-units=1 \
                 -C passes=sancov-module \
                 -C llvm-args=-sanitizer-coverage-level=4 \

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| vlm_client::fuzzing::answer(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| vlm_replies::fuzzing::answer(data));

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| vlm_client::fuzzing::thoughts(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| vlm_replies::fuzzing::thoughts(data));

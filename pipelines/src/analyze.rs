@@ -19,7 +19,7 @@ pub(crate) fn element() -> Result<gst::Element, OfferError> {
 
 /// The context that has every session's element share `dispatcher`, for
 /// [`SessionOptions::context`](crate::SessionOptions::context).
-pub fn dispatcher_context(dispatcher: &vlm_client::Dispatcher) -> gst::Context {
+pub fn dispatcher_context(dispatcher: &live_vlm_dispatch::Dispatcher) -> gst::Context {
     gstvlm::context::context(dispatcher)
 }
 

@@ -4,7 +4,6 @@ use crate::properties::{make, set_if_present, set_text_if_present};
 
 /// A video codec that a session can receive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum Codec {
     /// RFC 7741.
     Vp8,
@@ -75,7 +74,7 @@ impl Codec {
     }
 
     /// The element that makes RTP packets of encoded frames again.
-    pub(crate) fn payloader(self, payload: u8) -> Result<gst::Element, String> {
+    pub fn payloader(self, payload: u8) -> Result<gst::Element, String> {
         let payloader = match self {
             Self::Vp8 => make("rtpvp8pay")?,
             Self::Vp9 => make("rtpvp9pay")?,

@@ -1,8 +1,7 @@
 //! Where video comes from, and one pipeline per session around `vlmanalyze`.
 //!
 //! [`BrowserSession::answer`] turns a WebRTC offer into a running pipeline and an answer; what
-//! happens then comes as [`SessionEvent`]s. [`Sender`] is a browser's stand-in for tests and for
-//! load.
+//! happens then comes as [`SessionEvent`]s.
 //!
 //! ```text
 //! webrtcbin -> depayloader -> parser? -> gate -> decoder -> vlmanalyze -> fakesink
@@ -43,16 +42,15 @@ mod key_frame;
 mod native_log;
 mod offer;
 mod pace;
-mod peer;
+pub mod peer;
 mod picture_size;
-mod properties;
+pub mod properties;
 mod requirements;
 mod sdp;
-mod sender;
 mod session;
 mod settings;
 mod shared;
-mod teardown;
+pub mod teardown;
 mod unfinished;
 mod warm_up;
 mod watchdog;
@@ -65,12 +63,8 @@ pub use event::{LostReason, SessionEvent};
 pub use frames::{FrameCounter, FrameCounts};
 pub use gate::DecodeMode;
 pub use native_log::{NativeLevel, NativeLine, native_debugging, take_native_log};
-pub use offer::CandidateSection;
+pub use offer::{CandidateSection, TRANSPORT_CC};
 pub use requirements::{Missing, init};
-pub use sender::{
-    Clip, ClipOptions, Sender, SenderDirection, SenderError, SenderOptions, SenderStats,
-    SentFrames, VideoSource,
-};
 pub use session::BrowserSession;
 pub use settings::{NetworkOptions, Patience, SessionOptions, SessionSettings};
 pub use warm_up::warm_up;

@@ -1,4 +1,5 @@
-//! What sessions and [`Sender`](crate::Sender) have in common: a webrtcbin and its promises.
+//! What sessions have in common with whatever else is a peer, such as the senders of tests: a
+//! webrtcbin and its promises.
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
@@ -15,7 +16,7 @@ use crate::{
 
 /// A webrtcbin with what saves time and threads: no TCP, no UPnP, one transport for all, and no wait
 /// for missing packets.
-pub(crate) fn webrtcbin(network: &NetworkOptions) -> Result<gst::Element, String> {
+pub fn webrtcbin(network: &NetworkOptions) -> Result<gst::Element, String> {
     let webrtc = make("webrtcbin")?;
     set_text_if_present(&webrtc, "bundle-policy", "max-bundle");
     set_if_present(&webrtc, "latency", 0u32);
@@ -56,7 +57,7 @@ fn add_address(ice: &glib::Object, address: IpAddr) -> bool {
 }
 
 /// Makes a description: `what` is `offer` or `answer`.
-pub(crate) async fn create(
+pub async fn create(
     webrtc: &gst::Element,
     what: &'static str,
 ) -> Result<WebRTCSessionDescription, String> {
@@ -71,7 +72,7 @@ pub(crate) async fn create(
 }
 
 /// Sets a description: `whose` is `local` or `remote`.
-pub(crate) async fn set(
+pub async fn set(
     webrtc: &gst::Element,
     whose: &'static str,
     description: &WebRTCSessionDescription,
@@ -85,16 +86,13 @@ pub(crate) async fn set(
 }
 
 /// A description of an SDP text.
-pub(crate) fn description(
-    kind: WebRTCSDPType,
-    sdp: &str,
-) -> Result<WebRTCSessionDescription, String> {
+pub fn description(kind: WebRTCSDPType, sdp: &str) -> Result<WebRTCSessionDescription, String> {
     let sdp = SDPMessage::parse_buffer(sdp.as_bytes()).map_err(|error| error.to_string())?;
     Ok(WebRTCSessionDescription::new(kind, sdp))
 }
 
 /// The text of the local description, with the candidates found so far.
-pub(crate) fn local_description(webrtc: &gst::Element) -> Result<String, String> {
+pub fn local_description(webrtc: &gst::Element) -> Result<String, String> {
     let description =
         get_if_present::<Option<WebRTCSessionDescription>>(webrtc, "local-description")
             .flatten()
@@ -103,14 +101,15 @@ pub(crate) fn local_description(webrtc: &gst::Element) -> Result<String, String>
 }
 
 /// Waits for ICE candidates. Made before the local description is set, so that nothing is missed.
-pub(crate) struct Gathering {
+pub struct Gathering {
     webrtc: gst::Element,
     changed: Arc<Notify>,
     handler: Option<glib::SignalHandlerId>,
 }
 
 impl Gathering {
-    pub(crate) fn new(webrtc: &gst::Element) -> Self {
+    /// Of this webrtcbin.
+    pub fn new(webrtc: &gst::Element) -> Self {
         let changed = Arc::new(Notify::new());
         let notify = changed.clone();
         let handler = webrtc.connect_notify(Some("ice-gathering-state"), move |_, _| {
@@ -120,7 +119,7 @@ impl Gathering {
     }
 
     /// Returns when every candidate is known, or after `at_most`; whether they are.
-    pub(crate) async fn complete(self, at_most: Duration) -> bool {
+    pub async fn complete(self, at_most: Duration) -> bool {
         let complete = async {
             while !self.is_complete() {
                 self.changed.notified().await;
@@ -164,7 +163,7 @@ pub(crate) fn rtpbin(webrtc: &gst::Element) -> Option<gst::Element> {
 }
 
 /// How many packets the peer has asked for again (RTCP NACK).
-pub(crate) fn packets_asked_for(webrtc: &gst::Element) -> u64 {
+pub fn packets_asked_for(webrtc: &gst::Element) -> u64 {
     let Some(bin) = webrtc.downcast_ref::<gst::Bin>() else { return 0 };
     bin.iterate_all_by_element_factory_name("rtprtxsend")
         .into_iter()

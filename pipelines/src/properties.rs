@@ -1,10 +1,12 @@
+//! Properties of elements, of which versions and kinds have different ones.
+
 use gst::{glib, prelude::*};
 
 /// Sets a property that some versions or some elements lack. Answers whether it was set.
 ///
 /// `set_property` panics on a missing or differently typed property; a property of another
 /// GStreamer version must not end a server.
-pub(crate) fn set_if_present<T>(object: &impl IsA<glib::Object>, name: &str, value: T) -> bool
+pub fn set_if_present<T>(object: &impl IsA<glib::Object>, name: &str, value: T) -> bool
 where
     T: Into<glib::Value> + StaticType,
 {
@@ -20,7 +22,7 @@ where
 }
 
 /// As [`set_if_present`], for enumerations and other types that are written as text.
-pub(crate) fn set_text_if_present(object: &impl IsA<glib::Object>, name: &str, value: &str) {
+pub fn set_text_if_present(object: &impl IsA<glib::Object>, name: &str, value: &str) {
     if object.find_property(name).is_some() {
         object.set_property_from_str(name, value);
     } else {
@@ -29,7 +31,7 @@ pub(crate) fn set_text_if_present(object: &impl IsA<glib::Object>, name: &str, v
 }
 
 /// Reads a property that some versions lack.
-pub(crate) fn get_if_present<T>(object: &impl IsA<glib::Object>, name: &str) -> Option<T>
+pub fn get_if_present<T>(object: &impl IsA<glib::Object>, name: &str) -> Option<T>
 where
     T: for<'b> glib::value::FromValue<'b> + 'static,
 {
@@ -38,7 +40,7 @@ where
 }
 
 /// Makes an element, with an error that says which one is missing.
-pub(crate) fn make(factory: &str) -> Result<gst::Element, String> {
+pub fn make(factory: &str) -> Result<gst::Element, String> {
     gst::ElementFactory::make(factory)
         .build()
         .map_err(|_| format!("the GStreamer element {factory} is not installed"))

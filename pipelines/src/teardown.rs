@@ -1,3 +1,5 @@
+//! Stopping a pipeline, so that nothing of it is left and nobody waits for it who may not.
+
 use std::{sync::mpsc, time::Duration};
 
 use gst::{
@@ -11,7 +13,7 @@ const LAST_TASKS: Duration = Duration::from_secs(2);
 /// Owns a running pipeline. However it goes out of scope, the pipeline is stopped first, and not
 /// on the asynchronous runtime: stopping takes 2 to 35 ms.
 #[derive(Debug)]
-pub(crate) struct Running {
+pub struct Running {
     pipeline: gst::Pipeline,
     stopped: bool,
 }
@@ -21,7 +23,8 @@ pub(crate) struct Running {
 pub(crate) struct Teardown(gst::Pipeline);
 
 impl Running {
-    pub(crate) fn new(pipeline: gst::Pipeline) -> Self {
+    /// To be made before anything of the pipeline runs.
+    pub fn new(pipeline: gst::Pipeline) -> Self {
         Self { pipeline, stopped: false }
     }
 
@@ -34,7 +37,7 @@ impl Running {
     }
 
     /// Stops the pipeline and frees it; done when everything is.
-    pub(crate) async fn stop(mut self) {
+    pub async fn stop(mut self) {
         self.teardown().run().await;
         self.stopped = true;
     }

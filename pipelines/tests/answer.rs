@@ -4,9 +4,9 @@ mod common;
 
 use common::next;
 use live_vlm_pipelines::{
-    BrowserSession, Choices, OfferError, Sender, SenderOptions, SessionEvent, SessionOptions,
-    SessionSettings,
+    BrowserSession, Choices, OfferError, SessionEvent, SessionOptions, SessionSettings,
 };
+use live_vlm_sender::{Sender, SenderOptions};
 use std::{sync::Mutex, time::Duration};
 use tokio::sync::{mpsc, oneshot};
 use vlm_client::Endpoint;

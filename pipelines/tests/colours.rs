@@ -4,7 +4,8 @@ mod common;
 
 use common::{Meeting, Wanted};
 use gst::prelude::*;
-use live_vlm_pipelines::{Codec, SenderOptions, VideoSource};
+use live_vlm_pipelines::Codec;
+use live_vlm_sender::{SenderOptions, VideoSource};
 
 /// What the element's caps say of a video of 720 lines that a sender has encoded of this.
 async fn told(codec: Codec, colorimetry: &str, encoder: Option<&str>) -> String {

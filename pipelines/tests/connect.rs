@@ -3,7 +3,8 @@
 mod common;
 
 use common::{Meeting, Wanted};
-use live_vlm_pipelines::{Codec, SenderOptions};
+use live_vlm_pipelines::Codec;
+use live_vlm_sender::SenderOptions;
 
 async fn connects_with(codec: Codec) {
     let options = SenderOptions { codec, ..SenderOptions::default() };
@@ -63,7 +64,7 @@ async fn what_is_sent_comes_back_when_it_is_wanted() {
     for codec in Codec::ALL {
         let options = SenderOptions {
             codec,
-            direction: live_vlm_pipelines::SenderDirection::SendRecv,
+            direction: live_vlm_sender::SenderDirection::SendRecv,
             ..SenderOptions::default()
         };
         let mut meeting = Meeting::start(options, Wanted::slow()).await;

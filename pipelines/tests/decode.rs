@@ -3,7 +3,8 @@
 mod common;
 
 use common::{Meeting, Wanted, settings};
-use live_vlm_pipelines::{Clip, ClipOptions, Codec, SenderDirection, SenderOptions, VideoSource};
+use live_vlm_pipelines::Codec;
+use live_vlm_sender::{Clip, ClipOptions, SenderDirection, SenderOptions, VideoSource};
 use std::time::Duration;
 
 async fn decodes_on_demand(codec: Codec) {

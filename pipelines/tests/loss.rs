@@ -9,7 +9,8 @@ use common::{
     network::{Line, Network},
 };
 use gst::prelude::*;
-use live_vlm_pipelines::{CandidateSection, LostReason, Patience, SenderOptions, SessionEvent};
+use live_vlm_pipelines::{CandidateSection, LostReason, Patience, SessionEvent};
+use live_vlm_sender::SenderOptions;
 
 /// Shorter than any browser needs, for tests that wait for it.
 const SHORT: Patience = Patience {

@@ -9,10 +9,8 @@ use common::{
     network::{From, Line, Network},
     poll,
 };
-use live_vlm_pipelines::{
-    Clip, ClipOptions, Codec, LostReason, Patience, SenderDirection, SenderOptions, SessionEvent,
-    VideoSource,
-};
+use live_vlm_pipelines::{Codec, LostReason, Patience, SessionEvent};
+use live_vlm_sender::{Clip, ClipOptions, SenderDirection, SenderOptions, VideoSource};
 use tokio::time::{Instant, timeout};
 
 /// Time for a picture to be asked for and to come. Senders give no two within half a second.

@@ -7,7 +7,8 @@ use std::{fs, time::Duration};
 use common::{Meeting, Wanted, lost};
 use gst::prelude::*;
 use gst_app::{AppSink, AppSrc};
-use live_vlm_pipelines::{Codec, LostReason, SenderOptions, SessionEvent, VideoSource};
+use live_vlm_pipelines::{Codec, LostReason, SessionEvent};
+use live_vlm_sender::{SenderOptions, VideoSource};
 
 /// What sessions with small pictures may take more than those before them, in KiB: what threads
 /// leave behind. A picture of 16384x16384 takes thirty times as much.

@@ -8,7 +8,8 @@ use gst::prelude::*;
 use tokio::time::timeout;
 
 use common::{LIMIT, Meeting, Wanted, options, poll};
-use live_vlm_pipelines::{BrowserSession, Codec, SenderOptions, warm_up};
+use live_vlm_pipelines::{BrowserSession, Codec, warm_up};
+use live_vlm_sender::SenderOptions;
 
 /// What this process has, by what it is called.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! A browser, or a script without cookies, that talks to the server.
 
-use live_vlm_pipelines::{Sender, SenderError, SenderOptions, VideoSource};
+use live_vlm_sender::{Sender, SenderError, SenderOptions, VideoSource};
 use reqwest::{
     RequestBuilder, Response, StatusCode,
     header::{self, HeaderMap, HeaderName, HeaderValue},

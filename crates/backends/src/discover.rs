@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde::Serialize;
-use vlm_client::{Client, Endpoint, Error, Listed, Model, ServerKind, choose_model};
+use vlm_client::{Client, Endpoint, Error, ErrorKind, Listed, Model, ServerKind, choose_model};
 
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -62,7 +62,7 @@ pub async fn detect(client: &Client) -> Vec<Found> {
         let listed = match client.listed(&endpoint, PROBE_TIMEOUT).await {
             Ok(listed) => listed,
             // Mostly there is nobody.
-            Err(Error::Refused { .. }) => return None,
+            Err(Error { kind: ErrorKind::Refused, .. }) => return None,
             Err(error) => {
                 tracing::warn!(%error, "there is something at {}, which is not asked", service.url);
                 return None;

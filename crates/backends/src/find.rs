@@ -5,9 +5,10 @@ use std::{io, time::Duration};
 
 use futures_util::future::join_all;
 use live_vlm_config::Slots as GivenSlots;
+use live_vlm_dispatch::{Backend, Slots};
 use tokio::{sync::watch, task::JoinHandle};
 use vlm_client::{
-    Backend, Client, Endpoint, Error, Model, ServerKind, Slots, Trouble, choose_model,
+    Client, Endpoint, Error, ErrorKind, Failure, Model, ServerKind, Trouble, choose_model,
 };
 
 use crate::{config::Options, discover, pool::BackendConfig};
@@ -157,7 +158,7 @@ async fn look(backend: &Backend, client: &Client) -> Result<Vec<Model>, Error> {
     let mut looked = client.models(&backend.endpoint, MODELS_TIMEOUT).await;
     match &mut looked {
         Ok(models) => models.retain(|model| backend.offers(&model.id)),
-        Err(Error::NoApi { .. })
+        Err(Error { kind: ErrorKind::Reply(Failure::NoApi { .. }), .. })
             if client.takes_questions(&backend.endpoint, MODELS_TIMEOUT).await =>
         {
             looked = Ok(Vec::new());
@@ -203,15 +204,15 @@ mod tests {
 
     #[test]
     fn what_keeps_a_server_from_being_asked_is_told_apart() {
-        let (base, reason, status) = (String::new, String::new, 401);
+        let (reason, status) = (String::new, 401);
         let notes = [
-            Error::Refused { base: base() },
-            Error::Tls { base: base(), reason: reason() },
-            Error::NoKey { base: base(), status, reason: reason() },
-            Error::Unauthorized { base: base(), status, reason: reason() },
-            Error::NoApi { base: base(), status, reason: reason() },
+            ErrorKind::Refused,
+            ErrorKind::Tls { reason: reason() },
+            ErrorKind::NoKey { status, reason: reason() },
+            Failure::Unauthorized { status, reason: reason() }.into(),
+            Failure::NoApi { status, reason: reason() }.into(),
         ]
-        .map(|error| note(&Err(error), true));
+        .map(|kind| note(&Err(Error::new("", kind)), true));
         for (at, text) in notes.iter().enumerate() {
             assert!(!notes[..at].contains(text), "{text}");
         }

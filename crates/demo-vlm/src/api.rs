@@ -2,11 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::bounds::{LONGEST_USER, MOST_PICTURES};
 use crate::error::ApiError;
 use crate::{BRIEF_MODEL, MODEL, picture};
-
-pub(crate) const MOST_PICTURES: usize = 64;
-pub(crate) const LONGEST_USER: usize = 512;
 
 #[derive(Debug, Deserialize)]
 struct Request {

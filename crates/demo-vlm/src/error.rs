@@ -5,6 +5,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use crate::bounds::{LONGEST_USER, MOST_PICTURES};
 use crate::picture::PictureError;
 use crate::{BRIEF_MODEL, MODEL};
 
@@ -18,11 +19,11 @@ pub(crate) enum ApiError {
     NoMessages,
     #[error("No message holds a picture: send a part of type `image_url` with a `data:` URL")]
     NoPicture,
-    #[error("The request holds {0} pictures; at most {max} are taken", max = crate::api::MOST_PICTURES)]
+    #[error("The request holds {0} pictures; at most {max} are taken", max = MOST_PICTURES)]
     TooManyPictures(usize),
     #[error("`{0}` must be at least 1")]
     NoTokens(&'static str),
-    #[error("`user` is longer than {max} bytes", max = crate::api::LONGEST_USER)]
+    #[error("`user` is longer than {max} bytes", max = LONGEST_USER)]
     LongUser,
     #[error("{0}")]
     Picture(#[from] PictureError),

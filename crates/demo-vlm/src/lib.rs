@@ -17,6 +17,7 @@
 //! ```
 
 mod api;
+mod bounds;
 mod colour;
 mod conversations;
 mod describe;

@@ -1,6 +1,6 @@
+use live_vlm_dispatch::QuestionReport;
 use serde::Serialize;
 use tokio::runtime::Handle;
-use vlm_client::QuestionReport;
 
 use crate::{
     metrics::{self, Metrics},

@@ -10,6 +10,7 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
+use live_vlm_dispatch::{QuestionOutcome, QuestionReport};
 use opentelemetry::{
     Context, KeyValue,
     trace::{Span, SpanKind, Status, TraceContextExt, Tracer, TracerProvider},
@@ -23,7 +24,6 @@ use opentelemetry_sdk::{
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 use url::Url;
-use vlm_client::{QuestionOutcome, QuestionReport};
 
 /// Spans that wait to be sent; further ones are dropped. A question has up to five.
 const QUEUE: usize = 2048;

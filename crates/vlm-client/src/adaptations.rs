@@ -40,7 +40,7 @@ impl Adaptations {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ChatRequest;
+    use crate::question::ChatRequest;
 
     #[test]
     fn the_newest_are_remembered_and_not_without_end() {

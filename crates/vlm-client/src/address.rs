@@ -2,7 +2,7 @@
 
 use url::{Host, Url};
 
-use crate::endpoint::BadEndpoint;
+use crate::error::Error;
 
 /// The parts of an API's address that come after its base, the longest first: whoever copies an
 /// address out of a documentation copies them along.
@@ -16,6 +16,47 @@ const PRIVATE_ENDINGS: [&str; 7] =
     [".localhost", ".local", ".lan", ".home", ".internal", ".home.arpa", ".localdomain"];
 /// What is shown of an address that is none.
 const SHOWN: usize = 80;
+
+/// Why a text is not the address of a VLM server.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BadEndpoint {
+    /// It is no URL at all.
+    #[error("{given:?} is not a URL ({reason}); expected for example http://localhost:8000/v1")]
+    NotAUrl {
+        /// What was given.
+        given: String,
+        /// What the URL parser disliked.
+        reason: String,
+    },
+    /// Only HTTP servers can be asked.
+    #[error("the scheme {scheme:?} cannot be asked; use http:// or https://")]
+    Scheme {
+        /// The scheme given.
+        scheme: String,
+    },
+    /// It could be either, and a key should not go in the clear.
+    #[error("{given:?} does not say how it is asked; write https://{given} or http://{given}")]
+    NoScheme {
+        /// What was given.
+        given: String,
+    },
+    /// Azure refuses a request without one.
+    #[error(
+        "an address of an Azure deployment needs the version of its API: put \
+         ?api-version=2024-10-21, or a newer one, at its end"
+    )]
+    NoVersion,
+    /// Keys in URLs end up in logs.
+    #[error(
+        "a VLM server's address must not carry a user name, password, fragment or query other than \
+         Azure's api-version; cut it off, and give the key separately"
+    )]
+    Decorated,
+    /// It is, or its name says that it is, where this one may not reach.
+    #[error("{0}")]
+    Forbidden(Box<Error>),
+}
 
 /// The base address that `given` means: with a scheme, without slashes too many, and without the
 /// end of a single request.

@@ -3,15 +3,12 @@ use std::time::Duration;
 use reqwest::Response;
 use tokio::time::{Instant, timeout_at};
 
+use vlm_replies::{AnswerEvent, Ending, Failure, Packed, Reader, Unpacker};
+
 use crate::{
-    Endpoint, Error, Usage,
-    error::innermost,
-    reading::{
-        body,
-        ending::Ending,
-        reader::Reader,
-        unpack::{Packed, Unpacker},
-    },
+    body,
+    endpoint::Endpoint,
+    error::{Error, ErrorKind, innermost},
 };
 
 /// How long a server that has said why it stopped may take to say the rest: its count of tokens.
@@ -20,34 +17,9 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 /// server may say so in every event.
 const MORE_WORDS: Duration = Duration::from_secs(15);
 
-/// A step of an answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AnswerEvent {
-    /// The next piece of its text; never empty.
-    Text(String),
-    /// The next piece of what the model thinks before it answers; never empty. Servers tell it
-    /// apart (`reasoning_content`), or the model does (`<think>`).
-    Reasoning(String),
-    /// All of the text that was given so far was thought, as a late mark shows (`</think>` without a
-    /// beginning): it belongs to the reasoning, and the text begins anew.
-    TakenBack,
-    /// The answer is complete; nothing follows. It has a text that can be seen.
-    Done(Summary),
-}
-
-/// What is known of an answer once it is complete.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Summary {
-    /// Why the model stopped: `stop`, `length`, ...; empty if the server does not say.
-    pub finish_reason: String,
-    /// Tokens by the server's count, if it counts.
-    pub usage: Option<Usage>,
-    /// The model that answered, if the server says.
-    pub model: Option<String>,
-}
-
 /// An answer that is being written. Dropping it cancels the question on the wire.
 pub struct AnswerStream {
+    endpoint: Endpoint,
     deadline: Instant,
     timeout: Duration,
     /// `None` when nothing more is wanted of it.
@@ -61,7 +33,7 @@ pub struct AnswerStream {
 /// Why bytes were not taken.
 enum Refused {
     Packed(Packed),
-    Read(Error),
+    Read(Failure),
 }
 
 impl From<Packed> for Refused {
@@ -79,14 +51,22 @@ impl AnswerStream {
         timeout: Duration,
     ) -> Self {
         let unpacker = body::unpacker(&response);
-        let reader = Reader::new(endpoint, model.to_owned());
-        Self { deadline, timeout, response: Some(response), unpacker, reader, failure: None }
+        let reader = Reader::new(endpoint.secrets(), model.to_owned());
+        Self {
+            endpoint,
+            deadline,
+            timeout,
+            response: Some(response),
+            unpacker,
+            reader,
+            failure: None,
+        }
     }
 
     /// The next step; `None` after [`AnswerEvent::Done`] or an error.
     pub async fn next(&mut self) -> Option<Result<AnswerEvent, Error>> {
         loop {
-            if let Some(event) = self.reader.next() {
+            if let Some(event) = self.reader.step() {
                 return Some(Ok(event));
             }
             if self.reader.has_ended() {
@@ -106,13 +86,10 @@ impl AnswerStream {
                 Ok(Ok(Some(bytes))) => self.take(&bytes),
                 Ok(Ok(None)) => self.end(),
                 Ok(Err(error)) => {
-                    let cut = self.reader.cut(&innermost(&error));
-                    self.reader.end_by(cut)
+                    let reason = self.endpoint.secrets().blotted_out(&innermost(&error));
+                    self.end_early(Failure::Cut { reason })
                 }
-                Err(_) => {
-                    let base = self.reader.base();
-                    self.reader.end_by(Error::Timeout { base, after: self.timeout })
-                }
+                Err(_) => self.end_early(ErrorKind::Timeout { after: self.timeout }),
             };
             if let Err(error) = taken {
                 self.response = None;
@@ -131,15 +108,21 @@ impl AnswerStream {
         let Self { unpacker, reader, .. } = self;
         let taken = unpacker.end(&mut |bytes| reader.feed(bytes).map_err(Refused::Read));
         taken.map_err(|refused| self.refused(refused))?;
-        self.reader.end()
+        self.reader.end().map_err(|failure| self.endpoint.error(failure))
+    }
+
+    /// The body does not go on, because of this.
+    fn end_early(&mut self, because: impl Into<ErrorKind>) -> Result<(), Error> {
+        self.reader.end_early().map_err(|explanation| {
+            let kind = explanation.map_or_else(|| because.into(), ErrorKind::Reply);
+            self.endpoint.error(kind)
+        })
     }
 
     fn refused(&self, refused: Refused) -> Error {
-        match refused {
-            Refused::Read(error) => error,
-            Refused::Packed(packed) => {
-                Error::Protocol { base: self.reader.base(), reason: packed.to_string() }
-            }
-        }
+        self.endpoint.error(match refused {
+            Refused::Read(failure) => failure,
+            Refused::Packed(packed) => Failure::Protocol { reason: packed.to_string() },
+        })
     }
 }

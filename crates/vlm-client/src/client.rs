@@ -5,16 +5,22 @@ use std::{
 
 use reqwest::Response;
 use tokio::time::{Instant, timeout_at};
+use vlm_replies::{Fault, later};
 
 use crate::{
-    AnswerStream, ChatRequest, Endpoint, Error, Model, ServerKind,
     adaptations::Adaptations,
-    error::innermost,
+    answer::AnswerStream,
+    ask_headers::AskHeaders,
+    body,
+    endpoint::Endpoint,
+    error::{Error, ErrorKind, innermost},
+    figures::Figures,
     kept,
-    models::{self, looks_like_vision},
+    kind::ServerKind,
+    models::{self, Model, looks_like_vision},
     names::{Guarded, LookedUp, system_lookup},
+    question::ChatRequest,
     reach::Blocked,
-    reading::{body, fault::Fault, later},
     tls,
     trusting::Trusting,
     wire::Adapted,
@@ -30,41 +36,12 @@ const MODELS_BODY_LIMIT: usize = 2 << 20;
 /// How often one question is asked in another form: as often as a server that names one field after
 /// the other can name ours.
 const REPEATS: usize = 6;
-const FAIRNESS_ID: &str = "x-llm-d-inference-fairness-id";
-const OBJECTIVE: &str = "x-llm-d-inference-objective";
-/// Of vLLM, NIM, llama.cpp and SGLang.
-const WAITING_METRICS: [&str; 4] = [
-    "vllm:num_requests_waiting",
-    "num_requests_waiting",
-    "llamacpp:requests_deferred",
-    "sglang:num_queue_reqs",
-];
-
-/// What a question carries for routers in front of VLM servers (llm-d's gateway). Only ever what
-/// we say ourselves, never what a client sent.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AskHeaders {
-    /// `x-llm-d-inference-fairness-id`: whose question it is.
-    pub fairness_id: Option<String>,
-    /// `x-llm-d-inference-objective`: what it is asked for.
-    pub objective: Option<String>,
-}
-
 /// What a server lists.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listed {
     /// Its models.
     pub models: Vec<Model>,
     /// What kind of server it is, if the list says so.
-    pub kind: Option<ServerKind>,
-}
-
-/// What a server says of itself in figures.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Figures {
-    /// How many questions wait inside.
-    pub waiting: Option<u64>,
-    /// What kind of server it is.
     pub kind: Option<ServerKind>,
 }
 
@@ -90,7 +67,9 @@ impl Client {
     pub fn new() -> Result<Self, Error> {
         // reqwest asks for the process' provider; whoever installed one before us keeps it.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let failed = |error| Error::Tls { base: "any server".into(), reason: innermost(&error) };
+        let failed = |error: reqwest::Error| {
+            Error::new("any server", ErrorKind::Tls { reason: innermost(&error) })
+        };
         let http = builder().build().map_err(failed)?;
         let direct = builder().no_proxy().build().map_err(failed)?;
         let guarded = Arc::new(Guarded::new(system_lookup));
@@ -107,10 +86,8 @@ impl Client {
 
     fn for_endpoint(&self, endpoint: &Endpoint) -> Result<reqwest::Client, Error> {
         let direct = endpoint.is_foreign() || endpoint.is_this_host();
-        let failed = |error: reqwest::Error| Error::Tls {
-            base: endpoint.base().into(),
-            reason: innermost(&error),
-        };
+        let failed =
+            |error: reqwest::Error| endpoint.error(ErrorKind::Tls { reason: innermost(&error) });
         match (endpoint.gate()?, endpoint.authority()) {
             (Some(gate), _) => self.guarded.client(&gate, builder).map_err(failed),
             (None, Some(authority)) => {
@@ -150,14 +127,8 @@ impl Client {
         let mut repeats = 0..REPEATS;
         loop {
             let adapted = Adapted { request, by: &by };
-            let mut post = http.post(endpoint.url("chat/completions")).json(&adapted);
-            for (name, value) in
-                [(FAIRNESS_ID, &headers.fairness_id), (OBJECTIVE, &headers.objective)]
-            {
-                if let Some(value) = value {
-                    post = post.header(name, value);
-                }
-            }
+            let post = http.post(endpoint.url("chat/completions")).json(&adapted);
+            let post = headers.add_to(post);
             let response = send(&http, post, endpoint, deadline, timeout).await?;
             let refused = match accepted(response, endpoint, Some(model), deadline).await {
                 Ok(response) => {
@@ -207,7 +178,7 @@ impl Client {
         let response = accepted(response, endpoint, None, deadline).await?;
         let body = timeout_at(deadline, body::whole(response, endpoint, MODELS_BODY_LIMIT))
             .await
-            .map_err(|_| Error::Timeout { base: endpoint.base().into(), after: timeout })??;
+            .map_err(|_| endpoint.error(ErrorKind::Timeout { after: timeout }))??;
         // What is listed there is what could be deployed.
         if let Some(name) = endpoint.deployment() {
             let model = Model { id: name.to_owned(), vision: looks_like_vision(name) };
@@ -238,31 +209,8 @@ impl Client {
         }
         let body = body::whole(response, endpoint, MODELS_BODY_LIMIT);
         let body = timeout_at(deadline, body).await.ok()?.ok()?;
-        let metrics = String::from_utf8_lossy(&body);
-        let kind = ServerKind::of_metrics(&metrics);
-        Some(Figures { waiting: waiting_inside(&metrics), kind })
+        Some(Figures::read(&String::from_utf8_lossy(&body)))
     }
-}
-
-/// The number of questions that wait inside a server, from its metrics in Prometheus' text format
-/// (version 0.0.4); `None` if it names none that we know.
-fn waiting_inside(metrics: &str) -> Option<u64> {
-    let values: Vec<f64> = metrics
-        .lines()
-        .filter(|line| WAITING_METRICS.contains(&line.split(['{', ' ']).next().unwrap_or_default()))
-        .filter_map(|line| {
-            // After the name and its labels: the value, and perhaps a time.
-            let rest = line.rsplit_once('}').or_else(|| line.split_once(' '))?.1;
-            rest.split_whitespace().next()?.parse().ok()
-        })
-        .filter(|value: &f64| value.is_finite() && *value >= 0.0)
-        .collect();
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "finite and not negative; as many as that are many enough"
-    )]
-    (!values.is_empty()).then(|| values.iter().sum::<f64>() as u64)
 }
 
 fn builder() -> reqwest::ClientBuilder {
@@ -283,14 +231,14 @@ async fn send(
 ) -> Result<Response, Error> {
     let sent = timeout_at(deadline, kept::send(endpoint.sign(request)))
         .await
-        .map_err(|_| Error::Timeout { base: endpoint.base().into(), after: timeout })?;
+        .map_err(|_| endpoint.error(ErrorKind::Timeout { after: timeout }))?;
     match sent {
         Ok(response) => Ok(response),
         // Some wait for the end of what they take for a request.
         Err(error)
             if error.is_connect() && error.is_timeout() && speaks_http(http, endpoint).await =>
         {
-            Err(Error::Tls { base: endpoint.base().into(), reason: tls::PLAIN.into() })
+            Err(endpoint.error(ErrorKind::Tls { reason: tls::PLAIN.into() }))
         }
         Err(error) => Err(unreachable_server(endpoint, &error)),
     }
@@ -329,11 +277,11 @@ async fn accepted(
     let (status, asked) = (status.as_u16(), later::in_head(response.headers(), SystemTime::now()));
     let body = body::beginning(response, endpoint, ERROR_BODY_LIMIT, deadline).await;
     let fault = Fault::in_body(&String::from_utf8_lossy(&body));
-    Err(Refused { error: fault.into_error(endpoint, model, status, asked), status, body })
+    let failure = fault.into_failure(&endpoint.secrets(), model, status, asked);
+    Err(Refused { error: endpoint.error(failure), status, body })
 }
 
 fn unreachable_server(endpoint: &Endpoint, error: &reqwest::Error) -> Error {
-    let base = endpoint.base().to_owned();
     let mut cause: Option<&dyn std::error::Error> = Some(error);
     while let Some(this) = cause {
         if let Some(blocked) = this.downcast_ref::<Blocked>() {
@@ -341,54 +289,32 @@ fn unreachable_server(endpoint: &Endpoint, error: &reqwest::Error) -> Error {
         }
         let io = this.downcast_ref::<std::io::Error>();
         if io.is_some_and(|io| io.kind() == std::io::ErrorKind::ConnectionRefused) {
-            return Error::Refused { base };
+            return endpoint.error(ErrorKind::Refused);
         }
         if let Some(error) = as_tls(this) {
-            return Error::Tls { base, reason: tls::explained(error) };
+            return endpoint.error(ErrorKind::Tls { reason: tls::explained(error) });
         }
         cause = this.source();
     }
     let reason = innermost(error);
-    match error.is_connect() {
-        true if error.is_timeout() => Error::Network {
-            base,
+    endpoint.error(match error.is_connect() {
+        true if error.is_timeout() => ErrorKind::Network {
             reason: format!(
                 "nothing came back within {} s; check host, port and firewall",
                 CONNECT_TIMEOUT.as_secs()
             ),
         },
-        true => Error::Network { base, reason },
+        true => ErrorKind::Network { reason },
         // What a server says to a request that is no TLS.
-        false if reason.contains("invalid HTTP version") => Error::Dropped {
-            base,
+        false if reason.contains("invalid HTTP version") => ErrorKind::Dropped {
             reason: format!("{reason}; use https:// if the server speaks TLS"),
         },
-        false => Error::Dropped { base, reason },
-    }
+        false => ErrorKind::Dropped { reason },
+    })
 }
 
 /// TLS errors travel inside I/O errors, which do not list them as their source.
 fn as_tls<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
     let inner = || error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
     error.downcast_ref().or_else(|| as_tls(inner()?))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::waiting_inside;
-
-    #[test]
-    fn the_metrics_of_serving_stacks_tell_what_waits_inside() {
-        for (metrics, waiting) in [
-            ("vllm:num_requests_waiting{model_name=\"a b\"} 3.0\n", Some(3)),
-            ("num_requests_waiting 2 1700000000\n", Some(2)),
-            ("# HELP llamacpp:requests_deferred x\nllamacpp:requests_deferred 1\n", Some(1)),
-            ("sglang:num_queue_reqs{a=\"1\"} 2\nsglang:num_queue_reqs{a=\"2\"} 5\n", Some(7)),
-            ("vllm:num_requests_waiting_total 9\nother 1\n", None),
-            ("vllm:num_requests_waiting{} NaN\n", None),
-            ("", None),
-        ] {
-            assert_eq!(waiting_inside(metrics), waiting, "{metrics}");
-        }
-    }
 }

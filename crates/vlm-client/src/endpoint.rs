@@ -2,9 +2,14 @@ use std::sync::Arc;
 
 use reqwest::{RequestBuilder, header};
 use url::Url;
+use vlm_replies::{Failure, Secrets};
 
 use crate::{
-    ApiKey, Authority, Error, ExtraHeaders, address,
+    address::{self, BadEndpoint},
+    authority::Authority,
+    error::{Error, ErrorKind},
+    headers::ExtraHeaders,
+    key::ApiKey,
     reach::{Blocked, Gate, Reach, is_this_host},
 };
 
@@ -24,47 +29,6 @@ pub struct Endpoint {
     authority: Option<Arc<Authority>>,
     /// What it may reach, if somebody else named it.
     reach: Option<Arc<Reach>>,
-}
-
-/// Why a text is not the address of a VLM server.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum BadEndpoint {
-    /// It is no URL at all.
-    #[error("{given:?} is not a URL ({reason}); expected for example http://localhost:8000/v1")]
-    NotAUrl {
-        /// What was given.
-        given: String,
-        /// What the URL parser disliked.
-        reason: String,
-    },
-    /// Only HTTP servers can be asked.
-    #[error("the scheme {scheme:?} cannot be asked; use http:// or https://")]
-    Scheme {
-        /// The scheme given.
-        scheme: String,
-    },
-    /// It could be either, and a key should not go in the clear.
-    #[error("{given:?} does not say how it is asked; write https://{given} or http://{given}")]
-    NoScheme {
-        /// What was given.
-        given: String,
-    },
-    /// Azure refuses a request without one.
-    #[error(
-        "an address of an Azure deployment needs the version of its API: put \
-         ?api-version=2024-10-21, or a newer one, at its end"
-    )]
-    NoVersion,
-    /// Keys in URLs end up in logs.
-    #[error(
-        "a VLM server's address must not carry a user name, password, fragment or query other than \
-         Azure's api-version; cut it off, and give the key separately"
-    )]
-    Decorated,
-    /// It is, or its name says that it is, where this one may not reach.
-    #[error("{0}")]
-    Forbidden(Box<Error>),
 }
 
 impl Endpoint {
@@ -138,7 +102,7 @@ impl Endpoint {
     }
 
     fn forbidden(&self, blocked: Blocked, reason: String) -> Error {
-        Error::Forbidden { base: self.base().to_owned(), reason, inside: blocked.0 }
+        Error::new(self.base(), ErrorKind::Forbidden { reason, inside: blocked.0 })
     }
 
     /// The base address, without a slash at its end. Two endpoints with the same base are the
@@ -198,16 +162,17 @@ impl Endpoint {
         Some(url)
     }
 
-    /// The error as it is for whoever set this endpoint up: a key can only be refused where one was
-    /// shown.
-    pub(crate) fn told(&self, error: Error) -> Error {
+    /// What happened there, as it is for whoever set this endpoint up: a key can only be refused
+    /// where one was shown.
+    pub(crate) fn error(&self, kind: impl Into<ErrorKind>) -> Error {
         let shows_key = self.key.is_some() || !self.headers.is_empty();
-        match error {
-            Error::Unauthorized { base, status, reason } if !shows_key => {
-                Error::NoKey { base, status, reason }
+        let kind = match kind.into() {
+            ErrorKind::Reply(Failure::Unauthorized { status, reason }) if !shows_key => {
+                ErrorKind::NoKey { status, reason }
             }
-            error => error,
-        }
+            kind => kind,
+        };
+        Error::new(self.base(), kind)
     }
 
     /// The request with what belongs to this endpoint.
@@ -246,14 +211,14 @@ impl Endpoint {
         self.key.as_ref()
     }
 
-    /// `text` with this endpoint's key and headers blotted out, for servers that quote them in their
-    /// errors.
-    pub(crate) fn without_key(&self, text: &str) -> String {
-        let text = match &self.key {
-            Some(key) => text.replace(key.expose(), "(key)"),
-            None => text.to_owned(),
-        };
-        self.headers.without_values(text)
+    /// What must not be shown of what the server says, as some quote it in their errors.
+    pub(crate) fn secrets(&self) -> Secrets {
+        let mut secrets = Secrets::default();
+        if let Some(key) = &self.key {
+            secrets.add(key.expose(), "(key)");
+        }
+        self.headers.values().for_each(|value| secrets.add(value, "(header)"));
+        secrets
     }
 }
 
@@ -343,6 +308,6 @@ mod tests {
     fn an_endpoint_prints_without_its_key() {
         let endpoint = Endpoint::new("http://host/v1", ApiKey::new("sk-secret")).unwrap();
         assert!(!format!("{endpoint:?}").contains("secret"));
-        assert_eq!(endpoint.without_key("bad key sk-secret"), "bad key (key)");
+        assert_eq!(endpoint.secrets().blotted_out("bad key sk-secret"), "bad key (key)");
     }
 }

@@ -1,263 +1,97 @@
 use std::{borrow::Cow, time::Duration};
 
-use crate::AddressKind;
+use vlm_replies::Failure;
+
+use crate::reach::AddressKind;
 
 /// Why a VLM server gave no (whole) answer. The message says what happened and what to do next.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", message(.base, .kind))]
+pub struct Error {
+    /// The base address of the server.
+    pub base: String,
+    /// What happened there.
+    pub kind: ErrorKind,
+}
+
+/// What happened when a server was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Error {
+pub enum ErrorKind {
     /// Nobody listens there.
-    #[error("no VLM server answers at {base} (connection refused); start it or change api-base")]
-    Refused {
-        /// The base address of the server.
-        base: String,
-    },
+    Refused,
     /// Whoever named the server may not reach it.
-    #[error(
-        "{base} may not be asked from here: {reason}; if it should be, have this server's operator \
-         add it to allowed_api_bases"
-    )]
     Forbidden {
-        /// The base address of the server.
-        base: String,
         /// Why, for whoever named it: of a name nothing that they did not know.
         reason: String,
         /// What is there, for the operator alone.
         inside: AddressKind,
     },
     /// The network failed before an answer came.
-    #[error("cannot reach the VLM server at {base}: {reason}")]
     Network {
-        /// The base address of the server.
-        base: String,
         /// What the network said.
         reason: String,
     },
     /// The connection was there, and ended before an answer came.
-    #[error("the VLM server at {base} broke off before it answered ({reason}); see its log")]
     Dropped {
-        /// The base address of the server.
-        base: String,
         /// What the network said.
         reason: String,
     },
     /// The server's certificate or TLS itself is at fault.
-    #[error("no secure connection to {base}: {reason}")]
     Tls {
-        /// The base address of the server.
-        base: String,
         /// What is wrong, and what to do about it.
         reason: String,
     },
-    /// 401 or 403, or an error that says so.
-    #[error(
-        "the VLM server at {base} refused the key ({}); check the api-key for this server",
-        told(*.status, .reason)
-    )]
-    Unauthorized {
-        /// The base address of the server.
-        base: String,
-        /// The HTTP status, or a code like one; 200 if it was said in an answer.
-        status: u16,
-        /// What the server said.
-        reason: String,
+    /// The answer was not complete in time.
+    Timeout {
+        /// The time allowed.
+        after: Duration,
     },
-    /// The same where no key was shown.
-    #[error(
-        "the VLM server at {base} wants a key, and none was given (HTTP {status}: {reason}); set \
-         api-key"
-    )]
+    /// The key was refused ([`Failure::Unauthorized`]) where none was shown.
     NoKey {
-        /// The base address of the server.
-        base: String,
         /// The HTTP status.
-        status: u16,
-        /// What the server said.
-        reason: String,
-    },
-    /// 404 with a model asked for, or an error of that code.
-    #[error(
-        "the VLM server at {base} does not have the model {model:?} ({reason}); choose one that \
-         it lists"
-    )]
-    ModelUnknown {
-        /// The base address of the server.
-        base: String,
-        /// The model asked for.
-        model: String,
-        /// What the server said.
-        reason: String,
-    },
-    /// The model takes no pictures, whatever the status that the server says so with.
-    #[error(
-        "the model {model:?} of the VLM server at {base} takes no pictures ({reason}); choose a \
-         vision model"
-    )]
-    NoVision {
-        /// The base address of the server.
-        base: String,
-        /// The model asked for.
-        model: String,
-        /// What the server said.
-        reason: String,
-    },
-    /// 404 for a path that every OpenAI-compatible server has.
-    #[error(
-        "{base} has no OpenAI-compatible API ({}); {}",
-        told(*.status, .reason),
-        crate::trouble::where_else(.base)
-    )]
-    NoApi {
-        /// The base address of the server.
-        base: String,
-        /// The HTTP status; LM Studio says it with 200.
         status: u16,
         /// What the server said.
         reason: String,
     },
     /// The server lists no model.
-    #[error("the VLM server at {base} lists no model; load one, or name it with the model setting")]
-    NoModel {
-        /// The base address of the server.
-        base: String,
-    },
-    /// 413, or an error that says so.
-    #[error(
-        "the picture is too large for the VLM server at {base} ({reason}); lower max-size or \
-         jpeg-quality"
-    )]
-    TooLarge {
-        /// The base address of the server.
-        base: String,
-        /// What the server said.
-        reason: String,
-    },
-    /// 429, or a quota that is used up, whatever the status.
-    #[error(
-        "the VLM server at {base} has too much to do, or a quota is used up ({reason}); asking \
-         later"
-    )]
-    RateLimited {
-        /// The base address of the server.
-        base: String,
-        /// What the server said.
-        reason: String,
-        /// When it wants to be asked again, if it says so.
-        retry_after: Option<Duration>,
-    },
-    /// Another 4xx.
-    #[error("the VLM server at {base} refused the question ({})", told(*.status, .reason))]
-    BadRequest {
-        /// The base address of the server.
-        base: String,
-        /// The HTTP status, or a code like one.
-        status: u16,
-        /// What the server said.
-        reason: String,
-    },
-    /// 5xx, a status that passes, or an error in the place of an answer.
-    #[error("the VLM server at {base} failed ({}); see its log", told(*.status, .reason))]
-    Server {
-        /// The base address of the server.
-        base: String,
-        /// The HTTP status, or a code like one; 200 if it was said in an answer.
-        status: u16,
-        /// What the server said.
-        reason: String,
-        /// When it wants to be asked again, if it says so.
-        retry_after: Option<Duration>,
-    },
-    /// 3xx. Following it would carry the key and the picture elsewhere.
-    #[error(
-        "the VLM server at {base} sends us elsewhere (HTTP {status}); set api-base to the final \
-         address"
-    )]
-    Redirect {
-        /// The base address of the server.
-        base: String,
-        /// The HTTP status.
-        status: u16,
-    },
-    /// The answer was not complete in time.
-    #[error(
-        "the VLM server at {base} did not finish within {} s; raise the timeout, lower \
-         max-tokens or use a smaller model", .after.as_secs_f64()
-    )]
-    Timeout {
-        /// The base address of the server.
-        base: String,
-        /// The time allowed.
-        after: Duration,
-    },
-    /// The body is not what the API promises.
-    #[error("{base} does not answer like an OpenAI-compatible server: {reason}")]
-    Protocol {
-        /// The base address of the server.
-        base: String,
-        /// What was wrong.
-        reason: String,
-    },
-    /// The model refused to answer, or a filter held the answer back.
-    #[error(
-        "the VLM server at {base} gives no answer to this question and picture: {reason}; ask \
-         something else, or another model"
-    )]
-    Declined {
-        /// The base address of the server.
-        base: String,
-        /// What the server or the model said.
-        reason: String,
-    },
-    /// The answer is complete, and there is no text in it.
-    #[error("the VLM server at {base} answered without any text: {reason}")]
-    Empty {
-        /// The base address of the server.
-        base: String,
-        /// What there was instead, and what to do.
-        reason: String,
-    },
-    /// The answer ended in the middle.
-    #[error("the VLM server at {base} broke off in the middle of its answer ({reason})")]
-    Cut {
-        /// The base address of the server.
-        base: String,
-        /// What the network said.
-        reason: String,
-    },
+    NoModel,
+    /// The server's reply is no answer.
+    Reply(Failure),
 }
 
-impl Error {
+impl From<Failure> for ErrorKind {
+    fn from(failure: Failure) -> Self {
+        Self::Reply(failure)
+    }
+}
+
+impl ErrorKind {
     /// One word for messages and metrics.
-    pub fn kind(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
-            Self::Refused { .. } => "refused",
+            Self::Refused => "refused",
             Self::Forbidden { .. } => "not-allowed",
             Self::Network { .. } | Self::Dropped { .. } => "network",
             Self::Tls { .. } => "tls",
-            Self::Unauthorized { .. } | Self::NoKey { .. } => "unauthorized",
-            Self::ModelUnknown { .. } => "model-unknown",
-            Self::NoVision { .. } => "no-vision",
-            Self::NoApi { .. } => "no-api",
-            Self::NoModel { .. } => "no-model",
-            Self::TooLarge { .. } => "too-large",
-            Self::RateLimited { .. } => "rate-limited",
-            Self::BadRequest { .. } => "bad-request",
-            Self::Server { .. } => "server",
-            Self::Redirect { .. } => "redirect",
             Self::Timeout { .. } => "timeout",
-            Self::Protocol { .. } => "protocol",
-            Self::Declined { .. } => "declined",
-            Self::Empty { .. } => "empty",
-            Self::Cut { .. } => "cut",
+            Self::NoKey { .. } => "unauthorized",
+            Self::NoModel => "no-model",
+            Self::Reply(failure) => failure.name(),
         }
+    }
+}
+
+impl Error {
+    /// What happened at the server with this base address.
+    pub fn new(base: &str, kind: impl Into<ErrorKind>) -> Self {
+        Self { base: base.to_owned(), kind: kind.into() }
     }
 
     /// How long the server asked to be left alone.
     pub fn retry_after(&self) -> Option<Duration> {
-        match self {
-            Self::RateLimited { retry_after, .. } | Self::Server { retry_after, .. } => {
-                *retry_after
-            }
+        match &self.kind {
+            ErrorKind::Reply(failure) => failure.retry_after(),
             _ => None,
         }
     }
@@ -265,52 +99,123 @@ impl Error {
     /// Whether another server that has the same model may do better: this one, not the question,
     /// is at fault.
     pub fn is_servers_fault(&self) -> bool {
-        !matches!(
-            self,
-            Self::Forbidden { .. }
-                | Self::ModelUnknown { .. }
-                | Self::NoVision { .. }
-                | Self::TooLarge { .. }
-                | Self::BadRequest { .. }
-                | Self::Declined { .. }
-                | Self::Empty { .. }
-        )
+        match &self.kind {
+            ErrorKind::Reply(failure) => failure.is_servers_fault(),
+            kind => !matches!(kind, ErrorKind::Forbidden { .. }),
+        }
     }
 
     /// Whether it is said of this one answer alone: the server is well, and another picture may
     /// fare better.
     pub fn is_of_this_answer(&self) -> bool {
-        matches!(self, Self::Declined { .. } | Self::Empty { .. })
+        matches!(&self.kind, ErrorKind::Reply(failure) if failure.is_of_this_answer())
     }
 
     /// Whether it tells that the server is in trouble, whoever asks it for whatever model: it is not
     /// there, or fails.
     pub fn concerns_everybody(&self) -> bool {
         matches!(
-            self,
-            Self::Refused { .. }
-                | Self::Network { .. }
-                | Self::Dropped { .. }
-                | Self::Tls { .. }
-                | Self::Server { .. }
+            self.kind,
+            ErrorKind::Refused
+                | ErrorKind::Network { .. }
+                | ErrorKind::Dropped { .. }
+                | ErrorKind::Tls { .. }
+                | ErrorKind::Reply(Failure::Server { .. })
         )
     }
 
     /// Whether asking again later may help although no setting changed.
     pub fn is_passing(&self) -> bool {
-        !matches!(
-            self,
-            Self::Forbidden { .. }
-                | Self::Unauthorized { .. }
-                | Self::NoKey { .. }
-                | Self::ModelUnknown { .. }
-                | Self::NoVision { .. }
-                | Self::NoApi { .. }
-                | Self::TooLarge { .. }
-                | Self::BadRequest { .. }
-                | Self::Redirect { .. }
-                | Self::Tls { .. }
-        )
+        match &self.kind {
+            ErrorKind::Reply(failure) => failure.is_passing(),
+            kind => !matches!(
+                kind,
+                ErrorKind::Forbidden { .. } | ErrorKind::NoKey { .. } | ErrorKind::Tls { .. }
+            ),
+        }
+    }
+}
+
+fn message(base: &str, kind: &ErrorKind) -> String {
+    match kind {
+        ErrorKind::Refused => format!(
+            "no VLM server answers at {base} (connection refused); start it or change api-base"
+        ),
+        ErrorKind::Forbidden { reason, .. } => format!(
+            "{base} may not be asked from here: {reason}; if it should be, have this server's \
+             operator add it to allowed_api_bases"
+        ),
+        ErrorKind::Network { reason } => format!("cannot reach the VLM server at {base}: {reason}"),
+        ErrorKind::Dropped { reason } => {
+            format!("the VLM server at {base} broke off before it answered ({reason}); see its log")
+        }
+        ErrorKind::Tls { reason } => format!("no secure connection to {base}: {reason}"),
+        ErrorKind::Timeout { after } => format!(
+            "the VLM server at {base} did not finish within {} s; raise the timeout, lower \
+             max-tokens or use a smaller model",
+            after.as_secs_f64()
+        ),
+        ErrorKind::NoKey { status, reason } => format!(
+            "the VLM server at {base} wants a key, and none was given (HTTP {status}: {reason}); \
+             set api-key"
+        ),
+        ErrorKind::NoModel => format!(
+            "the VLM server at {base} lists no model; load one, or name it with the model setting"
+        ),
+        ErrorKind::Reply(failure) => reply_message(base, failure),
+    }
+}
+
+fn reply_message(base: &str, failure: &Failure) -> String {
+    match failure {
+        Failure::Unauthorized { status, reason } => format!(
+            "the VLM server at {base} refused the key ({}); check the api-key for this server",
+            told(*status, reason)
+        ),
+        Failure::ModelUnknown { model, reason } => format!(
+            "the VLM server at {base} does not have the model {model:?} ({reason}); choose one \
+             that it lists"
+        ),
+        Failure::NoVision { model, reason } => format!(
+            "the model {model:?} of the VLM server at {base} takes no pictures ({reason}); choose \
+             a vision model"
+        ),
+        Failure::NoApi { status, reason } => format!(
+            "{base} has no OpenAI-compatible API ({}); {}",
+            told(*status, reason),
+            where_else(base)
+        ),
+        Failure::TooLarge { reason } => format!(
+            "the picture is too large for the VLM server at {base} ({reason}); lower max-size or \
+             jpeg-quality"
+        ),
+        Failure::RateLimited { reason, .. } => format!(
+            "the VLM server at {base} has too much to do, or a quota is used up ({reason}); \
+             asking later"
+        ),
+        Failure::BadRequest { status, reason } => {
+            format!("the VLM server at {base} refused the question ({})", told(*status, reason))
+        }
+        Failure::Server { status, reason, .. } => {
+            format!("the VLM server at {base} failed ({}); see its log", told(*status, reason))
+        }
+        Failure::Redirect { status } => format!(
+            "the VLM server at {base} sends us elsewhere (HTTP {status}); set api-base to the \
+             final address"
+        ),
+        Failure::Protocol { reason } => {
+            format!("{base} does not answer like an OpenAI-compatible server: {reason}")
+        }
+        Failure::Declined { reason } => format!(
+            "the VLM server at {base} gives no answer to this question and picture: {reason}; ask \
+             something else, or another model"
+        ),
+        Failure::Empty { reason } => {
+            format!("the VLM server at {base} answered without any text: {reason}")
+        }
+        Failure::Cut { reason } => {
+            format!("the VLM server at {base} broke off in the middle of its answer ({reason})")
+        }
     }
 }
 
@@ -328,5 +233,27 @@ fn told(status: u16, reason: &str) -> Cow<'_, str> {
     match status {
         400.. => Cow::Owned(format!("HTTP {status}: {reason}")),
         _ => Cow::Borrowed(reason),
+    }
+}
+
+/// Where an API may be that is not at this address, as the end of a sentence.
+fn where_else(base: &str) -> String {
+    let path = base.split_once("://").and_then(|(_, rest)| rest.split_once('/'));
+    match path {
+        None => format!("most servers have it at {base}/v1"),
+        Some((_, path)) if path.ends_with("v1") => "check host, port and path".to_owned(),
+        Some(_) => "check the path: at most servers it ends in /v1".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_left_v1_out_is_told_and_whoever_wrote_it_is_not() {
+        assert_eq!(where_else("http://a:1"), "most servers have it at http://a:1/v1");
+        assert_eq!(where_else("http://a:1/v1"), "check host, port and path");
+        assert!(where_else("http://a:1/api").contains("ends in /v1"));
     }
 }

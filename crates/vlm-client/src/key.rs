@@ -1,3 +1,5 @@
+use std::hash::{Hash, Hasher};
+
 use secrecy::{ExposeSecret, SecretString};
 
 /// A key of a VLM server. It has no way to be printed or serialised, and its memory is wiped when
@@ -71,6 +73,13 @@ impl PartialEq for ApiKey {
 }
 
 impl Eq for ApiKey {}
+
+/// For maps by key. What it gives is as secret as the key.
+impl Hash for ApiKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.expose().hash(state);
+    }
+}
 
 impl std::fmt::Debug for ApiKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

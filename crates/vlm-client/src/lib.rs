@@ -1,22 +1,21 @@
-//! Asks OpenAI-compatible VLM servers, and decides who is asked next.
-//!
-//! - [`Client`] sends one question to an [`Endpoint`] and gives its answer as it is written.
-//! - [`Dispatcher`] shares the slots of such servers fairly among many sessions.
+//! Asks OpenAI-compatible VLM servers: [`Client`] sends one question to an [`Endpoint`] and gives its
+//! answer as it is written.
 //!
 //! Nothing in here knows GStreamer, sessions of a web server, or pictures: a question carries a
 //! picture that somebody else has encoded.
 
-mod account;
 mod adapt;
 mod adaptations;
 mod address;
 mod answer;
+mod ask_headers;
 mod authority;
+mod body;
 mod client;
-mod dispatch;
 mod endpoint;
 mod error;
 mod extra;
+mod figures;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod headers;
@@ -25,36 +24,28 @@ mod key;
 mod kind;
 mod models;
 mod names;
+mod question;
 mod reach;
-mod reading;
-mod report;
-mod scope;
 mod tls;
 mod trouble;
 mod trusting;
 mod wire;
 
-pub use account::{Account, Denied};
-pub use answer::{AnswerEvent, AnswerStream, Summary};
+pub use address::BadEndpoint;
+pub use answer::AnswerStream;
+pub use ask_headers::AskHeaders;
 pub use authority::{Authority, BadAuthority};
-pub use client::{AskHeaders, Client, Figures, Listed};
-pub use dispatch::{
-    Backend, BackendSnapshot, Dispatcher, DispatcherConfig, Full, Hurry, Member, NoTurn, Turn,
-    Want,
-    core::{
-        BackendId, BackendState, Core, CoreConfig, Event, MemberId, RouteId, Scope, Slots, UserId,
-        Verdict,
-    },
-};
-pub use endpoint::{BadEndpoint, Endpoint};
-pub use error::Error;
+pub use client::{Client, Listed};
+pub use endpoint::Endpoint;
+pub use error::{Error, ErrorKind};
 pub use extra::{BadExtraBody, ExtraBody};
+pub use figures::Figures;
 pub use headers::{BadHeaders, ExtraHeaders};
 pub use key::{ApiKey, BadKey};
 pub use kind::ServerKind;
 pub use models::{Model, choose_model, looks_like_vision};
 pub use names::LookedUp;
+pub use question::{ChatRequest, Picture};
 pub use reach::{AddressKind, Allowed, BadAllowed, Reach, is_this_host};
-pub use report::{QuestionOutcome, QuestionReport};
 pub use trouble::Trouble;
-pub use wire::{ChatRequest, Picture, Usage};
+pub use vlm_replies::{AnswerEvent, Failure, Summary, Usage};

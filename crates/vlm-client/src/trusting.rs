@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use crate::Authority;
+use crate::authority::Authority;
 
 /// There are as many authorities as an operator names files.
 const MOST: usize = 32;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use replies::{Reply, Server, replies};
 use vlm_client::{
-    AnswerEvent, AskHeaders, ChatRequest, Client, Endpoint, Error, Picture, choose_model,
+    AnswerEvent, AskHeaders, ChatRequest, Client, Endpoint, Error, ErrorKind, Picture, choose_model,
 };
 
 const LONG: Duration = Duration::from_secs(20);
@@ -64,7 +64,7 @@ fn verdict(reply: &Reply, came: &Result<Answer, Error>) -> Option<String> {
                 after.is_some_and(|ms| (u128::from(least)..=u128::from(most)).contains(&ms))
             };
             reply.error_says.as_ref().is_some_and(|words| words.iter().all(|it| said.contains(it)))
-                && reply.kind.as_ref().is_none_or(|kind| *kind == error.kind())
+                && reply.kind.as_ref().is_none_or(|kind| *kind == error.kind.name())
                 && reply.is_retried.is_none_or(|is_retried| is_retried == error.is_passing())
                 && reply.retry_in_ms.is_none_or(between)
         }
@@ -127,7 +127,7 @@ async fn lists_of_models_are_read_in_every_form() {
         let models = Client::new().unwrap().models(&endpoint, LONG).await;
         let came = match models.map(|models| choose_model(&models).cloned()) {
             Ok(Some(model)) => ask(&server.base, &model.id).await.map(|answer| (answer, model.id)),
-            Ok(None) => Err(Error::NoModel { base: server.base.clone() }),
+            Ok(None) => Err(Error::new(&server.base, ErrorKind::NoModel)),
             Err(error) => Err(error),
         };
         if let Ok((_, model)) = &came

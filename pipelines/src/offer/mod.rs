@@ -21,7 +21,7 @@ use crate::{
 
 /// Header extension for bandwidth estimation; without it in the answer browsers stay at a few
 /// hundred kbit/s (draft-holmer-rmcat-transport-wide-cc-extensions).
-pub(crate) const TRANSPORT_CC: &str =
+pub const TRANSPORT_CC: &str =
     "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 
 /// Candidates per offer and per session. Browsers send up to about 20.

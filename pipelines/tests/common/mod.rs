@@ -14,9 +14,9 @@ use std::{
 
 use gst::prelude::*;
 use live_vlm_pipelines::{
-    BrowserSession, Choices, LostReason, Patience, Sender, SenderOptions, SessionEvent,
-    SessionOptions, SessionSettings,
+    BrowserSession, Choices, LostReason, Patience, SessionEvent, SessionOptions, SessionSettings,
 };
+use live_vlm_sender::{Sender, SenderOptions};
 use network::Network;
 use tokio::sync::{mpsc, watch};
 

@@ -10,7 +10,7 @@ use gst_video::{
     VideoResamplerMethod,
 };
 
-use crate::jpeg::shown;
+use gst_vlm_jpeg::shown;
 
 const COLUMNS: usize = 64;
 const ROWS: usize = 36;

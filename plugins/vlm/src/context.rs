@@ -5,7 +5,7 @@
 //! that pipeline share it.
 
 use gst::{glib, prelude::*};
-use vlm_client::Dispatcher;
+use live_vlm_dispatch::Dispatcher;
 
 /// The type of the context.
 pub const CONTEXT_TYPE: &str = "vlm.dispatcher";

@@ -9,17 +9,11 @@
 mod analytics;
 pub mod analyze;
 mod change;
-mod classes;
 pub mod context;
-#[cfg(any(test, fuzzing))]
-pub mod fuzzing;
-mod jpeg;
-mod json_in_text;
+mod lock;
 pub mod messages;
 pub mod meta;
-mod overlay;
 mod runtime;
-mod structured;
 
 pub use analyze::VlmAnalyze;
 

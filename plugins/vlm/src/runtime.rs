@@ -3,8 +3,9 @@
 
 use std::sync::LazyLock;
 
+use live_vlm_dispatch::{Dispatcher, DispatcherConfig};
 use tokio::runtime::{Builder, Runtime};
-use vlm_client::{Client, Dispatcher, DispatcherConfig};
+use vlm_client::Client;
 
 static RUNTIME: LazyLock<std::io::Result<Runtime>> = LazyLock::new(|| {
     Builder::new_multi_thread().worker_threads(2).thread_name("vlm").enable_all().build()

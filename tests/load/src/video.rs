@@ -8,7 +8,7 @@ use std::{
 };
 
 use gst::prelude::*;
-use live_vlm_pipelines::{Clip, ClipOptions, SentFrames, VideoSource};
+use live_vlm_sender::{Clip, ClipOptions, SentFrames, VideoSource};
 
 use tempfile::NamedTempFile;
 

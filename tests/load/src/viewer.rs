@@ -9,7 +9,8 @@ use std::{
 };
 
 use futures_util::{SinkExt, StreamExt};
-use live_vlm_pipelines::{Codec, Sender, SenderDirection, SenderOptions, SentFrames};
+use live_vlm_pipelines::Codec;
+use live_vlm_sender::{Sender, SenderDirection, SenderOptions, SentFrames};
 use reqwest::header;
 use serde_json::{Value, json};
 use tokio::{sync::mpsc, task::JoinHandle, time::timeout};

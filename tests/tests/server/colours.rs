@@ -1,7 +1,8 @@
 //! The colours of the picture that the VLM is shown of a browser's video.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use live_vlm_pipelines::{Codec, SenderOptions, VideoSource};
+use live_vlm_pipelines::Codec;
+use live_vlm_sender::{SenderOptions, VideoSource};
 use live_vlm_tests::{client::new_id, server::Server, until, vlm::Vlm};
 
 use super::asking;

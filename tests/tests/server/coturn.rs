@@ -14,7 +14,8 @@ use std::{
 
 use gst::glib;
 use live_vlm::turn::{Turn, TurnSecret};
-use live_vlm_pipelines::{NetworkOptions, SenderOptions};
+use live_vlm_pipelines::NetworkOptions;
+use live_vlm_sender::SenderOptions;
 use live_vlm_tests::{
     client::{Client, new_id, small_video},
     network::{Forwarded, Host, Network, on_own_host},

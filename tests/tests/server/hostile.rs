@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use futures_util::future::join_all;
-use live_vlm_pipelines::Sender;
+use live_vlm_sender::Sender;
 use live_vlm_tests::{
     client::{Refused, about, new_id},
     process::Process,

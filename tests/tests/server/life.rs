@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use gst::prelude::*;
-use live_vlm_pipelines::{SenderOptions, VideoSource};
+use live_vlm_sender::{SenderOptions, VideoSource};
 use live_vlm_tests::{
     cable::Cable,
     client::{Client, new_id, small_video},

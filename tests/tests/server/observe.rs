@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use live_vlm_pipelines::SenderOptions;
+use live_vlm_sender::SenderOptions;
 use live_vlm_tests::{
     client::{Client, Refused, new_id, small_video},
     process::{Process, home},

@@ -72,7 +72,7 @@ async fn when_one_server_fails_another_answers_and_the_page_is_told_which() {
     let down = || {
         let pool = server.app().dispatcher.pool();
         pool.iter().any(|backend| {
-            backend.base == first.base() && backend.state != vlm_client::BackendState::Up
+            backend.base == first.base() && backend.state != live_vlm_dispatch::BackendState::Up
         })
     };
     until("the first server to be left alone", down).await;
@@ -255,7 +255,7 @@ async fn undisturbed_by(failing: impl Fn() -> Reply + Send + Sync + 'static) {
         }
     }
     let pool = server.app().dispatcher.pool();
-    assert_eq!(pool[0].state, vlm_client::BackendState::Up);
+    assert_eq!(pool[0].state, live_vlm_dispatch::BackendState::Up);
     assert_eq!(page.get("/readyz").await.status(), StatusCode::OK);
     sender.vanish().await;
     for (_, sender) in others {

@@ -3,7 +3,7 @@
 use std::net::UdpSocket;
 
 use gst::glib;
-use live_vlm_pipelines::SenderOptions;
+use live_vlm_sender::SenderOptions;
 use live_vlm_tests::{
     client::{new_id, small_video},
     process::{Process, home},

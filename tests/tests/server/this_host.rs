@@ -3,7 +3,8 @@
 use std::{collections::BTreeSet, net::IpAddr, sync::OnceLock};
 
 use live_vlm::addresses;
-use live_vlm_pipelines::{NetworkOptions, Sender, SenderOptions};
+use live_vlm_pipelines::NetworkOptions;
+use live_vlm_sender::{Sender, SenderOptions};
 use live_vlm_tests::{
     client::{new_id, small_video},
     server::Server,

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use live_vlm_access::{limits::Limits, listings::Listings, sign_in::SignIn};
 use live_vlm_backends::own::{Askers, OwnEndpoints};
+use live_vlm_dispatch::Dispatcher;
 use live_vlm_listen::forwarded::TrustedProxies;
 use live_vlm_observe::Observer;
 use live_vlm_observe::metrics::MetricsToken;
-use vlm_client::{Client, Dispatcher};
+use vlm_client::Client;
 
 use crate::{
     live::Live,

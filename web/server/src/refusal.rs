@@ -174,8 +174,8 @@ impl Refusal {
     /// The `api_base` is, or leads to, where this client may not reach.
     pub fn not_allowed(error: &vlm_client::Error) -> Self {
         let allowed = "a public address, or one in allowed_api_bases";
-        let inside = match error {
-            vlm_client::Error::Forbidden { inside, .. } => Some(*inside),
+        let inside = match error.kind {
+            vlm_client::ErrorKind::Forbidden { inside, .. } => Some(inside),
             _ => None,
         };
         let refusal = Self::new(Code::NotAllowed, error.to_string()).about("api_base");
@@ -320,8 +320,8 @@ mod tests {
     #[test]
     fn what_is_behind_a_name_is_noted_for_the_log_and_not_sent() {
         let inside = AddressKind::Private;
-        let (base, reason) = ("http://vlm.example".into(), "its name".into());
-        let error = vlm_client::Error::Forbidden { base, reason, inside };
+        let forbidden = vlm_client::ErrorKind::Forbidden { reason: "its name".into(), inside };
+        let error = vlm_client::Error::new("http://vlm.example", forbidden);
         let refusal = Refusal::not_allowed(&error);
         assert_eq!(Refused::from(&refusal).inside, Some(inside));
         let sent = serde_json::to_string(&refusal).unwrap();

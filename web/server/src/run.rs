@@ -16,6 +16,7 @@ use live_vlm_backends::{
     self as backends, StandIn, StandInError, Vlm,
     own::{Askers, OwnEndpoints},
 };
+use live_vlm_dispatch::{CoreConfig, Dispatcher, DispatcherConfig};
 use live_vlm_listen::{
     self as listen, PerAddress, Security,
     tls::{self, TlsError},
@@ -28,7 +29,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, timeout},
 };
 use tokio_util::task::AbortOnDropHandle;
-use vlm_client::{Client, CoreConfig, Dispatcher, DispatcherConfig};
+use vlm_client::Client;
 
 use crate::{
     addresses,

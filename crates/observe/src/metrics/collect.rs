@@ -6,13 +6,14 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
+use live_vlm_dispatch::{BackendSnapshot, BackendState};
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeMetric},
     metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
     registry::Unit,
 };
-use vlm_client::{BackendSnapshot, BackendState, Trouble};
+use vlm_client::Trouble;
 
 use super::labels::{Names, readable};
 use crate::process::Process;

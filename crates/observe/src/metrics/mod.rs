@@ -18,11 +18,11 @@ mod tests;
 
 use std::sync::Arc;
 
+use live_vlm_dispatch::{QuestionOutcome, QuestionReport};
 use prometheus_client::{
     encoding::{prometheus_text, text},
     registry::Registry,
 };
-use vlm_client::{QuestionOutcome, QuestionReport};
 
 pub use self::{
     collect::{BackendFigures, BackendHealth, FrameCounts},

@@ -25,8 +25,8 @@ use std::{
     time::Duration,
 };
 
+use live_vlm_dispatch::{QuestionOutcome, QuestionReport};
 use tokio::{sync::oneshot, time::timeout};
-use vlm_client::{QuestionOutcome, QuestionReport};
 
 pub use self::{
     day::{Day, NoDay},

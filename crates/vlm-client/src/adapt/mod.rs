@@ -9,7 +9,7 @@
 mod saying;
 mod statements;
 
-use crate::ChatRequest;
+use crate::question::ChatRequest;
 use saying::{has, is_beyond, says_no_stream, says_too_many, says_unknown, says_wrong};
 use statements::{Statement, statements};
 

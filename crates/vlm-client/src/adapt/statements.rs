@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::Field;
-use crate::reading::{cut, echo};
+use vlm_replies::{cut, echo};
 
 /// A refusal that goes deeper than this into JSON, or says more things, is one no longer.
 const DEEPEST: usize = 8;

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::*;
-use crate::ExtraBody;
+use crate::extra::ExtraBody;
 
 fn question() -> ChatRequest {
     ChatRequest {

@@ -11,14 +11,13 @@ use std::{borrow::Cow, collections::HashMap};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess};
 use serde_json::{Value, value::RawValue};
 
-use crate::{
-    Endpoint, Error,
-    reading::{
-        fault::Fault,
-        lenient::{As, Lenient, next_name, pass_over, value},
-        repair::repaired,
-    },
+use vlm_replies::{
+    Failure, Fault,
+    lenient::{As, Lenient, next_name, pass_over, value},
+    repair::repaired,
 };
+
+use crate::{endpoint::Endpoint, error::Error};
 
 use chats::looks_like_chat;
 use fields::plain;
@@ -55,13 +54,15 @@ pub(crate) fn read(body: &[u8], endpoint: &Endpoint) -> Result<Vec<Model>, Error
             serde_json::from_str(&mended)
         }
     };
-    let listed = listed.map_err(|error| Error::Protocol {
-        base: endpoint.base().to_owned(),
-        reason: endpoint.without_key(&format!("its list of models is unreadable ({error})")),
+    let listed = listed.map_err(|error| {
+        let said = format!("its list of models is unreadable ({error})");
+        endpoint.error(Failure::Protocol { reason: endpoint.secrets().blotted_out(&said) })
     })?;
     let models = listed.into_models();
     match Fault::in_answer(text).filter(|_| models.is_empty()) {
-        Some(fault) => Err(fault.into_error(endpoint, None, 200, None)),
+        Some(fault) => {
+            Err(endpoint.error(fault.into_failure(&endpoint.secrets(), None, 200, None)))
+        }
         None => Ok(models),
     }
 }
@@ -370,10 +371,10 @@ mod tests {
         let endpoint = Endpoint::new("http://vlm.invalid/v1", None).unwrap();
         let error = |json: &str| read(json.as_bytes(), &endpoint).unwrap_err();
         let lmstudio = error(r#"{"error":"Unexpected endpoint or method. (GET /models)"}"#);
-        assert_eq!(lmstudio.kind(), "no-api");
+        assert_eq!(lmstudio.kind.name(), "no-api");
         let said = lmstudio.to_string();
         assert!(said.contains("Unexpected endpoint") && said.contains("/v1"), "{said}");
-        assert_eq!(error(r#"{"error":{"message":"bad","code":401}}"#).kind(), "unauthorized");
-        assert_eq!(error("<html>").kind(), "protocol");
+        assert_eq!(error(r#"{"error":{"message":"bad","code":401}}"#).kind.name(), "unauthorized");
+        assert_eq!(error("<html>").kind.name(), "protocol");
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use live_vlm_dispatch::doubled;
+
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(30);
 
@@ -15,11 +17,11 @@ impl Backoff {
     /// How long to wait after one more failure: what the server asked for, else twice as long as
     /// after the failure before. What only a changed setting can mend waits longest at once.
     pub(crate) fn after_failure(&mut self, passing: bool, asked: Option<Duration>) -> Duration {
-        let doubled = FIRST.saturating_mul(1 << self.failures.min(5)).min(LONGEST);
-        self.failures += 1;
+        let by_itself = doubled(FIRST, self.failures, LONGEST);
+        self.failures = self.failures.saturating_add(1);
         match asked {
             Some(asked) => asked.clamp(FIRST / 10, LONGEST * 10),
-            None if passing => doubled,
+            None if passing => by_itself,
             None => LONGEST,
         }
     }

@@ -1,58 +1,49 @@
-//! The element itself: its class, pads and states. [`stream`](super::stream) has what happens to
-//! each buffer.
+//! The element itself: its class, pads and states. What it does is done by its parts: [`Stream`]
+//! looks at each buffer, [`Asker`] asks about some of them, [`Overlay`] and [`Text`] show answers.
 //!
-//! Locking order: `started`, `dispatcher`, `stream` and `text` are taken one at a time, never one
-//! inside another, and those of [`Shared`], [`Inbox`] and [`Captions`] are leaves that may be taken
+//! Locking order: `started`, `dispatcher`, `stream`, and those of [`Overlay`] and [`Text`] are taken
+//! one at a time, never one inside another, and those of [`Shared`], [`Inbox`] and of captions are leaves that may be taken
 //! inside them. No lock is held while a buffer, event, query or message leaves the element.
 
-use std::sync::{
-    Arc, LazyLock, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use gst::{glib, prelude::*, subclass::prelude::*};
+use gst_vlm_overlay::Board;
+use live_vlm_dispatch::Dispatcher;
 use tokio::task::AbortHandle;
-use vlm_client::{Dispatcher, Endpoint};
+use vlm_client::Endpoint;
 
 use super::{
-    asker::Asker,
-    backoff::Backoff,
+    allocation,
+    asker::{Asker, Start},
+    category::CAT,
+    drawing::{Overlay, without_metas},
     inbox::{Inbox, SharedInbox},
     properties::{self, Effect, PROPERTIES},
     shared::Shared,
     stream::Stream,
-    text::{self, Captions, TextPad},
+    text::{self, Text},
 };
-use crate::{change::Thumbnails, context, jpeg, overlay::Board, runtime};
-
-pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
-    gst::DebugCategory::new("vlmanalyze", gst::DebugColorFlags::empty(), Some("Asks a VLM"))
-});
+use crate::{context, lock::lock, meta, runtime};
 
 pub struct VlmAnalyze {
-    pub(super) sinkpad: gst::Pad,
-    pub(super) srcpad: gst::Pad,
-    pub(super) shared: Arc<Shared>,
-    pub(super) dispatcher: Mutex<Option<Dispatcher>>,
-    pub(super) started: Mutex<Option<Started>>,
-    pub(super) stream: Mutex<Stream>,
-    pub(super) text: Mutex<Option<TextPad>>,
-    pub(super) captions: Arc<Captions>,
-    /// Whether the streaming thread has anything to do for the overlay.
-    pub(super) overlay_on: AtomicBool,
+    sinkpad: gst::Pad,
+    srcpad: gst::Pad,
+    shared: Arc<Shared>,
+    dispatcher: Mutex<Option<Dispatcher>>,
+    started: Mutex<Option<Started>>,
+    stream: Stream,
+    text: Text,
+    overlay: Overlay,
 }
 
 /// What exists between PAUSED and READY.
-pub(super) struct Started {
-    pub(super) inbox: SharedInbox,
+struct Started {
+    inbox: SharedInbox,
     asker: AbortHandle,
     painter: AbortHandle,
     board: Arc<Board>,
-    _encoders: jpeg::User,
-}
-
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    _encoders: gst_vlm_jpeg::User,
 }
 
 impl VlmAnalyze {
@@ -103,36 +94,89 @@ impl VlmAnalyze {
         self.stop();
         self.shared.untold().into_iter().for_each(|said| self.warn(said));
         let run = self.shared.begin_run();
-        let before = std::mem::take(&mut *lock(&self.stream));
-        drop(before);
-        self.captions.reset();
-        let inbox = Arc::<Inbox>::default();
+        let epoch = self.stream.reset();
+        self.overlay.reset();
+        self.text.captions().reset(epoch);
+        let inbox = Arc::new(Inbox::new(epoch));
         let runtime = dispatcher.runtime().clone();
         let board = Arc::clone(&run.board);
-        let painter = self.painter(Arc::clone(&board));
-        let asker = Asker {
+        let painter = self.overlay.painter(self.obj().upcast_ref(), Arc::clone(&board));
+        let asker = Asker::new(Start {
             element: self.obj().upcast_ref::<gst::Element>().downgrade(),
             shared: Arc::clone(&self.shared),
             run,
             inbox: Arc::clone(&inbox),
-            captions: Arc::clone(&self.captions),
+            captions: Arc::clone(self.text.captions()),
             dispatcher,
-            next_seq: 0,
-            backoff: Backoff::default(),
-            last_asked: None,
-            source_is_silent: false,
-            urgent: false,
-            told_limit: None,
-            retried: 0,
-            thumbnails: Thumbnails::default(),
-            seen: None,
-            look_anyway: false,
-        };
+        });
         let asker = runtime.spawn(asker.run()).abort_handle();
         let painter = runtime.spawn(painter).abort_handle();
-        let _encoders = jpeg::User::new();
+        let _encoders = gst_vlm_jpeg::User::new();
         *lock(&self.started) = Some(Started { inbox, asker, painter, board, _encoders });
         Ok(())
+    }
+
+    fn inbox(&self) -> Option<SharedInbox> {
+        lock(&self.started).as_ref().map(|started| Arc::clone(&started.inbox))
+    }
+
+    fn chain(&self, mut buffer: gst::Buffer) -> Result<gst::FlowSuccess, gst::FlowError> {
+        let element = self.obj();
+        if let Some(inbox) = self.inbox() {
+            self.stream.look_at(element.upcast_ref(), &inbox, &buffer)?;
+        }
+        self.text.captions().pass(buffer.pts(), self.stream.quiet());
+        if let Some(answer) = self.shared.run().latest_answer() {
+            // A copy of the buffer's head at the most; its memory is shared.
+            meta::attach(buffer.make_mut(), &answer);
+        }
+        self.overlay.draw(element.upcast_ref(), &mut buffer);
+        self.srcpad.push(buffer)
+    }
+
+    fn sink_event(&self, pad: &gst::Pad, event: gst::Event) -> bool {
+        gst::log!(CAT, obj = pad, "Handling event {event:?}");
+        let element = self.obj();
+        if let gst::EventView::Caps(caps) = event.view() {
+            let caps = caps.caps_owned();
+            self.stream.set_caps(without_metas(&caps));
+            return self.overlay.caps_event(element.upcast_ref(), event, &caps);
+        }
+        let inbox = self.inbox();
+        let epoch = self.stream.follow(element.upcast_ref(), inbox.as_deref(), pad, &event);
+        self.text.follow(element.upcast_ref(), &event, epoch);
+        gst::Pad::event_default(pad, Some(&*element), event)
+    }
+
+    fn sink_query(&self, pad: &gst::Pad, query: &mut gst::QueryRef) -> bool {
+        if self.answer_context(query) || self.overlay.answer_sink_caps(query) {
+            return true;
+        }
+        let answered = gst::Pad::query_default(pad, Some(&*self.obj()), query);
+        if let gst::QueryViewMut::Allocation(allocation) = query.view_mut()
+            && answered
+        {
+            let frames = self.shared.with_settings(|settings| settings.frames);
+            allocation::hold_more_buffers(allocation, frames);
+        }
+        answered
+    }
+
+    fn src_query(&self, pad: &gst::Pad, query: &mut gst::QueryRef) -> bool {
+        self.answer_context(query)
+            || self.overlay.answer_src_caps(query)
+            || gst::Pad::query_default(pad, Some(&*self.obj()), query)
+    }
+
+    /// Shares the dispatcher with a neighbour that looks for one.
+    fn answer_context(&self, query: &mut gst::QueryRef) -> bool {
+        let gst::QueryViewMut::Context(query) = query.view_mut() else { return false };
+        if query.context_type() != context::CONTEXT_TYPE {
+            return false;
+        }
+        let Some(dispatcher) = lock(&self.dispatcher).clone() else { return false };
+        query.set_context(&context::context(&dispatcher));
+        true
     }
 
     /// Lets a streaming thread go that waits here, and cancels the question in flight.
@@ -190,16 +234,19 @@ impl ObjectSubclass for VlmAnalyze {
             })
             .flags(flags)
             .build();
+        let shared = Arc::new(Shared::new());
+        let overlay = Overlay::new(&sinkpad, &srcpad, &shared);
+        let text = Text::new(&shared);
+        let stream = Stream::new(&shared);
         Self {
             sinkpad,
             srcpad,
-            shared: Arc::default(),
+            shared,
             dispatcher: Mutex::default(),
             started: Mutex::default(),
-            stream: Mutex::default(),
-            text: Mutex::default(),
-            captions: Arc::default(),
-            overlay_on: AtomicBool::default(),
+            stream,
+            text,
+            overlay,
         }
     }
 }
@@ -248,11 +295,7 @@ impl ObjectImpl for VlmAnalyze {
             Some(Effect::Refused(reason)) => {
                 self.warn(format!("{}: {reason}; the value before stays", pspec.name()));
             }
-            Some(Effect::Overlay) => {
-                // After the setting, as the streaming thread looks at the two the other way round.
-                self.overlay_on.store(true, Ordering::SeqCst);
-                self.shared.run().board.look_changed();
-            }
+            Some(Effect::Overlay) => self.overlay.changed(),
             Some(Effect::NextQuestion) | None => {}
         }
     }
@@ -263,10 +306,10 @@ impl ObjectImpl for VlmAnalyze {
             "stats" => {
                 let inbox = self.inbox();
                 let replaced = inbox.as_ref().map_or(0, |inbox| inbox.replaced());
-                let held = inbox.map_or((0, 0), |inbox| inbox.held());
+                let held = inbox.map(|inbox| inbox.held()).unwrap_or_default();
                 let run = self.shared.run();
                 let mut stats = run.counters().to_structure(replaced, held);
-                stats.set("captions-dropped", self.captions.dropped());
+                stats.set("captions-dropped", self.text.captions().dropped());
                 stats.set("overlay-rendered", run.board.painted());
                 stats.to_value()
             }
@@ -329,11 +372,22 @@ impl ElementImpl for VlmAnalyze {
         _name: Option<&str>,
         _caps: Option<&gst::Caps>,
     ) -> Option<gst::Pad> {
-        self.request_text(template)
+        let pad = gst::Pad::builder_from_template(template)
+            .event_function(|pad, parent, event| {
+                Self::catch_panic_pad_function(
+                    parent,
+                    || false,
+                    |this| this.text.src_event(this.obj().upcast_ref(), pad, event),
+                )
+            })
+            .query_function(|pad, parent, query| {
+                Self::catch_panic_pad_function(parent, || false, |this| this.src_query(pad, query))
+            });
+        self.text.request(self.obj().upcast_ref(), pad)
     }
 
     fn release_pad(&self, pad: &gst::Pad) {
-        self.release_text(pad);
+        self.text.release(self.obj().upcast_ref(), pad);
     }
 
     fn set_context(&self, context: &gst::Context) {

@@ -10,62 +10,34 @@ use std::{
 };
 
 use tokio::sync::Notify;
-use vlm_client::Picture;
 
 use super::{
-    text::Place,
+    place::Epoch,
+    sample::{Clip, Sample},
     window::{ClipRule, Window},
 };
-use crate::jpeg::RawFrame;
 
-/// A frame that a question may be about.
-#[derive(Clone, Debug)]
-pub(crate) struct Sample {
-    pub(crate) frame: Frame,
-    /// When it is in its stream: its running time, or a stand-in for it.
-    pub(crate) time: Duration,
-    pub(crate) pts: Option<gst::ClockTime>,
-    pub(crate) running_time: Option<gst::ClockTime>,
-    /// When the frame was captured, as well as that is known here.
-    pub(crate) captured: Instant,
-    /// When it reached the element.
-    pub(crate) arrived: Instant,
-    /// Where a caption about it belongs.
-    pub(crate) place: Place,
+/// What a frame means to what is kept.
+#[must_use]
+pub(crate) struct Seen {
+    /// Whether a later question may show it before its newest one, so that it is to be
+    /// [added](Inbox::add_earlier).
+    pub(crate) is_wanted: bool,
+    /// Whether there was time enough for as many frames as a question shows.
+    pub(crate) is_ready: bool,
+    /// Whether frames that are no samples are kept, too.
+    pub(crate) is_due: bool,
+    /// Whether the element has posted an error.
+    pub(crate) has_failed: bool,
+    /// What is held no longer. It is to be dropped while nothing is locked.
+    pub(crate) gone: Vec<Sample>,
 }
 
-/// What there is of a sample's picture.
-#[derive(Clone, Debug)]
-pub(crate) enum Frame {
-    /// A reference, which its pool misses.
-    Raw(RawFrame),
-    /// The frame went back to its pool.
-    Encoded(Picture),
-}
-
-impl Sample {
-    pub(crate) fn age(&self) -> Duration {
-        self.captured.elapsed()
-    }
-
-    /// How much memory it holds, in bytes.
-    fn size(&self) -> usize {
-        match &self.frame {
-            Frame::Raw(frame) => frame.buffer.size(),
-            Frame::Encoded(picture) => picture.size(),
-        }
-    }
-}
-
-/// What one question shows.
-#[derive(Clone, Debug)]
-pub(crate) struct Clip {
-    /// The frames before the newest one, oldest first.
-    pub(crate) earlier: Vec<Sample>,
-    /// The one that the question is about.
-    pub(crate) newest: Sample,
-    /// Which stream it is of: a flush begins another.
-    stream: u64,
+/// How much is held.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Held {
+    pub(crate) frames: usize,
+    pub(crate) bytes: usize,
 }
 
 #[derive(Debug, Default)]
@@ -80,11 +52,8 @@ pub(crate) struct Inbox {
 
 #[derive(Debug, Default)]
 struct State {
-    newest: Option<Sample>,
-    /// What a question about `newest` shows before it, if it was taken once already.
-    before: Option<Vec<Sample>>,
-    /// Counts streams.
-    stream: u64,
+    newest: Option<Newest>,
+    epoch: Epoch,
     /// Frames that a question with several shows before the newest.
     window: Window<Sample>,
     /// Whether a sample was taken since the stream began.
@@ -92,33 +61,86 @@ struct State {
     /// When the last frame was left here, also if it was taken since.
     last_arrival: Option<Instant>,
     /// A sample is wanted and not yet asked about: frames replace `newest`.
-    due: bool,
-    asking: bool,
-    /// The VLM has failed and is left alone for a while.
-    backing_off: bool,
-    released: bool,
-    ended: bool,
-    /// The asking task is gone: nothing will be asked any more.
-    closed: bool,
-    /// The element has posted an error: the stream is to stop.
-    failed: bool,
+    is_due: bool,
+    video: Video,
+    question: Question,
+    asker: Asker,
     replaced: u64,
+}
+
+/// The newest frame that a question may be about.
+#[derive(Debug)]
+struct Newest {
+    sample: Sample,
+    /// What a question about it shows before it, if it was taken once already.
+    before: Option<Vec<Sample>>,
+}
+
+/// What the video does.
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Video {
+    #[default]
+    Flows,
+    /// A flush has begun, and has not ended: no streaming thread may be held.
+    Flushes,
+    /// No more frames come.
+    Ended,
+}
+
+/// What becomes of the sample that was taken last.
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Question {
+    #[default]
+    Settled,
+    InFlight,
+    /// The VLM has failed, and is left alone for a while.
+    BackingOff,
+}
+
+/// Whether anything will be asked.
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Asker {
+    #[default]
+    Runs,
+    /// The element has posted an error: the stream is to stop.
+    Failed,
+    /// The asking task is gone.
+    Gone,
 }
 
 impl State {
     /// Gives back what it takes the place of.
-    fn keep(&mut self, sample: Sample) -> (Option<Sample>, Option<Vec<Sample>>) {
+    fn keep(&mut self, sample: Sample) -> Option<Newest> {
         self.last_arrival = Some(sample.arrived);
-        (self.newest.replace(sample), self.before.take())
+        self.newest.replace(Newest { sample, before: None })
     }
 
     /// Whether a sample will be asked about without another frame coming.
     fn is_pending(&self) -> bool {
-        self.due && self.newest.is_some()
+        self.is_due && self.newest.is_some()
+    }
+
+    /// Forgets what was to be asked about. Gives it back.
+    fn forget(&mut self) -> Option<Newest> {
+        self.is_due = false;
+        self.newest.take()
+    }
+
+    /// Begins anew, with the video in this state. Gives back what was kept of before.
+    fn begin(&mut self, video: Video) -> (Option<Newest>, Vec<Sample>) {
+        self.video = video;
+        self.was_taken = false;
+        (self.forget(), self.window.clear())
     }
 }
 
 impl Inbox {
+    /// For frames of this epoch.
+    pub(crate) fn new(epoch: Epoch) -> Self {
+        let state = Mutex::new(State { epoch, ..State::default() });
+        Self { state, ..Self::default() }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -128,13 +150,13 @@ impl Inbox {
     pub(crate) fn offer(&self, is_sample: bool, sample: Sample) -> bool {
         let replaced = {
             let mut state = self.lock();
-            if state.closed || !is_sample && !state.due {
+            if state.asker != Asker::Runs || !is_sample && !state.is_due {
                 return false;
             }
-            if is_sample && state.due {
+            if is_sample && state.is_due {
                 state.replaced += 1;
             }
-            state.due = true;
+            state.is_due = true;
             state.keep(sample)
         };
         drop(replaced);
@@ -146,7 +168,7 @@ impl Inbox {
     pub(crate) fn keep(&self, sample: Sample) {
         let replaced = {
             let mut state = self.lock();
-            if state.closed {
+            if state.asker != Asker::Runs {
                 return;
             }
             state.keep(sample)
@@ -155,27 +177,30 @@ impl Inbox {
         self.arrived.notify_one();
     }
 
-    /// Looks at the time of each frame. Whether a later question may show it before its newest
-    /// one, so that it is to be [added](Self::add_earlier); and whether there was time enough for
-    /// as many as a question shows.
-    pub(crate) fn see(&self, time: Duration, rule: ClipRule) -> (bool, bool) {
-        let (seen, is_ready) = {
-            let mut state = self.lock();
-            if rule.frames <= 1 && state.window.newest().is_none() {
-                return (false, true);
-            }
-            let seen = state.window.see(time, rule);
-            (seen, rule.frames <= 1 || state.window.is_ready(time, rule))
+    /// Looks at the time of each frame.
+    pub(crate) fn see(&self, time: Duration, rule: ClipRule) -> Seen {
+        let mut state = self.lock();
+        let window = &mut state.window;
+        let (is_wanted, is_ready, gone) = if rule.frames <= 1 && window.newest().is_none() {
+            (false, true, Vec::new())
+        } else {
+            let seen = window.see(time, rule);
+            (seen.wanted, rule.frames <= 1 || window.is_ready(time, rule), seen.gone)
         };
-        drop(seen.gone);
-        (seen.wanted, is_ready)
+        Seen {
+            is_wanted,
+            is_ready,
+            is_due: state.is_due,
+            has_failed: state.asker == Asker::Failed,
+            gone,
+        }
     }
 
     /// Leaves a frame that a later question may show before its newest one.
     pub(crate) fn add_earlier(&self, sample: Sample, rule: ClipRule) {
         let gone = {
             let mut state = self.lock();
-            if state.closed {
+            if state.asker != Asker::Runs {
                 return;
             }
             state.window.add(sample.time, sample, rule)
@@ -183,16 +208,17 @@ impl Inbox {
         drop(gone);
     }
 
-    /// How many frames are held, and how many bytes they have.
-    pub(crate) fn held(&self) -> (usize, usize) {
+    /// What is held.
+    pub(crate) fn held(&self) -> Held {
         let state = self.lock();
-        let held = state.window.frames().chain(&state.newest).chain(state.before.iter().flatten());
-        held.fold((0, 0), |(frames, bytes), sample| (frames + 1, bytes + sample.size()))
-    }
-
-    /// Whether frames that are no samples would be kept too.
-    pub(crate) fn is_due(&self) -> bool {
-        self.lock().due
+        let newest = state.newest.iter().flat_map(|newest| {
+            std::iter::once(&newest.sample).chain(newest.before.iter().flatten())
+        });
+        let held = state.window.frames().chain(newest);
+        held.fold(Held::default(), |held, sample| Held {
+            frames: held.frames + 1,
+            bytes: held.bytes + sample.size(),
+        })
     }
 
     /// Whether a sample is due and there.
@@ -205,10 +231,10 @@ impl Inbox {
         loop {
             {
                 let state = self.lock();
-                if state.due && state.newest.is_some() {
+                if state.is_pending() {
                     return Some(());
                 }
-                if state.ended {
+                if state.video == Video::Ended {
                     return None;
                 }
             }
@@ -224,7 +250,7 @@ impl Inbox {
                 if state.last_arrival.is_some_and(|at| since.is_none_or(|since| at > since)) {
                     return true;
                 }
-                if state.ended {
+                if state.video == Video::Ended {
                     return false;
                 }
             }
@@ -234,7 +260,7 @@ impl Inbox {
 
     /// When the newest frame arrived, if it is still here.
     pub(crate) fn newest_arrival(&self) -> Option<Instant> {
-        self.lock().newest.as_ref().map(|sample| sample.arrived)
+        self.lock().newest.as_ref().map(|newest| newest.sample.arrived)
     }
 
     /// When a frame arrived last, also if it was taken since.
@@ -244,46 +270,46 @@ impl Inbox {
 
     /// Whether the stream has ended.
     pub(crate) fn has_ended(&self) -> bool {
-        self.lock().ended
+        self.lock().video == Video::Ended
     }
 
     /// Takes the newest sample to ask about it, with those before it that the question shows;
     /// unless it is older than `max_age`: then it stays due, for a newer one to take its place.
     pub(crate) fn take(&self, max_age: Option<Duration>, rule: ClipRule) -> Option<Clip> {
         let mut state = self.lock();
-        let too_old = |sample: &Sample| max_age.is_some_and(|max_age| sample.age() > max_age);
-        if state.newest.as_ref().is_none_or(too_old) {
-            let old = (state.newest.take(), state.before.take());
+        let is_fresh =
+            |newest: &Newest| max_age.is_none_or(|max_age| newest.sample.age() <= max_age);
+        if !state.newest.as_ref().is_some_and(is_fresh) {
+            let old = state.newest.take();
             drop(state);
             drop(old);
             self.settled.notify_all();
             return None;
         }
-        let newest = state.newest.take()?;
-        state.due = false;
-        state.asking = true;
+        let Newest { sample: newest, before } = state.newest.take()?;
+        state.is_due = false;
+        state.question = Question::InFlight;
         state.was_taken = true;
-        let earlier = match state.before.take() {
+        let earlier = match before {
             Some(before) => before,
             None => state.window.before(newest.time, rule).into_iter().cloned().collect(),
         };
-        Some(Clip { earlier, newest, stream: state.stream })
+        Some(Clip { earlier, newest })
     }
 
     /// The sample that would be taken.
     pub(crate) fn peek(&self) -> Option<Sample> {
-        self.lock().newest.clone()
+        self.lock().newest.as_ref().map(|newest| newest.sample.clone())
     }
 
     /// Does not ask about the sample that is due, if it is still the one that arrived then.
     pub(crate) fn pass_over(&self, arrived: Instant) {
         let gone = {
             let mut state = self.lock();
-            if state.newest.as_ref().is_none_or(|newest| newest.arrived != arrived) {
+            if state.newest.as_ref().is_none_or(|newest| newest.sample.arrived != arrived) {
                 return;
             }
-            state.due = false;
-            (state.newest.take(), state.before.take())
+            state.forget()
         };
         drop(gone);
         self.settled.notify_all();
@@ -291,29 +317,25 @@ impl Inbox {
 
     /// Nothing will be asked about before the next stream: whoever waits is let go.
     pub(crate) fn give_up(&self) {
-        let gone = {
-            let mut state = self.lock();
-            state.due = false;
-            (state.newest.take(), state.before.take())
-        };
+        let gone = self.lock().forget();
         drop(gone);
         self.settled.notify_all();
     }
 
     /// Gives back what was taken for a question that was cancelled or has failed. It is asked about
-    /// again, if no newer frame has come; at once if `due`. What is of an earlier stream is dropped.
+    /// again, if no newer frame has come; at once if `due`. What is of an earlier epoch is dropped.
     pub(crate) fn put_back(&self, clip: Clip, due: bool) {
         let unwanted = {
             let mut state = self.lock();
-            if state.closed || state.stream != clip.stream {
+            if state.asker != Asker::Runs || state.epoch != clip.newest.place.epoch {
                 Some(clip)
             } else {
-                state.due |= due;
+                state.is_due |= due;
                 if state.newest.is_some() {
                     Some(clip)
                 } else {
-                    state.newest = Some(clip.newest);
-                    state.before = Some(clip.earlier);
+                    let Clip { newest: sample, earlier } = clip;
+                    state.newest = Some(Newest { sample, before: Some(earlier) });
                     None
                 }
             }
@@ -323,55 +345,62 @@ impl Inbox {
 
     /// Makes the next frame a sample.
     pub(crate) fn want(&self) {
-        self.lock().due = true;
+        self.lock().is_due = true;
         self.arrived.notify_one();
     }
 
     /// The question about the sample taken last has ended.
     pub(crate) fn settle(&self) {
-        self.lock().asking = false;
+        self.lock().question = Question::Settled;
         self.settled.notify_all();
     }
 
-    /// Says whether the VLM is being left alone: the stream's end does not wait for it meanwhile.
-    pub(crate) fn set_backing_off(&self, backing_off: bool) {
-        self.lock().backing_off = backing_off;
+    /// It has failed, and the VLM is left alone until the question [settles](Self::settle): the
+    /// stream's end does not wait for it meanwhile.
+    pub(crate) fn back_off(&self) {
+        self.lock().question = Question::BackingOff;
         self.settled.notify_all();
     }
 
     /// Holds the caller until the sample it left has been answered, failed or released; false if
     /// a flush has begun.
     pub(crate) fn wait_settled(&self, keep_waiting: impl Fn() -> bool) -> bool {
-        self.wait(|state| (state.asking || state.is_pending()) && keep_waiting())
+        self.wait(|state| {
+            (state.question == Question::InFlight || state.is_pending()) && keep_waiting()
+        })
     }
 
     /// The element has posted an error.
     pub(crate) fn fail(&self) {
-        self.lock().failed = true;
+        self.lock().asker = Asker::Failed;
         self.settled.notify_all();
     }
 
     /// Whether the element has posted an error.
     pub(crate) fn has_failed(&self) -> bool {
-        self.lock().failed
+        self.lock().asker == Asker::Failed
     }
 
     /// No more frames will come; returns when no question is in flight or about to be.
     pub(crate) fn drain(&self) {
         {
             let mut state = self.lock();
-            state.ended = true;
+            state.video = Video::Ended;
             // A stream that is shorter than a clip is asked about once, with what there is.
             if !state.was_taken
                 && state.newest.is_none()
                 && let Some((_, newest)) = state.window.newest().cloned()
             {
-                state.newest = Some(newest);
-                state.due = true;
+                state.newest = Some(Newest { sample: newest, before: None });
+                state.is_due = true;
             }
         }
         self.arrived.notify_one();
-        self.wait(|state| state.asking || (state.is_pending() && !state.backing_off));
+        self.wait(|state| match state.question {
+            Question::Settled => state.is_pending(),
+            Question::InFlight => true,
+            Question::BackingOff => false,
+        });
     }
 
     fn wait(&self, unsettled: impl Fn(&State) -> bool) -> bool {
@@ -379,23 +408,27 @@ impl Inbox {
         let state = self
             .settled
             .wait_while(state, |state| {
-                !state.released && !state.closed && !state.failed && unsettled(state)
+                state.video != Video::Flushes && state.asker == Asker::Runs && unsettled(state)
             })
             .unwrap_or_else(PoisonError::into_inner);
-        state.closed || !state.released
+        state.asker != Asker::Runs || state.video != Video::Flushes
     }
 
-    /// Lets a streaming thread go that waits here (`true`), or lets it wait again (`false`), as
-    /// flushes and state changes need it. Forgets the sample that is due.
-    pub(crate) fn release(&self, released: bool) {
+    /// A flush begins: a streaming thread that waits here is let go, and what was kept is forgotten.
+    pub(crate) fn flush_start(&self, epoch: Epoch) {
+        self.begin(Video::Flushes, epoch);
+    }
+
+    /// A flush has ended, or a stream begins: frames of this epoch come.
+    pub(crate) fn flow(&self, epoch: Epoch) {
+        self.begin(Video::Flows, epoch);
+    }
+
+    fn begin(&self, video: Video, epoch: Epoch) {
         let gone = {
             let mut state = self.lock();
-            state.released = released;
-            state.due = false;
-            state.ended = false;
-            state.was_taken = false;
-            state.stream += 1;
-            (state.newest.take(), state.before.take(), state.window.clear())
+            state.epoch = epoch;
+            state.begin(video)
         };
         drop(gone);
         self.settled.notify_all();
@@ -403,13 +436,20 @@ impl Inbox {
 
     /// The asking task is gone: nobody waits for it any more, and nothing is kept for it.
     pub(crate) fn close(&self) {
-        self.lock().closed = true;
-        self.release(true);
+        let gone = {
+            let mut state = self.lock();
+            if state.asker == Asker::Runs {
+                state.asker = Asker::Gone;
+            }
+            state.begin(Video::Flushes)
+        };
+        drop(gone);
+        self.settled.notify_all();
     }
 
     /// Whether the asking task is gone, or about to go.
     pub(crate) fn is_closed(&self) -> bool {
-        self.lock().closed
+        self.lock().asker != Asker::Runs
     }
 
     /// Wakes a waiting streaming thread to look at the settings again.

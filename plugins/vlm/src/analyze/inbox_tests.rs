@@ -1,4 +1,9 @@
-use super::*;
+use gst_vlm_jpeg::RawFrame;
+
+use super::{
+    super::{place::Place, sample::Frame},
+    *,
+};
 
 const ONE: ClipRule = ClipRule { frames: 1, spacing: Duration::from_secs(1) };
 const THREE: ClipRule = ClipRule { frames: 3, ..ONE };
@@ -66,7 +71,7 @@ fn releasing_lets_a_held_thread_go() {
         let inbox = Arc::clone(&inbox);
         move || inbox.wait_settled(|| true)
     });
-    inbox.release(true);
+    inbox.flush_start(Epoch::default().next());
     held.join().unwrap();
 }
 
@@ -74,7 +79,7 @@ fn releasing_lets_a_held_thread_go() {
 fn draining_does_not_wait_for_a_vlm_that_is_left_alone() {
     let inbox = Inbox::default();
     inbox.offer(true, sample(1));
-    inbox.set_backing_off(true);
+    inbox.back_off();
     inbox.drain();
 }
 
@@ -99,7 +104,7 @@ fn nobody_waits_and_nothing_is_kept_once_the_asking_task_is_gone() {
     inbox.close();
     inbox.put_back(taken, true);
     // As a flush does, whose end comes after the task's.
-    inbox.release(false);
+    inbox.flow(Epoch::default().next());
     assert!(!inbox.offer(true, sample(2)));
     inbox.wait_settled(|| true);
     inbox.drain();
@@ -109,8 +114,8 @@ fn nobody_waits_and_nothing_is_kept_once_the_asking_task_is_gone() {
 fn a_clip_is_taken_with_the_newest_frame_last_and_its_window_goes_on() {
     let inbox = Inbox::default();
     for time in 0..=4 {
-        let (is_wanted, is_ready) = inbox.see(Duration::from_secs(time), THREE);
-        assert_eq!((is_wanted, is_ready), (true, time >= 2));
+        let seen = inbox.see(Duration::from_secs(time), THREE);
+        assert_eq!((seen.is_wanted, seen.is_ready), (true, time >= 2));
         inbox.add_earlier(sample(time), THREE);
     }
     inbox.offer(true, sample(4));
@@ -119,9 +124,9 @@ fn a_clip_is_taken_with_the_newest_frame_last_and_its_window_goes_on() {
     assert_eq!(pts(&clip.newest), 4);
     inbox.offer(true, sample(5));
     assert_eq!(inbox.take(None, THREE).unwrap().earlier.len(), 2);
-    assert_eq!(inbox.held().0, 3);
+    assert_eq!(inbox.held().frames, 3);
     inbox.close();
-    assert_eq!(inbox.held(), (0, 0));
+    assert_eq!(inbox.held(), Held::default());
 }
 
 #[test]
@@ -154,23 +159,23 @@ fn a_sample_that_is_passed_over_lets_a_held_thread_go() {
     let looked_at = inbox.peek().unwrap();
     assert_eq!(pts(&looked_at), 1);
     inbox.pass_over(looked_at.arrived - Duration::from_secs(1));
-    assert!(inbox.is_due(), "another frame was looked at");
+    assert!(inbox.lock().is_due, "another frame was looked at");
     inbox.pass_over(looked_at.arrived);
     assert!(held.join().unwrap());
-    assert!(!inbox.is_due());
+    assert!(!inbox.lock().is_due);
 }
 
 #[test]
 fn a_clip_that_is_given_back_is_taken_again_as_it_was() {
     let inbox = Inbox::default();
     (0..=4).for_each(|time| {
-        inbox.see(Duration::from_secs(time), THREE);
+        let _ = inbox.see(Duration::from_secs(time), THREE);
         inbox.add_earlier(sample(time), THREE);
     });
     inbox.offer(true, sample(4));
     let clip = inbox.take(None, THREE).unwrap();
     (5..=9).for_each(|time| {
-        inbox.see(Duration::from_secs(time), THREE);
+        let _ = inbox.see(Duration::from_secs(time), THREE);
         inbox.add_earlier(sample(time), THREE);
     });
     inbox.put_back(clip, true);
@@ -187,8 +192,9 @@ fn what_was_taken_before_a_flush_does_not_come_back_after_it() {
     let inbox = Inbox::default();
     inbox.offer(true, sample(1));
     let taken = inbox.take(None, ONE).unwrap();
-    inbox.release(true);
-    inbox.release(false);
+    let epoch = Epoch::default().next();
+    inbox.flush_start(epoch);
+    inbox.flow(epoch.next());
     inbox.put_back(taken, true);
-    assert!(!inbox.is_pending() && !inbox.is_due());
+    assert!(!inbox.is_pending() && !inbox.lock().is_due);
 }

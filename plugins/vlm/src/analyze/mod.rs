@@ -34,14 +34,17 @@
 //!     vlmanalyze name=v busy=wait ! fakesink v.text ! webvttenc ! filesink location=clip.vtt
 //! ```
 
+mod allocation;
 mod asker;
 mod backoff;
+mod category;
 mod drawing;
 mod imp;
 mod inbox;
 mod orientation;
+mod place;
 mod properties;
-mod question;
+mod sample;
 mod sampler;
 mod settings;
 mod shared;
@@ -53,7 +56,7 @@ use gst::{glib, prelude::*, subclass::prelude::*};
 pub use settings::{Busy, ErrorPolicy, TextFormat};
 use vlm_client::Endpoint;
 
-pub use crate::overlay::{OverlayMode, OverlayPosition};
+pub use gst_vlm_overlay::{OverlayMode, OverlayPosition};
 
 glib::wrapper! {
     /// The element `vlmanalyze`.

@@ -1,14 +1,12 @@
 use std::{mem, sync::Arc, time::Duration};
 
 use gst::glib;
+use gst_vlm_jpeg::{EncoderDescription, JpegOptions};
+use gst_vlm_overlay::OverlaySettings;
+use gst_vlm_structured::Schema;
 use vlm_client::{ApiKey, Authority, BadEndpoint, Endpoint, ExtraBody, ExtraHeaders, Reach};
 
 use super::{sampler::Rule, window::ClipRule};
-use crate::{
-    jpeg::{EncoderDescription, JpegOptions},
-    overlay::OverlaySettings,
-    structured::Schema,
-};
 
 pub(crate) const DEFAULT_API_BASE: &str = "http://localhost:11434/v1";
 pub(crate) const DEFAULT_PROMPT: &str = "Describe what you see in this image in one sentence.";
@@ -84,14 +82,21 @@ pub(crate) enum KeyFrom {
     User,
 }
 
+/// A setting that is read back as it was written.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Written<T> {
+    pub(crate) text: String,
+    pub(crate) meaning: T,
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) api_base: String,
     pub(crate) api_key: Option<ApiKey>,
     pub(crate) key_from: KeyFrom,
     pub(crate) headers: ExtraHeaders,
-    /// As its file was named, and what is in it.
-    pub(crate) authority: (String, Option<Arc<Authority>>),
+    /// What is in the file that is written there.
+    pub(crate) authority: Written<Option<Arc<Authority>>>,
     /// What the server's name may lead to, if somebody else named it.
     pub(crate) reach: Option<Arc<Reach>>,
     pub(crate) model: String,
@@ -99,8 +104,7 @@ pub(crate) struct Settings {
     pub(crate) system_prompt: String,
     pub(crate) max_tokens: u32,
     pub(crate) temperature: f64,
-    /// As it was written, and what it means.
-    pub(crate) extra_body: (String, ExtraBody),
+    pub(crate) extra_body: Written<ExtraBody>,
     pub(crate) response_schema: Option<Schema>,
     /// Whether anything is asked.
     pub(crate) ask: bool,
@@ -123,8 +127,9 @@ pub(crate) struct Settings {
     pub(crate) overlay: OverlaySettings,
 }
 
-impl Default for Settings {
-    fn default() -> Self {
+impl Settings {
+    /// What a new element begins with: the defaults, and what the environment says.
+    pub(crate) fn from_environment() -> Self {
         let env = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let api_base = env("VLM_API_BASE");
         // One that cannot be a key is told of when the element starts.
@@ -138,15 +143,27 @@ impl Default for Settings {
             api_base: api_base.unwrap_or_else(|| DEFAULT_API_BASE.into()),
             api_key,
             key_from,
-            headers: ExtraHeaders::default(),
-            authority: (String::new(), None),
-            reach: None,
             model: env("VLM_MODEL").unwrap_or_default(),
+            ..Self::default()
+        }
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            api_base: DEFAULT_API_BASE.into(),
+            api_key: None,
+            key_from: KeyFrom::default(),
+            headers: ExtraHeaders::default(),
+            authority: Written::default(),
+            reach: None,
+            model: String::new(),
             prompt: DEFAULT_PROMPT.into(),
             system_prompt: String::new(),
             max_tokens: DEFAULT_MAX_TOKENS,
             temperature: DEFAULT_TEMPERATURE,
-            extra_body: Default::default(),
+            extra_body: Written::default(),
             response_schema: None,
             ask: true,
             interval: DEFAULT_INTERVAL,
@@ -183,7 +200,9 @@ impl Settings {
             Some(reach) => Endpoint::foreign(&self.api_base, key, Arc::clone(reach))?,
             None => Endpoint::new(&self.api_base, key)?,
         };
-        Ok(endpoint.with_headers(self.headers.clone()).with_authority(self.authority.1.clone()))
+        Ok(endpoint
+            .with_headers(self.headers.clone())
+            .with_authority(self.authority.meaning.clone()))
     }
 
     /// Changes the server and what belongs to it; false if all is as it was.
@@ -196,7 +215,7 @@ impl Settings {
         self.headers = endpoint.headers().clone();
         let authority = endpoint.authority().cloned();
         let file = authority.as_ref().map(|authority| authority.file().display().to_string());
-        self.authority = (file.unwrap_or_default(), authority);
+        self.authority = Written { text: file.unwrap_or_default(), meaning: authority };
         self.reach = endpoint.reach().cloned();
         true
     }

@@ -1,13 +1,17 @@
 //! What the element's threads share. Each mutex is a leaf: while one is held no other is locked,
 //! and nothing is posted, emitted or called.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use gst::glib;
+use gst_vlm_overlay::Board;
 use tokio::sync::watch;
 
-use super::settings::{self, Settings};
-use crate::{messages::Answer, meta::Carried, overlay::Board};
+use super::{
+    inbox::Held,
+    settings::{self, Settings},
+};
+use crate::{lock::lock, messages::Answer, meta::Carried};
 
 /// Warnings that are kept until the element starts.
 const MOST_UNTOLD: usize = 16;
@@ -63,14 +67,11 @@ struct Latest {
     text: Option<String>,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Default for Shared {
-    fn default() -> Self {
+impl Shared {
+    /// For a new element.
+    pub(crate) fn new() -> Self {
         Self {
-            settings: Mutex::default(),
+            settings: Mutex::new(Settings::from_environment()),
             run: Mutex::default(),
             chosen: Mutex::default(),
             untold: Mutex::new(settings::bad_environment().into_iter().collect()),
@@ -204,9 +205,9 @@ impl Run {
 }
 
 impl Counters {
-    pub(crate) fn to_structure(self, replaced: u64, held: (usize, usize)) -> gst::Structure {
+    pub(crate) fn to_structure(self, replaced: u64, held: Held) -> gst::Structure {
         let [held_frames, held_bytes] =
-            [held.0, held.1].map(|number| u64::try_from(number).unwrap_or(u64::MAX));
+            [held.frames, held.bytes].map(|number| u64::try_from(number).unwrap_or(u64::MAX));
         gst::Structure::builder("vlm-stats")
             .field("frames", self.frames)
             .field("samples", self.samples)

@@ -1,29 +1,29 @@
-//! What the streaming thread does: look at each buffer, pass it on, and follow the stream's events.
+//! What the streaming thread looks at in each buffer, and how it follows the stream's events.
 //!
 //! For the locking order see [`imp`](super::imp).
 
 use std::{
-    sync::{Arc, atomic::Ordering},
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
-use gst::{prelude::*, subclass::prelude::*};
+use gst::prelude::*;
 use gst_video::VideoOrientationMethod;
+use gst_vlm_jpeg::RawFrame;
 
 use super::{
-    drawing::Drawing,
-    imp::{CAT, VlmAnalyze, lock},
-    inbox::{Frame, Inbox, Sample, SharedInbox},
+    category::CAT,
+    inbox::{Inbox, Seen},
     orientation::{self, Orientation},
-    sampler::Sampler,
+    place::{Epoch, Place},
+    sample::{Frame, Sample},
+    sampler::{Rule, Sampler},
     settings::{Busy, Settings},
-    text::Place,
+    shared::Shared,
+    window::ClipRule,
 };
-use crate::{context, jpeg::RawFrame, meta};
+use crate::lock::lock;
 
-/// Buffers that are held for asking are missing in their pool meanwhile: the newest sample, and
-/// the one being encoded; with several frames to a question, those as well.
-const HELD_BUFFERS: u32 = 2;
 /// How long a caption can wait that comes whenever it is known.
 const QUIET: Duration = Duration::from_millis(250);
 /// And one that is asked for out of turn while the stream is held for each sample.
@@ -31,105 +31,151 @@ const QUIET_HELD: Duration = Duration::from_secs(1);
 /// A later arrival than this is a clock that does not fit, not a slow network.
 const PLAUSIBLE_LATENESS: Duration = Duration::from_secs(10);
 
+/// The video of one element.
+pub(super) struct Stream {
+    shared: Arc<Shared>,
+    state: Mutex<State>,
+}
+
 /// What the streaming thread knows.
 #[derive(Default)]
-pub(super) struct Stream {
+struct State {
+    epoch: Epoch,
     /// What frames are, without what is said of their metadata.
-    pub(super) caps: Option<gst::Caps>,
+    caps: Option<gst::Caps>,
     segment: gst::FormattedSegment<gst::ClockTime>,
     sampler: Sampler,
     orientation: Orientation,
     /// Stands in for timestamps where buffers have none.
     began: Option<Instant>,
-    pub(super) drawing: Drawing,
 }
 
-impl VlmAnalyze {
-    pub(super) fn inbox(&self) -> Option<SharedInbox> {
-        lock(&self.started).as_ref().map(|started| Arc::clone(&started.inbox))
+/// What is wanted of frames, by the settings.
+#[derive(Clone, Copy)]
+struct Wanted {
+    ask: bool,
+    rule: Rule,
+    clip: ClipRule,
+    busy: Busy,
+    on_demand: bool,
+}
+
+impl Wanted {
+    fn of(settings: &Settings) -> Self {
+        Self {
+            ask: settings.ask,
+            rule: settings.rule(),
+            clip: settings.clip(),
+            busy: settings.busy,
+            on_demand: settings.on_demand,
+        }
+    }
+}
+
+/// What there is to know of a frame before anybody keeps it.
+struct Moment {
+    epoch: Epoch,
+    arrived: Instant,
+    /// When it is in its stream: its running time, or a stand-in for it.
+    time: Duration,
+    running_time: Option<gst::ClockTime>,
+    caps: Option<gst::Caps>,
+    orientation: VideoOrientationMethod,
+    is_sample: bool,
+    until_next: Option<Duration>,
+}
+
+impl Stream {
+    pub(super) fn new(shared: &Arc<Shared>) -> Self {
+        Self { shared: Arc::clone(shared), state: Mutex::default() }
     }
 
-    pub(super) fn chain(
+    /// What was known of an earlier start says nothing of the next. Gives the epoch that begins.
+    pub(super) fn reset(&self) -> Epoch {
+        let mut state = lock(&self.state);
+        let epoch = state.epoch.next();
+        let before = std::mem::replace(&mut *state, State { epoch, ..State::default() });
+        drop(state);
+        drop(before);
+        epoch
+    }
+
+    /// Looks at a buffer, and leaves it in the inbox if it is of use. With `busy=wait` this waits
+    /// for the answer.
+    ///
+    /// # Errors
+    /// When the element has failed, or a flush has begun.
+    pub(super) fn look_at(
         &self,
-        mut buffer: gst::Buffer,
-    ) -> Result<gst::FlowSuccess, gst::FlowError> {
-        if let Some(inbox) = self.inbox() {
-            self.look_at(&inbox, &buffer)?;
-        }
-        self.captions.pass(buffer.pts(), self.quiet());
-        if let Some(answer) = self.shared.run().latest_answer() {
-            // A copy of the buffer's head at the most; its memory is shared.
-            meta::attach(buffer.make_mut(), &answer);
-        }
-        if self.overlay_on.load(Ordering::Relaxed) {
-            self.draw(&mut buffer);
-        }
-        self.srcpad.push(buffer)
-    }
-
-    fn look_at(&self, inbox: &Inbox, buffer: &gst::Buffer) -> Result<(), gst::FlowError> {
-        let (ask, rule, clip, busy, on_demand) =
-            self.shared.with_settings(|s| (s.ask, s.rule(), s.clip(), s.busy, s.on_demand));
-        let arrived = Instant::now();
-        let (time, caps, running_time, orientation) = {
-            let mut stream = lock(&self.stream);
-            let running_time = buffer.pts().and_then(|pts| stream.segment.to_running_time(pts));
-            let began = *stream.began.get_or_insert(arrived);
-            let time = running_time.map_or_else(|| arrived - began, Into::into);
-            (time, stream.caps.clone(), running_time, stream.orientation.current())
+        element: &gst::Element,
+        inbox: &Inbox,
+        buffer: &gst::Buffer,
+    ) -> Result<(), gst::FlowError> {
+        let wanted = self.shared.with_settings(Wanted::of);
+        let (moment, seen) = {
+            let mut state = lock(&self.state);
+            state.moment(inbox, buffer, wanted)
         };
-        let (is_wanted, is_ready) = inbox.see(time, clip);
-        let is_sample = ask && is_ready && lock(&self.stream).sampler.is_sample(time, rule);
-        // Of few frames more is wanted than their time.
-        let sample = |caps| {
-            let until_next = lock(&self.stream).sampler.until_next(time);
-            let frames = || Duration::from(buffer.duration()?).checked_mul(rule.frames());
-            let place =
-                Place { stream: self.captions.stream(), until_next: until_next.or_else(frames) };
-            // A stream that is held comes later and later, which says nothing of its capture.
-            let lateness = match busy {
-                Busy::Latest => self.lateness(running_time),
-                Busy::Wait => Duration::ZERO,
-            };
-            Sample {
-                frame: Frame::Raw(RawFrame { buffer: buffer.clone(), caps, orientation }),
-                time,
-                pts: buffer.pts(),
-                running_time,
-                captured: arrived.checked_sub(lateness).unwrap_or(arrived),
-                arrived,
-                place,
-            }
-        };
+        drop(seen.gone);
         self.shared.run().count(|counters| {
             counters.frames += 1;
-            counters.samples += u64::from(is_sample);
+            counters.samples += u64::from(moment.is_sample);
         });
-        if inbox.has_failed() {
+        if seen.has_failed {
             return Err(gst::FlowError::Error);
         }
-        let Some(caps) = caps else { return Ok(()) };
-        let is_offered = is_sample || on_demand || inbox.is_due();
-        if !is_offered && !is_wanted {
+        let is_offered = moment.is_sample || wanted.on_demand || seen.is_due;
+        // Of few frames more is wanted than their time.
+        if !is_offered && !seen.is_wanted {
             return Ok(());
         }
-        let sample = sample(caps);
-        let for_later = is_wanted.then(|| sample.clone());
-        if on_demand {
+        let is_sample = moment.is_sample;
+        let Some(sample) = self.sample(element, buffer, moment, wanted) else { return Ok(()) };
+        let for_later = seen.is_wanted.then(|| sample.clone());
+        if wanted.on_demand {
             inbox.keep(sample);
         } else if is_offered {
-            self.offer(inbox, is_sample, sample, busy)?;
+            self.offer(element, inbox, is_sample, sample, wanted.busy)?;
         }
         // After it: what is kept for later makes room for itself, and the newest must not be older.
         if let Some(sample) = for_later {
-            inbox.add_earlier(sample, clip);
+            inbox.add_earlier(sample, wanted.clip);
         }
         Ok(())
+    }
+
+    /// `None` before the first caps.
+    fn sample(
+        &self,
+        element: &gst::Element,
+        buffer: &gst::Buffer,
+        moment: Moment,
+        wanted: Wanted,
+    ) -> Option<Sample> {
+        let Moment { epoch, arrived, time, running_time, caps, orientation, until_next, .. } =
+            moment;
+        let frames = || Duration::from(buffer.duration()?).checked_mul(wanted.rule.frames());
+        let until_next = until_next.or_else(frames);
+        // A stream that is held comes later and later, which says nothing of its capture.
+        let lateness = match wanted.busy {
+            Busy::Latest => lateness(element, running_time),
+            Busy::Wait => Duration::ZERO,
+        };
+        Some(Sample {
+            frame: Frame::Raw(RawFrame { buffer: buffer.clone(), caps: caps?, orientation }),
+            time,
+            pts: buffer.pts(),
+            running_time,
+            captured: arrived.checked_sub(lateness).unwrap_or(arrived),
+            arrived,
+            place: Place { epoch, until_next },
+        })
     }
 
     /// Leaves a frame for asking, and waits until it is answered if the stream is to be held.
     fn offer(
         &self,
+        element: &gst::Element,
         inbox: &Inbox,
         is_sample: bool,
         sample: Sample,
@@ -138,7 +184,7 @@ impl VlmAnalyze {
         if !inbox.offer(is_sample, sample) || busy != Busy::Wait {
             return Ok(());
         }
-        gst::trace!(CAT, imp = self, "Holding the stream until the sample is answered");
+        gst::trace!(CAT, obj = element, "Holding the stream until the sample is answered");
         let holds = || {
             let holds = |s: &Settings| s.ask && s.busy == Busy::Wait && !s.on_demand;
             self.shared.with_settings(holds)
@@ -152,113 +198,111 @@ impl VlmAnalyze {
     }
 
     /// How long no caption begins, or can wait, after the frame that was looked at last.
-    fn quiet(&self) -> Duration {
+    pub(super) fn quiet(&self) -> Duration {
         let is_held = self.shared.with_settings(|s| s.busy == Busy::Wait && !s.on_demand);
-        if is_held { lock(&self.stream).sampler.quiet().min(QUIET_HELD) } else { QUIET }
+        if is_held { lock(&self.state).sampler.quiet().min(QUIET_HELD) } else { QUIET }
     }
 
-    /// How long ago a live source captured what has just arrived.
-    fn lateness(&self, running_time: Option<gst::ClockTime>) -> Duration {
-        let now = self.obj().current_running_time();
-        // A buffer that is ahead of the clock waits for it further on.
-        now.zip(running_time)
-            .and_then(|(now, then)| now.checked_sub(then))
-            .map(Duration::from)
-            .filter(|lateness| *lateness <= PLAUSIBLE_LATENESS)
-            .unwrap_or_default()
+    /// What frames are from now on, without what is said of their metadata.
+    pub(super) fn set_caps(&self, caps: gst::Caps) {
+        let before = lock(&self.state).caps.replace(caps);
+        drop(before);
     }
 
-    pub(super) fn sink_event(&self, pad: &gst::Pad, event: gst::Event) -> bool {
+    /// Follows an event of the video; gives the epoch that is then. At the stream's end this waits
+    /// for the question in flight.
+    pub(super) fn follow(
+        &self,
+        element: &gst::Element,
+        inbox: Option<&Inbox>,
+        pad: &gst::Pad,
+        event: &gst::EventRef,
+    ) -> Epoch {
         use gst::EventView;
-        gst::log!(CAT, obj = pad, "Handling event {event:?}");
         match event.view() {
-            EventView::Caps(caps) => {
-                let caps = caps.caps_owned();
-                return self.caps_event(pad, event, &caps);
-            }
             EventView::Segment(segment) => {
                 if let Ok(segment) = segment.segment().clone().downcast() {
-                    lock(&self.stream).segment = segment;
+                    lock(&self.state).segment = segment;
                 }
             }
-            EventView::Tag(tag) => self.tag_event(pad, tag.tag()),
-            EventView::StreamStart(_) | EventView::FlushStop(_) => {
-                if let EventView::StreamStart(start) = event.view() {
-                    lock(&self.stream).orientation.begin(start.stream_id());
-                }
-                // What comes now is new to the user, whatever its timestamps.
-                lock(&self.stream).sampler = Sampler::default();
-                if let Some(inbox) = self.inbox() {
-                    inbox.release(false);
-                }
-                self.shared.schedule_changed();
+            EventView::Tag(tag) => self.tag_event(element, pad, tag.tag()),
+            EventView::StreamStart(start) => {
+                lock(&self.state).orientation.begin(start.stream_id());
+                self.begin(inbox);
             }
             EventView::FlushStart(_) => {
-                if let Some(inbox) = self.inbox() {
-                    inbox.release(true);
+                let epoch = self.begin_epoch();
+                if let Some(inbox) = inbox {
+                    inbox.flush_start(epoch);
                 }
             }
+            EventView::FlushStop(_) => self.begin(inbox),
             EventView::Eos(_) => {
-                if let Some(inbox) = self.inbox() {
-                    gst::debug!(CAT, imp = self, "Finishing the question in flight before EOS");
+                if let Some(inbox) = inbox {
+                    gst::debug!(CAT, obj = element, "Finishing the question in flight before EOS");
                     inbox.drain();
                 }
             }
             _ => {}
         }
-        self.tell_text(&event);
-        gst::Pad::event_default(pad, Some(&*self.obj()), event)
+        lock(&self.state).epoch
+    }
+
+    fn begin_epoch(&self) -> Epoch {
+        let mut state = lock(&self.state);
+        state.epoch = state.epoch.next();
+        state.epoch
+    }
+
+    /// What comes now is new to the user, whatever its timestamps.
+    fn begin(&self, inbox: Option<&Inbox>) {
+        let epoch = self.begin_epoch();
+        lock(&self.state).sampler = Sampler::default();
+        if let Some(inbox) = inbox {
+            inbox.flow(epoch);
+        }
+        self.shared.schedule_changed();
     }
 
     /// Tags of a file from a phone say how its picture is to be turned.
-    fn tag_event(&self, pad: &gst::Pad, tags: &gst::TagListRef) {
+    fn tag_event(&self, element: &gst::Element, pad: &gst::Pad, tags: &gst::TagListRef) {
         let Some(said) = VideoOrientationMethod::from_tag(tags) else { return };
         let is_done = orientation::is_applied_before(pad);
         let method = if is_done { VideoOrientationMethod::Identity } else { said };
-        lock(&self.stream).orientation.tagged(tags.scope(), method);
-        gst::debug!(CAT, imp = self, "By the tags of {:?}: {method:?}", tags.scope());
-    }
-
-    pub(super) fn sink_query(&self, pad: &gst::Pad, query: &mut gst::QueryRef) -> bool {
-        if self.answer_context(query) || self.answer_sink_caps(query) {
-            return true;
-        }
-        let answered = gst::Pad::query_default(pad, Some(&*self.obj()), query);
-        if let gst::QueryViewMut::Allocation(allocation) = query.view_mut()
-            && answered
-        {
-            let held = match self.shared.with_settings(|settings| settings.frames) {
-                0 | 1 => HELD_BUFFERS,
-                frames => HELD_BUFFERS.saturating_add(frames),
-            };
-            hold_more_buffers(allocation, held);
-        }
-        answered
-    }
-
-    pub(super) fn src_query(&self, pad: &gst::Pad, query: &mut gst::QueryRef) -> bool {
-        self.answer_context(query)
-            || self.answer_src_caps(query)
-            || gst::Pad::query_default(pad, Some(&*self.obj()), query)
-    }
-
-    /// Shares the dispatcher with a neighbour that looks for one.
-    fn answer_context(&self, query: &mut gst::QueryRef) -> bool {
-        let gst::QueryViewMut::Context(query) = query.view_mut() else { return false };
-        if query.context_type() != context::CONTEXT_TYPE {
-            return false;
-        }
-        let Some(dispatcher) = lock(&self.dispatcher).clone() else { return false };
-        query.set_context(&context::context(&dispatcher));
-        true
+        lock(&self.state).orientation.tagged(tags.scope(), method);
+        gst::debug!(CAT, obj = element, "By the tags of {:?}: {method:?}", tags.scope());
     }
 }
 
-fn hold_more_buffers(allocation: &mut gst::query::Allocation, held: u32) {
-    let pools: Vec<_> = allocation.allocation_pools().map(|pool| pool.to_owned()).collect();
-    for (at, (pool, size, min, max)) in (0..).zip(pools) {
-        let max = if max == 0 { 0 } else { max.saturating_add(held) };
-        let min = min.saturating_add(held);
-        allocation.set_nth_allocation_pool(at, pool.as_ref(), size, min, max);
+impl State {
+    fn moment(&mut self, inbox: &Inbox, buffer: &gst::Buffer, wanted: Wanted) -> (Moment, Seen) {
+        let arrived = Instant::now();
+        let running_time = buffer.pts().and_then(|pts| self.segment.to_running_time(pts));
+        let began = *self.began.get_or_insert(arrived);
+        let time = running_time.map_or_else(|| arrived - began, Into::into);
+        let seen = inbox.see(time, wanted.clip);
+        let is_sample = wanted.ask && seen.is_ready && self.sampler.is_sample(time, wanted.rule);
+        let moment = Moment {
+            epoch: self.epoch,
+            arrived,
+            time,
+            running_time,
+            caps: self.caps.clone(),
+            orientation: self.orientation.current(),
+            is_sample,
+            until_next: self.sampler.until_next(time),
+        };
+        (moment, seen)
     }
+}
+
+/// How long ago a live source captured what has just arrived.
+fn lateness(element: &gst::Element, running_time: Option<gst::ClockTime>) -> Duration {
+    let now = element.current_running_time();
+    // A buffer that is ahead of the clock waits for it further on.
+    now.zip(running_time)
+        .and_then(|(now, then)| now.checked_sub(then))
+        .map(Duration::from)
+        .filter(|lateness| *lateness <= PLAUSIBLE_LATENESS)
+        .unwrap_or_default()
 }

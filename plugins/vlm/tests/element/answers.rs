@@ -104,7 +104,7 @@ fn whoever_hears_of_an_answer_may_take_their_time() {
     when_called.recv_timeout(LONG).unwrap();
     // The server's one slot is free.
     let mut other = slots.join();
-    let turn = slots.runtime.block_on(other.turn(vlm_client::Want::default(), || ()));
+    let turn = slots.runtime.block_on(other.turn(live_vlm_dispatch::Want::default(), || ()));
     assert!(turn.is_ok());
     drop(turn);
     go_on.send(()).unwrap();

@@ -54,7 +54,8 @@ fn many_turns_that_were_missed_become_one_question_with_the_newest_frames() {
     let vlm = Vlm::start();
     let slots = Slots::new(1, &vlm);
     let mut other = slots.join();
-    let turn = slots.runtime.block_on(other.turn(vlm_client::Want::default(), || ())).unwrap();
+    let turn =
+        slots.runtime.block_on(other.turn(live_vlm_dispatch::Want::default(), || ())).unwrap();
     let mut bench = slots
         .bench(&vlm, &[("frames", &3u32), ("frame-spacing", &SPACING), ("interval", &SPACING)]);
     (0..=10).for_each(|n| drop(bench.push(n * 40)));

@@ -24,7 +24,8 @@ fn the_end_waits_for_a_sample_whose_turn_is_to_come() {
     let vlm = Vlm::start();
     let slots = Slots::new(1, &vlm);
     let mut other = slots.join();
-    let turn = slots.runtime.block_on(other.turn(vlm_client::Want::default(), || ())).unwrap();
+    let turn =
+        slots.runtime.block_on(other.turn(live_vlm_dispatch::Want::default(), || ())).unwrap();
     let mut bench = slots.bench(&vlm, &[]);
     let order = bench.log_order();
     bench.push(0);

@@ -50,7 +50,8 @@ fn the_newest_frame_is_asked_about_when_the_turn_comes() {
     let vlm = Vlm::start();
     let slots = Slots::new(1, &vlm);
     let mut other = slots.join();
-    let turn = slots.runtime.block_on(other.turn(vlm_client::Want::default(), || ())).unwrap();
+    let turn =
+        slots.runtime.block_on(other.turn(live_vlm_dispatch::Want::default(), || ())).unwrap();
     let mut bench = slots.bench(&vlm, &[]);
     (0..10).for_each(|n| drop(bench.push(n * 40)));
     slots.wait_for_load((1, 1));

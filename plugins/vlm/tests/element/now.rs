@@ -35,7 +35,8 @@ fn while_it_waits_for_its_turn_it_keeps_its_place() {
     let vlm = Vlm::start();
     let slots = Slots::new(1, &vlm);
     let mut other = slots.join();
-    let turn = slots.runtime.block_on(other.turn(vlm_client::Want::default(), || ())).unwrap();
+    let turn =
+        slots.runtime.block_on(other.turn(live_vlm_dispatch::Want::default(), || ())).unwrap();
     let mut bench = slots.bench(&vlm, &[]);
     bench.push(0);
     slots.wait_for_load((1, 1));

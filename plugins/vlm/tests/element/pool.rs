@@ -10,7 +10,8 @@ use std::{
 
 use gst::prelude::*;
 use gstvlm::context::context;
-use vlm_client::{Account, Backend, Denied, Dispatcher, Endpoint, Slots as SlotCount};
+use live_vlm_dispatch::{Account, Backend, Denied, Dispatcher, Slots as SlotCount};
+use vlm_client::Endpoint;
 
 use crate::support::{Bench, Slots, Vlm, init, nobody, vlmanalyze};
 

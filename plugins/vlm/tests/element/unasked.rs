@@ -43,7 +43,8 @@ fn a_question_that_waits_for_its_turn_is_given_up() {
         let vlm = Vlm::start();
         let slots = Slots::new(1, &vlm);
         let mut other = slots.join();
-        let turn = slots.runtime.block_on(other.turn(vlm_client::Want::default(), || ())).unwrap();
+        let turn =
+            slots.runtime.block_on(other.turn(live_vlm_dispatch::Want::default(), || ())).unwrap();
         let mut bench = slots.bench(&vlm, &[("on-demand", &on_demand)]);
         bench.push(0);
         slots.wait_for_load((1, 1));
@@ -77,7 +78,8 @@ fn neither_a_stream_nor_its_end_is_held_for_what_is_not_asked() {
     let vlm = Vlm::start();
     let slots = Slots::new(1, &vlm);
     let mut other = slots.join();
-    let _turn = slots.runtime.block_on(other.turn(vlm_client::Want::default(), || ())).unwrap();
+    let _turn =
+        slots.runtime.block_on(other.turn(live_vlm_dispatch::Want::default(), || ())).unwrap();
     let bench = slots.bench(&vlm, &[("busy", &Busy::Wait)]);
     let pushed = bench.push_aside(0);
     slots.wait_for_load((1, 1));

@@ -9,7 +9,7 @@ use live_vlm_backends::discover;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::time::timeout;
-use vlm_client::{ApiKey, Error};
+use vlm_client::{ApiKey, Error, ErrorKind};
 
 use super::body::{self, Unread};
 use crate::{
@@ -107,7 +107,9 @@ async fn list(app: &App, requester: &Requester, which: Which) -> Result<Json<Val
     };
     let listed = match listed {
         Ok(models) => models,
-        Err(error @ Error::Forbidden { .. }) => return Err(Refusal::not_allowed(&error)),
+        Err(error @ Error { kind: ErrorKind::Forbidden { .. }, .. }) => {
+            return Err(Refusal::not_allowed(&error));
+        }
         Err(error) => return Ok(Json(json!({"models": [], "error": error.to_string()}))),
     };
     let models: Vec<Listed> = listed

@@ -7,8 +7,8 @@ use live_vlm_access::{
     limits::{Limits, Now, Used},
     policy::Rules,
 };
+use live_vlm_dispatch::{Account, Denied, QuestionReport};
 use live_vlm_observe::Observer;
-use vlm_client::{Account, Denied, QuestionReport};
 
 use super::services::Services;
 use crate::{

@@ -3,6 +3,7 @@ use live_vlm_access::{
     user::User,
 };
 use live_vlm_backends::own::{Askers, OwnEndpoints};
+use live_vlm_dispatch::{Dispatcher, DispatcherConfig};
 use live_vlm_observe::Observer;
 use live_vlm_observe::{
     metrics::{Format, Metrics},
@@ -14,7 +15,7 @@ use tokio::{
     runtime,
     sync::{oneshot, watch},
 };
-use vlm_client::{Client, Dispatcher, DispatcherConfig, Endpoint};
+use vlm_client::{Client, Endpoint};
 
 use super::{
     super::{outbox::Outbox, presence::Offerer, settings::Defaults},

@@ -2,9 +2,9 @@ use std::{sync::Arc, time::Duration};
 
 use live_vlm_access::limits::Limits;
 use live_vlm_backends::own::OwnEndpoints;
+use live_vlm_dispatch::Dispatcher;
 use live_vlm_observe::Observer;
 use live_vlm_pipelines::NetworkOptions;
-use vlm_client::Dispatcher;
 
 use super::settings::Defaults;
 use crate::{live::Live, refusals::Refusals, turn::Turn};

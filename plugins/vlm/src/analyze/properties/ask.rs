@@ -6,10 +6,10 @@ use gst::{glib, prelude::*};
 use vlm_client::{ApiKey, Authority, ExtraBody, ExtraHeaders};
 
 use super::{
-    super::settings::{self, ErrorPolicy},
+    super::settings::{self, ErrorPolicy, Written},
     Effect, Parsed, Property, nanos, replace, text, time,
 };
-use crate::structured::Schema;
+use gst_vlm_structured::Schema;
 
 pub(super) fn properties() -> Vec<Property> {
     vec![
@@ -181,11 +181,12 @@ pub(super) fn parsed() -> Vec<Parsed> {
                 let text = text(value);
                 let extra = ExtraBody::parse(&text).map_err(|error| error.to_string())?;
                 Ok(Box::new(|settings| {
-                    let before = std::mem::replace(&mut settings.extra_body, (text, extra));
+                    let extra = Written { text, meaning: extra };
+                    let before = std::mem::replace(&mut settings.extra_body, extra);
                     (Effect::NextQuestion, Box::new(before))
                 }))
             },
-            get: Some(|settings| settings.extra_body.0.to_value()),
+            get: Some(|settings| settings.extra_body.text.to_value()),
         },
         Parsed {
             spec: glib::ParamSpecString::builder("headers")
@@ -230,13 +231,14 @@ pub(super) fn parsed() -> Vec<Parsed> {
                     }
                 };
                 Ok(Box::new(|settings| {
-                    let before = std::mem::replace(&mut settings.authority, (file, authority));
-                    let same = before.1 == settings.authority.1;
+                    let authority = Written { text: file, meaning: authority };
+                    let before = std::mem::replace(&mut settings.authority, authority);
+                    let same = before.meaning == settings.authority.meaning;
                     let effect = if same { Effect::NextQuestion } else { Effect::Question };
                     (effect, Box::new(before))
                 }))
             },
-            get: Some(|settings| settings.authority.0.to_value()),
+            get: Some(|settings| settings.authority.text.to_value()),
         },
         Parsed {
             spec: glib::ParamSpecString::builder("response-schema")

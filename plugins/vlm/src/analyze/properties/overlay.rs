@@ -3,7 +3,7 @@
 use gst::{glib, prelude::*};
 
 use super::{Effect, Property, text};
-use crate::overlay::{OverlayMode, OverlayPosition, defaults};
+use gst_vlm_overlay::{OverlayMode, OverlayPosition, defaults};
 
 pub(super) fn properties() -> Vec<Property> {
     vec![

@@ -3,7 +3,7 @@
 use gst::{glib, prelude::*};
 
 use super::{super::settings, Effect, Parsed, Property, text};
-use crate::jpeg::EncoderDescription;
+use gst_vlm_jpeg::EncoderDescription;
 
 pub(super) fn properties() -> Vec<Property> {
     vec![

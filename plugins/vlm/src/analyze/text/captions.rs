@@ -10,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use super::timeline::{Lasts, Span, Timeline};
+use super::{
+    super::place::Epoch,
+    timeline::{Lasts, Span, Timeline},
+};
 use crate::messages::Answer;
 
 /// A text pad that is further behind loses its oldest captions.
@@ -26,10 +29,6 @@ pub(super) enum Item {
     Gap(Span),
     Caption(Span, Arc<Answer>),
 }
-
-/// Which stream a frame belongs to: each flush begins another.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Stream(u64);
 
 /// Which pad it is, of those that there are one after another. One that was released may still be
 /// kept downstream while the next is active.
@@ -51,7 +50,7 @@ struct State {
     /// How many pads there have been.
     pads: u64,
     flushing: bool,
-    stream: Stream,
+    epoch: Epoch,
     /// What a pad that comes later starts with.
     start: Option<gst::Event>,
     segment: Option<gst::Event>,
@@ -132,11 +131,10 @@ impl Captions {
     }
 
     /// Forgets everything but the pad, as a new start of the element wants it.
-    pub(crate) fn reset(&self) {
+    pub(crate) fn reset(&self, epoch: Epoch) {
         self.change(|state| {
-            let stream = Stream(state.stream.0 + 1);
             let State { active, pad, pads, pushing, .. } = *state;
-            *state = State { active, pad, pads, pushing, stream, ..State::default() };
+            *state = State { active, pad, pads, pushing, epoch, ..State::default() };
         });
     }
 
@@ -193,17 +191,17 @@ impl Captions {
         }));
     }
 
-    pub(super) fn end_flush(&self) {
+    pub(super) fn end_flush(&self, epoch: Epoch) {
         self.change(|state| {
             state.flushing = false;
-            state.stream.0 += 1;
+            state.epoch = epoch;
         });
     }
 
     /// A stream begins, with this event.
-    pub(super) fn start(&self, event: &gst::Event) {
+    pub(super) fn start(&self, event: &gst::Event, epoch: Epoch) {
         self.change(|state| {
-            state.stream.0 += 1;
+            state.epoch = epoch;
             state.start = Some(event.clone());
             (state.segment, state.end) = (None, None);
             state.timeline.begin(None);
@@ -258,15 +256,10 @@ impl Captions {
         }
     }
 
-    /// Which stream the frames belong to that come now.
-    pub(crate) fn stream(&self) -> Stream {
-        self.lock().stream
-    }
-
-    /// Leaves an answer about a frame of `stream`. One of another stream comes too late.
-    pub(super) fn caption(&self, answer: &Answer, stream: Stream, lasts: Lasts) {
+    /// Leaves an answer about a frame of `epoch`. One of another epoch comes too late.
+    pub(crate) fn caption(&self, answer: &Answer, epoch: Epoch, lasts: Lasts) {
         self.change(|state| {
-            if state.stream != stream || !state.active || state.flushing {
+            if state.epoch != epoch || !state.active || state.flushing {
                 return;
             }
             let placed = state.timeline.caption(answer.pts, answer.running_time, lasts);

@@ -22,8 +22,16 @@ fn activate(captions: &Captions) -> PadId {
 }
 
 fn begin(captions: &Captions) {
-    captions.start(&gst::event::StreamStart::new("s"));
+    captions.start(&gst::event::StreamStart::new("s"), next(captions));
     segment(captions);
+}
+
+fn epoch(captions: &Captions) -> Epoch {
+    captions.lock().epoch
+}
+
+fn next(captions: &Captions) -> Epoch {
+    epoch(captions).next()
 }
 
 fn segment(captions: &Captions) {
@@ -32,12 +40,12 @@ fn segment(captions: &Captions) {
 }
 
 fn add(captions: &Captions, at: u64) {
-    add_of(captions, at, captions.stream());
+    add_of(captions, at, epoch(captions));
 }
 
-fn add_of(captions: &Captions, at: u64, stream: Stream) {
+fn add_of(captions: &Captions, at: u64, epoch: Epoch) {
     let (pts, running_time) = (Some(ms(at)), Some(ms(at)));
-    captions.caption(&Answer { pts, running_time, ..Answer::default() }, stream, SECOND);
+    captions.caption(&Answer { pts, running_time, ..Answer::default() }, epoch, SECOND);
 }
 
 /// A frame passes, of which nothing is known of the next.
@@ -116,12 +124,12 @@ fn events_that_nobody_takes_do_not_add_up() {
 #[test]
 fn an_answer_from_before_a_flush_comes_too_late() {
     let (captions, pad) = captions();
-    let before = captions.stream();
+    let before = epoch(&captions);
     add(&captions, 0);
     captions.begin_flush();
     add(&captions, 10);
     captions.wait_idle();
-    captions.end_flush();
+    captions.end_flush(next(&captions));
     segment(&captions);
     add_of(&captions, 20, before);
     add(&captions, 30);
@@ -160,8 +168,8 @@ fn a_task_of_an_earlier_pad_takes_nothing_from_a_later_one() {
 #[test]
 fn a_new_start_of_the_element_knows_nothing_of_the_stream_before() {
     let (captions, pad) = captions();
-    let before = captions.stream();
-    captions.reset();
+    let before = epoch(&captions);
+    captions.reset(next(&captions));
     begin(&captions);
     add_of(&captions, 0, before);
     assert_eq!(waiting(&captions, pad), ["start", "segment"]);
@@ -175,7 +183,7 @@ fn a_pad_that_comes_during_a_flush_begins_at_the_beginning() {
     captions.begin_flush();
     let pad = captions.add_pad();
     captions.activate(pad);
-    captions.end_flush();
+    captions.end_flush(next(&captions));
     segment(&captions);
     assert_eq!(waiting(&captions, pad), ["start", "segment"]);
 }

@@ -9,22 +9,16 @@ mod form;
 mod timeline;
 
 use std::{
-    sync::{Arc, LazyLock},
+    sync::{Arc, LazyLock, Mutex},
     time::Duration,
 };
 
-use gst::{glib, prelude::*, subclass::prelude::*};
+use gst::{glib, prelude::*};
 
-pub(crate) use self::captions::{Captions, Stream};
-use self::{captions::PadId, form::Form, timeline::Lasts};
-use super::{
-    asker::Asker,
-    imp::{CAT, VlmAnalyze, lock},
-    inbox::Sample,
-    settings::{Busy, Settings, TextFormat},
-    shared::Shared,
-};
-use crate::messages::Answer;
+pub(crate) use self::{captions::Captions, timeline::Lasts};
+use self::{captions::PadId, form::Form};
+use super::{category::CAT, place::Epoch, settings::TextFormat, shared::Shared};
+use crate::lock::lock;
 
 /// What the pad and its template are called.
 pub(super) const NAME: &str = "text";
@@ -38,84 +32,75 @@ pub(super) fn template() -> Result<gst::PadTemplate, glib::BoolError> {
     gst::PadTemplate::new(NAME, direction, presence, &CAPS)
 }
 
-/// The pad, while somebody wants it.
+/// The text of one element: its captions, and its pad while somebody wants it.
+pub(super) struct Text {
+    shared: Arc<Shared>,
+    captions: Arc<Captions>,
+    pad: Mutex<Option<TextPad>>,
+}
+
 #[derive(Debug)]
-pub(super) struct TextPad {
+struct TextPad {
     pad: gst::Pad,
     id: PadId,
 }
 
-/// Where a caption about a frame belongs.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Place {
-    pub(crate) stream: Stream,
-    /// From the frame to the next sample, if that is known.
-    pub(crate) until_next: Option<Duration>,
-}
-
-impl Asker {
-    /// Leaves a complete answer for the text pad, if there is one.
-    pub(super) fn caption(&self, answer: &Answer, sample: &Sample, settings: &Settings) {
-        let lasts = match settings.busy {
-            Busy::Wait if !settings.on_demand => Lasts::Until(sample.place.until_next),
-            _ => Lasts::AtLeast(settings.captions_apart()),
-        };
-        self.captions.caption(answer, sample.place.stream, lasts);
+impl Text {
+    pub(super) fn new(shared: &Arc<Shared>) -> Self {
+        Self { shared: Arc::clone(shared), captions: Arc::default(), pad: Mutex::default() }
     }
-}
 
-impl VlmAnalyze {
-    /// Makes the pad, unless there is one.
-    pub(super) fn request_text(&self, template: &gst::PadTemplate) -> Option<gst::Pad> {
+    pub(super) fn captions(&self) -> &Arc<Captions> {
+        &self.captions
+    }
+
+    /// Makes the pad of what the caller has built so far, unless there is one.
+    pub(super) fn request(
+        &self,
+        element: &gst::Element,
+        pad: gst::PadBuilder<gst::Pad>,
+    ) -> Option<gst::Pad> {
         let id = self.captions.add_pad();
-        let pad = gst::Pad::builder_from_template(template)
+        let (captions, shared) = (Arc::clone(&self.captions), Arc::clone(&self.shared));
+        let pad = pad
             .name(NAME)
-            .activatemode_function({
-                let (captions, shared) = (Arc::clone(&self.captions), Arc::clone(&self.shared));
-                move |pad, _, mode, active| activate(&captions, &shared, (pad, id), mode, active)
-            })
-            .event_function(|pad, parent, event| {
-                Self::catch_panic_pad_function(parent, || false, |this| this.text_event(pad, event))
-            })
-            .query_function(|pad, parent, query| {
-                Self::catch_panic_pad_function(parent, || false, |this| this.src_query(pad, query))
+            .activatemode_function(move |pad, _, mode, active| {
+                activate(&captions, &shared, (pad, id), mode, active)
             })
             .build();
         {
-            let mut text = lock(&self.text);
-            if text.is_some() {
-                drop(text);
-                gst::warning!(CAT, imp = self, "There is a text pad already, and only one");
+            let mut own = lock(&self.pad);
+            if own.is_some() {
+                drop(own);
+                gst::warning!(CAT, obj = element, "There is a text pad already, and only one");
                 return None;
             }
-            *text = Some(TextPad { pad: pad.clone(), id });
+            *own = Some(TextPad { pad: pad.clone(), id });
         }
-        let element = self.obj();
         let is_running = element.current_state().max(element.pending_state()) > gst::State::Ready;
         let added = if is_running { pad.set_active(true) } else { Ok(()) };
         if let Err(error) = added.and_then(|()| element.add_pad(&pad)) {
-            gst::warning!(CAT, imp = self, "The text pad cannot be added: {error}");
-            *lock(&self.text) = None;
+            gst::warning!(CAT, obj = element, "The text pad cannot be added: {error}");
+            *lock(&self.pad) = None;
             return None;
         }
         Some(pad)
     }
 
-    pub(super) fn release_text(&self, pad: &gst::Pad) {
-        let released = lock(&self.text).take_if(|text| text.pad == *pad);
+    pub(super) fn release(&self, element: &gst::Element, pad: &gst::Pad) {
+        let released = lock(&self.pad).take_if(|own| own.pad == *pad);
         let Some(TextPad { id, .. }) = released else { return };
         let stop = |pad: &gst::Pad| {
             if let Err(error) = pad.set_active(false) {
                 gst::warning!(CAT, obj = pad, "The task does not stop: {error}");
             }
         };
-        let element = self.obj();
         let is_kept = self.captions.deactivate(id);
         if !is_kept {
             stop(pad);
         }
         if let Err(error) = element.remove_pad(pad) {
-            gst::warning!(CAT, imp = self, "The text pad cannot be removed: {error}");
+            gst::warning!(CAT, obj = element, "The text pad cannot be removed: {error}");
         }
         if is_kept {
             // The task is on its way downstream and comes back when it is let go, which may be
@@ -128,7 +113,13 @@ impl VlmAnalyze {
         }
     }
 
-    fn text_event(&self, pad: &gst::Pad, event: gst::Event) -> bool {
+    /// An event from downstream of the pad.
+    pub(super) fn src_event(
+        &self,
+        element: &gst::Element,
+        pad: &gst::Pad,
+        event: gst::Event,
+    ) -> bool {
         gst::log!(CAT, obj = pad, "Handling event {event:?}");
         match event.type_() {
             // Of what becomes of captions, and of their format, the video need not know.
@@ -137,15 +128,15 @@ impl VlmAnalyze {
                 self.captions.linked();
                 true
             }
-            _ => gst::Pad::event_default(pad, Some(&*self.obj()), event),
+            _ => gst::Pad::event_default(pad, Some(element), event),
         }
     }
 
-    /// Lets the captions follow an event of the video.
-    pub(super) fn tell_text(&self, event: &gst::Event) {
+    /// Lets the captions follow an event of the video, after which this is the epoch.
+    pub(super) fn follow(&self, element: &gst::Element, event: &gst::Event, epoch: Epoch) {
         use gst::EventView;
         let push = || {
-            let pad = lock(&self.text).as_ref().map(|text| text.pad.clone());
+            let pad = lock(&self.pad).as_ref().map(|own| own.pad.clone());
             if let Some(pad) = pad {
                 pad.push_event(event.clone());
             }
@@ -158,12 +149,16 @@ impl VlmAnalyze {
             EventView::FlushStop(_) => {
                 self.captions.wait_idle();
                 push();
-                self.captions.end_flush();
+                self.captions.end_flush(epoch);
             }
-            EventView::StreamStart(_) => self.captions.start(event),
+            EventView::StreamStart(_) => self.captions.start(event, epoch),
             EventView::Segment(segment) => {
                 if segment.segment().format() != gst::Format::Time {
-                    gst::debug!(CAT, imp = self, "No captions: the segment does not count in time");
+                    gst::debug!(
+                        CAT,
+                        obj = element,
+                        "No captions: the segment does not count in time"
+                    );
                 }
                 self.captions.segment(event, segment.segment());
             }

@@ -24,7 +24,7 @@ pub(super) struct Span {
 
 /// How long a caption is meant to last, in running time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lasts {
+pub(crate) enum Lasts {
     /// Until the next sample, if it is known when that is.
     Until(Option<Duration>),
     /// Until the next answer, which comes no sooner than this after the one before.

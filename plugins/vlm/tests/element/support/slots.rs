@@ -4,8 +4,9 @@ use std::time::Instant;
 
 use gst::prelude::*;
 use gstvlm::context::context;
+use live_vlm_dispatch::{Dispatcher, DispatcherConfig, Member};
 use tokio::runtime::Runtime;
-use vlm_client::{Client, Dispatcher, DispatcherConfig, Endpoint, Member};
+use vlm_client::{Client, Endpoint};
 
 use super::{Bench, LONG, Vlm, vlmanalyze};
 

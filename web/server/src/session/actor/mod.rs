@@ -9,13 +9,14 @@ use std::{
     collections::VecDeque, future, net::IpAddr, ops::ControlFlow, sync::Arc, time::SystemTime,
 };
 
+use live_vlm_dispatch::{Account, Dispatcher};
 use live_vlm_observe::metrics::{EndReason, SessionFigures, SessionState};
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until},
 };
 use tokio_util::task::AbortOnDropHandle;
-use vlm_client::{Account, Dispatcher, Endpoint};
+use vlm_client::Endpoint;
 
 use self::{
     event::{Event, Events},

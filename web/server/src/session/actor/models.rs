@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use live_vlm_access::policy::Rules;
+use live_vlm_dispatch::Dispatcher;
 use tokio_util::task::AbortOnDropHandle;
-use vlm_client::{ApiKey, Dispatcher, Endpoint, Error};
+use vlm_client::{ApiKey, Endpoint, Error, ErrorKind};
 
 use super::{
     Session,
@@ -133,7 +134,9 @@ impl Session {
             };
             let listed = match listed {
                 Ok(models) => Ok(Some(models.into_iter().map(|model| model.id).collect())),
-                Err(error @ Error::Forbidden { .. }) => Err(Refusal::not_allowed(&error)),
+                Err(error @ Error { kind: ErrorKind::Forbidden { .. }, .. }) => {
+                    Err(Refusal::not_allowed(&error))
+                }
                 // A server that does not list its models is asked all the same.
                 Err(_) => Ok(None),
             };

@@ -4,8 +4,8 @@
 use std::{sync::LazyLock, time::Instant};
 
 use live_vlm_access::log_limit::LogLimit;
+use live_vlm_dispatch::Account;
 use live_vlm_pipelines::BrowserSession;
-use vlm_client::Account;
 
 use super::Session;
 use crate::turn::RelayFailure;

@@ -1,0 +1,148 @@
+//! Watches the servers of the pool: whether they are there, what models they have, and, where the
+//! number of slots is to be found, how many questions wait inside them.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use futures_util::future::join_all;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use vlm_client::{Error, Trouble};
+
+use crate::{
+    core::{BackendId, BackendState, Slots},
+    server::Backend,
+    shared::Shared,
+};
+
+const EVERY: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(4);
+/// Models change seldom, and large routers list hundreds. What is not well is asked each time.
+const MODELS_EVERY: u64 = 3;
+/// How long a list that somebody asked for is good.
+const LISTED: Duration = Duration::from_secs(1);
+
+/// Runs until it is aborted.
+pub(super) async fn watch(shared: Arc<Shared>) {
+    let mut tick = interval(EVERY);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut told = HashMap::new();
+    for round in 0_u64.. {
+        tick.tick().await;
+        let watched = shared.watched();
+        let regular = round.is_multiple_of(MODELS_EVERY);
+        join_all(watched.into_iter().map(|(id, backend, well)| {
+            let shared = &shared;
+            async move {
+                if matches!(backend.slots, Slots::Auto(_)) || shared.asks_for_kind(id) {
+                    look_inside(shared, id, &backend).await;
+                }
+                if regular || !well {
+                    check(shared, id, &backend, TIMEOUT).await;
+                }
+            }
+        }))
+        .await;
+        tell_changes(&shared, &mut told);
+    }
+}
+
+/// How a server was when that was last told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Told {
+    is_up: bool,
+    trouble: Option<Trouble>,
+}
+
+impl Told {
+    const WELL: Self = Self { is_up: true, trouble: None };
+}
+
+/// Says which servers are in trouble or left alone from now on, once, and which are asked again.
+fn tell_changes(shared: &Shared, told: &mut HashMap<String, Told>) {
+    let snapshots = {
+        let state = shared.lock();
+        state.pool.snapshot(&state.core)
+    };
+    for backend in snapshots {
+        let is_up = backend.state == BackendState::Up;
+        let now = Told { is_up, trouble: backend.trouble };
+        let base = backend.base;
+        let before = told.insert(base.clone(), now).unwrap_or(Told::WELL);
+        let error = backend.last_error.unwrap_or_default();
+        if now == before {
+            continue;
+        }
+        if now == Told::WELL {
+            tracing::info!(base, "a VLM server answers again");
+        } else if let Some(trouble) = now.trouble.filter(|_| now.trouble != before.trouble) {
+            tracing::warn!(base, error, "a VLM server cannot be asked: {}", trouble.words());
+        } else if !is_up && before == Told::WELL {
+            tracing::warn!(base, error, "a VLM server fails, and is left alone for a while");
+        }
+    }
+}
+
+impl Shared {
+    /// Whether it matters what kind the server is, and it has a list that does not say so.
+    fn asks_for_kind(&self, id: BackendId) -> bool {
+        self.lock().pool.asks_for_kind(id)
+    }
+
+    fn watched(&self) -> Vec<(BackendId, Backend, bool)> {
+        let state = self.lock();
+        state.pool.watched(&state.core)
+    }
+}
+
+/// Asks every server of the pool for its models, unless that was done within the last second:
+/// however many ask for them at once, each server is asked once. Why the first does not answer, if
+/// none does.
+pub(super) async fn check_all(shared: &Shared, timeout: Duration) -> Option<Error> {
+    let mut listed = shared.listed.lock().await;
+    if let Some((at, error)) = &*listed
+        && at.elapsed() < LISTED
+    {
+        return error.clone();
+    }
+    let watched = shared.watched();
+    let checks = watched.iter().map(|(id, backend, _)| check(shared, *id, backend, timeout));
+    let checked = join_all(checks).await;
+    let error = checked.into_iter().collect::<Option<Vec<Error>>>();
+    let error = error.and_then(|errors| errors.into_iter().next());
+    *listed = Some((Instant::now(), error.clone()));
+    error
+}
+
+/// Why the server is not well, if it is not.
+async fn check(
+    shared: &Shared,
+    id: BackendId,
+    backend: &Backend,
+    timeout: Duration,
+) -> Option<Error> {
+    let listed = shared.client.listed(&backend.endpoint, timeout).await;
+    let error = listed.as_ref().err().cloned();
+    if let Some(error) = &error {
+        tracing::debug!(%error, "a VLM server is not well");
+        // Some have no list, and answer all the same.
+        if error.trouble() == Some(Trouble::NoApi)
+            && shared.client.takes_questions(&backend.endpoint, timeout).await
+        {
+            shared.decide(|state, _| state.pool.takes_questions(id));
+        }
+    }
+    shared.decide(|state, now| state.pool.checked(&mut state.core, id, listed, now));
+    error
+}
+
+async fn look_inside(shared: &Shared, id: BackendId, backend: &Backend) {
+    let Some(figures) = shared.client.figures(&backend.endpoint, TIMEOUT).await else { return };
+    shared.decide(|state, now| {
+        if let Some(waiting) = figures.waiting {
+            state.core.told_waiting(id, waiting, now);
+        }
+        if let Some(kind) = figures.kind {
+            state.pool.is_kind(&mut state.core, id, kind, now);
+        }
+    });
+}

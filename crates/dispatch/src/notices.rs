@@ -1,0 +1,61 @@
+//! What a member is told of its turn, from the decision until it looks.
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+
+use tokio::sync::Notify;
+
+use crate::core::{BackendId, Event};
+
+/// A member's notices. Its mutex is a leaf.
+#[derive(Debug, Default)]
+pub(crate) struct Notices {
+    told: Mutex<Told>,
+    woken: Notify,
+}
+
+/// What was told since the member last looked.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    pub(crate) near: bool,
+    pub(crate) granted: Option<BackendId>,
+    pub(crate) unavailable: Option<Instant>,
+    back: bool,
+}
+
+impl Notices {
+    pub(crate) fn tell(&self, event: Event) {
+        let mut told = self.lock();
+        match event {
+            Event::Near(_) => told.near = true,
+            Event::Grant(_, backend) => told.granted = Some(backend),
+            Event::Unavailable(_, until) => told.unavailable = Some(until),
+            Event::Back(_) => told.back = true,
+        }
+    }
+
+    /// Has the member look.
+    pub(crate) fn wake(&self) {
+        self.woken.notify_one();
+    }
+
+    /// Waits until the member is to look. One task waits at a time.
+    pub(crate) async fn woken(&self) {
+        self.woken.notified().await;
+    }
+
+    pub(crate) fn take(&self) -> Told {
+        std::mem::take(&mut *self.lock())
+    }
+
+    /// Whether a backend was seen again. Takes that notice, and leaves the others.
+    pub(crate) fn take_back(&self) -> bool {
+        std::mem::take(&mut self.lock().back)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

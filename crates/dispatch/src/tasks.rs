@@ -1,0 +1,44 @@
+//! The tasks of a dispatcher.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::task::AbortHandle;
+
+use crate::{
+    health,
+    shared::{Shared, run_timer},
+};
+
+/// Ends the dispatcher's tasks with whoever last uses it.
+#[derive(Debug)]
+pub(crate) struct Tasks {
+    timer: AbortHandle,
+    health: Mutex<Option<AbortHandle>>,
+}
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        self.timer.abort();
+        let health = self.health.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(health) = health {
+            health.abort();
+        }
+    }
+}
+
+impl Tasks {
+    /// Starts what every dispatcher needs.
+    pub(crate) fn start(shared: &Arc<Shared>) -> Self {
+        let timer = shared.runtime.spawn(run_timer(Arc::clone(shared))).abort_handle();
+        Self { timer, health: Mutex::default() }
+    }
+
+    /// Watches the servers of the pool from now on.
+    pub(crate) fn watch_health(&self, shared: &Arc<Shared>) {
+        let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
+        if health.is_none() {
+            let watched = health::watch(Arc::clone(shared));
+            *health = Some(shared.runtime.spawn(watched).abort_handle());
+        }
+    }
+}
