@@ -335,6 +335,20 @@ async fn a_users_weight_is_their_share_and_may_change_while_they_ask() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_turn_that_nobody_waits_for_any_more_holds_no_slot() {
+    let dispatcher = dispatcher(1);
+    let mut first = dispatcher.join(&endpoint("a"), "m").unwrap();
+    let mut second = dispatcher.join(&endpoint("a"), "m").unwrap();
+    let mut turn = first.turn(ANY, no_near).await.unwrap();
+    turn.again();
+    drop(turn);
+    // It has been granted at once, and is given up before it was looked at.
+    drop(first.turn(ANY, no_near));
+    assert_eq!(dispatcher.load(&endpoint("a")), (0, 0));
+    assert!(second.turn(ANY, no_near).now_or_never().is_some());
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_server_says_to_a_strangers_key_concerns_nobody_else() {
     let dispatcher = dispatcher(1);
     let of = |key: &str| Endpoint::new("http://a.invalid/v1", ApiKey::new(key)).unwrap();

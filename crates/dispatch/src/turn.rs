@@ -107,44 +107,26 @@ impl Member {
     /// Waits for the next turn. `near` is called when it is expected within
     /// [`CoreConfig::near`](crate::CoreConfig::near); never, if the turn comes at once.
     ///
-    /// Dropping the future gives the place in the queue up.
+    /// Dropping the future gives the place in the queue up, polled or not: also the place that the
+    /// turn before has left by [`Turn::again`].
     ///
     /// # Errors
     /// When a limit was reached, or no server can be asked.
-    pub async fn turn(&mut self, want: Want, near: impl FnMut()) -> Result<Turn<'_>, NoTurn> {
-        let wanted = now();
+    pub fn turn<'a, F: FnMut()>(
+        &'a mut self,
+        want: Want,
+        near: F,
+    ) -> impl Future<Output = Result<Turn<'a>, NoTurn>> + use<'a, F> {
+        let waits_already = self.waits_already.swap(false, Ordering::Relaxed);
         let place = Place { member: self };
-        let member = place.member;
-        member.wait_in_line(want);
-        let backend = member.granted(near).await?;
-        // What goes to another server after a failure is the same question.
-        if let Some(account) = member.account().filter(|_| want.avoid.is_none()) {
-            account.admit().map_err(NoTurn::Denied)?;
+        async move {
+            place.member.wait_in_line(want, waits_already);
+            place.turn(want, near).await
         }
-        let Some((server, model)) = member.server(backend) else {
-            // Forgotten between the grant and now, which only happens to those who left.
-            return Err(member.unavailable(wanted));
-        };
-        let report = QuestionReport {
-            backend: server.endpoint.base().to_owned(),
-            model,
-            outcome: QuestionOutcome::Nothing,
-            wanted,
-            granted: now(),
-            sent: None,
-            first_token: None,
-            ended: wanted,
-            captured: None,
-            tokens_in: 0,
-            tokens_out: 0,
-        };
-        let is_stranger = member.is_stranger();
-        Ok(Turn { place, backend, server, report, failure: None, again: false, is_stranger })
     }
 
     /// Takes a place in the queue, unless the turn before has left one.
-    fn wait_in_line(&self, want: Want) {
-        let waits_already = self.waits_already.swap(false, Ordering::Relaxed);
+    fn wait_in_line(&self, want: Want, waits_already: bool) {
         if !waits_already {
             // What is left of an earlier wait.
             let _ = self.joined.notices.take();
@@ -225,7 +207,37 @@ struct Place<'a> {
     member: &'a Member,
 }
 
-impl Place<'_> {
+impl<'a> Place<'a> {
+    /// Waits for the grant, and admits the question.
+    async fn turn(self, want: Want, near: impl FnMut()) -> Result<Turn<'a>, NoTurn> {
+        let wanted = now();
+        let member = self.member;
+        let backend = member.granted(near).await?;
+        // What goes to another server after a failure is the same question.
+        if let Some(account) = member.account().filter(|_| want.avoid.is_none()) {
+            account.admit().map_err(NoTurn::Denied)?;
+        }
+        let Some((server, model)) = member.server(backend) else {
+            // Forgotten between the grant and now, which only happens to those who left.
+            return Err(member.unavailable(wanted));
+        };
+        let report = QuestionReport {
+            backend: server.endpoint.base().to_owned(),
+            model,
+            outcome: QuestionOutcome::Nothing,
+            wanted,
+            granted: now(),
+            sent: None,
+            first_token: None,
+            ended: wanted,
+            captured: None,
+            tokens_in: 0,
+            tokens_out: 0,
+        };
+        let is_stranger = member.is_stranger();
+        Ok(Turn { place: self, backend, server, report, failure: None, again: false, is_stranger })
+    }
+
     fn give_up(&self, verdict: Verdict, first_token: Option<Duration>) {
         let id = self.member.joined.id;
         self.member
