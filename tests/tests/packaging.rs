@@ -137,7 +137,7 @@ fn install_puts_everything_below_a_prefix_and_uninstall_takes_it_away() {
     assert!(told.contains(&format!("GST_PLUGIN_PATH={}", plugins.display())), "{told}");
     assert_runs(&prefix.join("bin/live-vlm"));
     assert_unit(&the("live-vlm.service", prefix), &prefix.join("bin/live-vlm"));
-    for path in ["live-vlm/operating.md", "live-vlm/live-vlm.toml", "live-vlm/LICENSE-MIT"] {
+    for path in ["live-vlm/install.md", "live-vlm/live-vlm.toml", "live-vlm/LICENSE-MIT"] {
         assert!(prefix.join("share/doc").join(path).is_file(), "{path}");
     }
 
@@ -215,7 +215,7 @@ fn the_debian_packages_have_what_they_should() {
         "etc/live-vlm/live-vlm.toml",
         "usr/lib/sysusers.d/live-vlm.conf",
         "usr/lib/tmpfiles.d/live-vlm.conf",
-        "usr/share/doc/live-vlm/operating.md",
+        "usr/share/doc/live-vlm/install.md",
     ]);
     let program = at.folder.path().join("usr/bin/live-vlm");
     assert_runs(&program);
