@@ -30,17 +30,10 @@ setup_run() {
     ensure_npm web/page
 }
 
-setup_test() {
-    ensure_apt "${BUILD_PACKAGES[@]}" "${RUN_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
-    ensure_rust
-    ensure_nextest
-    ensure_cargo_deb
-    ensure_node
-    ensure_npm web/page
+ensure_browsers() {
     ensure_npm tests/browser
     ensure_chromium
     ensure_firefox
-    ensure_coturn
 }
 
 as_root() {
