@@ -34,3 +34,7 @@ browser-one NAME:
 # The Debian packages
 package:
     scripts/package.sh
+
+# Licences, known vulnerabilities and duplicates of dependencies, and those that nobody uses
+dependencies:
+    scripts/check-dependencies.sh
