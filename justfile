@@ -35,6 +35,10 @@ browser-one NAME:
 package:
     scripts/package.sh
 
+# The oldest Rust that Cargo.toml promises
+oldest-rust:
+    scripts/check-oldest-rust.sh
+
 # Licences, known vulnerabilities and duplicates of dependencies, and those that nobody uses
 dependencies:
     scripts/check-dependencies.sh

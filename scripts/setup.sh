@@ -1,8 +1,10 @@
 # Sets a fresh Debian 12, Debian 13 or Ubuntu 24.04 machine up. Sourced by run.sh, test.sh and the scripts
 # beside it; every step looks first whether there is anything to do.
 
-# Oldest versions that build the project.
-readonly RUST_WANTED=1.92
+# The oldest Rust that builds the project, as Cargo.toml has it.
+RUST_WANTED="$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml)"
+readonly RUST_WANTED
+# The oldest Node that builds the page.
 readonly NODE_WANTED=20
 readonly NEXTEST_VERSION=0.9.143
 readonly CARGO_DEB_VERSION=3.8.0

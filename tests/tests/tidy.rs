@@ -4,6 +4,7 @@ use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use clap::CommandFactory;
@@ -197,4 +198,34 @@ fn nothing_is_left_to_be_done_in_the_sources() {
         }
     }
     assert!(left.is_empty(), "{left:#?}");
+}
+
+/// As `1.92` or `1.92.0` has it.
+fn version(text: &str) -> Vec<u32> {
+    let mut parts: Vec<u32> = text.split('.').map(|part| part.parse().unwrap()).collect();
+    parts.resize(3, 0);
+    parts
+}
+
+/// Clippy sees to it that our own code uses nothing newer.
+#[test]
+fn no_dependency_needs_a_newer_rust_than_we_promise() {
+    let platform = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--locked", "--offline", "--format-version=1", "--filter-platform"])
+        .arg(platform)
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let promised = version(env!("CARGO_PKG_RUST_VERSION"));
+    let newer: Vec<String> = metadata["packages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|package| package["rust_version"].as_str().is_some_and(|v| version(v) > promised))
+        .map(|package| format!("{} wants {}", package["name"], package["rust_version"]))
+        .collect();
+    assert!(newer.is_empty(), "{newer:#?}");
 }

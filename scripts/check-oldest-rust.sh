@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Checks the project with the oldest Rust that Cargo.toml promises. rustup installs it if need be.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source scripts/setup.sh
+
+setup_run
+rustup toolchain install "$RUST_WANTED" --profile minimal >&2
+# A folder of its own, so that nothing is built anew afterwards.
+cargo "+$RUST_WANTED" check --workspace --all-targets --locked --target-dir target/oldest-rust
