@@ -5,6 +5,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/setup.sh
 
 setup_run
-rustup toolchain install "$RUST_WANTED" --profile minimal >&2
+oldest="$(rust_wanted)"
+rustup toolchain install "$oldest" --profile minimal >&2
 # A folder of its own, so that nothing is built anew afterwards.
-cargo "+$RUST_WANTED" check --workspace --all-targets --locked --target-dir target/oldest-rust
+cargo "+$oldest" check --workspace --all-targets --locked --target-dir target/oldest-rust

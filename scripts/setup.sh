@@ -1,9 +1,6 @@
 # Sets a fresh Debian 12, Debian 13 or Ubuntu 24.04 machine up. Sourced by run.sh, test.sh and the scripts
 # beside it; every step looks first whether there is anything to do.
 
-# The oldest Rust that builds the project, as Cargo.toml has it.
-RUST_WANTED="$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml)"
-readonly RUST_WANTED
 # The oldest Node that builds the page, and the one that is installed where there is none: a release
 # with long-term support, and the SHA-256 of its archives.
 readonly NODE_WANTED=20
@@ -80,10 +77,13 @@ ensure_apt() {
         apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
 }
 
+# The oldest Rust that builds the project, as Cargo.toml has it.
+rust_wanted() { sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml; }
+
 ensure_rust() {
     # rustup puts cargo here; a shell that was open before does not know.
     [ -d "$HOME/.cargo/bin" ] && PATH="$HOME/.cargo/bin:$PATH"
-    if command -v rustc >/dev/null && at_least "$(rustc --version | cut -d' ' -f2)" "$RUST_WANTED"; then
+    if command -v rustc >/dev/null && at_least "$(rustc --version | cut -d' ' -f2)" "$(rust_wanted)"; then
         return 0
     fi
     step "Installing Rust"
