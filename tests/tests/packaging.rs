@@ -207,7 +207,10 @@ fn the_debian_packages_have_what_they_should() {
     let loaded = the("libgstvlm.so", at.folder.path());
     assert!(loaded.parent().unwrap().ends_with("gstreamer-1.0"), "{loaded:?}");
     assert_loads(&loaded);
-    at.has(&["usr/share/doc/gstreamer1.0-vlm/copyright"]);
+    at.has(&[
+        "usr/share/doc/gstreamer1.0-vlm/copyright",
+        "usr/share/doc/gstreamer1.0-vlm/licences-of-crates.txt.gz",
+    ]);
 
     let at = Package::open(server, "live-vlm");
     at.needs(&["libgstreamer1.0-0 (>=", "gstreamer1.0-nice", "gstreamer1.0-plugins-bad"]);
@@ -216,6 +219,7 @@ fn the_debian_packages_have_what_they_should() {
         "usr/lib/sysusers.d/live-vlm.conf",
         "usr/lib/tmpfiles.d/live-vlm.conf",
         "usr/share/doc/live-vlm/install.md",
+        "usr/share/doc/live-vlm/licences-of-crates.txt.gz",
     ]);
     let program = at.folder.path().join("usr/bin/live-vlm");
     assert_runs(&program);
