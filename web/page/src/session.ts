@@ -16,8 +16,9 @@ import { Signal } from "./signal.ts";
 import type { SocketState, Why } from "./socket.ts";
 import { Socket } from "./socket.ts";
 import type { Preferences } from "./stored.ts";
+import type { VideoState } from "./video.ts";
 import { Video } from "./video.ts";
-import type { VideoState, Words } from "./words.ts";
+import type { Words } from "./words.ts";
 import { connectionWords, sentence, vlmErrorWords } from "./words.ts";
 
 /** A server that is there and refuses this often does not want this session: ask for another. */

@@ -1,14 +1,6 @@
 // The state of things in words, and figures as people read them.
 import type { SocketState, Why } from "./socket.ts";
-
-export type VideoState =
-  | "off"
-  | "camera"
-  | "connecting"
-  /** Connected, and the server sees no picture. */
-  | "waiting"
-  | "live"
-  | "again";
+import type { VideoState } from "./video.ts";
 
 export interface Words {
   words: string;
