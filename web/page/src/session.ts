@@ -99,7 +99,7 @@ export class Session {
     });
     scope.listen(window, "pagehide", () => this.#player.leave());
     scope.listen(window, "pageshow", (event) => {
-      if ((event as PageTransitionEvent).persisted) this.#renew("start");
+      if (event.persisted) this.#renew("start");
     });
     scope.every(LOOK_MS, () => this.#look());
   }

@@ -49,9 +49,8 @@ export function promptView(scope: Scope, settings: SettingsKeeper, askNow: () =>
 
   scope.listen(text, "input", show);
   scope.listen(text, "keydown", (event) => {
-    const key = event as KeyboardEvent;
-    if (key.key !== "Enter" || !(key.ctrlKey || key.metaKey)) return;
-    key.preventDefault();
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+    event.preventDefault();
     apply();
   });
   scope.listen(form, "submit", (event) => {
