@@ -1,6 +1,7 @@
 import type { Scope } from "../scope.ts";
 import type { Session } from "../session.ts";
 import type { Preferences } from "../stored.ts";
+import { markFirstAnswers, markPlay } from "../timing.ts";
 import { byTest, find } from "./dom.ts";
 
 /** The preview with Play and Mirror. */
@@ -53,25 +54,5 @@ export function stageView(
   });
   showMirror();
 
-  firstTimes(scope, session);
-}
-
-// How long the first answer took, for tests: times by performance.now(), on the root element.
-function markPlay(): void {
-  const marks = document.documentElement.dataset;
-  delete marks.firstTokenAt;
-  delete marks.firstAnswerAt;
-  marks.playPressedAt = String(performance.now());
-}
-
-function firstTimes(scope: Scope, session: Session): void {
-  const marks = document.documentElement.dataset;
-  session.partial.on(scope, () => {
-    marks.firstTokenAt ??= String(performance.now());
-  });
-  session.answer.on(scope, (answer) => {
-    if (answer.cancelled) return;
-    marks.firstTokenAt ??= String(performance.now());
-    marks.firstAnswerAt ??= String(performance.now());
-  });
+  markFirstAnswers(scope, session);
 }
