@@ -2,13 +2,13 @@ import { renderMarkdown } from "../markdown.ts";
 import type { Scope } from "../scope.ts";
 import type { Session } from "../session.ts";
 import { answeredBy } from "../words.ts";
-import { byTest, make } from "./dom.ts";
+import { byId, make } from "./dom.ts";
 import { whenView } from "./when.ts";
 
 /** The newest answer, as it is written, or in its place why there is none. */
 export function answerView(scope: Scope, session: Session): void {
-  const box = byTest("answer", HTMLElement);
-  const by = byTest("answered-by", HTMLElement);
+  const box = byId("answer", HTMLElement);
+  const by = byId("answered-by", HTMLElement);
   let pending: string | null = null;
   let frame = 0;
   let failed = { message: "", stop: () => {} };

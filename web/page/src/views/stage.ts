@@ -2,7 +2,7 @@ import type { Scope } from "../scope.ts";
 import type { Session } from "../session.ts";
 import type { Preferences } from "../stored.ts";
 import { markFirstAnswers, markPlay } from "../timing.ts";
-import { byTest, find } from "./dom.ts";
+import { byId, find } from "./dom.ts";
 
 /** The preview with Play and Mirror. */
 export function stageView(
@@ -12,11 +12,11 @@ export function stageView(
   save: () => void,
 ): void {
   const stage = find(".stage", HTMLElement);
-  const video = byTest("preview", HTMLVideoElement);
-  const play = byTest("play", HTMLButtonElement);
+  const video = byId("preview", HTMLVideoElement);
+  const play = byId("play", HTMLButtonElement);
   const label = find("span", HTMLElement, play);
   const icon = find("use", SVGUseElement, play);
-  const mirror = byTest("mirror", HTMLButtonElement);
+  const mirror = byId("mirror", HTMLButtonElement);
 
   scope.listen(play, "click", () => {
     if (session.playing) session.stop();
