@@ -40,7 +40,7 @@ export function connectionWords(socket: SocketState, video: VideoState): Words {
   }
 }
 
-const GONE = "The server is gone";
+const GONE = "The server cannot be reached";
 
 function socketWords(why: Why): Words {
   const words = {
@@ -123,5 +123,5 @@ export function sentence(message: string): string {
 }
 
 export function vlmErrorWords(message: string, isRetried: boolean): string {
-  return `${sentence(message)}${isRetried ? "" : " It is asked again when something changes."}`;
+  return `${sentence(message)}${isRetried ? "" : " The question is asked again when you change something."}`;
 }

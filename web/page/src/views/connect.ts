@@ -60,7 +60,7 @@ export function connectView(scope: Scope, settings: SettingsKeeper): Connect {
     event.preventDefault();
     const address = base.input.value.trim();
     if (!/^https?:\/\/[^/]/i.test(address)) {
-      base.wrong("An address begins with http:// or https://");
+      base.wrong("Begin the address with http:// or https://");
       base.input.focus();
       return;
     }
@@ -92,6 +92,6 @@ export function connectView(scope: Scope, settings: SettingsKeeper): Connect {
 function bestOf(models: readonly Model[]): Model {
   const best =
     models.find(({ current }) => current) ?? models.find(({ vision }) => vision) ?? models[0];
-  if (best === undefined) throw new Refused("It has no models yet.");
+  if (best === undefined) throw new Refused("This server lists no models yet.");
   return best;
 }
