@@ -7,6 +7,7 @@
 //! `fuzz-offers` does, which measures nothing. `network` has namespaces of its own in place of
 //! 127.0.0.1, and a browser for its viewer.
 
+#![forbid(unsafe_code)]
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
