@@ -1,37 +1,73 @@
 #!/usr/bin/env bash
-# Installs what is missing and runs every test: formatting, lints, docs, Rust, page, browser.
+# Installs what is missing and runs the tests: ./test.sh --help
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 source scripts/setup.sh
 
-setup_test
+usage() {
+    cat <<'TEXT'
+Usage: ./test.sh [STEP]...
+
+Installs what is missing and runs every step, or those that are named, in this order:
+
+  lint      formatting, lints and documentation of the Rust code, types and lints of the page
+  page      tests of the page
+  rust      tests of all crates
+  networks  tests with several hosts, which need the right to make network namespaces
+  fuzz      every fuzz target for 20 seconds
+  browser   tests in Chromium and Firefox
+
+CONTRIBUTING.md says how to run one test.
+TEXT
+}
+
 # All of the plugin that the GStreamer here has.
-features=()
-if pkg-config --atleast-version=1.24 gstreamer-analytics-1.0; then
-    features=(--features gst-plugin-vlm/v1_24)
-fi
+find_features() {
+    features=()
+    if pkg-config --atleast-version=1.24 gstreamer-analytics-1.0; then
+        features=(--features gst-plugin-vlm/v1_24)
+    fi
+}
 
-step "Formatting and lints"
-cargo fmt --all --check
-cargo fmt --manifest-path fuzz/Cargo.toml --check
-cargo clippy --workspace --all-targets --locked "${features[@]}" -- -D warnings
-if [ ${#features[@]} = 0 ]; then scripts/check-v1_24.sh; fi
-RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked --quiet \
-    "${features[@]}"
-(cd web/page && npm run --silent check && npm run --silent lint)
-(cd tests/browser && npm run --silent check)
+step_lint() {
+    ensure_npm tests/browser
+    step "Formatting and lints"
+    cargo fmt --all --check
+    cargo fmt --manifest-path fuzz/Cargo.toml --check
+    cargo clippy --workspace --all-targets --locked "${features[@]}" -- -D warnings
+    if [ ${#features[@]} = 0 ]; then scripts/check-v1_24.sh; fi
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked \
+        --quiet "${features[@]}"
+    (cd web/page && npm run --silent check && npm run --silent lint)
+    (cd tests/browser && npm run --silent check)
+}
 
-step "Page"
-(cd web/page && npm test --silent)
+step_page() {
+    step "Page"
+    (cd web/page && npm test --silent)
+}
 
-step "Rust"
-G_DEBUG=fatal_warnings cargo nextest run --workspace --locked "${features[@]}"
-cargo test --workspace --doc --locked --quiet "${features[@]}"
+step_rust() {
+    ensure_apt "${TEST_PACKAGES[@]}"
+    ensure_nextest
+    ensure_cargo_deb
+    step "Rust"
+    G_DEBUG=fatal_warnings cargo nextest run --workspace --locked "${features[@]}"
+    cargo test --workspace --doc --locked --quiet "${features[@]}"
+}
 
-step "Networks of several hosts"
-if may_make_networks; then
+step_networks() {
+    ensure_apt "${TEST_PACKAGES[@]}"
+    ensure_nextest
+    ensure_browsers
+    ensure_coturn
+    step "Networks of several hosts"
+    if ! may_make_networks; then
+        echo "Left out: the tests with several hosts. They need the right to make network namespaces." >&2
+        return 0
+    fi
     # These are ignored otherwise.
-    networks="binary_id(live-vlm-tests::network)"
+    local networks="binary_id(live-vlm-tests::network)"
     if command -v turnserver >/dev/null; then
         networks+=" | test(coturn::)"
     else
@@ -39,15 +75,43 @@ if may_make_networks; then
     fi
     G_DEBUG=fatal_warnings cargo nextest run --workspace --locked "${features[@]}" \
         --run-ignored only -E "$networks"
-else
-    echo "Left out: the tests with several hosts. They need the right to make network namespaces." >&2
-fi
+}
 
-step "Fuzzing"
-scripts/fuzz.sh 20
+step_fuzz() {
+    step "Fuzzing"
+    scripts/fuzz.sh 20
+}
 
-step "Browser"
-# The server as the tests before have built it.
-(cd tests/browser && LIVE_VLM_BINARY="$PWD/../../target/debug/live-vlm-under-test" npm test --silent)
+step_browser() {
+    local server="$PWD/target/debug/live-vlm-under-test"
+    ensure_apt "${TEST_PACKAGES[@]}"
+    ensure_browsers
+    step "Browser"
+    # As the step before has built it, so that nothing is built twice.
+    cargo test --workspace --no-run --locked --quiet "${features[@]}"
+    (cd tests/browser && LIVE_VLM_BINARY="$server" npm test --silent)
+}
 
-step "All tests passed"
+readonly STEPS=(lint page rust networks fuzz browser)
+wanted=()
+for argument in "$@"; do
+    case "$argument" in
+        --help | -h) usage && exit 0 ;;
+        *)
+            if [[ " ${STEPS[*]} " != *" $argument "* ]]; then
+                echo "There is no step \"$argument\". See ./test.sh --help." >&2
+                exit 1
+            fi
+            wanted+=("$argument")
+            ;;
+    esac
+done
+[ ${#wanted[@]} -gt 0 ] || wanted=("${STEPS[@]}")
+
+setup_run
+find_features
+for name in "${STEPS[@]}"; do
+    # Not behind || or &&: there a step would go on after what fails.
+    if [[ " ${wanted[*]} " == *" $name "* ]]; then "step_$name"; fi
+done
+step "Passed: ${wanted[*]}"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs every fuzz target for $1 seconds (10), two at a time, on the stable compiler. What crashes
-# one is left in fuzz/artifacts. docs/security.md says how to run one for long.
+# one is left in fuzz/artifacts. docs/fuzzing.md says how to run one for long.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../fuzz"
 seconds="${1:-10}"

@@ -14,9 +14,14 @@ Usage: scripts/package.sh [OPTION]...
 Builds the GStreamer plugin and the server, and makes a Debian package of each:
 gstreamer1.0-vlm and live-vlm. They fit the release of Debian or Ubuntu that they are made on.
 
+The licences of the crates that they are linked with are in each.
+
   --output DIR    the folder for the packages; target/debian without it
   --binaries DIR  package what is in DIR already, instead of building
   --help
+
+Environment:
+  DEBFULLNAME, DEBEMAIL  who maintains the packages; git's user without them
 TEXT
 }
 
@@ -54,11 +59,26 @@ if [ -n "$binaries" ]; then
     CARGO_TARGET_DIR="$(mktemp -d)"
     export CARGO_TARGET_DIR
     trap 'rm -rf "$CARGO_TARGET_DIR"' EXIT
-    ln -s "$binaries" "$CARGO_TARGET_DIR/release"
+    mkdir "$CARGO_TARGET_DIR/release"
+    ln -s "$binaries"/{live-vlm,libgstvlm.so} "$CARGO_TARGET_DIR/release/"
 else
     build_release gst-plugin-vlm live-vlm
 fi
 
+# Whoever makes a package answers for it: $1 from the environment, or else git's $2, or else $3.
+whose() { echo "${!1:-$(git config "$2" || echo "$3")}"; }
+maintainer="$(whose DEBFULLNAME user.name "$(id -un)")"
+maintainer+=" <$(whose DEBEMAIL user.email "$(id -un)@$(uname -n)")>"
+
+# Makes a package of the crate $1; what follows goes to cargo-deb.
+make_package() {
+    local crate="$1"
+    shift
+    scripts/licences.sh "$crate" | gzip -9n >"$(target_folder)/release/$crate-licences.txt.gz"
+    cargo deb --package "$crate" --maintainer "$maintainer" --no-build --locked --strip \
+        --output "$output/" "$@"
+}
+
 # Several architectures of a plugin can be installed at once.
-cargo deb --package gst-plugin-vlm --multiarch=same --no-build --locked --strip --output "$output/"
-cargo deb --package live-vlm --no-build --locked --strip --output "$output/"
+make_package gst-plugin-vlm --multiarch=same
+make_package live-vlm

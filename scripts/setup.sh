@@ -1,9 +1,12 @@
 # Sets a fresh Debian 12, Debian 13 or Ubuntu 24.04 machine up. Sourced by run.sh, test.sh and the scripts
 # beside it; every step looks first whether there is anything to do.
 
-# Oldest versions that build the project.
-readonly RUST_WANTED=1.92
+# The oldest Node that builds the page, and the one that is installed where there is none: a release
+# with long-term support, and the SHA-256 of its archives.
 readonly NODE_WANTED=20
+readonly NODE_VERSION=24.11.1
+readonly NODE_SHA256_X64=60e3b0a8500819514aca603487c254298cd776de0698d3cd08f11dba5b8289a8
+readonly NODE_SHA256_ARM64=6b0863fb9f627bf4a6c5948dce1de4398174a2e05dbe717503d828e211ca01f0
 readonly NEXTEST_VERSION=0.9.143
 readonly CARGO_DEB_VERSION=3.8.0
 
@@ -30,17 +33,10 @@ setup_run() {
     ensure_npm web/page
 }
 
-setup_test() {
-    ensure_apt "${BUILD_PACKAGES[@]}" "${RUN_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
-    ensure_rust
-    ensure_nextest
-    ensure_cargo_deb
-    ensure_node
-    ensure_npm web/page
+ensure_browsers() {
     ensure_npm tests/browser
     ensure_chromium
     ensure_firefox
-    ensure_coturn
 }
 
 as_root() {
@@ -81,10 +77,13 @@ ensure_apt() {
         apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
 }
 
+# The oldest Rust that builds the project, as Cargo.toml has it.
+rust_wanted() { sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml; }
+
 ensure_rust() {
     # rustup puts cargo here; a shell that was open before does not know.
     [ -d "$HOME/.cargo/bin" ] && PATH="$HOME/.cargo/bin:$PATH"
-    if command -v rustc >/dev/null && at_least "$(rustc --version | cut -d' ' -f2)" "$RUST_WANTED"; then
+    if command -v rustc >/dev/null && at_least "$(rustc --version | cut -d' ' -f2)" "$(rust_wanted)"; then
         return 0
     fi
     step "Installing Rust"
@@ -120,24 +119,33 @@ ensure_node() {
         return 0
     fi
     # Debian 12 and Ubuntu 24.04 have Node 18; a newer one is a download beside the project.
-    local arch version folder
+    local arch checksum folder="$PWD/target/node"
     case "$(uname -m)" in
-        x86_64) arch=x64 ;;
-        aarch64) arch=arm64 ;;
+        x86_64) arch=x64 checksum="$NODE_SHA256_X64" ;;
+        aarch64) arch=arm64 checksum="$NODE_SHA256_ARM64" ;;
         *) echo "Please install Node $NODE_WANTED or newer." >&2 && return 1 ;;
     esac
-    folder="$PWD/target/node"
-    if [ ! -x "$folder/bin/node" ]; then
-        step "Installing Node $NODE_WANTED beside the project"
-        # Beside its place first: one that broke off must not be taken for whole.
-        rm -rf "$folder" "$folder.new"
-        mkdir -p "$folder.new"
-        local from="https://nodejs.org/dist/latest-v$NODE_WANTED.x"
-        version="$(curl -sSf "$from/" | grep -o "node-v[0-9.]*-linux-$arch.tar.gz" | head -n 1)"
-        curl -sSf "$from/$version" | tar -xz -C "$folder.new" --strip-components=1
-        mv "$folder.new" "$folder"
+    if [ "$("$folder/bin/node" --version 2>/dev/null)" != "v$NODE_VERSION" ]; then
+        install_node "node-v$NODE_VERSION-linux-$arch.tar.xz" "$checksum" "$folder"
     fi
     PATH="$folder/bin:$PATH"
+}
+
+# Installs Node's archive $1, whose SHA-256 is $2, into folder $3.
+install_node() {
+    step "Installing Node $NODE_VERSION beside the project"
+    ensure_apt xz-utils
+    # Beside its place first: one that broke off must not be taken for whole.
+    rm -rf "$3" "$3.new"
+    mkdir -p "$3.new"
+    curl -sSf -o "$3.new/$1" "https://nodejs.org/dist/v$NODE_VERSION/$1"
+    if ! sha256sum --quiet --check - <<<"$2  $3.new/$1"; then
+        echo "$1 is not the file that scripts/setup.sh expects, so it was not unpacked." >&2
+        return 1
+    fi
+    tar -xJf "$3.new/$1" -C "$3.new" --strip-components=1
+    rm "$3.new/$1"
+    mv "$3.new" "$3"
 }
 
 # Installs what the lock file of folder $1 says, unless that is what is installed.

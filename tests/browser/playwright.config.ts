@@ -24,5 +24,6 @@ export default defineConfig<object, WorkerParts>({
   globalTimeout: 1_200_000,
   expect: { timeout: 15_000 },
   projects: [{ name: "chromium" }, ...(hasFirefox ? [firefox] : [])],
-  use: { trace: "off", screenshot: "off", video: "off" },
+  // The page's own ids, which its script uses too.
+  use: { testIdAttribute: "id", trace: "off", screenshot: "off", video: "off" },
 });

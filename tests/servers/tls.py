@@ -1,4 +1,4 @@
-"""https to a server of one's own, with the certificates that docs/connect-a-vlm.md makes."""
+"""https to a server of one's own, with the certificates that docs/vlm-certificates.md makes."""
 
 import re
 import shutil
@@ -10,7 +10,7 @@ from llama_server import llama_server
 from run import Run
 from viewer import Viewer
 
-DOCUMENT = Path(__file__).parents[2] / "docs/connect-a-vlm.md"
+DOCUMENT = Path(__file__).parents[2] / "docs/vlm-certificates.md"
 HOST = {"gpu-box.example": "localhost", "192.0.2.7": "127.0.0.1"}
 """What the document calls the server's host, and what it is here."""
 SEEN_S = 40

@@ -11,6 +11,8 @@
 //! Every wait in here is bounded by [`LIMIT`] and panics when it is over, so that a test waits for
 //! what should happen and never for time to pass.
 
+#![forbid(unsafe_code)]
+
 pub mod cable;
 pub mod client;
 pub mod network;

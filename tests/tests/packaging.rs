@@ -137,7 +137,7 @@ fn install_puts_everything_below_a_prefix_and_uninstall_takes_it_away() {
     assert!(told.contains(&format!("GST_PLUGIN_PATH={}", plugins.display())), "{told}");
     assert_runs(&prefix.join("bin/live-vlm"));
     assert_unit(&the("live-vlm.service", prefix), &prefix.join("bin/live-vlm"));
-    for path in ["live-vlm/operating.md", "live-vlm/live-vlm.toml", "live-vlm/LICENSE-MIT"] {
+    for path in ["live-vlm/install.md", "live-vlm/live-vlm.toml", "live-vlm/LICENSE-MIT"] {
         assert!(prefix.join("share/doc").join(path).is_file(), "{path}");
     }
 
@@ -207,7 +207,10 @@ fn the_debian_packages_have_what_they_should() {
     let loaded = the("libgstvlm.so", at.folder.path());
     assert!(loaded.parent().unwrap().ends_with("gstreamer-1.0"), "{loaded:?}");
     assert_loads(&loaded);
-    at.has(&["usr/share/doc/gstreamer1.0-vlm/copyright"]);
+    at.has(&[
+        "usr/share/doc/gstreamer1.0-vlm/copyright",
+        "usr/share/doc/gstreamer1.0-vlm/licences-of-crates.txt.gz",
+    ]);
 
     let at = Package::open(server, "live-vlm");
     at.needs(&["libgstreamer1.0-0 (>=", "gstreamer1.0-nice", "gstreamer1.0-plugins-bad"]);
@@ -215,7 +218,8 @@ fn the_debian_packages_have_what_they_should() {
         "etc/live-vlm/live-vlm.toml",
         "usr/lib/sysusers.d/live-vlm.conf",
         "usr/lib/tmpfiles.d/live-vlm.conf",
-        "usr/share/doc/live-vlm/operating.md",
+        "usr/share/doc/live-vlm/install.md",
+        "usr/share/doc/live-vlm/licences-of-crates.txt.gz",
     ]);
     let program = at.folder.path().join("usr/bin/live-vlm");
     assert_runs(&program);

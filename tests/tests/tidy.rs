@@ -7,6 +7,7 @@ use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use clap::CommandFactory;
@@ -14,6 +15,7 @@ use serde_json::Value;
 
 const LONGEST_SOURCE: usize = 500;
 const LONGEST_TEST: usize = 700;
+const LONGEST_PROSE: usize = 100;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
@@ -54,9 +56,20 @@ fn every_relative_link_resolves() {
     for path in files(&["md"]) {
         let text = fs::read_to_string(&path).unwrap();
         for target in links(&text) {
-            let file = target.split('#').next().unwrap_or_default();
-            let outside = target.contains("://") || target.starts_with("mailto:");
-            if !outside && !file.is_empty() && !path.parent().unwrap().join(file).exists() {
+            if target.contains("://") || target.starts_with("mailto:") {
+                continue;
+            }
+            let (file, heading) = target.split_once('#').unwrap_or((&target, ""));
+            let place = match file {
+                "" => path.clone(),
+                file => path.parent().unwrap().join(file),
+            };
+            let found = match heading {
+                "" => place.exists(),
+                heading => fs::read_to_string(&place)
+                    .is_ok_and(|text| headings(&text).iter().any(|found| found == heading)),
+            };
+            if !found {
                 broken.push(format!("{}: {target}", shown(&path)));
             }
         }
@@ -67,12 +80,7 @@ fn every_relative_link_resolves() {
 /// The targets of `[text](target)` and of `src` and `href` attributes, outside of code.
 fn links(markdown: &str) -> Vec<String> {
     let mut found = Vec::new();
-    let mut in_code = false;
-    for line in markdown.lines() {
-        in_code ^= line.trim_start().starts_with("```");
-        if in_code {
-            continue;
-        }
+    for (_, line) in prose(markdown) {
         // Every second part between backticks is code; what is left is joined again.
         let text: String = line.split('`').step_by(2).collect::<Vec<_>>().join("`");
         for (mark, end) in [("](", ')'), ("src=\"", '"'), ("href=\"", '"')] {
@@ -81,6 +89,53 @@ fn links(markdown: &str) -> Vec<String> {
         }
     }
     found
+}
+
+/// What a link writes behind `#` for each heading.
+fn headings(markdown: &str) -> Vec<String> {
+    let as_linked = |heading: &str| -> String {
+        let kept = heading.trim().to_lowercase();
+        kept.chars()
+            .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'))
+            .map(|c| if c == ' ' { '-' } else { c })
+            .collect()
+    };
+    prose(markdown)
+        .filter_map(|(_, line)| line.strip_prefix('#'))
+        .map(|line| as_linked(line.trim_start_matches('#')))
+        .collect()
+}
+
+/// The lines outside of fenced blocks, with their numbers.
+fn prose(markdown: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut in_code = false;
+    (1..).zip(markdown.lines()).filter(move |(_, line)| {
+        let fence = line.trim_start().starts_with("```");
+        in_code ^= fence;
+        !in_code && !fence
+    })
+}
+
+#[test]
+fn headings_are_written_as_links_name_them() {
+    let text = "# A b: `c-d`\n```\n# not\n```\n## Where ...\n";
+    assert_eq!(headings(text), ["a-b-c-d", "where-"]);
+}
+
+#[test]
+fn documents_are_wrapped_so_that_their_diffs_can_be_read() {
+    let mut long = Vec::new();
+    for path in files(&["md"]) {
+        let text = fs::read_to_string(&path).unwrap();
+        for (number, line) in prose(&text) {
+            // Neither tables nor HTML can be wrapped, nor a word by itself.
+            let can_be = !line.starts_with(['|', '<']) && line.trim().contains(' ');
+            if can_be && line.chars().count() > LONGEST_PROSE {
+                long.push(format!("{}:{number}", shown(&path)));
+            }
+        }
+    }
+    assert!(long.is_empty(), "longer than {LONGEST_PROSE} characters: {long:#?}");
 }
 
 #[test]
@@ -146,4 +201,34 @@ fn nothing_is_left_to_be_done_in_the_sources() {
         }
     }
     assert!(left.is_empty(), "{left:#?}");
+}
+
+/// As `1.92` or `1.92.0` has it.
+fn version(text: &str) -> Vec<u32> {
+    let mut parts: Vec<u32> = text.split('.').map(|part| part.parse().unwrap()).collect();
+    parts.resize(3, 0);
+    parts
+}
+
+/// Clippy sees to it that our own code uses nothing newer.
+#[test]
+fn no_dependency_needs_a_newer_rust_than_we_promise() {
+    let platform = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--locked", "--offline", "--format-version=1", "--filter-platform"])
+        .arg(platform)
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let promised = version(env!("CARGO_PKG_RUST_VERSION"));
+    let newer: Vec<String> = metadata["packages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|package| package["rust_version"].as_str().is_some_and(|v| version(v) > promised))
+        .map(|package| format!("{} wants {}", package["name"], package["rust_version"]))
+        .collect();
+    assert!(newer.is_empty(), "{newer:#?}");
 }

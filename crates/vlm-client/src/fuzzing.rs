@@ -1,4 +1,4 @@
-//! What `cargo fuzz` calls; see `docs/security.md`. The tests replay its corpus.
+//! What `cargo fuzz` calls; see `docs/fuzzing.md`. The tests replay its corpus.
 
 use std::sync::Arc;
 

@@ -4,6 +4,8 @@
 //! Nothing in here knows GStreamer, sessions of a web server, or pictures: a question carries a
 //! picture that somebody else has encoded.
 
+#![forbid(unsafe_code)]
+
 mod adapt;
 mod adaptations;
 mod address;

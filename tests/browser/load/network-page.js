@@ -97,8 +97,8 @@
         .map((element) => element.textContent.trim().replace(/\s+/g, " "))
         .filter((text) => text !== "");
     return {
-      state: texts("[data-testid=connection]").join(" "),
-      problems: texts("[data-testid=problem] > li"),
+      state: texts("#connection").join(" "),
+      problems: texts("#problem > li"),
     };
   }
 
@@ -122,7 +122,7 @@
     document.addEventListener(
       "click",
       (event) => {
-        if (event.target.closest("[data-testid=play]")) pressed = Date.now();
+        if (event.target.closest("#play")) pressed = Date.now();
       },
       { capture: true },
     );

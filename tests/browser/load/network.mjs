@@ -41,8 +41,8 @@ async function opened(browser) {
     }
   });
   await page.goto(values.url);
-  await page.getByTestId("prompt").fill(values.prompt);
-  await page.getByTestId("apply-prompt").click();
+  await page.locator("#prompt").fill(values.prompt);
+  await page.locator("#apply-prompt").click();
   await page.locator("#prompt-note", { hasText: "Applied" }).waitFor();
   return page;
 }
@@ -73,7 +73,7 @@ async function run() {
     });
     // Whoever started us and ends without a word closes our input.
     for await (const line of createInterface(process.stdin)) {
-      if (line === "play") await page.getByTestId("play").click();
+      if (line === "play") await page.locator("#play").click();
       if (line === "end") break;
     }
     left = true;

@@ -33,7 +33,7 @@ test("the Tab key reaches every control, in the order in which they stand", asyn
   const { page } = person;
   await page.getByTestId("more").getByText("More").click();
   await page.getByText("Connect a VLM").click();
-  await expect(page.getByTestId("service").first()).toBeVisible();
+  await expect(page.locator(".service").first()).toBeVisible();
   const controls = await page.evaluate(() => {
     const all = document.querySelectorAll<HTMLElement>(
       "a[href], button, input, select, textarea, summary, [tabindex='0']",
@@ -59,7 +59,7 @@ test("the Tab key reaches every control, in the order in which they stand", asyn
       const frame = control.closest(".composer") ?? control;
       return [control, frame].some((each) => getComputedStyle(each).outlineStyle !== "none");
     });
-    expect(outlined, `${await focused.getAttribute("data-testid")} shows the focus`).toBe(true);
+    expect(outlined, `${await focused.getAttribute("id")} shows the focus`).toBe(true);
   }
   expect(stops).toEqual(Array.from({ length: controls }, (_, at) => at));
 });

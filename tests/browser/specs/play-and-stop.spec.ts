@@ -1,3 +1,4 @@
+import type { Locator } from "@playwright/test";
 import { expect, test } from "../support/test.ts";
 
 test("stop frees the video, and play works again, ten times in a row", async ({
@@ -41,26 +42,27 @@ test("only the keyboard is needed to play, to ask and to stop", async ({
   const person = await viewer();
   await person.visit(server);
   const { keyboard } = person.page;
-  const tabTo = async (testId: string) => {
+  const tabTo = async (control: Locator) => {
     await expect(async () => {
       await keyboard.press("Tab");
-      await expect(person.page.getByTestId(testId).first()).toBeFocused({ timeout: 1 });
+      await expect(control).toBeFocused({ timeout: 1 });
     }).toPass({ intervals: [0] });
   };
+  const preset = person.page.getByRole("button", { name: "Describe" });
 
-  await tabTo("play");
+  await tabTo(person.playButton);
   await keyboard.press("Enter");
   await expect(person.connection).toHaveText("Live");
   await expect(person.playButton).toBeFocused();
-  await tabTo("prompt");
+  await tabTo(person.prompt);
   await keyboard.press("ControlOrMeta+a");
   await keyboard.type("Is the kettle on?");
   await keyboard.press("Control+Enter");
   await expect(person.answer).toContainText("Is the kettle on?");
   await expect(person.prompt).toBeFocused();
-  await tabTo("preset");
+  await tabTo(preset);
   await keyboard.press("Space");
-  await expect(person.page.getByTestId("preset").first()).toHaveAttribute("aria-pressed", "true");
+  await expect(preset).toHaveAttribute("aria-pressed", "true");
   await expect.poll(() => vlm.questions.at(-1)?.prompt).toContain("Describe what you see");
   await keyboard.press("Shift+Tab");
   await expect(person.page.getByTestId("apply-prompt")).toBeFocused();

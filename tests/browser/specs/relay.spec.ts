@@ -6,12 +6,12 @@ for (const [manner, words, logged] of [
   ["silent", "The relay 127.0.0.1 does not answer either.", "no relay answers a page"],
   [
     "refusing",
-    "The relay 127.0.0.1 does not let this page in (401). Please tell whoever runs the server.",
+    "The relay 127.0.0.1 does not let this page in (401). Please tell the person who runs the server.",
     "a relay refuses the name and password",
   ],
   [
     "leading nowhere",
-    "The relay 127.0.0.1 answers, but does not lead to the server. Please tell whoever runs the server.",
+    "The relay 127.0.0.1 answers, but does not lead to the server. Please tell the person who runs the server.",
     "a page reaches a relay, and this server not through it",
   ],
 ] as [RelayManner, string, string][]) {

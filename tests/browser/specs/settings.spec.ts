@@ -59,7 +59,7 @@ test("an address that is none, or where no VLM is, is told beside its field", as
   await person.play();
   await person.page.getByText("Connect a VLM").click();
   for (const [address, words] of [
-    ["localhost:8000", "An address begins with http:// or https://"],
+    ["localhost:8000", "Begin the address with http:// or https://"],
     [gone.apiBase, new URL(gone.apiBase).host],
     [locked.apiBase, /key/],
   ] as const) {

@@ -9,7 +9,7 @@ test("a browser without WebRTC is told what it lacks", async ({ startServer, vie
     await person.context.addInitScript(() => Reflect.deleteProperty(window, "RTCPeerConnection"));
   }
   await person.visit(server);
-  await expect(person.problem).toContainText("by WebRTC, which this browser does not have");
+  await expect(person.problem).toContainText("by WebRTC. This browser does not have it");
   await expect(person.problem).toContainText("open this page in another browser");
   await expect(person.playButton).toBeDisabled();
 });
@@ -54,7 +54,7 @@ for (const [trouble, script] of [
     // Not before the script has had its time.
     await expect(notice).toBeHidden();
     await expect(notice).toBeVisible();
-    await expect(notice).toContainText("Its script did not load, or does not run in this browser.");
+    await expect(notice).toContainText("Its script did not load, or it does not run in this browser.");
     await expect(person.connection).toBeHidden();
 
     await person.page.unroute("**/page.js");

@@ -118,7 +118,7 @@ test("a server that goes and comes back finds the page playing on", async ({
   const controls = await person.controls();
 
   await first.stop();
-  await expect(person.connection).toContainText("The server is gone. Trying again");
+  await expect(person.connection).toContainText("The server cannot be reached. Trying again");
   const asked = vlm.questions.length;
   await startServer({ apiBase: vlm.apiBase, port: first.port });
   await expect(person.connection).toHaveText("Live", { timeout: 30_000 });

@@ -3,10 +3,11 @@
 //! read from `/proc`. The VLM is in this process too. Everything stays on 127.0.0.1 and ends by
 //! itself.
 //!
-//! docs/performance.md says what each command measures, and how; docs/security.md what
+//! docs/performance.md says what each command measures, and how; docs/fuzzing.md what
 //! `fuzz-offers` does, which measures nothing. `network` has namespaces of its own in place of
 //! 127.0.0.1, and a browser for its viewer.
 
+#![forbid(unsafe_code)]
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,

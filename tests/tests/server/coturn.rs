@@ -1,4 +1,4 @@
-//! Debian's coturn with the configuration that docs/operating.md prints, each host in a network
+//! Debian's coturn with the configuration that docs/turn.md prints, each host in a network
 //! namespace of its own.
 
 mod probe;
@@ -32,7 +32,7 @@ use tokio_rustls::TlsConnector;
 use super::{OFTEN, PROGRAM};
 use probe::Probe;
 
-const OPERATING: &str = include_str!("../../../docs/operating.md");
+const DOCUMENT: &str = include_str!("../../../docs/turn.md");
 const SECRET: &str = "of-relay-and-server-4ac1";
 /// Networks for documentation (RFC 5737, RFC 3849): none of them is anybody's.
 const PAGE: &str = "203.0.113.2";
@@ -47,9 +47,9 @@ const PORT: u16 = 3478;
 const TLS_PORT: u16 = 5349;
 const PAGE_PORT: u16 = 8090;
 
-/// What docs/operating.md prints under this heading from this line on, to the end of the block.
+/// What docs/turn.md prints under this heading from this line on, to the end of the block.
 fn printed(heading: &str, first_line: &str) -> String {
-    let (_, chapter) = OPERATING.split_once(&format!("\n{heading}\n")).unwrap();
+    let (_, chapter) = DOCUMENT.split_once(&format!("\n{heading}\n")).unwrap();
     let (_, rest) = chapter.split_once(&format!("\n{first_line}\n")).unwrap();
     let (block, _) = rest.split_once("\n```\n").unwrap();
     format!("{first_line}\n{block}\n")
@@ -88,7 +88,8 @@ impl Setup {
             ("<openssl rand -hex 32>", SECRET),
             ("<the server's address>", server),
         ];
-        let text = filled(&printed("## TURN", "# /etc/turnserver.conf"), &values) + more;
+        let text =
+            filled(&printed("## A relay with coturn", "# /etc/turnserver.conf"), &values) + more;
         let file = folder.path().join("turnserver.conf");
         fs::write(&file, text).unwrap();
         // As Debian's unit starts it, with a database that is not Debian's: nothing is in it.
@@ -111,7 +112,7 @@ impl Setup {
         let values =
             [("turn.example", RELAY), ("/etc/live-vlm/turn-secret", secret.to_str().unwrap())];
         let file = self.folder.path().join("live-vlm.toml");
-        fs::write(&file, filled(&printed("## TURN", "[video]"), &values)).unwrap();
+        fs::write(&file, filled(&printed("## A relay with coturn", "[video]"), &values)).unwrap();
         let port = PAGE_PORT.to_string();
         let arguments = ["--config", file.to_str().unwrap(), "--port", &port, "--no-ssl"];
         // Nobody else reaches it here.
@@ -223,7 +224,7 @@ fn a_relay_behind_nat_is_of_use_and_does_not_lead_to_itself() {
     on_own_host("coturn::a_relay_behind_nat_is_of_use_and_does_not_lead_to_itself", async || {
         glib::log_set_always_fatal(glib::LogLevels::LEVEL_ERROR | glib::LogLevels::LEVEL_CRITICAL);
         const LINE: &str = "external-ip=<its outer address>";
-        assert!(OPERATING.contains(&format!("`{LINE}`")));
+        assert!(DOCUMENT.contains(&format!("`{LINE}`")));
         let network = Network::new(&[&format!("{PAGE}/24")]);
         let outer = format!("{RELAY}/24");
         let addresses = [outer.as_str(), BEHIND_NAT];

@@ -50,7 +50,7 @@ export async function signOut(): Promise<void> {
 
 /** Why signing in failed, as a person reads it. */
 export function signInWords(error: unknown): string {
-  if (!(error instanceof Refused)) return "The server could not be asked. Is it running?";
+  if (!(error instanceof Refused)) return "This page cannot reach the server. Is it running?";
   switch (error.code) {
     case "sign_in_failed":
       return "This key does not work here. It may be mistyped, expired or revoked.";
@@ -60,7 +60,7 @@ export function signInWords(error: unknown): string {
     }
     case "bad_field":
     case "too_large":
-      return "This is no key.";
+      return "This is not a key. Copy the whole key that you were given.";
     default:
       return error.message;
   }

@@ -96,10 +96,11 @@ export function answerOf(message: Response, at: number): Answer {
   };
 }
 
-/** The newest answers, at most `most` of them. */
+/** The answers before the newest one, at most `most` of them. */
 export class History {
   readonly added = new Signal<Answer>();
   readonly #most: number;
+  #newest: Answer | null = null;
   #answers: Answer[] = [];
 
   constructor(most = 50) {
@@ -111,9 +112,20 @@ export class History {
     return this.#answers;
   }
 
-  /** An answer without a word, as some servers give them, says nothing to anybody later. */
-  add(answer: Answer): void {
-    if (answer.text.trim() === "") return;
+  /** A complete answer, which is the newest one from now on. */
+  answered(answer: Answer): void {
+    // The VLM was stopped before the first word, so the answer before stays the newest.
+    if (answer.cancelled && answer.text === "") return;
+    this.passed();
+    this.#newest = answer;
+  }
+
+  /** The newest answer is not the newest any more: another one begins, or a question has failed. */
+  passed(): void {
+    const answer = this.#newest;
+    this.#newest = null;
+    // Part of an answer, or one without a word, says nothing to anybody later.
+    if (answer === null || answer.cancelled || answer.text.trim() === "") return;
     this.#answers = [answer, ...this.#answers].slice(0, this.#most);
     this.added.emit(answer);
   }

@@ -36,7 +36,7 @@ export class Refused extends Error {
 /** Why a request failed, in words. */
 export function reason(error: unknown): string {
   // fetch gives a TypeError when there is no reply at all.
-  return error instanceof Refused ? error.message : "The server could not be asked.";
+  return error instanceof Refused ? error.message : "This page cannot reach the server.";
 }
 
 /** Whether the server, or anybody in its place, replies. */
@@ -64,7 +64,7 @@ export async function postOffer(
   if (!reply.ok) throw refusal(reply.status, body);
   const answer = field(body, "sdp");
   if (typeof answer !== "string")
-    throw new Refused("The server's reply to the video offer has no SDP.");
+    throw new Refused("The server's reply to the video offer has no SDP. Reload the page.");
   return answer;
 }
 
@@ -124,7 +124,7 @@ export function refusal(status: number, body: unknown): Refused {
     if (!(error instanceof ProtocolError)) throw error;
   }
   return new Refused(
-    `The server refused with status ${status}.`,
+    `The server refused the request with status ${status}.`,
     "",
     null,
     status >= 500 ? 2 : null,

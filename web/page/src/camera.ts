@@ -76,10 +76,10 @@ export function unableProblem(
 ): string | null {
   if (!camera && !secure) return insecureProblem(location);
   if (!webRtc) {
-    return "This page sends video by WebRTC, which this browser does not have or has switched off. Switch it on in the browser's settings, or open this page in another browser.";
+    return "This page sends video by WebRTC. This browser does not have it, or it is switched off. Switch it on in the browser's settings, or open this page in another browser.";
   }
   if (!camera) {
-    return "This browser gives cameras to no page. Change that in the browser's settings, or open this page in another browser.";
+    return "This browser does not give cameras to pages. Change that in the browser's settings, or open this page in another browser.";
   }
   return null;
 }
@@ -87,7 +87,7 @@ export function unableProblem(
 /** Browsers give cameras only to pages from https or this very computer. */
 function insecureProblem(location: Pick<Location, "host" | "port">): string {
   const local = `http://localhost${location.port === "" ? "" : `:${location.port}`}`;
-  return `Browsers give the camera to secure pages only. Open this page as https://${location.host}, or on the server itself as ${local}.`;
+  return `Browsers give the camera only to secure pages. Open this page as https://${location.host}, or on the server itself as ${local}.`;
 }
 
 function nameOf(error: unknown): string {

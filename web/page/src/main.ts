@@ -7,7 +7,7 @@ import { answerView } from "./views/answer.ts";
 import { camerasView } from "./views/cameras.ts";
 import { connectView } from "./views/connect.ts";
 import { connectionView } from "./views/connection.ts";
-import { byTest } from "./views/dom.ts";
+import { byId } from "./views/dom.ts";
 import { historyView } from "./views/history.ts";
 import { limitsView } from "./views/limits.ts";
 import { metricsView } from "./views/metrics.ts";
@@ -65,5 +65,5 @@ const signIn = signInView(page, {
   },
 });
 
-byTest("connection", HTMLElement).hidden = false;
-byTest("unstarted", HTMLElement).remove();
+byId("connection", HTMLElement).hidden = false;
+byId("unstarted", HTMLElement).remove();

@@ -64,14 +64,14 @@ export class Peer {
       sendEncodings: [{ maxBitrate: FIRST_BITRATE }],
     }).sender;
     scope.listen(this.#pc, "icecandidate", (event) => {
-      const { candidate } = event as RTCPeerConnectionIceEvent;
+      const { candidate } = event;
       if (candidate === null || candidate.candidate === "") return;
       this.relays.candidate(candidate.candidate);
       if (this.#early === null) this.#send(candidate);
       else this.#early.push(candidate);
     });
     scope.listen(this.#pc, "icecandidateerror", (event) => {
-      this.relays.error((event as RTCPeerConnectionIceErrorEvent).errorCode);
+      this.relays.error(event.errorCode);
     });
     this.#watch();
   }

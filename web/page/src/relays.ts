@@ -40,7 +40,7 @@ export class Relays {
     const failure = this.failure();
     if (failure === null) return "";
     const relay = `The relay ${hostOf(this.#servers)}`;
-    const tell = "Please tell whoever runs the server.";
+    const tell = "Please tell the person who runs the server.";
     switch (failure.why) {
       case "silent":
         return `${relay} does not answer either.`;

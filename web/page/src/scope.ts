@@ -1,3 +1,16 @@
+/** The events of what a page listens to, by their names. */
+type EventsOf<T> = T extends Window
+  ? WindowEventMap
+  : T extends Document
+    ? DocumentEventMap
+    : T extends HTMLElement
+      ? HTMLElementEventMap
+      : T extends WebSocket
+        ? WebSocketEventMap
+        : T extends RTCPeerConnection
+          ? RTCPeerConnectionEventMap
+          : Record<string, Event>;
+
 /** Owns timers, listeners and whatever else must end together. Ending is once and for all. */
 export class Scope {
   #ends = new Set<() => void>();
@@ -27,15 +40,16 @@ export class Scope {
     return child;
   }
 
-  listen(
-    target: EventTarget,
-    type: string,
-    listener: (event: Event) => void,
-    options?: AddEventListenerOptions,
+  listen<T extends EventTarget, K extends keyof EventsOf<T> & string>(
+    target: T,
+    type: K,
+    listener: (event: EventsOf<T>[K]) => void,
   ): void {
     if (this.#ended) return;
-    target.addEventListener(type, listener, options);
-    this.own(() => target.removeEventListener(type, listener, options));
+    // The name says which event it is, which EventTarget by itself does not know.
+    const untyped = listener as (event: Event) => void;
+    target.addEventListener(type, untyped);
+    this.own(() => target.removeEventListener(type, untyped));
   }
 
   after(ms: number, run: () => void): () => void {

@@ -24,22 +24,6 @@ export function updateInterval(interval: number): ClientMessage {
   return { type: "update_processing", interval };
 }
 
-export function updateProcessEvery(process_every: number): ClientMessage {
-  return { type: "update_processing", process_every };
-}
-
-export function updateMaxLatency(max_latency: number): ClientMessage {
-  return { type: "update_max_latency", max_latency };
-}
-
-export function updateSettings(choices: Choices): ClientMessage {
-  return { type: "update_settings", ...choices };
-}
-
-export function setDebug(debug: boolean): ClientMessage {
-  return { type: "set_debug", debug };
-}
-
 export function iceCandidate(candidate: string, sdp_m_line_index: number): ClientMessage {
   return { type: "ice_candidate", candidate, sdp_m_line_index };
 }

@@ -16,8 +16,9 @@ import { Signal } from "./signal.ts";
 import type { SocketState, Why } from "./socket.ts";
 import { Socket } from "./socket.ts";
 import type { Preferences } from "./stored.ts";
+import type { VideoState } from "./video.ts";
 import { Video } from "./video.ts";
-import type { VideoState, Words } from "./words.ts";
+import type { Words } from "./words.ts";
 import { connectionWords, sentence, vlmErrorWords } from "./words.ts";
 
 /** A server that is there and refuses this often does not want this session: ask for another. */
@@ -98,7 +99,7 @@ export class Session {
     });
     scope.listen(window, "pagehide", () => this.#player.leave());
     scope.listen(window, "pageshow", (event) => {
-      if ((event as PageTransitionEvent).persisted) this.#renew("start");
+      if (event.persisted) this.#renew("start");
     });
     scope.every(LOOK_MS, () => this.#look());
   }
@@ -254,13 +255,16 @@ export class Session {
   #delta(message: ServerMessageOf<"answer_delta">): void {
     this.#problems.set("vlm", null);
     const text = this.#assembler.delta(message);
-    if (text !== null) this.partial.emit({ text, model: message.model ?? "" });
+    if (text === null) return;
+    this.history.passed();
+    this.partial.emit({ text, model: message.model ?? "" });
   }
 
   #vlmError({ message, retry_in_ms }: ServerMessageOf<"vlm_error">): void {
     this.#problems.set("vlm", null);
     // What is asked again at once is not worth a countdown.
     const retryAt = retry_in_ms === null || retry_in_ms < 500 ? null : now() + retry_in_ms;
+    this.history.passed();
     this.failed.emit({ message: vlmErrorWords(message, retry_in_ms !== null), retryAt });
   }
 
@@ -268,14 +272,19 @@ export class Session {
     this.#problems.set("vlm", null);
     const answer = this.#assembler.complete(message, Date.now());
     this.#known.add(message);
-    if (answer !== null) this.answer.emit(answer);
+    if (answer !== null) this.#answered(answer);
   }
 
   /** What was answered while the connection was away. */
   #missed({ answers }: ServerMessageOf<"history">): void {
     for (const answer of answers) {
-      if (this.#known.add(answer)) this.answer.emit(answerOf(answer, answer.at_ms));
+      if (this.#known.add(answer)) this.#answered(answerOf(answer, answer.at_ms));
     }
+  }
+
+  #answered(answer: Answer): void {
+    this.history.answered(answer);
+    this.answer.emit(answer);
   }
 
   #status({ status }: ServerMessageOf<"status">): void {

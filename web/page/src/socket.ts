@@ -193,7 +193,7 @@ export class Socket {
       this.#signs.heard(at);
       this.#setQuiet(false);
       this.#unanswered = 0;
-      const message = read((event as MessageEvent).data);
+      const message = read(event.data);
       if (message !== null) this.#heard(message);
     });
     attempt.listen(socket, "close", () => {

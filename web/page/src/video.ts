@@ -9,7 +9,6 @@ import type { SessionStatus } from "./protocol.ts";
 import type { RelayFailure } from "./relays.ts";
 import { Scope } from "./scope.ts";
 import { answerMs } from "./signs.ts";
-import type { VideoState } from "./words.ts";
 
 /** The server may say `Stopped` for the video before this one: wait and see. */
 const GRACE_MS = 1500;
@@ -21,6 +20,15 @@ const PICTURE_MS = 3000;
 const UNREACHED_MS = 5000;
 const UNREACHED =
   "The video does not reach the server. A firewall between you and it may be blocking UDP.";
+
+export type VideoState =
+  | "off"
+  | "camera"
+  | "connecting"
+  /** Connected, and the server sees no picture. */
+  | "waiting"
+  | "live"
+  | "again";
 
 export interface VideoHost {
   /** Whether a connection can be begun. If not, `serverCame` follows. */

@@ -1,14 +1,6 @@
 // The state of things in words, and figures as people read them.
 import type { SocketState, Why } from "./socket.ts";
-
-export type VideoState =
-  | "off"
-  | "camera"
-  | "connecting"
-  /** Connected, and the server sees no picture. */
-  | "waiting"
-  | "live"
-  | "again";
+import type { VideoState } from "./video.ts";
 
 export interface Words {
   words: string;
@@ -48,7 +40,7 @@ export function connectionWords(socket: SocketState, video: VideoState): Words {
   }
 }
 
-const GONE = "The server is gone";
+const GONE = "The server cannot be reached";
 
 function socketWords(why: Why): Words {
   const words = {
@@ -131,5 +123,5 @@ export function sentence(message: string): string {
 }
 
 export function vlmErrorWords(message: string, isRetried: boolean): string {
-  return `${sentence(message)}${isRetried ? "" : " It is asked again when something changes."}`;
+  return `${sentence(message)}${isRetried ? "" : " The question is asked again when you change something."}`;
 }

@@ -75,9 +75,12 @@ test("why a sign-in failed is said in words", async () => {
     await words(429, refusalOf("limit_reached", 5.2)),
     "Too many tries. Try again in 6 s.",
   );
-  assert.equal(await words(400, refusalOf("bad_field")), "This is no key.");
+  assert.equal(
+    await words(400, refusalOf("bad_field")),
+    "This is not a key. Copy the whole key that you were given.",
+  );
   assert.equal(await words(403, refusalOf("foreign_origin")), "In the server's words.");
   assert.match(await words(502, null), /502/);
-  assert.match(signInWords(new TypeError("no reply")), /could not be asked/);
+  assert.match(signInWords(new TypeError("no reply")), /cannot reach the server/);
   assert.ok(new Refused("x") instanceof Error);
 });

@@ -107,22 +107,42 @@ test("a cancelled answer says so", () => {
   assert.equal(assembler.complete(response(2, "whole"), 0)?.cancelled, false);
 });
 
-test("the history keeps the newest, newest first, and tells of each", () => {
+function answer(seq: number, text: string, cancelled = false): Answer {
+  return { ...(new Assembler().complete(response(seq, text), seq) as Answer), cancelled };
+}
+
+function texts(history: History): string[] {
+  return history.answers.map(({ text }) => text);
+}
+
+test("the history keeps what came before the newest answer, and tells of each", () => {
   const history = new History(3);
-  const assembler = new Assembler();
   let told = 0;
   const scope = { own: () => {} };
   history.added.on(scope as never, () => told++);
-  for (let seq = 1; seq <= 5; seq++) {
-    history.add(assembler.complete(response(seq, `answer ${seq}`), seq) as Answer);
-  }
-  assert.deepEqual(
-    history.answers.map(({ text }) => text),
-    ["answer 5", "answer 4", "answer 3"],
-  );
-  assert.equal(told, 5);
-  history.add(assembler.complete(response(6, " \n"), 6) as Answer);
-  assert.equal(told, 5, "an answer without a word is not kept");
+  for (let seq = 1; seq <= 5; seq++) history.answered(answer(seq, `answer ${seq}`));
+  assert.deepEqual(texts(history), ["answer 4", "answer 3", "answer 2"]);
+  assert.equal(told, 4);
+});
+
+test("an answer is history once another one begins or a question fails", () => {
+  const history = new History();
+  history.answered(answer(1, "a cup"));
+  assert.deepEqual(texts(history), []);
+  history.passed();
+  history.passed();
+  assert.deepEqual(texts(history), ["a cup"]);
+});
+
+test("the history has neither parts of answers nor answers without a word", () => {
+  const history = new History();
+  history.answered(answer(1, "a cup"));
+  history.answered(answer(2, "", true));
+  assert.deepEqual(texts(history), [], "the cup is still the newest answer");
+  history.answered(answer(3, "a cup of", true));
+  history.answered(answer(4, " \n"));
+  history.answered(answer(5, "a plate"));
+  assert.deepEqual(texts(history), ["a cup"]);
 });
 
 test("an answer that comes again is known, whatever the server's clock says meanwhile", () => {

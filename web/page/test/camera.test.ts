@@ -77,7 +77,7 @@ test("a browser without WebRTC or cameras is told what it lacks, and what to do"
   const words = (camera: boolean, webRtc: boolean) =>
     unableProblem({ secure: true, camera, webRtc }, here) ?? "nothing";
   for (const camera of [true, false]) assert.match(words(camera, false), /WebRTC.*another browser/);
-  assert.match(words(false, true), /gives cameras to no page.*another browser/);
+  assert.match(words(false, true), /does not give cameras to pages.*another browser/);
   assert.equal(words(true, true), "nothing");
   // Browsers may trust a page that is not secure.
   const trusted = { secure: false, camera: true, webRtc: true };

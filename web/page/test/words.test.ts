@@ -22,7 +22,7 @@ test("the state of the connection in words", () => {
   assert.deepEqual(connectionWords(open, "live"), { words: "Live", tone: "live", retryAt: null });
   assert.match(connectionWords(open, "again").words, /lost/);
   const gone = { is: "gone", retryAt: 5000, refused: false, failures: 1 } as const;
-  assert.equal(connectionWords(gone, "live").words, "The server is gone. Trying again");
+  assert.equal(connectionWords(gone, "live").words, "The server cannot be reached. Trying again");
   assert.equal(connectionWords(gone, "live").retryAt, 5000);
   assert.match(connectionWords({ ...gone, refused: true }, "off").words, /refused/);
 });
@@ -99,7 +99,7 @@ test("a failing VLM: its message, and whether it is asked again by itself", () =
   assert.equal(sentence("you may ask 60 questions"), "You may ask 60 questions.");
   assert.equal(sentence("http://host/v1 is down!"), "http://host/v1 is down!");
   assert.equal(vlmErrorWords("Down?", true), "Down?");
-  assert.match(vlmErrorWords("No key.", false), /^No key\. It is asked again when/);
+  assert.match(vlmErrorWords("No key.", false), /^No key\. The question is asked again when/);
 });
 
 test("a sparkline keeps inside its box", () => {

@@ -76,7 +76,7 @@ pub enum StartError {
         source: io::Error,
     },
     /// GStreamer or one of its plugins.
-    #[error("GStreamer: {0}; run ./run.sh once, or install the packages that README.md names")]
+    #[error("GStreamer: {0}; or run ./run.sh once, which installs what is missing")]
     GStreamer(String),
     /// Nobody could sign in.
     #[error("sign-in: {0}")]

@@ -1,4 +1,4 @@
-//! README.md describes the element as it is.
+//! REFERENCE.md describes the element as it is.
 
 use std::collections::BTreeSet;
 
@@ -9,12 +9,12 @@ use crate::support::init;
 
 /// The cells of each row of the table between two markers.
 fn rows<const CELLS: usize>(name: &str) -> Vec<[String; CELLS]> {
-    let readme = include_str!("../../README.md");
+    let readme = include_str!("../../REFERENCE.md");
     let table = readme
         .split_once(&format!("<!-- {name}:begin -->"))
         .and_then(|(_, rest)| rest.split_once(&format!("<!-- {name}:end -->")))
         .map(|(table, _)| table)
-        .unwrap_or_else(|| panic!("README.md has no table between the markers of {name}"));
+        .unwrap_or_else(|| panic!("REFERENCE.md has no table between the markers of {name}"));
     table
         .lines()
         .filter(|line| line.starts_with("| `"))
@@ -41,7 +41,7 @@ fn assert_same<T: Ord + std::fmt::Debug>(table: &BTreeSet<T>, element: &BTreeSet
     let wrong: Vec<_> = table.difference(element).collect();
     assert!(
         missing.is_empty() && wrong.is_empty(),
-        "README.md lacks {missing:#?}\nand has instead {wrong:#?}"
+        "REFERENCE.md lacks {missing:#?}\nand has instead {wrong:#?}"
     );
 }
 

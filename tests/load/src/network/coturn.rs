@@ -1,4 +1,4 @@
-//! Debian's coturn on the third host, with the configuration that docs/operating.md prints.
+//! Debian's coturn on the third host, with the configuration that docs/turn.md prints.
 
 use std::{
     fs::{self, File},
@@ -17,7 +17,7 @@ use tokio::{process::Child, time::sleep};
 use super::conditions::{STUN_PORT, TURNS_PORT};
 use crate::Failure;
 
-const OPERATING: &str = include_str!("../../../../docs/operating.md");
+const DOCUMENT: &str = include_str!("../../../../docs/turn.md");
 const SECRET: &str = "of-relay-and-server-on-a-bad-network";
 const START: Duration = Duration::from_secs(10);
 
@@ -48,7 +48,7 @@ pub(crate) async fn start(
     log: File,
 ) -> Result<Relay, Failure> {
     let file = home.join("turnserver.conf");
-    fs::write(&file, configuration(OPERATING, server, home)?)?;
+    fs::write(&file, configuration(DOCUMENT, server, home)?)?;
     let made = rcgen::generate_simple_self_signed([Host::Third.address().to_string()])?;
     fs::write(home.join("fullchain.pem"), made.cert.pem())?;
     fs::write(home.join("privkey.pem"), made.signing_key.serialize_pem())?;
@@ -86,15 +86,15 @@ pub(crate) async fn start(
 fn configuration(documented: &str, server: Ipv4Addr, home: &Path) -> Result<String, Failure> {
     let (_, rest) = documented
         .split_once("\n# /etc/turnserver.conf\n")
-        .ok_or("docs/operating.md has no /etc/turnserver.conf")?;
-    let (block, _) = rest.split_once("\n```").ok_or("the block in docs/operating.md has no end")?;
+        .ok_or("docs/turn.md has no /etc/turnserver.conf")?;
+    let (block, _) = rest.split_once("\n```").ok_or("the block in docs/turn.md has no end")?;
     let filled = block.lines().map(|line| {
         let line = line
             .replace("/etc/letsencrypt/live/turn.example", &home.display().to_string())
             .replace("<openssl rand -hex 32>", SECRET)
             .replace("<the server's address>", &server.to_string());
         if line.contains('<') && !line.starts_with('#') {
-            return Err(format!("what belongs into {line:?} of docs/operating.md?").into());
+            return Err(format!("what belongs into {line:?} of docs/turn.md?").into());
         }
         Ok(line + "\n")
     });
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn the_documented_configuration_is_filled_in() {
         let home = Path::new("/somewhere");
-        let text = configuration(OPERATING, Ipv4Addr::new(192, 0, 2, 7), home).unwrap();
+        let text = configuration(DOCUMENT, Ipv4Addr::new(192, 0, 2, 7), home).unwrap();
         assert!(text.contains(&format!("\nstatic-auth-secret={SECRET}\n")), "{text}");
         assert!(text.contains("\nallowed-peer-ip=192.0.2.7\n"), "{text}");
         assert!(text.contains("\npkey=/somewhere/privkey.pem\n"), "{text}");

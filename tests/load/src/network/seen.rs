@@ -214,8 +214,8 @@ mod tests {
         let said = |at: u64, state: &str, problem: &str| json!({"at": at, "state": state, "problems": [problem]});
         let seen = seen(&[json!({"said": [
             {"at": 1, "state": "Live", "problems": []},
-            said(2, "The server is gone. Trying again in 10 s", "Gone."),
-            said(3, "The server is gone. Trying again in 9 s", "Gone."),
+            said(2, "The server cannot be reached. Trying again in 10 s", "Gone."),
+            said(3, "The server cannot be reached. Trying again in 9 s", "Gone."),
             said(4, "Connecting…", "Gone."),
             {"at": 5, "state": "Live", "problems": []},
         ]})]);

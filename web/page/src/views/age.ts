@@ -2,11 +2,11 @@ import { now } from "../clock.ts";
 import type { Scope } from "../scope.ts";
 import type { Session } from "../session.ts";
 import { answerAge } from "../words.ts";
-import { byTest } from "./dom.ts";
+import { byId } from "./dom.ts";
 
 /** How old the newest answer is, when it grows old. */
 export function ageView(scope: Scope, session: Session): void {
-  const shown = byTest("answer-age", HTMLElement);
+  const shown = byId("answer-age", HTMLElement);
   let newest: number | null = null;
   let latency = 0;
   let playing = false;

@@ -1,16 +1,14 @@
-import type { Answer } from "../answers.ts";
 import { renderMarkdown } from "../markdown.ts";
 import type { Scope } from "../scope.ts";
 import type { Session } from "../session.ts";
 import { answeredBy } from "../words.ts";
-import { byTest, make } from "./dom.ts";
+import { byId, make } from "./dom.ts";
 import { whenView } from "./when.ts";
 
 /** The newest answer, as it is written, or in its place why there is none. */
 export function answerView(scope: Scope, session: Session): void {
-  const box = byTest("answer", HTMLElement);
-  const by = byTest("answered-by", HTMLElement);
-  let last: Answer | null = null;
+  const box = byId("answer", HTMLElement);
+  const by = byId("answered-by", HTMLElement);
   let pending: string | null = null;
   let frame = 0;
   let failed = { message: "", stop: () => {} };
@@ -32,8 +30,6 @@ export function answerView(scope: Scope, session: Session): void {
     if (box.dataset.state !== "writing" && pending === null) {
       // The new answer begins with one word: without this, all below would jump up and down.
       box.style.minHeight = `${box.offsetHeight}px`;
-      if (last !== null && !last.cancelled) session.history.add(last);
-      last = null;
     }
     // However fast the tokens come, the text is drawn once per frame.
     pending = text;
@@ -55,8 +51,6 @@ export function answerView(scope: Scope, session: Session): void {
   };
   session.failed.on(scope, ({ message, retryAt }) => {
     forget();
-    if (last !== null && !last.cancelled) session.history.add(last);
-    last = null;
     by.textContent = "";
     const { element, stop } = whenView(scope, retryAt);
     const said = failed.message;
@@ -81,8 +75,6 @@ export function answerView(scope: Scope, session: Session): void {
       cutShort();
       return;
     }
-    if (last !== null && !last.cancelled) session.history.add(last);
-    last = answer;
     box.style.removeProperty("min-height");
     show(answer.text, answer.cancelled ? "cancelled" : "done");
     by.textContent = answeredBy(answer, session.settings.applied?.apiBase ?? "");

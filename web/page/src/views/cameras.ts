@@ -3,7 +3,7 @@ import type { Problems } from "../problems.ts";
 import type { Scope } from "../scope.ts";
 import type { Session } from "../session.ts";
 import type { Preferences } from "../stored.ts";
-import { byTest, option } from "./dom.ts";
+import { byId, option } from "./dom.ts";
 
 /** The choice of camera. It follows what is plugged in. */
 export function camerasView(
@@ -13,7 +13,7 @@ export function camerasView(
   problems: Problems,
   save: () => void,
 ): void {
-  const select = byTest("camera", HTMLSelectElement);
+  const select = byId("camera", HTMLSelectElement);
   const { mediaDevices: devices } = navigator;
   // Some browsers lack them, and all of them on pages that are not secure, whatever the types say.
   const abilities = {
@@ -26,7 +26,7 @@ export function camerasView(
     problems.set("page", unable);
     select.replaceChildren(option("", "No camera here"));
     select.disabled = true;
-    byTest("play", HTMLButtonElement).disabled = true;
+    byId("play", HTMLButtonElement).disabled = true;
     return;
   }
 

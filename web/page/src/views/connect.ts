@@ -2,7 +2,7 @@ import type { Model, Service } from "../api.ts";
 import { detectServices, listModels, Refused, reason } from "../api.ts";
 import type { Scope } from "../scope.ts";
 import type { SettingsKeeper } from "../settings-keeper.ts";
-import { byTest, find, make } from "./dom.ts";
+import { byId, find, make } from "./dom.ts";
 import { Field } from "./field.ts";
 
 export interface Connect {
@@ -13,10 +13,10 @@ export interface Connect {
 
 /** Connecting this session to another VLM: one found on the server, or any address with a key. */
 export function connectView(scope: Scope, settings: SettingsKeeper): Connect {
-  const section = byTest("connect-section", HTMLDetailsElement);
+  const section = byId("connect-section", HTMLDetailsElement);
   const form = find("form", HTMLFormElement, section);
   const services = find(".services", HTMLElement, section);
-  const own = byTest("use-own", HTMLButtonElement);
+  const own = byId("use-own", HTMLButtonElement);
   const base = new Field(scope, "api-base", HTMLInputElement);
   const key = new Field(scope, "api-key", HTMLInputElement);
   let attempt = 0;
@@ -38,7 +38,6 @@ export function connectView(scope: Scope, settings: SettingsKeeper): Connect {
   const choose = (service: Service) => {
     const chip = make("button", "service", make("strong", "", service.name), " ", service.url);
     chip.type = "button";
-    chip.dataset.testid = "service";
     scope.listen(chip, "click", () => {
       base.input.value = service.url;
       key.input.value = "";
@@ -61,7 +60,7 @@ export function connectView(scope: Scope, settings: SettingsKeeper): Connect {
     event.preventDefault();
     const address = base.input.value.trim();
     if (!/^https?:\/\/[^/]/i.test(address)) {
-      base.wrong("An address begins with http:// or https://");
+      base.wrong("Begin the address with http:// or https://");
       base.input.focus();
       return;
     }
@@ -93,6 +92,6 @@ export function connectView(scope: Scope, settings: SettingsKeeper): Connect {
 function bestOf(models: readonly Model[]): Model {
   const best =
     models.find(({ current }) => current) ?? models.find(({ vision }) => vision) ?? models[0];
-  if (best === undefined) throw new Refused("It has no models yet.");
+  if (best === undefined) throw new Refused("This server lists no models yet.");
   return best;
 }

@@ -2,11 +2,11 @@ import { now } from "../clock.ts";
 import type { Scope } from "../scope.ts";
 import type { Session } from "../session.ts";
 import { countdown } from "../words.ts";
-import { byTest, find } from "./dom.ts";
+import { byId, find } from "./dom.ts";
 
 /** The state of the connection, in words. Only the words are read out, not every second of it. */
 export function connectionView(scope: Scope, session: Session): void {
-  const root = byTest("connection", HTMLElement);
+  const root = byId("connection", HTMLElement);
   const words = find(".words", HTMLElement, root);
   const when = find(".when", HTMLElement, root);
   let stop = () => {};

@@ -9,8 +9,8 @@ export function find<E extends Element>(
   return element;
 }
 
-export function byTest<E extends Element>(testId: string, kind: abstract new () => E): E {
-  return find(`[data-testid="${testId}"]`, kind);
+export function byId<E extends Element>(id: string, kind: abstract new () => E): E {
+  return find(`#${id}`, kind);
 }
 
 export function make<K extends keyof HTMLElementTagNameMap>(

@@ -1,5 +1,5 @@
 import type { Scope } from "../scope.ts";
-import { find } from "./dom.ts";
+import { byId } from "./dom.ts";
 
 const APPLIED_MS = 1800;
 
@@ -12,8 +12,8 @@ export class Field<E extends HTMLInputElement | HTMLTextAreaElement | HTMLSelect
 
   constructor(scope: Scope, id: string, kind: abstract new () => E) {
     this.#scope = scope;
-    this.input = find(`#${id}`, kind);
-    this.#note = find(`#${id}-note`, HTMLElement);
+    this.input = byId(id, kind);
+    this.#note = byId(`${id}-note`, HTMLElement);
     scope.listen(this.input, "input", () => this.clear());
   }
 

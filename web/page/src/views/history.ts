@@ -3,12 +3,12 @@ import { renderMarkdown } from "../markdown.ts";
 import type { Scope } from "../scope.ts";
 import type { Session } from "../session.ts";
 import { duration } from "../words.ts";
-import { byTest, make } from "./dom.ts";
+import { byId, make } from "./dom.ts";
 
 /** The answers before the newest one. */
 export function historyView(scope: Scope, session: Session): void {
-  const list = byTest("history", HTMLOListElement);
-  const save = byTest("save-history", HTMLButtonElement);
+  const list = byId("history", HTMLOListElement);
+  const save = byId("save-history", HTMLButtonElement);
 
   session.history.added.on(scope, (answer) => {
     list.prepend(itemOf(answer));

@@ -2,19 +2,19 @@ import type { Scope } from "../scope.ts";
 import type { Session } from "../session.ts";
 import { sparkline } from "../sparkline.ts";
 import { duration, speed } from "../words.ts";
-import { byTest, find } from "./dom.ts";
+import { byId, find } from "./dom.ts";
 
 const KEPT = 40;
 
 /** How fast the newest answer came. */
 export function metricsView(scope: Scope, session: Session): void {
-  const shown = (name: string) => byTest(`metric-${name}`, HTMLElement);
+  const shown = (name: string) => byId(`metric-${name}`, HTMLElement);
   const firstToken = shown("first-token");
   const rate = shown("tokens-per-second");
   const latency = shown("latency");
   const age = shown("age");
   const answers = shown("answers");
-  const picture = byTest("sparkline", SVGSVGElement);
+  const picture = byId("sparkline", SVGSVGElement);
   const line = find(".line", SVGPathElement, picture);
   const area = find(".area", SVGPathElement, picture);
   let latencies: number[] = [];

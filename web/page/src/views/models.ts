@@ -3,7 +3,7 @@ import { listModels, reason } from "../api.ts";
 import type { Scope } from "../scope.ts";
 import type { SettingsKeeper } from "../settings-keeper.ts";
 import { atHost } from "../words.ts";
-import { byTest, make, option } from "./dom.ts";
+import { byId, make, option } from "./dom.ts";
 import { Field } from "./field.ts";
 
 export interface ModelList {
@@ -14,8 +14,8 @@ export interface ModelList {
 export function modelsView(scope: Scope, settings: SettingsKeeper): ModelList {
   const field = new Field(scope, "model", HTMLSelectElement);
   const select = field.input;
-  const where = byTest("where", HTMLElement);
-  const button = byTest("refresh-models", HTMLButtonElement);
+  const where = byId("where", HTMLElement);
+  const button = byId("refresh-models", HTMLButtonElement);
   let models: Model[] = [];
   let latest = 0;
 

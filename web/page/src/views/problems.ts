@@ -1,11 +1,11 @@
 import type { Problems } from "../problems.ts";
 import type { Scope } from "../scope.ts";
-import { byTest, make } from "./dom.ts";
+import { byId, make } from "./dom.ts";
 import { whenView } from "./when.ts";
 
 /** What is wrong. */
 export function problemsView(scope: Scope, problems: Problems): void {
-  const list = byTest("problem", HTMLUListElement);
+  const list = byId("problem", HTMLUListElement);
   let stops: (() => void)[] = [];
   problems.changed.on(scope, (all) => {
     for (const stop of stops) stop();

@@ -1,22 +1,21 @@
 import { PRESETS } from "../presets.ts";
 import type { Scope } from "../scope.ts";
 import type { SettingsKeeper } from "../settings-keeper.ts";
-import { byTest, find, make } from "./dom.ts";
+import { byId, find, make } from "./dom.ts";
 import { Field } from "./field.ts";
 
 /** The question: free text or a ready-made one. */
 export function promptView(scope: Scope, settings: SettingsKeeper, askNow: () => void): void {
   const field = new Field(scope, "prompt", HTMLTextAreaElement);
   const text = field.input;
-  const form = byTest("prompt-form", HTMLFormElement);
-  const button = byTest("apply-prompt", HTMLButtonElement);
+  const form = byId("prompt-form", HTMLFormElement);
+  const button = byId("apply-prompt", HTMLButtonElement);
   const group = find(".presets", HTMLElement);
   let asked: string | null = null;
 
   const chips = PRESETS.map((preset) => {
     const chip = make("button", "chip", preset.name);
     chip.type = "button";
-    chip.dataset.testid = "preset";
     chip.title = preset.prompt;
     scope.listen(chip, "click", () => {
       text.value = preset.prompt;
@@ -49,9 +48,8 @@ export function promptView(scope: Scope, settings: SettingsKeeper, askNow: () =>
 
   scope.listen(text, "input", show);
   scope.listen(text, "keydown", (event) => {
-    const key = event as KeyboardEvent;
-    if (key.key !== "Enter" || !(key.ctrlKey || key.metaKey)) return;
-    key.preventDefault();
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+    event.preventDefault();
     apply();
   });
   scope.listen(form, "submit", (event) => {

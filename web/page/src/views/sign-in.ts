@@ -2,7 +2,7 @@ import type { Who } from "../account.ts";
 import { keyInFragment, signIn, signInWords, signOut, whoAmI } from "../account.ts";
 import { reason } from "../api.ts";
 import type { Scope } from "../scope.ts";
-import { byTest, find } from "./dom.ts";
+import { byId, find } from "./dom.ts";
 import { Field } from "./field.ts";
 
 export interface SignInEvents {
@@ -21,13 +21,13 @@ export interface SignInView {
 /** The form that stands before everything else, and the way out again. */
 export function signInView(scope: Scope, events: SignInEvents): SignInView {
   const main = find("main", HTMLElement);
-  const form = byTest("sign-in", HTMLFormElement);
+  const form = byId("sign-in", HTMLFormElement);
   const submit = find("button", HTMLButtonElement, form);
   const key = new Field(scope, "sign-in-key", HTMLInputElement);
-  const account = byTest("account", HTMLElement);
-  const user = byTest("user", HTMLElement);
-  const out = byTest("sign-out", HTMLButtonElement);
-  const state = byTest("connection", HTMLElement);
+  const account = byId("account", HTMLElement);
+  const user = byId("user", HTMLElement);
+  const out = byId("sign-out", HTMLButtonElement);
+  const state = byId("connection", HTMLElement);
 
   const ask = () => {
     main.hidden = true;

@@ -1,7 +1,8 @@
 import type { Scope } from "../scope.ts";
 import type { Session } from "../session.ts";
 import type { Preferences } from "../stored.ts";
-import { byTest, find } from "./dom.ts";
+import { markFirstAnswers, markPlay } from "../timing.ts";
+import { byId, find } from "./dom.ts";
 
 /** The preview with Play and Mirror. */
 export function stageView(
@@ -11,11 +12,11 @@ export function stageView(
   save: () => void,
 ): void {
   const stage = find(".stage", HTMLElement);
-  const video = byTest("preview", HTMLVideoElement);
-  const play = byTest("play", HTMLButtonElement);
+  const video = byId("preview", HTMLVideoElement);
+  const play = byId("play", HTMLButtonElement);
   const label = find("span", HTMLElement, play);
   const icon = find("use", SVGUseElement, play);
-  const mirror = byTest("mirror", HTMLButtonElement);
+  const mirror = byId("mirror", HTMLButtonElement);
 
   scope.listen(play, "click", () => {
     if (session.playing) session.stop();
@@ -53,25 +54,5 @@ export function stageView(
   });
   showMirror();
 
-  firstTimes(scope, session);
-}
-
-// How long the first answer took, for tests: times by performance.now(), on the root element.
-function markPlay(): void {
-  const marks = document.documentElement.dataset;
-  delete marks.firstTokenAt;
-  delete marks.firstAnswerAt;
-  marks.playPressedAt = String(performance.now());
-}
-
-function firstTimes(scope: Scope, session: Session): void {
-  const marks = document.documentElement.dataset;
-  session.partial.on(scope, () => {
-    marks.firstTokenAt ??= String(performance.now());
-  });
-  session.answer.on(scope, (answer) => {
-    if (answer.cancelled) return;
-    marks.firstTokenAt ??= String(performance.now());
-    marks.firstAnswerAt ??= String(performance.now());
-  });
+  markFirstAnswers(scope, session);
 }

@@ -1,7 +1,7 @@
 import type { Scope } from "../scope.ts";
 import type { SettingsKeeper } from "../settings-keeper.ts";
 import type { Connect } from "./connect.ts";
-import { byTest } from "./dom.ts";
+import { byId } from "./dom.ts";
 import type { ModelList } from "./models.ts";
 
 /** Says so for as long as the built-in stand-in answers. */
@@ -11,12 +11,12 @@ export function standInView(
   connect: Connect,
   models: ModelList,
 ): void {
-  const notice = byTest("stand-in-notice", HTMLElement);
-  const look = byTest("look-again", HTMLButtonElement);
+  const notice = byId("stand-in-notice", HTMLElement);
+  const look = byId("look-again", HTMLButtonElement);
   settings.changed.on(scope, ({ standIn }) => {
     notice.hidden = !standIn;
   });
-  scope.listen(byTest("open-connect", HTMLButtonElement), "click", () => connect.open());
+  scope.listen(byId("open-connect", HTMLButtonElement), "click", () => connect.open());
   scope.listen(look, "click", async () => {
     look.disabled = true;
     await Promise.all([connect.lookAgain(), models.refresh()]);

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Prints which crates package $1 is linked with, and the licences that they bring: whoever passes
+# the program on passes these on too. The page has no code of others in it.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+readonly PACKAGE="$1"
+readonly SOURCES="${CARGO_HOME:-$HOME/.cargo}/registry/src"
+crates="$(cargo tree --locked --package "$PACKAGE" --edges normal --prefix none --no-dedupe \
+    --format '{p}|{l}' | grep -v ' (/' | sed 's/ (proc-macro)//' | sort -u)"
+
+declare -A place users
+echo "$PACKAGE is linked with these crates:"
+echo
+while IFS='|' read -r crate licence; do
+    crate="${crate/ v/ }"
+    echo "  $crate: $licence"
+    for file in "$SOURCES"/*/"${crate/ /-}"/{LICENSE,LICENCE,COPYING,COPYRIGHT,NOTICE,UNLICENSE}*; do
+        [ -f "$file" ] || continue
+        sum="$(sha256sum <"$file")"
+        place[$sum]="$file"
+        users[$sum]+="${users[$sum]:+, }$crate"
+    done
+done <<<"$crates"
+
+for sum in "${!place[@]}"; do
+    printf '%s\t%s\n' "${users[$sum]}" "${place[$sum]}"
+done | sort | while IFS=$'\t' read -r names file; do
+    printf '\n%s\n\n%s:\n\n' "$(printf -- '-%.0s' {1..80})" "$names" | fold --spaces --width=100
+    cat "$file"
+done
