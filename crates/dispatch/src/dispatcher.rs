@@ -73,7 +73,7 @@ impl Dispatcher {
     /// Leaving is dropping the member.
     ///
     /// # Errors
-    /// When [`CoreConfig::max_members`] have joined.
+    /// When [`CoreConfig::max_members`](crate::CoreConfig::max_members) have joined.
     pub fn join(&self, endpoint: &Endpoint, model: &str) -> Result<Member, Full> {
         let notices = Arc::<Notices>::default();
         let (id, route, user) = self.shared.decide(|state, _| {

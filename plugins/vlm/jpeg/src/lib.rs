@@ -1,8 +1,8 @@
 //! Frames to JPEG, by GStreamer's own elements, off the streaming threads. The element `vlmanalyze`
 //! sends such pictures to a VLM; what a question is, this does not know.
 //!
-//! Which elements goes by the memory that a frame is in and by what is installed ([`chain`]),
-//! unless the user names others ([`description`]). Encoders are shared by the process: as many
+//! Which elements goes by the memory that a frame is in and by what is installed (`chain.rs`),
+//! unless the user names others (`description.rs`). Encoders are shared by the process: as many
 //! exist as were ever busy at once, and at most one per core. An encoder is a small bin that frames
 //! are pushed through on the calling thread, so it has no thread of its own if its elements have
 //! none.
