@@ -1,14 +1,21 @@
 //! What a peer is told of its packets, and how long missing ones are waited for.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use gst::{glib, prelude::*};
 
-use crate::{peer, properties::set_if_present};
+use crate::{peer, properties::set_if_present, shared::Shared};
 
-/// How long a missing packet is waited for that the peer sends again. With 100 ms each way, one that
-/// was lost twice comes in time.
-const SENT_AGAIN: Duration = Duration::from_millis(500);
+/// How long a missing packet is waited for that the peer sends again, at least and at most.
+const SENT_AGAIN: [Duration; 2] = [Duration::from_millis(500), Duration::from_millis(1500)];
+/// It is only changed by so much, as the way to a peer is never quite the same.
+const STEP: Duration = Duration::from_millis(250);
 /// How long one is waited for that can only have been overtaken by others.
 const OVERTAKEN: Duration = Duration::from_millis(100);
 /// Bits per second, of which RTCP takes a twentieth. Left to itself GStreamer begins with 64,000, and
@@ -17,8 +24,10 @@ const BANDWIDTH: f64 = 1_000_000.0;
 
 /// Has missing packets waited for, and asked for if the peer sends them again. Those that come in
 /// their order are passed on at once. To be called before there are any.
-pub(crate) fn configure(webrtc: &gst::Element, is_sent_again: bool) {
-    set_if_present(webrtc, "latency", millis(if is_sent_again { SENT_AGAIN } else { OVERTAKEN }));
+pub(crate) fn configure(webrtc: &gst::Element, shared: &Arc<Shared>) {
+    let is_sent_again = shared.offer.video.format.sends_lost_packets_again();
+    let wait = if is_sent_again { wait_for_sent_again(None) } else { OVERTAKEN };
+    set_if_present(webrtc, "latency", millis(wait));
     let Some(rtp) = peer::rtpbin(webrtc) else { return };
     rtp.connect("element-added", false, |values| {
         if let Some(part) = element(values.get(1))
@@ -28,6 +37,7 @@ pub(crate) fn configure(webrtc: &gst::Element, is_sent_again: bool) {
         }
         None
     });
+    let shared = shared.clone();
     rtp.connect("new-jitterbuffer", false, move |values| {
         if let Some(buffer) = element(values.get(1)) {
             // webrtcbin 1.22 does so only for streams whose SSRC is in the offer.
@@ -37,10 +47,40 @@ pub(crate) fn configure(webrtc: &gst::Element, is_sent_again: bool) {
             // Nor need the first one wait for any before it.
             set_if_present(&buffer, "faststart-min-packets", 1u32);
             // After a gap that is longer than that, it begins anew.
-            set_if_present(&buffer, "max-dropout-time", millis(SENT_AGAIN));
+            set_if_present(&buffer, "max-dropout-time", millis(SENT_AGAIN[0]));
+            if is_sent_again {
+                adapt_wait(&buffer, wait, shared.clone());
+            }
         }
         None
     });
+}
+
+/// Has a jitter buffer wait for as long as packets that are sent again take from this peer.
+fn adapt_wait(buffer: &gst::Element, wait: Duration, shared: Arc<Shared>) {
+    let Some(outlet) = buffer.static_pad("src") else { return };
+    let waits = AtomicU32::new(millis(wait));
+    let buffer = buffer.downgrade();
+    let packets = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
+    outlet.add_probe(packets, move |_, _| {
+        let wanted = millis(wait_for_sent_again(shared.key_frames_take()));
+        if waits.swap(wanted, Ordering::Relaxed) != wanted
+            && let Some(buffer) = buffer.upgrade()
+        {
+            tracing::debug!(wait_ms = wanted, "missing packets are waited for");
+            set_if_present(&buffer, "latency", wanted);
+        }
+        gst::PadProbeReturn::Ok
+    });
+}
+
+/// How long to wait for a packet that was lost, and perhaps lost again when it was sent again. A key
+/// frame that was asked for takes the way there and back too, hence so does each packet.
+fn wait_for_sent_again(key_frames_take: Option<Duration>) -> Duration {
+    let [least, most] = SENT_AGAIN;
+    let wait = (key_frames_take.unwrap_or_default() * 3).clamp(least, most);
+    let steps = wait.as_millis().div_ceil(STEP.as_millis());
+    STEP * u32::try_from(steps).unwrap_or(1)
 }
 
 fn element(value: Option<&glib::Value>) -> Option<gst::Element> {
@@ -49,4 +89,19 @@ fn element(value: Option<&glib::Value>) -> Option<gst::Element> {
 
 fn millis(duration: Duration) -> u32 {
     u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_packets_are_waited_for_as_long_as_the_way_takes_within_bounds() {
+        let wait = |ms| wait_for_sent_again(Some(Duration::from_millis(ms))).as_millis();
+        assert_eq!(wait_for_sent_again(None).as_millis(), 500);
+        assert_eq!(
+            [30, 160, 240, 260, 400, 650, 60_000].map(wait),
+            [500, 500, 750, 1000, 1250, 1500, 1500]
+        );
+    }
 }

@@ -59,13 +59,18 @@ impl Pace {
         self.has_begun = true;
     }
 
+    /// How long key frames take to come; of the newest two the quicker, as the other may have been lost first.
+    pub(crate) fn took(&self) -> Option<Duration> {
+        self.took.map(|[newest, before]| newest.min(before))
+    }
+
     fn rest(&self) -> Duration {
         let [.., longest] = RESTS;
         let first = usize::from(!self.has_begun);
         match self.tries.checked_sub(1 + first) {
             Some(further) => {
-                // On a thin line each takes its time; of two, one may only have been lost.
-                let took = self.took.map_or(Duration::ZERO, |[newest, before]| newest.min(before));
+                // On a thin line each takes its time.
+                let took = self.took().unwrap_or_default();
                 RESTS[further.min(RESTS.len() - 1)].max(took * 3 / 2).min(longest)
             }
             None if self.tries == 0 => Duration::ZERO,

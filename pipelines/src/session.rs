@@ -179,7 +179,7 @@ fn start(shared: &Arc<Shared>, options: &SessionOptions) -> Result<(Running, Par
         pipeline.set_context(context);
     }
     let webrtc = peer::webrtcbin(&options.network)?;
-    feedback::configure(&webrtc, shared.offer.video.format.sends_lost_packets_again());
+    feedback::configure(&webrtc, shared);
     Certificate::of_process()?.install(&webrtc)?;
     let analyzer = options.analyzer.clone();
     analyze::apply(&analyzer, &options.settings);

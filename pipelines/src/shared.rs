@@ -31,6 +31,8 @@ pub(crate) struct Shared {
     /// When a frame last passed the gate.
     passed: Moment,
     pace: Mutex<Pace>,
+    /// How long key frames take to come.
+    key_frames_take: Moment,
     over: AtomicBool,
     started: Instant,
     connected: Moment,
@@ -44,7 +46,7 @@ pub(crate) struct Shared {
     pub(crate) changed: Notify,
 }
 
-/// A point in time since the session's start, or never.
+/// A time since the session's start or since something else, or never.
 struct Moment(AtomicU64);
 
 impl Moment {
@@ -76,6 +78,7 @@ impl Shared {
             frames: Arc::default(),
             passed: Moment::never(),
             pace: Mutex::default(),
+            key_frames_take: Moment::never(),
             over: AtomicBool::new(false),
             started: Instant::now(),
             connected: Moment::never(),
@@ -162,6 +165,11 @@ impl Shared {
         is_due
     }
 
+    /// How long key frames take to come that the peer is asked for.
+    pub(crate) fn key_frames_take(&self) -> Option<Duration> {
+        self.key_frames_take.get()
+    }
+
     /// A stream of the peer ended, which may be all of it.
     pub(crate) fn mark_goodbye(&self) {
         self.goodbye.set(self.started.elapsed());
@@ -189,7 +197,14 @@ impl Shared {
             let now = self.started.elapsed();
             self.passed.set(now);
             if frame == Frame::Key {
-                self.pace().came(now);
+                let took = {
+                    let mut pace = self.pace();
+                    pace.came(now);
+                    pace.took()
+                };
+                if let Some(took) = took {
+                    self.key_frames_take.set(took);
+                }
                 self.hearing().answered(now);
             }
         }
