@@ -1,5 +1,5 @@
 // Makes the messages that the page sends, so that every one has exactly the contract's fields.
-import type { Choices, ClientMessage } from "./protocol.ts";
+import type { ClientMessage } from "./protocol.ts";
 import type { RelayFailure } from "./relays.ts";
 
 export function updatePrompt(
