@@ -10,6 +10,11 @@ const MAX_BITRATE = 1_500_000;
  * starts low by itself, and from here it would take half a minute to the full rate.
  */
 const FIRST_BITRATE = navigator.userAgent.includes("Firefox/") ? MAX_BITRATE : 100_000;
+/**
+ * How long after connecting Chromium is busy measuring the line the first time. A higher rate that is
+ * allowed after that is measured anew; one that is allowed earlier is only reached bit by bit.
+ */
+const FIRST_MEASURING_MS = 1200;
 /** A connection that is merely `disconnected` may come back by itself; this long is too long. */
 const DISCONNECTED_MS = 4000;
 /** How often to see which way the video takes. */
@@ -39,6 +44,7 @@ export class Peer {
   readonly #sender: RTCRtpSender;
   /** Candidates from before the answer: the server knows no session to put them in until then. */
   #early: RTCIceCandidate[] | null = [];
+  #connectedAt: number | null = null;
 
   constructor(
     scope: Scope,
@@ -101,10 +107,13 @@ export class Peer {
   }
 
   /** The server has a picture. */
-  async arrived(): Promise<void> {
-    await this.#set(({ encodings: [encoding] }) => {
-      if (encoding !== undefined) encoding.maxBitrate = MAX_BITRATE;
-    });
+  arrived(): void {
+    const since = this.#connectedAt === null ? 0 : now() - this.#connectedAt;
+    this.#scope.after(Math.max(FIRST_MEASURING_MS - since, 0), () =>
+      this.#set(({ encodings: [encoding] }) => {
+        if (encoding !== undefined) encoding.maxBitrate = MAX_BITRATE;
+      }),
+    );
   }
 
   async #set(change: (parameters: RTCRtpSendParameters) => void): Promise<void> {
@@ -128,6 +137,7 @@ export class Peer {
       patience();
       const state = this.#pc.connectionState;
       if (state === "connected") {
+        this.#connectedAt ??= now();
         if (!watched) this.#watchPath(new PathWatch(now()));
         watched = true;
         this.#events.connected();

@@ -179,7 +179,7 @@ export class Video {
   #live(): void {
     this.#reached = true;
     this.#shown = true;
-    void this.#peer?.arrived();
+    this.#peer?.arrived();
     this.#link.after(STEADY_MS, () => {
       this.#failures = 0;
     });
