@@ -25,13 +25,13 @@ pub struct RuleTable {
     /// Whether VLM servers of their own may be asked.
     #[arg(skip)]
     pub own_api_base: Option<bool>,
-    /// Questions a minute of one user; 0 = any number [default: 60]
+    /// Questions a minute of one user; 0 = no limit [default: 60]
     #[arg(long, env = "LIVE_VLM_QUESTIONS_PER_MINUTE", value_name = "N")]
     pub questions_per_minute: Option<Whole<0, 60_000>>,
-    /// Times a minute that one user may start a video; 0 = any number [default: 60]
+    /// Videos that one user may start in a minute; 0 = no limit [default: 60]
     #[arg(long, env = "LIVE_VLM_OFFERS_PER_MINUTE", value_name = "N")]
     pub offers_per_minute: Option<Whole<0, 60_000>>,
-    /// Sessions at once of one user; 0 = any number [default: 4]
+    /// Most sessions at once of one user; 0 = no limit [default: 4]
     #[arg(
         id = "sessions_per_user",
         long = "sessions-per-user",
@@ -39,10 +39,10 @@ pub struct RuleTable {
         value_name = "N"
     )]
     pub sessions: Option<Whole<0, 100_000>>,
-    /// Questions a day (UTC) of one user; 0 = any number [default: 0]
+    /// Questions a day (UTC) of one user; 0 = no limit [default: 0]
     #[arg(long, env = "LIVE_VLM_QUESTIONS_PER_DAY", value_name = "N")]
     pub questions_per_day: Option<Whole<0, 1_000_000_000_000>>,
-    /// Tokens a day (UTC) of one user, asked and answered; 0 = any number [default: 0]
+    /// Tokens a day (UTC) of one user, of questions and answers; 0 = no limit [default: 0]
     #[arg(long, env = "LIVE_VLM_TOKENS_PER_DAY", value_name = "N")]
     pub tokens_per_day: Option<Whole<0, 1_000_000_000_000>>,
     /// What a session begins to ask.

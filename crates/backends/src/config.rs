@@ -20,8 +20,8 @@ pub struct Config {
     /// Base address of the OpenAI-compatible VLM server, such as http://localhost:8000/v1
     #[arg(long, env = "LIVE_VLM_API_BASE", value_name = "URL")]
     pub api_base: Option<Base>,
-    /// Key for the server at --api-base; sent nowhere else. Better given by the environment, as
-    /// command lines can be seen by others
+    /// Key for the server at --api-base, sent nowhere else. Better use --api-key-file or the
+    /// environment, because others can see command lines
     #[arg(long, env = "LIVE_VLM_API_KEY", value_name = "KEY", hide_env_values = true)]
     pub api_key: Option<GivenKey>,
     /// Name of the environment variable that has the key.
@@ -50,10 +50,10 @@ pub struct Config {
         value_delimiter = ','
     )]
     pub allowed_api_bases: Option<Vec<AllowedBase>>,
-    /// Model to ask; without it the first vision model of the VLM server
+    /// Model to ask [default: the first vision model that the VLM server lists]
     #[arg(long, env = "LIVE_VLM_DEFAULT_MODEL", value_name = "NAME")]
     pub model: Option<String>,
-    /// What is asked until somebody changes it for their own session
+    /// Question that a session begins with
     #[arg(long, env = "LIVE_VLM_PROMPT")]
     pub prompt: Option<Prompt>,
     /// Ask about every n-th frame, at 30 a second [1-3600; default: 30]
@@ -62,8 +62,8 @@ pub struct Config {
     /// The longest answer, in tokens [1-32768; default: 512]
     #[arg(long, env = "LIVE_VLM_MAX_TOKENS", value_name = "TOKENS")]
     pub max_tokens: Option<Whole<1, 32768>>,
-    /// Questions that the VLM server takes at once, or "auto"; without it by its kind: Ollama and
-    /// llama.cpp 1, vLLM and SGLang 8, others 4
+    /// Questions that the VLM server takes at once, or "auto" [default: Ollama, llama.cpp and
+    /// transformers 1, vLLM and SGLang 8, others 4]
     #[arg(long, env = "LIVE_VLM_SLOTS", value_name = "N")]
     pub slots: Option<Slots>,
 }

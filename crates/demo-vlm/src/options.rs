@@ -19,7 +19,7 @@ pub struct Options {
     #[arg(long, default_value = HOST)]
     pub host: String,
 
-    /// Port to listen on; 0 takes any free one
+    /// Port to listen on; 0 = any free one
     #[arg(long, default_value_t = PORT)]
     pub port: u16,
 
@@ -35,11 +35,11 @@ pub struct Options {
     #[arg(long, value_name = "MS", default_value = TOKEN_DELAY_MS, value_parser = milliseconds)]
     pub token_delay: Duration,
 
-    /// How many requests are answered at once, at least 1
+    /// Requests that it answers at once, at least 1
     #[arg(long, default_value_t = SLOTS, value_parser = clap::value_parser!(u16).range(1..))]
     pub slots: u16,
 
-    /// How many more requests may wait; any beyond are refused with 429
+    /// Further requests that may wait; it refuses any beyond that with 429
     #[arg(long, default_value_t = QUEUE)]
     pub queue: u16,
 

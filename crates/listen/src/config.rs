@@ -34,14 +34,14 @@ pub struct Config {
     /// Whether TLS is spoken; the flag is `--no-ssl`.
     #[arg(skip)]
     pub tls: Option<bool>,
-    /// Serve plain HTTP only; browsers then give the camera to pages on localhost alone
+    /// Serve plain HTTP only. Browsers then give the camera only to pages from localhost
     #[arg(
         long, env = "LIVE_VLM_NO_SSL", value_name = "BOOL",
         num_args = 0..=1, require_equals = true, default_missing_value = "true"
     )]
     #[serde(skip)]
     pub no_ssl: Option<bool>,
-    /// TLS certificate (PEM); without it one is made and kept
+    /// TLS certificate (PEM). Without it, the server makes one and keeps it
     #[arg(
         long,
         env = "LIVE_VLM_SSL_CERT",
@@ -59,11 +59,11 @@ pub struct Config {
         conflicts_with = "no_ssl"
     )]
     pub ssl_key: Option<PathBuf>,
-    /// How long questions in flight may take when the server is told to end, in seconds
+    /// Seconds that questions in flight may still take when the server is told to stop
     /// [0-300; default: 5]
     #[arg(long, env = "LIVE_VLM_DRAIN_TIMEOUT", value_name = "SECONDS")]
     pub drain_timeout: Option<Whole<0, 300>>,
-    /// Address or network of a proxy whose Forwarded and X-Forwarded-For are believed; may be
+    /// Address or network of a proxy. The server believes its Forwarded and X-Forwarded-For. May be
     /// given several times
     #[arg(
         long = "trusted-proxy",

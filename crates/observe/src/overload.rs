@@ -36,12 +36,12 @@ const MAX_CPU: u64 = 90;
 #[command(next_help_heading = "Limits")]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// No new sessions above this use of all cores by this process, in percent; 0 = no such
-    /// limit. Without it 90
+    /// Refuse new sessions while the server uses more than this share of all cores, in percent;
+    /// 0 = no limit [default: 90]
     #[arg(long, env = "LIVE_VLM_MAX_CPU", value_name = "PERCENT")]
     pub max_cpu: Option<Whole<0, 100>>,
-    /// No new sessions above this use of memory by this process, in MB; 0 or without it 80% of
-    /// what the process may use
+    /// Refuse new sessions while the server uses more than this memory, in MB; 0 = 80% of what it
+    /// may use [default: 0]
     #[arg(long, env = "LIVE_VLM_MAX_MEMORY", value_name = "MB")]
     pub max_memory: Option<Whole<0, 1_000_000_000>>,
 }

@@ -44,8 +44,8 @@ const PATH: &str = "/v1/traces";
 #[command(next_help_heading = "Traces")]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// OpenTelemetry collector (OTLP by HTTP) that gets a trace of each question, such as
-    /// http://localhost:4318; without it there are no traces
+    /// OpenTelemetry collector (OTLP over HTTP) that gets a trace of each question, such as
+    /// http://localhost:4318 [default: none]
     #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
     pub otlp_endpoint: Option<String>,
 }

@@ -25,12 +25,12 @@ pub struct Config {
         value_delimiter = ','
     )]
     pub turn_servers: Option<Vec<Given<TurnUrl>>>,
-    /// User name at the relays; without it each page gets a name of its own that is valid for 12
+    /// User name at the relays. Without it, each page gets a name of its own, which is valid for 12
     /// hours
     #[arg(long, env = "LIVE_VLM_TURN_USERNAME", value_name = "NAME")]
     pub turn_username: Option<String>,
     /// The relays' shared secret (coturn: static-auth-secret), or with --turn-username that user's
-    /// password. Better given by the environment or a file
+    /// password. Better use --turn-secret-file or the environment
     #[arg(
         long,
         env = "LIVE_VLM_TURN_SECRET",
@@ -43,10 +43,10 @@ pub struct Config {
     /// File with the relays' secret
     #[arg(long, env = "LIVE_VLM_TURN_SECRET_FILE", value_name = "FILE")]
     pub turn_secret_file: Option<PathBuf>,
-    /// Lowest UDP port for video; any without it
+    /// Lowest UDP port for video [default: any]
     #[arg(long, env = "LIVE_VLM_MIN_RTP_PORT", value_name = "PORT", requires = "max_rtp_port")]
     pub min_rtp_port: Option<Whole<1, 65535>>,
-    /// Highest UDP port for video
+    /// Highest UDP port for video [default: any]
     #[arg(long, env = "LIVE_VLM_MAX_RTP_PORT", value_name = "PORT", requires = "min_rtp_port")]
     pub max_rtp_port: Option<Whole<1, 65535>>,
 }

@@ -13,13 +13,13 @@ use super::{
     names::{self, BadName},
 };
 
-/// Makes, lists and revokes the keys by which people and programs sign in.
+/// Makes, lists and revokes the keys with which people and programs sign in.
 #[derive(Debug, Args)]
 pub struct KeysCommand {
     /// File with the keys [default: keys.toml in the configuration folder]
     #[arg(long, env = "LIVE_VLM_KEYS_FILE", value_name = "FILE", global = true)]
     pub keys_file: Option<PathBuf>,
-    /// Configuration file whose keys file is meant
+    /// Configuration file that names the keys file
     #[arg(long, env = "LIVE_VLM_CONFIG", value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
     /// What to do.
@@ -30,21 +30,21 @@ pub struct KeysCommand {
 /// What to do with keys.
 #[derive(Debug, Subcommand)]
 pub enum KeysAction {
-    /// Make a key and show it, this once
+    /// Make a key and show it once
     Add {
-        /// Whose it is
+        /// The user who gets it
         #[arg(long, value_name = "NAME")]
         user: String,
-        /// A group that the user is in; can be given several times
+        /// A group that the user is in. May be given several times
         #[arg(long = "group", value_name = "NAME")]
         groups: Vec<String>,
-        /// How many days it is valid; for good without it
+        /// Days for which it is valid [default: for ever]
         #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..))]
         expires: Option<u16>,
     },
-    /// List the keys: who has one, not what it is
+    /// List who has a key, without the keys themselves
     List,
-    /// Revoke a key; a server that runs ends its sessions within a second or two
+    /// Revoke a key. A running server ends its sessions within about a second
     Revoke {
         /// Its ID in the list
         id: String,

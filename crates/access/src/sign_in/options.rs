@@ -11,16 +11,16 @@ use super::{SignInError, jwt::TokenRules};
 #[command(next_help_heading = "Sign-in")]
 #[serde(default, deny_unknown_fields)]
 pub struct SignInTable {
-    /// Whether people sign in; auto = unless --host is this host alone and nothing else about
-    /// signing in is given [default: auto]
+    /// Whether people must sign in. With auto they must, unless --host is a loopback address and no
+    /// keys file, token key or trusted proxy is given [default: auto]
     #[arg(long = "sign-in", env = "LIVE_VLM_SIGN_IN", value_enum, value_name = "WHEN")]
     pub mode: Option<Mode>,
     /// File with the keys that `live-vlm keys` makes [default: keys.toml in the configuration
     /// folder]
     #[arg(long, env = "LIVE_VLM_KEYS_FILE", value_name = "FILE")]
     pub keys_file: Option<PathBuf>,
-    /// Public key (PEM) by which tokens (JWT) are verified; KID= when tokens name their key; may be
-    /// given several times
+    /// Public key (PEM) that verifies tokens (JWT). Write KID= in front if tokens name their key.
+    /// May be given several times
     #[arg(
         long = "jwt-key",
         env = "LIVE_VLM_JWT_KEYS",
@@ -29,7 +29,7 @@ pub struct SignInTable {
         conflicts_with = "jwt_jwks_url"
     )]
     pub jwt_keys: Option<Vec<PublicKeyFile>>,
-    /// Address at which the issuer of tokens publishes its keys (JWKS)
+    /// Address where the issuer of tokens publishes its keys (JWKS)
     #[arg(long, env = "LIVE_VLM_JWT_JWKS_URL", value_name = "URL")]
     pub jwt_jwks_url: Option<String>,
     /// The issuer (`iss`) that tokens must name
@@ -38,7 +38,7 @@ pub struct SignInTable {
     /// The audience (`aud`) that tokens must name
     #[arg(long, env = "LIVE_VLM_JWT_AUDIENCE", value_name = "NAME")]
     pub jwt_audience: Option<String>,
-    /// Algorithms by which tokens may be signed [default: RS256]
+    /// Algorithms that may sign tokens [default: RS256]
     #[arg(
         long,
         env = "LIVE_VLM_JWT_ALGORITHMS",
@@ -48,10 +48,11 @@ pub struct SignInTable {
         hide_possible_values = true
     )]
     pub jwt_algorithms: Option<Vec<TokenAlgorithm>>,
-    /// Claim that names the user; dots reach into objects [default: sub]
+    /// Claim that names the user. Dots reach into objects [default: sub]
     #[arg(long, env = "LIVE_VLM_JWT_USER_CLAIM", value_name = "NAME")]
     pub jwt_user_claim: Option<String>,
-    /// Claim that lists the user's groups; dots reach into objects [default: groups]
+    /// Claim that lists the user's groups. Dots reach into objects, as in realm_access.roles
+    /// [default: groups]
     #[arg(long, env = "LIVE_VLM_JWT_GROUPS_CLAIM", value_name = "NAME")]
     pub jwt_groups_claim: Option<String>,
 }
@@ -111,7 +112,7 @@ impl SignInTable {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
-    /// Unless only this host reaches the server, and nothing else about signing in is given.
+    /// Always, unless only this host reaches the server and nothing else about sign-in is given.
     Auto,
     /// Always.
     On,

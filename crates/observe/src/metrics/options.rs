@@ -10,12 +10,12 @@ use subtle::ConstantTimeEq;
 #[command(next_help_heading = "Metrics")]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Address and port on which only /metrics is served, by plain HTTP, such as 127.0.0.1:9090
+    /// Address and port that serve only /metrics, over plain HTTP, such as 127.0.0.1:9090
     #[arg(long, env = "LIVE_VLM_METRICS_LISTEN", value_name = "ADDR:PORT")]
     #[serde(rename = "listen")]
     pub metrics_listen: Option<SocketAddr>,
-    /// Token that readers of /metrics must bring; with it, the main port serves /metrics too.
-    /// Better given by the environment or a file, as command lines can be seen by others
+    /// Token that readers of /metrics must send. With it, the main port serves /metrics too. Better
+    /// use --metrics-token-file or the environment, because others can see command lines
     #[arg(
         long,
         env = "LIVE_VLM_METRICS_TOKEN",
@@ -25,11 +25,11 @@ pub struct Config {
     )]
     #[serde(rename = "token", skip_deserializing)]
     pub metrics_token: Option<MetricsToken>,
-    /// File that contains the token
+    /// File with that token
     #[arg(long, env = "LIVE_VLM_METRICS_TOKEN_FILE", value_name = "FILE")]
     #[serde(rename = "token_file")]
     pub metrics_token_file: Option<PathBuf>,
-    /// Show questions, tokens and time of each user, of the first 200 by name
+    /// Show questions, tokens and VLM time of each user, for the first 200 users by name
     #[arg(
         long, env = "LIVE_VLM_METRICS_BY_USER", value_name = "BOOL",
         num_args = 0..=1, require_equals = true, default_missing_value = "true"

@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize, Serializer};
 #[command(next_help_heading = "Usage")]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// File that usage by user and day is recorded in, or `off`; without it
-    /// $XDG_STATE_HOME/live-vlm/usage.db
+    /// File where the server records usage by user and day, or `off` [default:
+    /// $XDG_STATE_HOME/live-vlm/usage.db]
     #[arg(long, env = "LIVE_VLM_USAGE_DB", value_name = "FILE")]
     #[serde(rename = "db")]
     pub usage_db: Option<UsageDb>,
-    /// Days that usage is kept; 0 = for ever. Without it 400
+    /// Days for which usage is kept; 0 = for ever [default: 400]
     #[arg(long, env = "LIVE_VLM_USAGE_KEEP_DAYS", value_name = "DAYS")]
     #[serde(rename = "keep_days")]
     pub usage_keep_days: Option<u32>,

@@ -15,7 +15,7 @@ pub struct UsageCommand {
     /// From this day on, such as 2026-11-01 (UTC)
     #[arg(long, value_name = "DATE")]
     pub since: Option<Day>,
-    /// Up to this day, and on it
+    /// Up to and including this day
     #[arg(long, value_name = "DATE")]
     pub until: Option<Day>,
     /// This user only
@@ -24,7 +24,7 @@ pub struct UsageCommand {
     /// Write JSON
     #[arg(long)]
     pub json: bool,
-    /// File that the server records in; without it $XDG_STATE_HOME/live-vlm/usage.db
+    /// File where the server records usage [default: $XDG_STATE_HOME/live-vlm/usage.db]
     #[arg(long, env = "LIVE_VLM_USAGE_DB", value_name = "FILE")]
     pub usage_db: Option<UsageDb>,
     /// Configuration file of that server

@@ -21,10 +21,10 @@ use crate::{log, video};
 #[command(
     name = "live-vlm",
     version,
-    after_help = "These are the most used options; `live-vlm --help` has all of them.",
-    after_long_help = "Without --api-base, Ollama, vLLM, SGLang and llama.cpp are looked for on this \
-                  host; if none has a vision model, a built-in stand-in answers. Every flag has a \
-                  key in the configuration file, too: docs/configuration.md.",
+    after_help = "These are the most used options. `live-vlm --help` lists all of them.",
+    after_long_help = "Without --api-base, the server looks for Ollama, vLLM, SGLang and llama.cpp \
+                  on this host. If none of them has a vision model, a built-in stand-in answers. \
+                  docs/configuration.md says how to set all this in a file.",
     args_conflicts_with_subcommands = true
 )]
 pub struct Cli {
@@ -78,22 +78,22 @@ pub enum Command {
     Config(ConfigCommand),
     /// Show what users have used, by day
     Usage(UsageCommand),
-    /// Make, list and revoke the keys by which people and programs sign in
+    /// Make, list and revoke the keys with which people and programs sign in
     Keys(KeysCommand),
 }
 
 /// What can be done with the configuration.
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
-    /// Say what is in force, or what is wrong and where
+    /// Print the settings in force, or what is wrong and where
     Check(Box<Options>),
 }
 
 /// How to serve, as flags and environment say it.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Options {
-    /// Configuration file; without it live-vlm/config.toml in the user's configuration folder, if
-    /// there is one
+    /// Configuration file [default: live-vlm/config.toml in the user's configuration folder, if it
+    /// is there]
     #[arg(long, env = "LIVE_VLM_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Where it listens.
