@@ -3,8 +3,9 @@
 #
 #   deepstream.sh URI1 URI2 DETECTOR.txt [PROMPT1] [PROMPT2]
 #
-# Needs DeepStream with its GPU, and nvinfer's configuration of a detector. Not run by the tests.
-# A buffer after nvstreammux holds a picture of each camera, so the VLM is asked before it.
+# Needs DeepStream with its GPU, and nvinfer's configuration of a detector. Nobody has run this with
+# DeepStream yet; the tests use stand-ins for NVIDIA's elements.
+# A buffer after nvstreammux holds a picture of each camera, so vlmanalyze stands before it.
 #
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"

@@ -3,7 +3,8 @@
 #
 #   jetson-csi.sh [SENSOR] [PROMPT]
 #
-# Needs a Jetson with its camera; SENSOR is 0 unless you say otherwise. Not run by the tests.
+# Needs a Jetson with its camera; SENSOR is 0 unless you say otherwise. Nobody has run this on a
+# Jetson yet; the tests use stand-ins for NVIDIA's elements.
 #
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"

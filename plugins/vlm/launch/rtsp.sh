@@ -5,8 +5,8 @@
 #   RTSP_USER=me RTSP_PASSWORD=... rtsp.sh rtsp://192.0.2.20/stream "Is anybody at the door?"
 #
 # CODEC is what the camera sends: h264, unless you name h265, vp8 or jpeg.
-# A password in the address would end up in logs. As RTSP_PASSWORD it does not, but whoever may
-# list the processes of this host reads it there.
+# A password in the address would end up in logs. As RTSP_PASSWORD it does not, but everybody who
+# may list the processes of this host can read it.
 #
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"

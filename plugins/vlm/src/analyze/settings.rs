@@ -47,7 +47,7 @@ pub enum Busy {
 pub enum ErrorPolicy {
     /// The stream flows on, and the next sample is asked about.
     #[default]
-    #[enum_value(name = "Keep going: post vlm-error, the stream flows on", nick = "keep-going")]
+    #[enum_value(name = "Keep going: post vlm-error and let the stream go on", nick = "keep-going")]
     KeepGoing = 0,
     /// The element posts an error, which ends most pipelines.
     #[enum_value(name = "Fail: post an ERROR as well and stop the stream", nick = "fail")]

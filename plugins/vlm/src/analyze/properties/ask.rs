@@ -18,7 +18,8 @@ pub(super) fn properties() -> Vec<Property> {
                 .nick("API base")
                 .blurb(
                     "Base address of the OpenAI-compatible VLM server (environment: \
-                     VLM_API_BASE). Setting another server drops key and headers: set them after it",
+                     VLM_API_BASE). Setting another server drops key and headers, so set those \
+                     afterwards",
                 )
                 .default_value(settings::DEFAULT_API_BASE)
                 .mutable_playing()
@@ -71,7 +72,7 @@ pub(super) fn properties() -> Vec<Property> {
         Property {
             spec: glib::ParamSpecString::builder("prompt")
                 .nick("Prompt")
-                .blurb("What to ask about each sample; a change cancels the question in flight")
+                .blurb("The question about each sample; a change cancels the question in flight")
                 .default_value(settings::DEFAULT_PROMPT)
                 .mutable_playing()
                 .build(),
@@ -81,7 +82,7 @@ pub(super) fn properties() -> Vec<Property> {
         Property {
             spec: glib::ParamSpecString::builder("system-prompt")
                 .nick("System prompt")
-                .blurb("Instructions that go before the prompt; empty = none")
+                .blurb("Instructions before the prompt; empty = none")
                 .default_value("")
                 .mutable_playing()
                 .build(),
@@ -120,7 +121,7 @@ pub(super) fn properties() -> Vec<Property> {
         Property {
             spec: glib::ParamSpecUInt64::builder("timeout")
                 .nick("Timeout")
-                .blurb("Longest time that a question may take, to its last token, in ns")
+                .blurb("Longest time that a question may take, up to its last token, in ns")
                 .minimum(1_000_000)
                 .default_value(nanos(settings::DEFAULT_TIMEOUT))
                 .mutable_playing()
@@ -135,9 +136,9 @@ pub(super) fn properties() -> Vec<Property> {
             spec: glib::ParamSpecUInt::builder("retries")
                 .nick("Retries")
                 .blurb(
-                    "How often a question that failed for a passing reason is asked again, after \
-                     a growing pause or the server's Retry-After: about the same frame with \
-                     busy=wait, else about the newest. Waiting for a limit does not count",
+                    "How often to ask again after a failure that may pass: about the same frame \
+                     with busy=wait, else about the newest. The pauses grow, unless the server says \
+                     when (Retry-After). Waiting for a limit does not count",
                 )
                 .maximum(100)
                 .default_value(settings::DEFAULT_RETRIES)
@@ -152,7 +153,7 @@ pub(super) fn properties() -> Vec<Property> {
         Property {
             spec: glib::ParamSpecEnum::builder_with_default("error-policy", ErrorPolicy::default())
                 .nick("Error policy")
-                .blurb("What happens to the stream when a question is given up")
+                .blurb("What to do when a question is given up")
                 .mutable_playing()
                 .build(),
             set: |settings, value| {
@@ -171,8 +172,8 @@ pub(super) fn parsed() -> Vec<Parsed> {
             spec: glib::ParamSpecString::builder("extra-body")
                 .nick("Extra body")
                 .blurb(
-                    "JSON object whose fields go into each request beside the element's or in \
-                     their place, such as {\"top_p\": 0.9}; null leaves one out; empty = none",
+                    "JSON object whose fields are added to each request or replace the element's \
+                     own, such as {\"top_p\": 0.9}; null leaves a field out; empty = none",
                 )
                 .default_value("")
                 .mutable_playing()
@@ -192,9 +193,9 @@ pub(super) fn parsed() -> Vec<Parsed> {
             spec: glib::ParamSpecString::builder("headers")
                 .nick("Headers")
                 .blurb(
-                    "JSON object of headers for the server at api-base or the gateway before it, \
-                     such as {\"x-portkey-provider\": \"openai\"}; sent to no other and never read \
-                     back",
+                    "JSON object of headers for the server at api-base, or the gateway in front of \
+                     it, such as {\"x-portkey-provider\": \"openai\"}; sent to no other and never \
+                     read back",
                 )
                 .write_only()
                 .mutable_playing()
@@ -215,8 +216,8 @@ pub(super) fn parsed() -> Vec<Parsed> {
             spec: glib::ParamSpecString::builder("ca-file")
                 .nick("CA file")
                 .blurb(
-                    "PEM file with the certificate of the authority that has signed the server's, \
-                     beside those that this host trusts; empty = none",
+                    "PEM file with the authority that signed the server's certificate, in addition \
+                     to those that this host trusts; empty = none",
                 )
                 .default_value("")
                 .mutable_playing()
@@ -244,8 +245,8 @@ pub(super) fn parsed() -> Vec<Parsed> {
             spec: glib::ParamSpecString::builder("response-schema")
                 .nick("Response schema")
                 .blurb(
-                    "JSON schema that answers are to fit; they are then posted as fields too; \
-                     empty = free text. A change cancels the question in flight",
+                    "JSON schema that answers must fit; they are then posted as fields too; empty = \
+                     free text. A change cancels the question in flight",
                 )
                 .default_value("")
                 .mutable_playing()

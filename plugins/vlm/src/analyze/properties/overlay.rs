@@ -11,8 +11,8 @@ pub(super) fn properties() -> Vec<Property> {
             spec: glib::ParamSpecEnum::builder_with_default("overlay", OverlayMode::default())
                 .nick("Overlay")
                 .blurb(
-                    "Whether and how the newest answer is put over the picture as text, as it is \
-                     written",
+                    "How to show the newest answer, or the one that is being written, as text over \
+                     the picture",
                 )
                 .mutable_playing()
                 .build(),
@@ -41,7 +41,7 @@ pub(super) fn properties() -> Vec<Property> {
             spec: glib::ParamSpecString::builder("overlay-font")
                 .nick("Overlay font")
                 .blurb(
-                    "Pango font description, for example \"Sans Bold\"; a size in it goes before \
+                    "Pango font description, for example \"Sans Bold\"; a size in it overrides \
                      overlay-text-size",
                 )
                 .default_value(defaults::FONT)
@@ -74,8 +74,8 @@ pub(super) fn properties() -> Vec<Property> {
             spec: glib::ParamSpecUInt::builder("overlay-max-lines")
                 .nick("Overlay max lines")
                 .blurb(
-                    "The most lines of text; of a longer answer the newest are shown while it is \
-                     written, and the first once it is complete; 0 = as many as fit",
+                    "The most lines of text. A longer answer shows its newest lines while it is \
+                     being written, and its first lines when it is complete; 0 = as many as fit",
                 )
                 .default_value(defaults::MAX_LINES)
                 .mutable_playing()

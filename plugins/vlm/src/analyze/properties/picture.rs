@@ -10,7 +10,7 @@ pub(super) fn properties() -> Vec<Property> {
         Property {
             spec: glib::ParamSpecUInt::builder("max-size")
                 .nick("Max size")
-                .blurb("Longest edge of the picture that is sent, in pixels; 0 = as it comes")
+                .blurb("Longest edge of the picture that is sent, in pixels; 0 = the frame's size")
                 .default_value(settings::DEFAULT_MAX_SIZE)
                 .mutable_playing()
                 .build(),
@@ -44,9 +44,9 @@ pub(super) fn parsed() -> Vec<Parsed> {
         spec: glib::ParamSpecString::builder("jpeg-encoder")
             .nick("JPEG encoder")
             .blurb(
-                "Elements that make JPEG of frames, as for gst-launch-1.0, such as \
-                 \"jpegenc quality=50\"; jpeg-quality is not for them, and max-size for \
-                 frames in ordinary memory only; empty = chosen by the frames' memory",
+                "Elements that make the JPEG, as for gst-launch-1.0, such as \"jpegenc \
+                 quality=50\". jpeg-quality does not apply to them, and max-size only for frames in \
+                 ordinary memory; empty = chosen by the frames' memory",
             )
             .default_value("")
             .mutable_playing()

@@ -13,8 +13,8 @@ pub(super) fn properties() -> Vec<Property> {
             spec: glib::ParamSpecBoolean::builder("ask")
                 .nick("Ask")
                 .blurb(
-                    "Whether anything is asked. Without it the video passes, and a question that \
-                     waits for its turn is given up; one in flight is still answered",
+                    "Whether the element asks. With FALSE the video passes, a question that waits \
+                     for its turn is given up, and one in flight is still answered",
                 )
                 .default_value(true)
                 .mutable_playing()
@@ -57,8 +57,8 @@ pub(super) fn properties() -> Vec<Property> {
             spec: glib::ParamSpecUInt::builder("frames")
                 .nick("Frames")
                 .blurb(
-                    "How many frames one question shows, oldest first, the newest last; as many \
-                     are held in memory when it is more than 1",
+                    "How many frames one question shows, oldest first. With more than 1, the \
+                     element holds as many in memory",
                 )
                 .minimum(1)
                 .maximum(settings::MOST_FRAMES)
@@ -90,7 +90,7 @@ pub(super) fn properties() -> Vec<Property> {
                 .nick("Minimum change")
                 .blurb(
                     "Do not ask while less than this share of the picture has changed since the \
-                     frame that was asked about last: 0.02 = something as large as 2% of the \
+                     last frame that was asked about; 0.02 = something as large as 2% of the \
                      picture; 0 = off. Only frames in ordinary memory are compared",
                 )
                 .minimum(0.0)
@@ -108,8 +108,8 @@ pub(super) fn properties() -> Vec<Property> {
             spec: glib::ParamSpecBoolean::builder("on-demand")
                 .nick("On demand")
                 .blurb(
-                    "Frames come only when asked for: request a key frame upstream before each \
-                     question, and keep the interval by the clock",
+                    "Request a key frame upstream before each question, for sources that send \
+                     frames only on request. The interval then goes by the clock",
                 )
                 .default_value(false)
                 .mutable_playing()
@@ -136,8 +136,8 @@ pub(super) fn properties() -> Vec<Property> {
             spec: glib::ParamSpecUInt64::builder("max-age")
                 .nick("Max age")
                 .blurb(
-                    "A sample older than this when its turn comes is not asked about, in ns; 0 = \
-                     off",
+                    "Do not ask about a sample that is older than this when its turn comes, in ns; \
+                     0 = off",
                 )
                 .default_value(nanos(settings::DEFAULT_MAX_AGE))
                 .mutable_playing()

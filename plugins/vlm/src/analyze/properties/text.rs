@@ -8,7 +8,7 @@ pub(super) fn properties() -> Vec<Property> {
     vec![Property {
         spec: glib::ParamSpecEnum::builder_with_default("text-format", TextFormat::default())
             .nick("Text format")
-            .blurb("What is written on the text pad")
+            .blurb("What the pad text gets")
             .mutable_playing()
             .build(),
         set: |settings, value| {
