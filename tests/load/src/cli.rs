@@ -16,7 +16,7 @@ use crate::{
     webui,
 };
 
-/// Measure a live-vlm server under synthetic viewers.
+/// Measure a live-vlm server with synthetic viewers.
 #[derive(Debug, Parser)]
 #[command(name = "live-vlm-load")]
 pub struct Cli {
@@ -163,10 +163,10 @@ enum What {
         /// Sessions that begin a second
         #[arg(long, default_value_t = 8.0)]
         rate: f64,
-        /// Seconds that a session stays, in the mean
+        /// Seconds that a session stays on average
         #[arg(long, default_value_t = 2.0)]
         stay: f64,
-        /// The part of them, 0 to 1, that vanishes without a word instead of hanging up
+        /// The share of sessions, 0 to 1, that disappear without hanging up
         #[arg(long, default_value_t = 0.5)]
         vanish: f64,
         /// How long to measure, in seconds
@@ -175,14 +175,14 @@ enum What {
         /// Seconds between two looks at the server
         #[arg(long, default_value_t = 10.0)]
         every: f64,
-        /// The most seconds to wait at the end for what is left behind to go
+        /// Most seconds to wait at the end until nothing is left behind
         #[arg(long, default_value_t = 60)]
         quiet: u64,
-        /// Where chance begins: the same number gives the same run
+        /// Seed of the random numbers: the same seed gives the same run
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
-    /// Questions to a VLM that closes idle connections; fails when an error is told
+    /// Questions to a VLM that closes idle connections; fails if a question does
     Idle {
         /// Seconds between two questions
         #[arg(long, default_value_t = 1.0)]
@@ -190,7 +190,7 @@ enum What {
         /// Seconds after which the VLM closes a connection
         #[arg(long, default_value_t = 1.0)]
         idle: f64,
-        /// Milliseconds until we hear of that: a question that is sent meanwhile is lost
+        /// Milliseconds until the server hears of that: a question that it sends meanwhile is lost
         #[arg(long, default_value_t = 100)]
         delay: u64,
         /// Milliseconds that the VLM takes for an answer
@@ -200,9 +200,9 @@ enum What {
         #[arg(long, default_value_t = 600)]
         seconds: u64,
     },
-    /// Offers that are nearly in order, until a server dies of one; fails when one does
+    /// Offers that are almost right; fails if one of them kills a server
     FuzzOffers(fuzz_offers::Options),
-    /// The page itself on bad networks, in network namespaces; fails when something is not reached
+    /// The page itself on bad networks, in network namespaces; fails if something is not reached
     /// that must be. Needs root, or a user namespace
     Network(network::Options),
     /// Chromium pages through /offer and /ws of a live-vlm-webui or a live-vlm

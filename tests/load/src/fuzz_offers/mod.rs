@@ -35,16 +35,16 @@ pub(crate) struct Options {
     /// How long to go on, in seconds
     #[arg(long, default_value_t = 60)]
     seconds: u64,
-    /// Where chance begins: the same number gives the same offers
+    /// Seed of the random numbers: the same seed gives the same offers
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Clients at once
     #[arg(long, default_value_t = 8, value_parser = some)]
     workers: usize,
-    /// Where what ends the server is kept
+    /// Folder for the cases that kill the server
     #[arg(long, value_name = "FOLDER", default_value = "target/fuzz-offers")]
     keep: PathBuf,
-    /// Do what such a file says, once, and nothing else
+    /// Run the case in this file once, and nothing else
     #[arg(long, value_name = "FILE")]
     replay: Option<PathBuf>,
 }

@@ -38,27 +38,27 @@ const BESIDE: Duration = Duration::from_secs(180);
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Conditions to measure, all of them without any; `--list` tells their names
+    /// Conditions to measure [default: all]; `--list` shows their names
     #[arg(value_name = "CONDITION", value_parser = named)]
     conditions: Vec<String>,
-    /// Tell which conditions there are, and measure nothing
+    /// List the conditions, and measure nothing
     #[arg(long)]
     list: bool,
-    /// The few that a test has time for, less than a minute together; where this host cannot make networks, say so
-    /// and measure nothing
+    /// Measure only the few conditions that a test has time for, less than a minute together. Where
+    /// this host cannot make networks, say so and measure nothing
     #[arg(long, conflicts_with = "conditions")]
     short: bool,
-    /// What to open the page in: chromium, firefox, and h264 for Chromium that sends H.264. Without
-    /// this all three where no condition is named and for the main ones, and else chromium
+    /// Browsers that open the page: chromium, firefox, and h264 for Chromium that sends H.264
+    /// [default: all three for the main conditions or if none is named, else chromium]
     #[arg(long = "in", value_name = "BROWSER", value_delimiter = ',')]
     browsers: Vec<Browser>,
-    /// How long to measure where nothing happens meanwhile, in seconds
+    /// How long to measure a condition in which nothing happens, in seconds
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u64).range(5..=600))]
     seconds: u64,
-    /// Where chance begins: the same number has the same packets lost
+    /// Seed of the random numbers: the same seed loses the same packets
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Keep what server and browser log here, a file for each condition
+    /// Folder that keeps what server and browser log, in a file for each condition
     #[arg(long, value_name = "FOLDER")]
     logs: Option<PathBuf>,
     /// The program that drives the browser
