@@ -49,7 +49,7 @@ pub(crate) struct Options {
     #[arg(long, conflicts_with = "conditions")]
     short: bool,
     /// Browsers that open the page: chromium, firefox, and h264 for Chromium that sends H.264
-    /// [default: all three for the main conditions or if none is named, else chromium]
+    /// [default: all three for the main conditions if none is named, else chromium]
     #[arg(long = "in", value_name = "BROWSER", value_delimiter = ',')]
     browsers: Vec<Browser>,
     /// How long to measure a condition in which nothing happens, in seconds
