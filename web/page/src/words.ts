@@ -1,4 +1,4 @@
-// The state of things in words, and figures as people read them.
+// What the page says about its state, and figures as people read them.
 import type { SocketState, Why } from "./socket.ts";
 import type { VideoState } from "./video.ts";
 
@@ -77,7 +77,7 @@ export function countdown(retryAt: number, now: number): string {
   return seconds > 0 ? ` in ${seconds} s` : " now…";
 }
 
-/** What follows a problem that is tried to be solved again. */
+/** What follows a problem while the page tries again. */
 export function tryingAgain(retryAt: number | null, now: number): string {
   if (retryAt === null) return "";
   const when = countdown(retryAt, now);
@@ -123,5 +123,5 @@ export function sentence(message: string): string {
 }
 
 export function vlmErrorWords(message: string, isRetried: boolean): string {
-  return `${sentence(message)}${isRetried ? "" : " The question is asked again when you change something."}`;
+  return `${sentence(message)}${isRetried ? "" : " The server asks again when you change something."}`;
 }

@@ -99,7 +99,7 @@ test("a failing VLM: its message, and whether it is asked again by itself", () =
   assert.equal(sentence("you may ask 60 questions"), "You may ask 60 questions.");
   assert.equal(sentence("http://host/v1 is down!"), "http://host/v1 is down!");
   assert.equal(vlmErrorWords("Down?", true), "Down?");
-  assert.match(vlmErrorWords("No key.", false), /^No key\. The question is asked again when/);
+  assert.match(vlmErrorWords("No key.", false), /^No key\. The server asks again when/);
 });
 
 test("a sparkline keeps inside its box", () => {
