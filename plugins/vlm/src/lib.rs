@@ -43,7 +43,7 @@ mod plugin {
         "MIT/X11",
         env!("CARGO_PKG_NAME"),
         env!("CARGO_PKG_NAME"),
-        env!("CARGO_PKG_REPOSITORY"),
+        env!("CARGO_PKG_NAME"),
         env!("BUILD_REL_DATE")
     );
 }
