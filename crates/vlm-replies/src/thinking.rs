@@ -73,6 +73,16 @@ enum State {
     },
 }
 
+/// A mark in the text that is held.
+#[derive(Clone, Copy)]
+struct Standing {
+    /// Where it begins.
+    at: usize,
+    /// In bytes.
+    length: usize,
+    mark: Mark,
+}
+
 /// What is left of `<|channel|>analysis<|message|>`, and of what ends it.
 const WORD_OPEN: &str = "analysis";
 const WORD_FINAL: &str = "assistantfinal";
@@ -281,19 +291,11 @@ impl Thinking {
     fn step_inside(&mut self, is_all: bool, give: &mut impl FnMut(Piece)) -> bool {
         let mut from = 0;
         loop {
-            let Some(at) = next_place(&self.held[from..]).map(|at| from + at) else {
-                self.think_held(self.held.len(), give);
-                return false;
-            };
-            let (length, mark) = match at_beginning(&self.held[at..], is_all) {
-                Found::Mark(length, mark) => (length, mark),
-                Found::Perhaps => {
-                    self.think_held(at, give);
+            let Standing { at, length, mark } = match self.next_mark(from, is_all) {
+                Ok(standing) => standing,
+                Err(thought) => {
+                    self.think_held(thought, give);
                     return false;
-                }
-                Found::Nothing => {
-                    from = self.after(at);
-                    continue;
                 }
             };
             let is_end = match mark {
@@ -343,69 +345,85 @@ impl Thinking {
     /// Marks before `from` are text.
     fn step_answer(&mut self, mut from: usize, is_all: bool, give: &mut impl FnMut(Piece)) -> bool {
         loop {
-            let Some(at) = next_place(&self.held[from..]).map(|at| from + at) else {
-                self.say_held(self.held.len(), give);
-                return false;
-            };
-            let (length, mark) = match at_beginning(&self.held[at..], is_all) {
-                Found::Mark(length, mark) => (length, mark),
-                Found::Perhaps => {
-                    self.say_held(at, give);
+            let standing = match self.next_mark(from, is_all) {
+                Ok(standing) => standing,
+                Err(text) => {
+                    self.say_held(text, give);
                     return false;
                 }
-                Found::Nothing => {
-                    from = self.after(at);
-                    continue;
-                }
             };
-            let said = self.tail.chars().next_back().or(self.last);
-            let before = self.held[..at].chars().next_back().or(said);
-            let after = self.held[at + length..].chars().next();
-            let begins_line = before.is_none_or(|c| c == '\n');
-            let is_quoted = self.is_quoted(at, length, said, is_all);
-            let depends =
-                matches!(mark, Mark::Close(_) | Mark::AnswerOpen { .. }) && !begins_line && !is_all;
-            if is_quoted.is_none() || (depends && after.is_none()) {
-                self.say_held(at, give);
+            let Some(is_text) = self.is_text(standing, is_all) else {
+                self.say_held(standing.at, give);
                 return false;
-            }
-            let place = Place {
-                is_before_answer: false,
-                begins_line,
-                after,
-                has_thought: self.has_thought,
-                has_aside: self.has_aside,
             };
-            let written = &self.held[at..at + length];
-            if is_quoted == Some(true) || self.as_text.takes(mark, written, place) {
-                from = at + length;
-                continue;
+            if !is_text {
+                self.say_held(standing.at, give);
+                self.pass_in_answer(standing, give);
+                return true;
             }
-            self.say_held(at, give);
-            let mark_text: String = self.held.drain(..length).collect();
-            match mark {
-                Mark::Open(sure) => {
-                    self.say_space(give);
-                    self.open(sure);
-                }
-                Mark::Close(_) => {
-                    self.takes_back |= self.has_answered;
-                    self.keeps = self.has_thought;
-                    self.close();
-                }
-                Mark::Final => self.begin_anew(),
-                Mark::AnswerOpen { .. } => self.in_answer = true,
-                Mark::AnswerClose if self.in_answer => {
-                    self.in_answer = false;
-                    self.tail.clear();
-                    self.state = State::Between;
-                }
-                Mark::AnswerClose | Mark::Tail | Mark::StruckOut => self.tail.push_str(&mark_text),
-                Mark::End => self.state = State::Over { for_good: true },
-                Mark::PartEnd => self.state = State::Over { for_good: false },
-                Mark::Nothing => {}
+            from = standing.at + standing.length;
+        }
+    }
+
+    /// The first mark behind `from`, or up to where there is none for certain.
+    fn next_mark(&self, mut from: usize, is_all: bool) -> Result<Standing, usize> {
+        while let Some(at) = next_place(&self.held[from..]).map(|at| from + at) {
+            match at_beginning(&self.held[at..], is_all) {
+                Found::Mark(length, mark) => return Ok(Standing { at, length, mark }),
+                Found::Perhaps => return Err(at),
+                Found::Nothing => from = self.after(at),
             }
-            return true;
+        }
+        Err(self.held.len())
+    }
+
+    /// Whether a mark in the answer is meant as text. `None` if that takes more text.
+    fn is_text(&mut self, standing: Standing, is_all: bool) -> Option<bool> {
+        let Standing { at, length, mark } = standing;
+        let said = self.tail.chars().next_back().or(self.last);
+        let before = self.held[..at].chars().next_back().or(said);
+        let after = self.held[at + length..].chars().next();
+        let begins_line = before.is_none_or(|c| c == '\n');
+        let is_quoted = self.is_quoted(at, length, said, is_all)?;
+        let depends = matches!(mark, Mark::Close(_) | Mark::AnswerOpen { .. }) && !begins_line;
+        if depends && after.is_none() && !is_all {
+            return None;
+        }
+        let place = Place {
+            is_before_answer: false,
+            begins_line,
+            after,
+            has_thought: self.has_thought,
+            has_aside: self.has_aside,
+        };
+        let written = &self.held[at..at + length];
+        Some(is_quoted || self.as_text.takes(mark, written, place))
+    }
+
+    /// The mark that what is held begins with, behind a part of the answer.
+    fn pass_in_answer(&mut self, standing: Standing, give: &mut impl FnMut(Piece)) {
+        let written: String = self.held.drain(..standing.length).collect();
+        match standing.mark {
+            Mark::Open(sure) => {
+                self.say_space(give);
+                self.open(sure);
+            }
+            Mark::Close(_) => {
+                self.takes_back |= self.has_answered;
+                self.keeps = self.has_thought;
+                self.close();
+            }
+            Mark::Final => self.begin_anew(),
+            Mark::AnswerOpen { .. } => self.in_answer = true,
+            Mark::AnswerClose if self.in_answer => {
+                self.in_answer = false;
+                self.tail.clear();
+                self.state = State::Between;
+            }
+            Mark::AnswerClose | Mark::Tail | Mark::StruckOut => self.tail.push_str(&written),
+            Mark::End => self.state = State::Over { for_good: true },
+            Mark::PartEnd => self.state = State::Over { for_good: false },
+            Mark::Nothing => {}
         }
     }
 
