@@ -14,7 +14,7 @@ use vlm_client::{ApiKey, ErrorKind, Failure, Listed, Reach, ServerKind};
 use super::*;
 use crate::{
     Denied, NoTurn, QuestionOutcome, QuestionReport, Slots, Want,
-    core::{BackendState, CoreConfig, Verdict},
+    core::{BackendState, CoreConfig, Verdict, testing::ms},
 };
 
 fn endpoint(name: &str) -> Endpoint {
@@ -204,10 +204,6 @@ async fn an_account_hears_of_each_turn_and_how_it_ended() {
     assert_eq!((sent - answered.granted, first - sent), (ms(10), ms(30)));
     assert_eq!(nothing.outcome, QuestionOutcome::Nothing);
     assert_eq!(failed.outcome, QuestionOutcome::Failed { kind: "no-model" });
-}
-
-fn ms(ms: u64) -> Duration {
-    Duration::from_millis(ms)
 }
 
 #[tokio::test(start_paused = true)]

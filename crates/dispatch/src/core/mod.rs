@@ -15,6 +15,8 @@ mod queue;
 mod seen;
 mod slots;
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 mod turns;
 

@@ -1,86 +1,9 @@
 //! Users, weights, and several backends.
 
-use std::collections::HashMap;
-
-use super::*;
-
-fn ms(ms: u64) -> Duration {
-    Duration::from_millis(ms)
-}
-
-fn drain(core: &mut Core, now: Instant) -> Vec<Event> {
-    std::iter::from_fn(|| core.next(now)).collect()
-}
-
-/// A user of a simulation.
-#[derive(Clone, Copy)]
-struct Kind {
-    weight: u32,
-    sessions: usize,
-    /// From the end of an answer to the next question.
-    rest: Duration,
-    /// How long an answer takes.
-    takes: Duration,
-}
-
-const ORDINARY: Kind = Kind { weight: 1, sessions: 1, rest: ms_const(50), takes: ms_const(1000) };
-
-const fn ms_const(ms: u64) -> Duration {
-    Duration::from_millis(ms)
-}
-
-/// Plays `run` of simulated time on one route over backends with these slots. Returns the slot
-/// time of each user, and the longest wait of a session of each.
-fn play(users: &[Kind], slots: &[usize], run: Duration) -> (Vec<f64>, Vec<Duration>) {
-    let start = Instant::now();
-    let mut core = Core::new(CoreConfig::default());
-    let backends: Vec<_> = slots.iter().map(|n| core.add_backend(Slots::Fixed(*n))).collect();
-    let route = core.add_route(&backends, "m");
-    let mut user_of = HashMap::new();
-    let mut agenda = BTreeSet::new();
-    for (at, kind) in users.iter().enumerate() {
-        let user = core.add_user();
-        for _ in 0..kind.sessions {
-            let member = core.join(user, kind.weight, route).unwrap();
-            user_of.insert(member, at);
-            agenda.insert((start, member, false));
-        }
-    }
-    let mut used = vec![0.0; users.len()];
-    let mut longest = vec![Duration::ZERO; users.len()];
-    let mut wanted = HashMap::new();
-    while let Some((now, member, ends)) = agenda.pop_first() {
-        if now > start + run {
-            break;
-        }
-        let kind = users[user_of[&member]];
-        if ends {
-            if kind.rest.is_zero() {
-                wanted.insert(member, now);
-                core.rest_and_want(member, Verdict::Good, None, now);
-            } else {
-                core.rest(member, Verdict::Good, None, now);
-                agenda.insert((now + kind.rest, member, false));
-            }
-        } else {
-            wanted.insert(member, now);
-            core.want(member, false, None, now);
-        }
-        while let Some(event) = core.next(now) {
-            let Event::Grant(member, _) = event else { continue };
-            let at = user_of[&member];
-            used[at] += users[at].takes.as_secs_f64();
-            longest[at] = longest[at].max(now - wanted[&member]);
-            agenda.insert((now + users[at].takes, member, true));
-        }
-        for (backend, slots) in backends.iter().zip(slots) {
-            let (asking, waiting) = core.load(*backend);
-            assert!(asking <= *slots);
-            assert!(waiting == 0 || asking == *slots, "a slot idles while somebody waits");
-        }
-    }
-    (used, longest)
-}
+use super::{
+    testing::{ORDINARY, User, drain, ms, play},
+    *,
+};
 
 /// R. Jain, D. Chiu, W. Hawe, "A Quantitative Measure of Fairness", 1984.
 fn jain(shares: &[f64]) -> f64 {
@@ -92,11 +15,11 @@ fn jain(shares: &[f64]) -> f64 {
 #[test]
 fn many_sessions_quick_questions_and_long_answers_get_no_more_than_their_share() {
     let mut users = vec![ORDINARY; 8];
-    users.push(Kind { sessions: 20, ..ORDINARY });
-    users.push(Kind { rest: Duration::ZERO, takes: ms(100), ..ORDINARY });
-    users.push(Kind { takes: ms(8000), ..ORDINARY });
+    users.push(User { sessions: 20, ..ORDINARY });
+    users.push(User { rest: Duration::ZERO, takes: ms(100), ..ORDINARY });
+    users.push(User { takes: ms(8000), ..ORDINARY });
     for slots in [&[1][..], &[4], &[2, 2], &[1, 1, 1]] {
-        let (used, _) = play(&users, slots, Duration::from_secs(2000));
+        let used = play(&users, slots, Duration::from_secs(2000)).used;
         // One session asks one question at a time, so nobody of one session can have more than
         // a slot; all that is left goes to whoever has more sessions.
         let fair: Vec<f64> = used.iter().copied().filter(|used| *used < 1900.0).collect();
@@ -106,8 +29,8 @@ fn many_sessions_quick_questions_and_long_answers_get_no_more_than_their_share()
 
 #[test]
 fn a_user_alone_gets_every_slot_and_owes_nothing_for_it() {
-    let greedy = Kind { sessions: 8, rest: Duration::ZERO, ..ORDINARY };
-    let (used, _) = play(&[greedy], &[4], Duration::from_secs(1000));
+    let greedy = User { sessions: 8, rest: Duration::ZERO, ..ORDINARY };
+    let used = play(&[greedy], &[4], Duration::from_secs(1000)).used;
     assert!(used[0] > 3990.0, "{used:?}");
 
     let now = Instant::now();
@@ -167,9 +90,9 @@ fn a_user_who_was_away_has_saved_up_no_turns() {
 
 #[test]
 fn a_weight_of_three_gets_three_times_the_share() {
-    let heavy = Kind { weight: 3, sessions: 4, rest: Duration::ZERO, ..ORDINARY };
-    let light = Kind { weight: 1, ..heavy };
-    let (used, _) = play(&[heavy, light], &[2], Duration::from_secs(1000));
+    let heavy = User { weight: 3, sessions: 4, rest: Duration::ZERO, ..ORDINARY };
+    let light = User { weight: 1, ..heavy };
+    let used = play(&[heavy, light], &[2], Duration::from_secs(1000)).used;
     let ratio = used[0] / used[1];
     assert!((2.9..=3.1).contains(&ratio), "{used:?}");
 }
