@@ -1,4 +1,4 @@
-use crate::{Answer, AnswerError};
+use crate::analyze::{Answer, AnswerError};
 
 /// What a session tells its owner.
 #[derive(Debug, Clone)]
@@ -14,6 +14,16 @@ pub enum SessionEvent {
     AnswerError(AnswerError),
     /// The session is over. Nothing follows; its pipeline is being stopped already.
     Lost(LostReason),
+}
+
+impl SessionEvent {
+    /// What an element's message tells, if it is one of `vlmanalyze`.
+    pub(crate) fn from_message(message: &gst::MessageRef) -> Option<Self> {
+        if let Some(answer) = Answer::from_message(message) {
+            return Some(Self::Answer(answer));
+        }
+        AnswerError::from_message(message).map(Self::AnswerError)
+    }
 }
 
 /// Why a session is over.

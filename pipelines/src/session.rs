@@ -283,7 +283,7 @@ fn listen_to_channels(sctpdec: &gst::Element, shared: &Arc<Shared>) {
 fn on_message(message: &gst::MessageRef, shared: &Shared) {
     match message.view() {
         gst::MessageView::Element(_) => {
-            if let Some(event) = analyze::event(message) {
+            if let Some(event) = SessionEvent::from_message(message) {
                 shared.tell(event);
             }
         }
