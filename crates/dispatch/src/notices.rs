@@ -20,7 +20,7 @@ pub(crate) struct Notices {
 #[derive(Debug, Default)]
 pub(crate) struct Told {
     pub(crate) near: bool,
-    pub(crate) granted: Option<BackendId>,
+    pub(crate) turn: Option<BackendId>,
     pub(crate) unavailable: Option<Instant>,
     back: bool,
 }
@@ -30,7 +30,7 @@ impl Notices {
         let mut told = self.lock();
         match event {
             Event::Near(_) => told.near = true,
-            Event::Grant(_, backend) => told.granted = Some(backend),
+            Event::Turn(_, backend) => told.turn = Some(backend),
             Event::Unavailable(_, until) => told.unavailable = Some(until),
             Event::Back(_) => told.back = true,
         }

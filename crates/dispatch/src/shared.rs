@@ -116,13 +116,13 @@ impl Shared {
             let result = change(&mut state, now);
             while let Some(event) = state.core.next(now) {
                 let member = match event {
-                    Event::Grant(member, _)
+                    Event::Turn(member, _)
                     | Event::Near(member)
                     | Event::Unavailable(member, _)
                     | Event::Back(member) => member,
                 };
                 if let Some(notices) = state.members.get(&member) {
-                    // Set under the lock: whoever rests or leaves then sees the grant or its end.
+                    // Set under the lock: whoever rests or leaves then sees the turn or its end.
                     notices.tell(event);
                     told.push(Arc::clone(notices));
                 }

@@ -73,7 +73,7 @@ pub(super) fn play(users: &[User], slots: &[usize], run: Duration) -> Outcome {
             }
         }
         while let Some(event) = core.next(now) {
-            let Event::Grant(member, _) = event else { continue };
+            let Event::Turn(member, _) = event else { continue };
             let at = user_of[&member];
             let User { takes, .. } = users[at];
             outcome.turns[at] += 1;

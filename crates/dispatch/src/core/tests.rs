@@ -69,7 +69,7 @@ fn a_session_that_joins_late_neither_starves_others_nor_waits_for_what_it_missed
     let mut time = now;
     for _ in 0..1000 {
         want(&mut core, old, time);
-        assert_eq!(drain(&mut core, time), [Event::Grant(old, backend)]);
+        assert_eq!(drain(&mut core, time), [Event::Turn(old, backend)]);
         time += ms(100);
         rest(&mut core, old, time);
     }
@@ -79,7 +79,7 @@ fn a_session_that_joins_late_neither_starves_others_nor_waits_for_what_it_missed
     want(&mut core, new, time);
     for _ in 0..100 {
         for event in drain(&mut core, time) {
-            let Event::Grant(member, _) = event else { continue };
+            let Event::Turn(member, _) = event else { continue };
             *turns.get_mut(&member).unwrap() += 1;
             time += ms(100);
             rest(&mut core, member, time);
@@ -97,14 +97,14 @@ fn leaving_frees_the_slot_at_once() {
     let [first, second] = [(); 2].map(|()| join(&mut core, route));
     want(&mut core, first, now);
     want(&mut core, second, now);
-    assert_eq!(drain(&mut core, now), [Event::Grant(first, backend)]);
+    assert_eq!(drain(&mut core, now), [Event::Turn(first, backend)]);
     core.leave(first, now);
-    assert_eq!(drain(&mut core, now), [Event::Grant(second, backend)]);
+    assert_eq!(drain(&mut core, now), [Event::Turn(second, backend)]);
     assert_eq!(core.members(), 1);
 }
 
 #[test]
-fn who_left_while_waiting_or_before_hearing_of_its_grant_gets_no_turn() {
+fn who_left_while_waiting_or_before_hearing_of_its_turn_gets_none() {
     let now = Instant::now();
     let mut core = Core::new(CoreConfig::default());
     let (backend, route) = one(&mut core, 1);
@@ -114,7 +114,7 @@ fn who_left_while_waiting_or_before_hearing_of_its_grant_gets_no_turn() {
     want(&mut core, third, now);
     core.leave(second, now);
     core.leave(first, now);
-    assert_eq!(drain(&mut core, now), [Event::Grant(third, backend)]);
+    assert_eq!(drain(&mut core, now), [Event::Turn(third, backend)]);
 }
 
 #[test]
@@ -132,14 +132,14 @@ fn a_session_is_told_once_when_its_turn_is_near() {
     want(&mut core, second, begin);
     want(&mut core, first, begin);
     want(&mut core, third, begin);
-    assert_eq!(drain(&mut core, begin), [Event::Grant(second, backend)]);
+    assert_eq!(drain(&mut core, begin), [Event::Turn(second, backend)]);
     assert_eq!(core.next_timeout(), Some(begin + ms(850)));
     assert_eq!(drain(&mut core, begin + ms(849)), []);
     assert_eq!(drain(&mut core, begin + ms(850)), [Event::Near(third)]);
     assert_eq!(drain(&mut core, begin + ms(900)), []);
     assert_eq!(core.next_timeout(), None, "one slot, one session to tell");
     rest(&mut core, second, begin + ms(1000));
-    assert_eq!(drain(&mut core, begin + ms(1000)), [Event::Grant(third, backend)]);
+    assert_eq!(drain(&mut core, begin + ms(1000)), [Event::Turn(third, backend)]);
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn backends_do_not_share_slots() {
     let [first, second] = [to_a, to_b].map(|route| join(&mut core, route));
     want(&mut core, first, now);
     want(&mut core, second, now);
-    assert_eq!(drain(&mut core, now), [Event::Grant(first, a), Event::Grant(second, b)]);
+    assert_eq!(drain(&mut core, now), [Event::Turn(first, a), Event::Turn(second, b)]);
 }
 
 #[test]
@@ -165,9 +165,9 @@ fn more_slots_are_used_at_once_and_fewer_as_turns_end() {
     assert_eq!(drain(&mut core, now).len(), 1);
     core.set_slots(backend, Slots::Fixed(1), now);
     rest(&mut core, members[0], now);
-    assert!(!drain(&mut core, now).contains(&Event::Grant(members[2], backend)));
+    assert!(!drain(&mut core, now).contains(&Event::Turn(members[2], backend)));
     rest(&mut core, members[1], now);
-    assert_eq!(drain(&mut core, now), [Event::Grant(members[2], backend)]);
+    assert_eq!(drain(&mut core, now), [Event::Turn(members[2], backend)]);
 }
 
 #[test]
