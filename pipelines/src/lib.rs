@@ -39,6 +39,7 @@ pub mod fuzzing;
 mod gate;
 mod hearing;
 mod key_frame;
+mod lock;
 mod native_log;
 mod offer;
 mod options;

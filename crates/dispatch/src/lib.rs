@@ -53,6 +53,7 @@ mod backoff;
 pub mod core;
 mod dispatcher;
 mod health;
+mod lock;
 mod notices;
 mod pool;
 mod report;

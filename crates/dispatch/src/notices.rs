@@ -1,13 +1,16 @@
 //! What a member is told of its turn, from the decision until it looks.
 
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard},
     time::Instant,
 };
 
 use tokio::sync::Notify;
 
-use crate::core::{BackendId, Event};
+use crate::{
+    core::{BackendId, Event},
+    lock::lock,
+};
 
 /// A member's notices. Its mutex is a leaf.
 #[derive(Debug, Default)]
@@ -56,6 +59,6 @@ impl Notices {
     }
 
     fn lock(&self) -> MutexGuard<'_, Told> {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.told)
     }
 }

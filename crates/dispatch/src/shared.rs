@@ -1,8 +1,9 @@
-//! What a dispatcher's clones, members and tasks share, and how it is changed.
+//! What a dispatcher's clones, members and tasks share, and how it is changed. For the locking order
+//! see the [crate](crate).
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
     time::Instant,
 };
 
@@ -11,6 +12,7 @@ use vlm_client::{Client, Error};
 
 use crate::{
     core::{Core, CoreConfig, Event, MemberId, UserId},
+    lock::lock,
     notices::Notices,
     pool::Pool,
 };
@@ -102,8 +104,7 @@ impl Shared {
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        // The state is consistent between any two statements that can panic.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// Changes the state, then tells those whom the change concerns.

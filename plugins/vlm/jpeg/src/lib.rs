@@ -11,6 +11,7 @@ mod chain;
 mod colours;
 mod description;
 mod encoder;
+mod lock;
 mod memory;
 mod origin;
 mod output;

@@ -1,9 +1,11 @@
 //! Encoders that wait for their next frame.
 
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard},
     time::{Duration, Instant},
 };
+
+use super::lock::lock;
 
 /// What has not been used for so long is of settings or streams that are gone.
 const IDLE_FOR: Duration = Duration::from_secs(60);
@@ -57,7 +59,7 @@ impl<T> Pool<T> {
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

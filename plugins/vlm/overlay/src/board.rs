@@ -5,13 +5,14 @@
 //! while it is held nothing is drawn, waited for or locked, and no picture is dropped. Only
 //! whoever stops the element waits for `closed`, for the milliseconds that drawing takes.
 
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 
 use gst_video::VideoOverlayComposition;
 use tokio::sync::{Notify, Semaphore};
 
 use super::{
     frame::Frame,
+    lock::lock,
     paint::{self, Order, PaintError},
     settings::Look,
     words::Words,
@@ -55,7 +56,7 @@ pub struct Picture {
 
 impl Board {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// Shows a complete answer.
@@ -119,7 +120,7 @@ impl Board {
 
     /// Once this returns nothing is drawn, and nothing is left of what was.
     pub fn close(&self) {
-        let mut closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut closed = lock(&self.closed);
         *closed = true;
         self.hang(None, 0);
     }
@@ -141,7 +142,7 @@ impl Board {
     }
 
     fn paint(&self, order: &Order) -> Result<(), PaintError> {
-        let closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        let closed = lock(&self.closed);
         if *closed {
             return Ok(());
         }

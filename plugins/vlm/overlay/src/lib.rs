@@ -13,6 +13,7 @@
 mod board;
 mod frame;
 mod lines;
+mod lock;
 mod paint;
 mod settings;
 mod words;

@@ -16,6 +16,7 @@ use super::{
     sample::{Clip, Sample},
     window::{ClipRule, Window},
 };
+use crate::lock::lock;
 
 /// What a frame means to what is kept.
 #[must_use]
@@ -142,7 +143,7 @@ impl Inbox {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// Leaves a frame. While one is due it takes the place of the one before; `is_sample` makes

@@ -14,7 +14,7 @@ use super::{
     super::place::Epoch,
     timeline::{Lasts, Span, Timeline},
 };
-use crate::messages::Answer;
+use crate::{lock::lock, messages::Answer};
 
 /// A text pad that is further behind loses its oldest captions.
 const LIMIT: usize = 64;
@@ -122,7 +122,7 @@ fn is_same_kind(one: &Item, other: &Item) -> bool {
 
 impl Captions {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     fn change(&self, change: impl FnOnce(&mut State)) {
