@@ -30,17 +30,17 @@ impl SessionEvent {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LostReason {
-    /// No connection came about in time ([`Patience::connect`](crate::Patience::connect)).
+    /// No connection came about in time ([`PeerTimeouts::connect`](crate::PeerTimeouts::connect)).
     #[error("no connection came about in time; a firewall may drop UDP between peer and server")]
     ConnectTimeout,
-    /// No media arrived for too long ([`Patience::media`](crate::Patience::media)).
+    /// No media arrived for too long ([`PeerTimeouts::media`](crate::PeerTimeouts::media)).
     #[error("the peer sends no video any more")]
     NoMedia,
     /// The peer closed the connection or said goodbye.
     #[error("the peer hung up")]
     HungUp,
     /// Media arrives, but the peer does not do what it is asked to any more
-    /// ([`Patience::hearing`](crate::Patience::hearing)).
+    /// ([`PeerTimeouts::key_frame`](crate::PeerTimeouts::key_frame)).
     #[error("the server does not reach the peer any more; its address may have changed")]
     Unheard,
     /// ICE found no working path, or lost it.

@@ -66,7 +66,7 @@ pub use frames::{FrameCounter, FrameCounts};
 pub use gate::DecodeMode;
 pub use native_log::{NativeLevel, NativeLine, native_debugging, take_native_log};
 pub use offer::{CandidateSection, TRANSPORT_CC};
-pub use options::{NetworkOptions, Patience, SessionOptions};
+pub use options::{NetworkOptions, PeerTimeouts, SessionOptions};
 pub use requirements::{Missing, init};
 pub use session::BrowserSession;
 pub use settings::SessionSettings;

@@ -20,7 +20,7 @@ pub struct NetworkOptions {
 
 /// How long a session waits before it takes its peer for lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience {
+pub struct PeerTimeouts {
     /// From the answer to the connection. Default: 15 s.
     pub connect: Duration,
     /// Without any media. Default: 10 s.
@@ -30,16 +30,16 @@ pub struct Patience {
     pub goodbye: Duration,
     /// Without a key frame, whatever it is asked, from a peer that sent them before when it was asked
     /// to. Default: 15 s.
-    pub hearing: Duration,
+    pub key_frame: Duration,
 }
 
-impl Default for Patience {
+impl Default for PeerTimeouts {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(15),
             media: Duration::from_secs(10),
             goodbye: Duration::from_secs(1),
-            hearing: Duration::from_secs(15),
+            key_frame: Duration::from_secs(15),
         }
     }
 }
@@ -52,7 +52,7 @@ pub struct SessionOptions {
     /// What is asked.
     pub settings: SessionSettings,
     /// When the peer is taken for lost.
-    pub patience: Patience,
+    pub timeouts: PeerTimeouts,
     /// What looks at the decoded frames. It gets those of `settings` that it has properties for.
     pub analyzer: gst::Element,
     /// Given to the pipeline before it starts, to share one dispatcher among all sessions.
@@ -74,7 +74,7 @@ impl SessionOptions {
         Self {
             network: NetworkOptions::default(),
             settings,
-            patience: Patience::default(),
+            timeouts: PeerTimeouts::default(),
             analyzer,
             context: None,
         }

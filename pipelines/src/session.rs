@@ -89,7 +89,7 @@ impl BrowserSession {
     ) -> Result<(Self, String), OfferError> {
         gst::init().map_err(OfferError::pipeline)?;
         let offer = Offer::parse(offer_sdp, &Codec::decodable())?;
-        let patience = options.patience;
+        let timeouts = options.timeouts;
         let gathering =
             if options.network.stun_server.is_some() { GATHERING_STUN } else { GATHERING };
 
@@ -108,7 +108,7 @@ impl BrowserSession {
             Ok(Err(error)) => return Err(error),
             Err(_) => return Err(OfferError::Timeout),
         };
-        let watchdog = tokio::spawn(watchdog::watch(shared, patience, running.teardown()));
+        let watchdog = tokio::spawn(watchdog::watch(shared, timeouts, running.teardown()));
         Ok((Self { running, watchdog, parts, found_all }, answer))
     }
 
