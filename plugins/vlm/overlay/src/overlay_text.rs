@@ -23,8 +23,8 @@ static ROOM: LazyLock<Semaphore> =
 
 /// What is to be shown, and the newest picture of it.
 #[derive(Debug, Default)]
-pub struct Board {
-    state: Mutex<State>,
+pub struct OverlayText {
+    state: Mutex<OverlayState>,
     /// Something may have to be drawn anew. It keeps one call while the painter is busy: of all
     /// that is written meanwhile only the newest is drawn.
     changed: Notify,
@@ -35,7 +35,7 @@ pub struct Board {
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct OverlayState {
     words: Words,
     frame: Option<Frame>,
     picture: Option<Picture>,
@@ -54,8 +54,8 @@ pub struct Picture {
     pub composition: VideoOverlayComposition,
 }
 
-impl Board {
-    fn lock(&self) -> MutexGuard<'_, State> {
+impl OverlayText {
+    fn lock(&self) -> MutexGuard<'_, OverlayState> {
         lock(&self.state)
     }
 
@@ -122,10 +122,10 @@ impl Board {
     pub fn close(&self) {
         let mut closed = lock(&self.closed);
         *closed = true;
-        self.hang(None, 0);
+        self.set_picture(None, 0);
     }
 
-    fn hang(&self, picture: Option<Picture>, painted: u64) {
+    fn set_picture(&self, picture: Option<Picture>, painted: u64) {
         let before = {
             let mut state = self.lock();
             state.painted += painted;
@@ -149,20 +149,20 @@ impl Board {
         let painted = paint::paint(order);
         match painted {
             Ok(composition) => {
-                self.hang(Some(Picture { frame: order.frame, composition }), 1);
+                self.set_picture(Some(Picture { frame: order.frame, composition }), 1);
                 Ok(())
             }
             Err(error) => {
-                self.hang(None, 0);
+                self.set_picture(None, 0);
                 Err(error)
             }
         }
     }
 
-    /// Draws whatever the board is to show, on blocking threads of the current runtime, until it
+    /// Draws whatever is to be shown, on blocking threads of the current runtime, until it
     /// is dropped. `look` is `None` when nothing is to be drawn; `failed` is told of an error
     /// once, not for each text.
-    pub async fn serve(
+    pub async fn draw_changes(
         self: Arc<Self>,
         look: impl Fn() -> Option<Look>,
         failed: impl Fn(&PaintError),
@@ -175,10 +175,10 @@ impl Board {
             let order = look().and_then(|look| self.order(look));
             if order != last {
                 match &order {
-                    None => self.hang(None, 0),
+                    None => self.set_picture(None, 0),
                     Some(order) => {
-                        let (board, order) = (Arc::clone(&self), order.clone());
-                        if let Err(error) = aside(move || board.paint(&order)).await
+                        let (text, order) = (Arc::clone(&self), order.clone());
+                        if let Err(error) = aside(move || text.paint(&order)).await
                             && !std::mem::replace(&mut told, true)
                         {
                             failed(&error);
