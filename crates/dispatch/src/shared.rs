@@ -35,7 +35,7 @@ impl Default for DispatcherConfig {
 
 #[derive(Debug)]
 pub(crate) struct Shared {
-    state: Mutex<State>,
+    state: Mutex<DispatcherState>,
     /// Woken when the core's next time-out may have changed.
     pub(crate) timer: Notify,
     /// Woken when the last question has ended after [`Dispatcher::drain`](crate::Dispatcher::drain).
@@ -48,7 +48,7 @@ pub(crate) struct Shared {
 }
 
 #[derive(Debug)]
-pub(crate) struct State {
+pub(crate) struct DispatcherState {
     pub(crate) core: Core,
     pub(crate) pool: Pool,
     pub(crate) members: HashMap<MemberId, Arc<Notices>>,
@@ -62,7 +62,7 @@ struct KnownUser {
     members: usize,
 }
 
-impl State {
+impl DispatcherState {
     /// The user of this name; a new one for each that has none.
     pub(crate) fn user(&mut self, name: Option<&str>) -> UserId {
         let Some(name) = name else { return self.core.add_user() };
@@ -88,7 +88,7 @@ impl State {
 impl Shared {
     pub(crate) fn new(config: DispatcherConfig, client: Client, runtime: &Handle) -> Self {
         Self {
-            state: Mutex::new(State {
+            state: Mutex::new(DispatcherState {
                 core: Core::new(config.core),
                 pool: Pool::new(config.default_slots),
                 members: HashMap::new(),
@@ -103,12 +103,12 @@ impl Shared {
         }
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, DispatcherState> {
         lock(&self.state)
     }
 
     /// Changes the state, then tells those whom the change concerns.
-    pub(crate) fn decide<T>(&self, change: impl FnOnce(&mut State, Instant) -> T) -> T {
+    pub(crate) fn decide<T>(&self, change: impl FnOnce(&mut DispatcherState, Instant) -> T) -> T {
         let now = now();
         let mut told = Vec::new();
         let (result, timeout_changed, is_drained) = {
