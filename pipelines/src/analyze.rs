@@ -5,7 +5,7 @@ use gstvlm::VlmAnalyze;
 pub use gstvlm::messages::{Answer, AnswerError};
 
 use crate::{
-    DecodeMode, OfferError, SessionEvent, SessionSettings,
+    DecodeMode, OfferError, SessionSettings,
     properties::{make, set_if_present},
 };
 
@@ -46,12 +46,4 @@ pub(crate) fn ask_now(element: &gst::Element) {
     if element.is::<VlmAnalyze>() {
         element.emit_by_name::<()>("analyze-now", &[]);
     }
-}
-
-/// What an element message means, if it is one of ours.
-pub(crate) fn event(message: &gst::MessageRef) -> Option<SessionEvent> {
-    if let Some(answer) = Answer::from_message(message) {
-        return Some(SessionEvent::Answer(answer));
-    }
-    AnswerError::from_message(message).map(SessionEvent::AnswerError)
 }

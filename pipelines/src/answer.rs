@@ -26,60 +26,85 @@ pub(crate) struct Extras<'a> {
 /// When webrtcbin has not accepted the video or its answer lacks something; the text is for the
 /// log.
 pub(crate) fn write(offer: &Offer, ours: &str, extras: Extras) -> Result<String, String> {
-    let ours = Sdp::read(ours)?;
-    let video = ours.sections.first().filter(|section| !section.is_rejected());
-    let video = video.ok_or("webrtcbin did not accept the video")?;
-    let transport = transport_lines(video, extras.fingerprint)?;
-    let has_data = ours.sections.get(1).is_some_and(|section| !section.is_rejected());
-    let is_accepted = |section: &Offered| match section.role {
-        Role::Video | Role::Inactive { .. } => true,
-        Role::Data => has_data,
-        Role::TurnedDown => false,
-    };
-
+    let ours = Ours::read(ours, extras)?;
     let mut lines = vec![
         "v=0".to_owned(),
         format!("o=- {} 1 IN IP4 0.0.0.0", extras.id),
         "s=-".to_owned(),
         "t=0 0".to_owned(),
     ];
-    if offer.is_bundled {
-        // The section that has the transport comes first (RFC 9143, section 7.3.1).
-        let mut accepted: Vec<usize> = (0..offer.sections.len()).collect();
-        accepted.retain(|index| is_accepted(&offer.sections[*index]));
-        accepted.sort_by_key(|index| *index != offer.transport.section);
-        let mids = accepted.iter().filter_map(|index| offer.sections[*index].mid.as_deref());
-        lines.push(format!("a=group:BUNDLE {}", mids.collect::<Vec<_>>().join(" ")));
-    }
+    lines.extend(offer.is_bundled.then(|| bundle_line(offer, &ours)));
     for (index, section) in offer.sections.iter().enumerate() {
-        let Offered { media, protocol, format, mid, .. } = section;
-        let formats = match section.role {
-            Role::Video => offer.video.format.payloads(),
-            _ => format.clone(),
-        };
-        // A section that is turned down has port 0 (RFC 3264, section 6).
-        let port = if is_accepted(section) { 9 } else { 0 };
-        lines.push(format!("m={media} {port} {protocol} {formats}"));
-        lines.push("c=IN IP4 0.0.0.0".to_owned());
-        lines.extend(mid.iter().map(|mid| format!("a=mid:{mid}")));
-        // Nobody needs them where a section is turned down, but webrtcbin wants them as a peer.
-        lines.extend(transport.iter().cloned());
-        match &section.role {
-            Role::Video => lines.extend(video_lines(offer, video, extras.start_kbps)),
-            // webrtcbin always has this port.
-            Role::Data => lines.push("a=sctp-port:5000".to_owned()),
-            Role::Inactive { rtpmap, has_rtcp_mux } => {
-                lines.push("a=inactive".to_owned());
-                lines.extend(has_rtcp_mux.then(|| "a=rtcp-mux".to_owned()));
-                lines.extend(rtpmap.iter().map(|rtpmap| format!("a=rtpmap:{rtpmap}")));
-            }
-            Role::TurnedDown => lines.push("a=inactive".to_owned()),
-        }
+        lines.extend(section_lines(offer, section, &ours));
         if index == offer.transport.section {
-            lines.extend(candidate_lines(video));
+            lines.extend(candidate_lines(&ours.video));
         }
     }
     Ok(lines.join("\r\n") + "\r\n")
+}
+
+/// What webrtcbin answered, and what is said beside it.
+struct Ours<'a> {
+    video: Section<'a>,
+    has_data: bool,
+    /// The lines by which the peer finds us.
+    transport: Vec<String>,
+    start_kbps: u32,
+}
+
+impl<'a> Ours<'a> {
+    fn read(text: &'a str, extras: Extras) -> Result<Self, String> {
+        let mut sections = Sdp::read(text)?.sections.into_iter();
+        let video = sections.next().filter(|section| !section.is_rejected());
+        let video = video.ok_or("webrtcbin did not accept the video")?;
+        let has_data = sections.next().is_some_and(|section| !section.is_rejected());
+        let transport = transport_lines(&video, extras.fingerprint)?;
+        Ok(Self { video, has_data, transport, start_kbps: extras.start_kbps })
+    }
+
+    fn accepts(&self, section: &Offered) -> bool {
+        match section.role {
+            Role::Video | Role::Inactive { .. } => true,
+            Role::Data => self.has_data,
+            Role::TurnedDown => false,
+        }
+    }
+}
+
+/// The accepted sections. That which has the transport comes first (RFC 9143, section 7.3.1).
+fn bundle_line(offer: &Offer, ours: &Ours) -> String {
+    let mut accepted: Vec<usize> = (0..offer.sections.len()).collect();
+    accepted.retain(|index| ours.accepts(&offer.sections[*index]));
+    accepted.sort_by_key(|index| *index != offer.transport.section);
+    let mids = accepted.iter().filter_map(|index| offer.sections[*index].mid.as_deref());
+    format!("a=group:BUNDLE {}", mids.collect::<Vec<_>>().join(" "))
+}
+
+fn section_lines(offer: &Offer, section: &Offered, ours: &Ours) -> Vec<String> {
+    let Offered { media, protocol, format, mid, .. } = section;
+    let formats = match section.role {
+        Role::Video => offer.video.format.payloads(),
+        _ => format.clone(),
+    };
+    // A section that is turned down has port 0 (RFC 3264, section 6).
+    let port = if ours.accepts(section) { 9 } else { 0 };
+    let mut lines =
+        vec![format!("m={media} {port} {protocol} {formats}"), "c=IN IP4 0.0.0.0".to_owned()];
+    lines.extend(mid.iter().map(|mid| format!("a=mid:{mid}")));
+    // Nobody needs them where a section is turned down, but webrtcbin wants them as a peer.
+    lines.extend(ours.transport.iter().cloned());
+    match &section.role {
+        Role::Video => lines.extend(video_lines(offer, &ours.video, ours.start_kbps)),
+        // webrtcbin always has this port.
+        Role::Data => lines.push("a=sctp-port:5000".to_owned()),
+        Role::Inactive { rtpmap, has_rtcp_mux } => {
+            lines.push("a=inactive".to_owned());
+            lines.extend(has_rtcp_mux.then(|| "a=rtcp-mux".to_owned()));
+            lines.extend(rtpmap.iter().map(|rtpmap| format!("a=rtpmap:{rtpmap}")));
+        }
+        Role::TurnedDown => lines.push("a=inactive".to_owned()),
+    }
+    lines
 }
 
 fn video_lines(offer: &Offer, ours: &Section, start_kbps: u32) -> Vec<String> {

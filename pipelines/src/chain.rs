@@ -1,7 +1,7 @@
 //! The elements between webrtcbin and the analysing one.
 
 use std::sync::{
-    Arc, Mutex, PoisonError,
+    Arc, Mutex, MutexGuard,
     atomic::{AtomicBool, Ordering},
 };
 
@@ -10,7 +10,7 @@ use gst_app::AppSrc;
 use gst_video::ForceKeyUnitEvent;
 
 use crate::{
-    DecodeMode, LostReason, SessionEvent, admission, colours, key_frame, peer,
+    DecodeMode, LostReason, SessionEvent, admission, colours, key_frame, lock::lock, peer,
     properties::set_if_present, shared::Shared,
 };
 
@@ -153,8 +153,8 @@ impl Chain {
         self.lock().clone()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Inlet>> {
-        self.inlet.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Option<Inlet>> {
+        lock(&self.inlet)
     }
 }
 

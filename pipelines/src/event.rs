@@ -1,4 +1,4 @@
-use crate::{Answer, AnswerError};
+use crate::analyze::{Answer, AnswerError};
 
 /// What a session tells its owner.
 #[derive(Debug, Clone)]
@@ -16,21 +16,31 @@ pub enum SessionEvent {
     Lost(LostReason),
 }
 
+impl SessionEvent {
+    /// What an element's message tells, if it is one of `vlmanalyze`.
+    pub(crate) fn from_message(message: &gst::MessageRef) -> Option<Self> {
+        if let Some(answer) = Answer::from_message(message) {
+            return Some(Self::Answer(answer));
+        }
+        AnswerError::from_message(message).map(Self::AnswerError)
+    }
+}
+
 /// Why a session is over.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LostReason {
-    /// No connection came about in time ([`Patience::connect`](crate::Patience::connect)).
+    /// No connection came about in time ([`PeerTimeouts::connect`](crate::PeerTimeouts::connect)).
     #[error("no connection came about in time; a firewall may drop UDP between peer and server")]
     ConnectTimeout,
-    /// No media arrived for too long ([`Patience::media`](crate::Patience::media)).
+    /// No media arrived for too long ([`PeerTimeouts::media`](crate::PeerTimeouts::media)).
     #[error("the peer sends no video any more")]
     NoMedia,
     /// The peer closed the connection or said goodbye.
     #[error("the peer hung up")]
     HungUp,
     /// Media arrives, but the peer does not do what it is asked to any more
-    /// ([`Patience::hearing`](crate::Patience::hearing)).
+    /// ([`PeerTimeouts::key_frame`](crate::PeerTimeouts::key_frame)).
     #[error("the server does not reach the peer any more; its address may have changed")]
     Unheard,
     /// ICE found no working path, or lost it.

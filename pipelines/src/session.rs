@@ -89,7 +89,7 @@ impl BrowserSession {
     ) -> Result<(Self, String), OfferError> {
         gst::init().map_err(OfferError::pipeline)?;
         let offer = Offer::parse(offer_sdp, &Codec::decodable())?;
-        let patience = options.patience;
+        let timeouts = options.timeouts;
         let gathering =
             if options.network.stun_server.is_some() { GATHERING_STUN } else { GATHERING };
 
@@ -108,7 +108,7 @@ impl BrowserSession {
             Ok(Err(error)) => return Err(error),
             Err(_) => return Err(OfferError::Timeout),
         };
-        let watchdog = tokio::spawn(watchdog::watch(shared, patience, running.teardown()));
+        let watchdog = tokio::spawn(watchdog::watch(shared, timeouts, running.teardown()));
         Ok((Self { running, watchdog, parts, found_all }, answer))
     }
 
@@ -223,6 +223,22 @@ fn listen(
     });
     let attached = chain.clone();
     webrtc.connect_pad_added(move |webrtc, pad| attached.attach(webrtc, pad));
+    listen_to_connection(webrtc, shared);
+    let Some(bin) = webrtc.downcast_ref::<gst::Bin>() else { return Ok(()) };
+    let channels = shared.clone();
+    bin.connect_deep_element_added(move |_, _, element| {
+        if element.factory().is_some_and(|factory| factory.name() == "sctpdec") {
+            listen_to_channels(element, &channels);
+        }
+    });
+    if let Some(rtp) = peer::rtpbin(webrtc) {
+        listen_to_streams(&rtp, shared);
+    }
+    Ok(())
+}
+
+/// Hears when the connection is there, and when it is gone.
+fn listen_to_connection(webrtc: &gst::Element, shared: &Arc<Shared>) {
     let connection = shared.clone();
     webrtc.connect_notify(Some("connection-state"), move |webrtc, _| {
         match get_if_present::<ConnectionState>(webrtc, "connection-state") {
@@ -234,26 +250,20 @@ fn listen(
             _ => {}
         }
     });
-    let Some(bin) = webrtc.downcast_ref::<gst::Bin>() else { return Ok(()) };
-    let channels = shared.clone();
-    bin.connect_deep_element_added(move |_, _, element| {
-        if element.factory().is_some_and(|factory| factory.name() == "sctpdec") {
-            listen_to_channels(element, &channels);
-        }
-    });
-    if let Some(rtp) = peer::rtpbin(webrtc) {
-        // Each costs threads, and the peer decides how many it sends.
-        set_if_present(&rtp, "max-streams", MAX_STREAMS);
-        // Not `on-timeout`: whoever says nothing for a while may only be out of reach.
-        for signal in ["on-bye-ssrc", "on-bye-timeout"] {
-            let ended = shared.clone();
-            rtp.connect(signal, false, move |_| {
-                ended.mark_goodbye();
-                None
-            });
-        }
+}
+
+/// Hears when one of the peer's streams ends, and bounds how many it has.
+fn listen_to_streams(rtpbin: &gst::Element, shared: &Arc<Shared>) {
+    // Each costs threads, and the peer decides how many it sends.
+    set_if_present(rtpbin, "max-streams", MAX_STREAMS);
+    // Not `on-timeout`: whoever says nothing for a while may only be out of reach.
+    for signal in ["on-bye-ssrc", "on-bye-timeout"] {
+        let ended = shared.clone();
+        rtpbin.connect(signal, false, move |_| {
+            ended.mark_goodbye();
+            None
+        });
     }
-    Ok(())
 }
 
 /// Hears of data channels where their streams are: a channel itself does not tell that it was closed
@@ -273,7 +283,7 @@ fn listen_to_channels(sctpdec: &gst::Element, shared: &Arc<Shared>) {
 fn on_message(message: &gst::MessageRef, shared: &Shared) {
     match message.view() {
         gst::MessageView::Element(_) => {
-            if let Some(event) = analyze::event(message) {
+            if let Some(event) = SessionEvent::from_message(message) {
                 shared.tell(event);
             }
         }

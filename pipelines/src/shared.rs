@@ -1,6 +1,11 @@
+//! What a session's callbacks share.
+//!
+//! Each mutex is a leaf: while one is held no other is locked, and the owner is not called. `Once`
+//! is held while the owner is told that the peer is connected.
+
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, Once, PoisonError,
+        Arc, Mutex, MutexGuard, Once,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -13,6 +18,7 @@ use crate::{
     frames::Frames,
     gate::{Frame, Gate, Verdict},
     hearing::Hearing,
+    lock::lock,
     offer::Offer,
     pace::Pace,
 };
@@ -222,18 +228,15 @@ impl Shared {
     }
 
     fn pace(&self) -> MutexGuard<'_, Pace> {
-        // Nothing panics while holding it.
-        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.pace)
     }
 
     fn hearing(&self) -> MutexGuard<'_, Hearing> {
-        // Nothing panics while holding it either.
-        self.hearing.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.hearing)
     }
 
     fn gate(&self) -> MutexGuard<'_, Gate> {
-        // Nothing panics while holding it, and a gate is right in every state.
-        self.gate.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.gate)
     }
 }
 

@@ -1,7 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    LostReason, Patience,
+    LostReason, PeerTimeouts,
     shared::{Shared, Signs},
     teardown::Teardown,
 };
@@ -15,23 +15,23 @@ enum Verdict {
 }
 
 /// Pure: the time is among the signs.
-fn judge(signs: Signs, patience: Patience) -> Verdict {
+fn judge(signs: Signs, timeouts: PeerTimeouts) -> Verdict {
     let left = |since: Duration, allowed: Duration| {
         (since + allowed).checked_sub(signs.now).filter(|left| !left.is_zero())
     };
     let Some(connected) = signs.connected else {
-        return match left(Duration::ZERO, patience.connect) {
+        return match left(Duration::ZERO, timeouts.connect) {
             Some(left) => Verdict::LookAgainIn(left),
             None => Verdict::Lost(LostReason::ConnectTimeout),
         };
     };
     let last = signs.media.map_or(connected, |media| media.max(connected));
-    let Some(media) = left(last, patience.media) else {
+    let Some(media) = left(last, timeouts.media) else {
         return Verdict::Lost(LostReason::NoMedia);
     };
     let hearing = match signs.unheard {
         None => media,
-        Some(since) => match left(since, patience.hearing) {
+        Some(since) => match left(since, timeouts.key_frame) {
             Some(left) => left.min(media),
             None => return Verdict::Lost(LostReason::Unheard),
         },
@@ -39,7 +39,7 @@ fn judge(signs: Signs, patience: Patience) -> Verdict {
     // Media that came after a goodbye takes it back.
     match signs.goodbye.filter(|goodbye| *goodbye >= last) {
         None => Verdict::LookAgainIn(hearing),
-        Some(goodbye) => match left(goodbye, patience.goodbye) {
+        Some(goodbye) => match left(goodbye, timeouts.goodbye) {
             Some(left) => Verdict::LookAgainIn(left.min(hearing)),
             None => Verdict::Lost(LostReason::HungUp),
         },
@@ -48,9 +48,9 @@ fn judge(signs: Signs, patience: Patience) -> Verdict {
 
 /// Watches one peer until the session is over, then stops its pipeline: WebRTC itself does not
 /// say that a peer is gone.
-pub(crate) async fn watch(shared: Arc<Shared>, patience: Patience, teardown: Teardown) {
+pub(crate) async fn watch(shared: Arc<Shared>, timeouts: PeerTimeouts, teardown: Teardown) {
     while !shared.is_over() {
-        match judge(shared.signs(), patience) {
+        match judge(shared.signs(), timeouts) {
             Verdict::Lost(reason) => shared.lose(reason),
             Verdict::LookAgainIn(time) => {
                 let _ = tokio::time::timeout(time, shared.changed.notified()).await;
@@ -64,11 +64,11 @@ pub(crate) async fn watch(shared: Arc<Shared>, patience: Patience, teardown: Tea
 mod tests {
     use super::*;
 
-    const PATIENCE: Patience = Patience {
+    const TIMEOUTS: PeerTimeouts = PeerTimeouts {
         connect: Duration::from_secs(15),
         media: Duration::from_secs(10),
         goodbye: Duration::from_secs(1),
-        hearing: Duration::from_secs(15),
+        key_frame: Duration::from_secs(15),
     };
 
     fn signs(now: u64, connected: Option<u64>, media: Option<u64>, goodbye: Option<u64>) -> Signs {
@@ -88,19 +88,19 @@ mod tests {
 
     #[test]
     fn a_peer_that_never_connects_is_lost() {
-        assert_eq!(judge(signs(3, None, None, None), PATIENCE), again(12));
+        assert_eq!(judge(signs(3, None, None, None), TIMEOUTS), again(12));
         assert_eq!(
-            judge(signs(15, None, None, None), PATIENCE),
+            judge(signs(15, None, None, None), TIMEOUTS),
             Verdict::Lost(LostReason::ConnectTimeout)
         );
     }
 
     #[test]
     fn a_peer_that_sends_nothing_is_lost() {
-        assert_eq!(judge(signs(3, Some(2), None, None), PATIENCE), again(9));
-        assert_eq!(judge(signs(20, Some(2), Some(19), None), PATIENCE), again(9));
+        assert_eq!(judge(signs(3, Some(2), None, None), TIMEOUTS), again(9));
+        assert_eq!(judge(signs(20, Some(2), Some(19), None), TIMEOUTS), again(9));
         assert_eq!(
-            judge(signs(30, Some(2), Some(19), None), PATIENCE),
+            judge(signs(30, Some(2), Some(19), None), TIMEOUTS),
             Verdict::Lost(LostReason::NoMedia)
         );
     }
@@ -108,11 +108,11 @@ mod tests {
     #[test]
     fn a_goodbye_ends_it_unless_media_goes_on() {
         assert_eq!(
-            judge(signs(21, Some(2), Some(19), Some(20)), PATIENCE),
+            judge(signs(21, Some(2), Some(19), Some(20)), TIMEOUTS),
             Verdict::Lost(LostReason::HungUp)
         );
-        assert_eq!(judge(signs(20, Some(2), Some(19), Some(20)), PATIENCE), again(1));
-        assert_eq!(judge(signs(22, Some(2), Some(21), Some(20)), PATIENCE), again(9));
+        assert_eq!(judge(signs(20, Some(2), Some(19), Some(20)), TIMEOUTS), again(1));
+        assert_eq!(judge(signs(22, Some(2), Some(21), Some(20)), TIMEOUTS), again(9));
     }
 
     #[test]
@@ -121,7 +121,7 @@ mod tests {
             unheard: Some(Duration::from_secs(seconds)),
             ..signs(40, Some(2), Some(40), None)
         };
-        assert_eq!(judge(since(33), PATIENCE), again(8));
-        assert_eq!(judge(since(25), PATIENCE), Verdict::Lost(LostReason::Unheard));
+        assert_eq!(judge(since(33), TIMEOUTS), again(8));
+        assert_eq!(judge(since(25), TIMEOUTS), Verdict::Lost(LostReason::Unheard));
     }
 }

@@ -9,15 +9,15 @@ use common::{
     network::{Line, Network},
 };
 use gst::prelude::*;
-use live_vlm_pipelines::{CandidateSection, LostReason, Patience, SessionEvent};
+use live_vlm_pipelines::{CandidateSection, LostReason, PeerTimeouts, SessionEvent};
 use live_vlm_sender::SenderOptions;
 
 /// Shorter than any browser needs, for tests that wait for it.
-const SHORT: Patience = Patience {
+const SHORT: PeerTimeouts = PeerTimeouts {
     connect: Duration::from_millis(300),
     media: Duration::from_millis(500),
     goodbye: Duration::from_millis(200),
-    hearing: LIMIT,
+    key_frame: LIMIT,
 };
 
 /// The offer with another certificate's fingerprint.
@@ -54,7 +54,7 @@ async fn hanging_up_is_noticed_at_once_with_a_data_channel() {
     meeting.sender.hang_up().await;
     assert_eq!(lost(&mut meeting.events).await, LostReason::HungUp);
     let took = begin.elapsed();
-    assert!(took < Patience::default().media / 2, "{took:?}");
+    assert!(took < PeerTimeouts::default().media / 2, "{took:?}");
     meeting.session.stop().await;
 }
 
@@ -72,7 +72,7 @@ async fn a_peer_that_opens_too_many_data_channels_is_lost() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_peer_that_sends_nothing_more_is_lost() {
     let options = SenderOptions { data_channel: false, ..SenderOptions::default() };
-    let wanted = Wanted::slow().patience(Patience { connect: LIMIT, ..SHORT });
+    let wanted = Wanted::slow().timeouts(PeerTimeouts { connect: LIMIT, ..SHORT });
     let mut meeting = Meeting::start(options, wanted).await;
     meeting.first_frame().await;
     meeting.sender.vanish().await;
@@ -84,7 +84,7 @@ async fn a_peer_that_sends_nothing_more_is_lost() {
 #[tokio::test(flavor = "multi_thread")]
 async fn silence_is_no_goodbye() {
     let network = Network::start().await;
-    let wanted = Wanted::slow().patience(Patience { connect: LIMIT, ..SHORT });
+    let wanted = Wanted::slow().timeouts(PeerTimeouts { connect: LIMIT, ..SHORT });
     let mut meeting = Meeting::start_over(&network, SenderOptions::default(), wanted).await;
     meeting.first_frame().await;
     network.set(Line { lost: 100, ..Line::default() });
@@ -99,7 +99,7 @@ async fn silence_is_no_goodbye() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_peer_that_never_connects_is_lost() {
-    let wanted = Wanted::slow().patience(SHORT);
+    let wanted = Wanted::slow().timeouts(SHORT);
     let unreachable = |offer: String| {
         let line = |line: &str| match line.starts_with("a=ice-pwd:") {
             true => "a=ice-pwd:notthepasswordthatthepeerhas\r\n".to_owned(),

@@ -9,7 +9,7 @@ use common::{
     network::{From, Line, Network},
     poll,
 };
-use live_vlm_pipelines::{Codec, LostReason, Patience, SessionEvent};
+use live_vlm_pipelines::{Codec, LostReason, PeerTimeouts, SessionEvent};
 use live_vlm_sender::{Clip, ClipOptions, SenderDirection, SenderOptions, VideoSource};
 use tokio::time::{Instant, timeout};
 
@@ -233,8 +233,8 @@ async fn packets_from_two_addresses_are_one_video() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_peer_that_goes_on_from_an_address_without_proof_that_it_is_its_own_is_lost() {
     let network = Network::start().await;
-    let patience = Patience { media: Duration::from_secs(1), ..Patience::default() };
-    let mut meeting = meet(&network, detailed(), Wanted::slow().patience(patience)).await;
+    let timeouts = PeerTimeouts { media: Duration::from_secs(1), ..PeerTimeouts::default() };
+    let mut meeting = meet(&network, detailed(), Wanted::slow().timeouts(timeouts)).await;
     network.set(Line { from: From::Second, ..Line::default() });
     assert_eq!(lost(&mut meeting.events).await, LostReason::NoMedia);
     meeting.end().await;
@@ -244,8 +244,8 @@ async fn a_peer_that_goes_on_from_an_address_without_proof_that_it_is_its_own_is
 #[tokio::test(flavor = "multi_thread")]
 async fn a_peer_that_sends_but_is_not_reached_any_more_is_lost() {
     let network = Network::start().await;
-    let patience = Patience { hearing: Duration::from_secs(3), ..Patience::default() };
-    let mut meeting = meet(&network, detailed(), Wanted::slow().patience(patience)).await;
+    let timeouts = PeerTimeouts { key_frame: Duration::from_secs(3), ..PeerTimeouts::default() };
+    let mut meeting = meet(&network, detailed(), Wanted::slow().timeouts(timeouts)).await;
     assert_eq!(pictures(&meeting, 4).await, 4);
     network.set(Line { one_way: true, ..Line::default() });
     let asking = async {

@@ -134,10 +134,10 @@ impl Simulation {
                     self.core.rest(member, Verdict::Good, token, at);
                 }
             }
-            let mut granted = Vec::new();
+            let mut asking = Vec::new();
             while let Some(event) = self.core.next(at) {
-                if let Event::Grant(member, _) = event {
-                    granted.push(member);
+                if let Event::Turn(member, _) = event {
+                    asking.push(member);
                 }
             }
             took += began.elapsed();
@@ -145,8 +145,8 @@ impl Simulation {
                 let at = at + INTERVAL.mul_f64(self.part());
                 self.due.push(Reverse((at, Next::Wants, member)));
             }
-            self.decided += granted.len();
-            for member in granted {
+            self.decided += asking.len();
+            for member in asking {
                 let turn = Duration::from_secs(1).mul_f64(0.5 + self.part());
                 self.due.push(Reverse((at + turn, Next::Ends, member)));
             }

@@ -14,7 +14,7 @@ use vlm_client::{ApiKey, ErrorKind, Failure, Listed, Reach, ServerKind};
 use super::*;
 use crate::{
     Denied, NoTurn, QuestionOutcome, QuestionReport, Slots, Want,
-    core::{BackendState, CoreConfig, Verdict},
+    core::{BackendState, CoreConfig, Verdict, testing::ms},
 };
 
 fn endpoint(name: &str) -> Endpoint {
@@ -31,7 +31,7 @@ const ANY: Want = Want { urgent: false, avoid: None };
 fn no_near() {}
 
 #[tokio::test(start_paused = true)]
-async fn a_free_slot_is_granted_without_waiting() {
+async fn a_free_slot_is_given_without_waiting() {
     let dispatcher = dispatcher(1);
     let mut member = dispatcher.join(&endpoint("a"), "m").unwrap();
     assert!(member.turn(ANY, no_near).now_or_never().is_some());
@@ -201,13 +201,9 @@ async fn an_account_hears_of_each_turn_and_how_it_ended() {
     assert_eq!(answered.outcome, QuestionOutcome::Answered);
     assert_eq!((answered.model.as_str(), answered.tokens_in, answered.tokens_out), ("m2", 700, 2));
     let (sent, first) = (answered.sent.unwrap(), answered.first_token.unwrap());
-    assert_eq!((sent - answered.granted, first - sent), (ms(10), ms(30)));
+    assert_eq!((sent - answered.began, first - sent), (ms(10), ms(30)));
     assert_eq!(nothing.outcome, QuestionOutcome::Nothing);
     assert_eq!(failed.outcome, QuestionOutcome::Failed { kind: "no-model" });
-}
-
-fn ms(ms: u64) -> Duration {
-    Duration::from_millis(ms)
 }
 
 #[tokio::test(start_paused = true)]
@@ -279,13 +275,13 @@ async fn a_server_that_fails_is_left_alone_and_those_who_want_it_are_told_until_
 }
 
 #[tokio::test(start_paused = true)]
-async fn hurrying_makes_a_waiting_question_the_users_next() {
+async fn urgency_makes_a_waiting_question_the_users_next() {
     let payer = Payer::new("ann", 9);
     let dispatcher = dispatcher(1).for_account(payer);
     let [mut busy, mut first, mut second] =
         [(); 3].map(|()| dispatcher.join(&endpoint("a"), "m").unwrap());
-    let hurry = second.hurry();
-    hurry.up();
+    let urgency = second.urgency();
+    urgency.make_urgent();
     assert_eq!(dispatcher.load(&endpoint("a")), (0, 0), "who does not wait is not made to");
     let turn = busy.turn(ANY, no_near).await.unwrap();
     let order = Arc::new(Mutex::new(Vec::new()));
@@ -300,7 +296,7 @@ async fn hurrying_makes_a_waiting_question_the_users_next() {
     let all = futures_util::future::join_all(waiting);
     tokio::pin!(all);
     assert!((&mut all).now_or_never().is_none());
-    hurry.up();
+    urgency.make_urgent();
     drop(turn);
     all.await;
     assert_eq!(*order.lock().unwrap(), ["second", "first"]);
@@ -342,7 +338,7 @@ async fn a_turn_that_nobody_waits_for_any_more_holds_no_slot() {
     let mut turn = first.turn(ANY, no_near).await.unwrap();
     turn.again();
     drop(turn);
-    // It has been granted at once, and is given up before it was looked at.
+    // It got its turn at once, and is given up before it was looked at.
     drop(first.turn(ANY, no_near));
     assert_eq!(dispatcher.load(&endpoint("a")), (0, 0));
     assert!(second.turn(ANY, no_near).now_or_never().is_some());

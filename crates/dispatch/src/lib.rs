@@ -27,14 +27,14 @@
 //! let start = Instant::now();
 //! core.want(anns, false, None, start);
 //! core.want(bobs, false, None, start);
-//! assert_eq!(core.next(start), Some(Event::Grant(anns, backend)));
+//! assert_eq!(core.next(start), Some(Event::Turn(anns, backend)));
 //! assert_eq!(core.next(start), None);
 //!
 //! // A second later the answer is there, and the slot goes on.
 //! let answered = start + Duration::from_secs(1);
 //! core.rest(anns, Verdict::Good, Some(Duration::from_millis(200)), answered);
 //! core.want(anns, false, None, answered);
-//! assert_eq!(core.next(answered), Some(Event::Grant(bobs, backend)));
+//! assert_eq!(core.next(answered), Some(Event::Turn(bobs, backend)));
 //! assert_eq!(core.next(answered), None);
 //!
 //! // Answers take a second here. So shortly before the next one is complete, whoever is next hears
@@ -53,6 +53,7 @@ mod backoff;
 pub mod core;
 mod dispatcher;
 mod health;
+mod lock;
 mod notices;
 mod pool;
 mod report;
@@ -71,5 +72,5 @@ pub use self::{
     report::{QuestionOutcome, QuestionReport},
     server::Backend,
     shared::DispatcherConfig,
-    turn::{Hurry, Member, NoTurn, Turn, Want},
+    turn::{Member, NoTurn, Turn, UrgencyHandle, Want},
 };

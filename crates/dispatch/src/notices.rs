@@ -1,13 +1,16 @@
 //! What a member is told of its turn, from the decision until it looks.
 
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard},
     time::Instant,
 };
 
 use tokio::sync::Notify;
 
-use crate::core::{BackendId, Event};
+use crate::{
+    core::{BackendId, Event},
+    lock::lock,
+};
 
 /// A member's notices. Its mutex is a leaf.
 #[derive(Debug, Default)]
@@ -20,7 +23,7 @@ pub(crate) struct Notices {
 #[derive(Debug, Default)]
 pub(crate) struct Told {
     pub(crate) near: bool,
-    pub(crate) granted: Option<BackendId>,
+    pub(crate) turn: Option<BackendId>,
     pub(crate) unavailable: Option<Instant>,
     back: bool,
 }
@@ -30,7 +33,7 @@ impl Notices {
         let mut told = self.lock();
         match event {
             Event::Near(_) => told.near = true,
-            Event::Grant(_, backend) => told.granted = Some(backend),
+            Event::Turn(_, backend) => told.turn = Some(backend),
             Event::Unavailable(_, until) => told.unavailable = Some(until),
             Event::Back(_) => told.back = true,
         }
@@ -56,6 +59,6 @@ impl Notices {
     }
 
     fn lock(&self) -> MutexGuard<'_, Told> {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.told)
     }
 }

@@ -14,7 +14,7 @@ pub struct QuestionReport {
     /// When the session began to wait for its turn.
     pub wanted: Instant,
     /// When it had its turn.
-    pub granted: Instant,
+    pub began: Instant,
     /// When the question was sent.
     pub sent: Option<Instant>,
     /// When the first token came.
@@ -60,12 +60,12 @@ impl QuestionOutcome {
 impl QuestionReport {
     /// How long the session waited for its turn.
     pub fn waited(&self) -> Duration {
-        self.granted.saturating_duration_since(self.wanted)
+        self.began.saturating_duration_since(self.wanted)
     }
 
     /// How long it held a slot.
     pub fn held(&self) -> Duration {
-        self.ended.saturating_duration_since(self.granted)
+        self.ended.saturating_duration_since(self.began)
     }
 
     /// From the request to the first token.
@@ -97,7 +97,7 @@ mod tests {
             model: "m".into(),
             outcome,
             wanted: at(0),
-            granted: at(300),
+            began: at(300),
             sent: Some(at(310)),
             first_token: Some(at(400)),
             ended: at(900),

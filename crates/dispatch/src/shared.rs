@@ -1,8 +1,9 @@
-//! What a dispatcher's clones, members and tasks share, and how it is changed.
+//! What a dispatcher's clones, members and tasks share, and how it is changed. For the locking order
+//! see the [crate](crate).
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
     time::Instant,
 };
 
@@ -11,6 +12,7 @@ use vlm_client::{Client, Error};
 
 use crate::{
     core::{Core, CoreConfig, Event, MemberId, UserId},
+    lock::lock,
     notices::Notices,
     pool::Pool,
 };
@@ -33,7 +35,7 @@ impl Default for DispatcherConfig {
 
 #[derive(Debug)]
 pub(crate) struct Shared {
-    state: Mutex<State>,
+    state: Mutex<DispatcherState>,
     /// Woken when the core's next time-out may have changed.
     pub(crate) timer: Notify,
     /// Woken when the last question has ended after [`Dispatcher::drain`](crate::Dispatcher::drain).
@@ -46,7 +48,7 @@ pub(crate) struct Shared {
 }
 
 #[derive(Debug)]
-pub(crate) struct State {
+pub(crate) struct DispatcherState {
     pub(crate) core: Core,
     pub(crate) pool: Pool,
     pub(crate) members: HashMap<MemberId, Arc<Notices>>,
@@ -60,7 +62,7 @@ struct KnownUser {
     members: usize,
 }
 
-impl State {
+impl DispatcherState {
     /// The user of this name; a new one for each that has none.
     pub(crate) fn user(&mut self, name: Option<&str>) -> UserId {
         let Some(name) = name else { return self.core.add_user() };
@@ -86,7 +88,7 @@ impl State {
 impl Shared {
     pub(crate) fn new(config: DispatcherConfig, client: Client, runtime: &Handle) -> Self {
         Self {
-            state: Mutex::new(State {
+            state: Mutex::new(DispatcherState {
                 core: Core::new(config.core),
                 pool: Pool::new(config.default_slots),
                 members: HashMap::new(),
@@ -101,13 +103,12 @@ impl Shared {
         }
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        // The state is consistent between any two statements that can panic.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn lock(&self) -> MutexGuard<'_, DispatcherState> {
+        lock(&self.state)
     }
 
     /// Changes the state, then tells those whom the change concerns.
-    pub(crate) fn decide<T>(&self, change: impl FnOnce(&mut State, Instant) -> T) -> T {
+    pub(crate) fn decide<T>(&self, change: impl FnOnce(&mut DispatcherState, Instant) -> T) -> T {
         let now = now();
         let mut told = Vec::new();
         let (result, timeout_changed, is_drained) = {
@@ -116,13 +117,13 @@ impl Shared {
             let result = change(&mut state, now);
             while let Some(event) = state.core.next(now) {
                 let member = match event {
-                    Event::Grant(member, _)
+                    Event::Turn(member, _)
                     | Event::Near(member)
                     | Event::Unavailable(member, _)
                     | Event::Back(member) => member,
                 };
                 if let Some(notices) = state.members.get(&member) {
-                    // Set under the lock: whoever rests or leaves then sees the grant or its end.
+                    // Set under the lock: whoever rests or leaves then sees the turn or its end.
                     notices.tell(event);
                     told.push(Arc::clone(notices));
                 }

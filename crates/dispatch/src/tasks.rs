@@ -1,11 +1,12 @@
 //! The tasks of a dispatcher.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use tokio::task::AbortHandle;
 
 use crate::{
     health,
+    lock::lock,
     shared::{Shared, run_timer},
 };
 
@@ -19,7 +20,7 @@ pub(crate) struct Tasks {
 impl Drop for Tasks {
     fn drop(&mut self) {
         self.timer.abort();
-        let health = self.health.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let health = lock(&self.health).take();
         if let Some(health) = health {
             health.abort();
         }
@@ -35,7 +36,7 @@ impl Tasks {
 
     /// Watches the servers of the pool from now on.
     pub(crate) fn watch_health(&self, shared: &Arc<Shared>) {
-        let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut health = lock(&self.health);
         if health.is_none() {
             let watched = health::watch(Arc::clone(shared));
             *health = Some(shared.runtime.spawn(watched).abort_handle());

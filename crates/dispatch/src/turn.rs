@@ -73,14 +73,14 @@ pub enum NoTurn {
 
 /// Makes a member that waits for its turn an urgent one.
 #[derive(Debug, Clone)]
-pub struct Hurry {
+pub struct UrgencyHandle {
     shared: Arc<Shared>,
     member: MemberId,
 }
 
-impl Hurry {
+impl UrgencyHandle {
     /// See [`Want::urgent`]. Nothing happens unless the member waits.
-    pub fn up(&self) {
+    pub fn make_urgent(&self) {
         self.shared.decide(|state, now| {
             if state.core.is_waiting(self.member) {
                 state.core.want(self.member, true, None, now);
@@ -99,9 +99,9 @@ impl Member {
         self.endpoint == *endpoint && self.model == model
     }
 
-    /// For hurrying this member while it waits.
-    pub fn hurry(&self) -> Hurry {
-        Hurry { shared: Arc::clone(&self.joined.shared), member: self.joined.id }
+    /// For making this member urgent while it waits.
+    pub fn urgency(&self) -> UrgencyHandle {
+        UrgencyHandle { shared: Arc::clone(&self.joined.shared), member: self.joined.id }
     }
 
     /// Waits for the next turn. `near` is called when it is expected within
@@ -142,11 +142,11 @@ impl Member {
         });
     }
 
-    /// Waits for the grant.
-    async fn granted(&self, mut near: impl FnMut()) -> Result<BackendId, NoTurn> {
+    /// Waits for the turn, and says where.
+    async fn next_backend(&self, mut near: impl FnMut()) -> Result<BackendId, NoTurn> {
         loop {
             let told = self.joined.notices.take();
-            if let Some(backend) = told.granted {
+            if let Some(backend) = told.turn {
                 return Ok(backend);
             }
             if let Some(until) = told.unavailable {
@@ -208,17 +208,17 @@ struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    /// Waits for the grant, and admits the question.
+    /// Waits for the turn, and admits the question.
     async fn turn(self, want: Want, near: impl FnMut()) -> Result<Turn<'a>, NoTurn> {
         let wanted = now();
         let member = self.member;
-        let backend = member.granted(near).await?;
+        let backend = member.next_backend(near).await?;
         // What goes to another server after a failure is the same question.
         if let Some(account) = member.account().filter(|_| want.avoid.is_none()) {
             account.admit().map_err(NoTurn::Denied)?;
         }
         let Some((server, model)) = member.server(backend) else {
-            // Forgotten between the grant and now, which only happens to those who left.
+            // Forgotten between the turn and now, which only happens to those who left.
             return Err(member.unavailable(wanted));
         };
         let report = QuestionReport {
@@ -226,7 +226,7 @@ impl<'a> Place<'a> {
             model,
             outcome: QuestionOutcome::Nothing,
             wanted,
-            granted: now(),
+            began: now(),
             sent: None,
             first_token: None,
             ended: wanted,

@@ -179,7 +179,7 @@ impl Traces {
 /// The steps of a question, as far as it got. Each begins where the one before ended.
 fn steps(report: &QuestionReport) -> Vec<(&'static str, Instant, Instant)> {
     let moments = [
-        ("wait for turn", Some(report.granted)),
+        ("wait for turn", Some(report.began)),
         ("encode", report.sent),
         ("first token", report.first_token),
         ("answer", Some(report.ended)),

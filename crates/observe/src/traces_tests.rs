@@ -38,7 +38,7 @@ fn report(outcome: QuestionOutcome) -> QuestionReport {
         model: "qwen".into(),
         outcome,
         wanted: at(0),
-        granted: at(250),
+        began: at(250),
         sent: Some(at(300)),
         first_token: Some(at(700)),
         ended: at(1250),

@@ -2,10 +2,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard},
 };
 
-use crate::adapt::Adaptation;
+use crate::{adapt::Adaptation, lock::lock};
 
 /// Models of servers that are remembered. Anybody can name some; whoever is forgotten is asked once
 /// more in the usual form.
@@ -33,7 +33,7 @@ impl Adaptations {
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<(Place, Adaptation)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

@@ -167,18 +167,17 @@ fn message(base: &str, kind: &ErrorKind) -> String {
 }
 
 fn reply_message(base: &str, failure: &Failure) -> String {
+    let server = format!("the VLM server at {base}");
     match failure {
         Failure::Unauthorized { status, reason } => format!(
-            "the VLM server at {base} refused the key ({}); check the api-key for this server",
+            "{server} refused the key ({}); check the api-key for this server",
             told(*status, reason)
         ),
         Failure::ModelUnknown { model, reason } => format!(
-            "the VLM server at {base} does not have the model {model:?} ({reason}); choose one \
-             that it lists"
+            "{server} does not have the model {model:?} ({reason}); choose one that it lists"
         ),
         Failure::NoVision { model, reason } => format!(
-            "the model {model:?} of the VLM server at {base} takes no pictures ({reason}); choose \
-             a vision model"
+            "the model {model:?} of {server} takes no pictures ({reason}); choose a vision model"
         ),
         Failure::NoApi { status, reason } => format!(
             "{base} has no OpenAI-compatible API ({}); {}",
@@ -186,35 +185,30 @@ fn reply_message(base: &str, failure: &Failure) -> String {
             where_else(base)
         ),
         Failure::TooLarge { reason } => format!(
-            "the picture is too large for the VLM server at {base} ({reason}); lower max-size or \
-             jpeg-quality"
+            "the picture is too large for {server} ({reason}); lower max-size or jpeg-quality"
         ),
-        Failure::RateLimited { reason, .. } => format!(
-            "the VLM server at {base} has too much to do, or a quota is used up ({reason}); \
-             asking later"
-        ),
+        Failure::RateLimited { reason, .. } => {
+            format!("{server} has too much to do, or a quota is used up ({reason}); asking later")
+        }
         Failure::BadRequest { status, reason } => {
-            format!("the VLM server at {base} refused the question ({})", told(*status, reason))
+            format!("{server} refused the question ({})", told(*status, reason))
         }
         Failure::Server { status, reason, .. } => {
-            format!("the VLM server at {base} failed ({}); see its log", told(*status, reason))
+            format!("{server} failed ({}); see its log", told(*status, reason))
         }
         Failure::Redirect { status } => format!(
-            "the VLM server at {base} sends us elsewhere (HTTP {status}); set api-base to the \
-             final address"
+            "{server} sends us elsewhere (HTTP {status}); set api-base to the final address"
         ),
         Failure::Protocol { reason } => {
             format!("{base} does not answer like an OpenAI-compatible server: {reason}")
         }
         Failure::Declined { reason } => format!(
-            "the VLM server at {base} gives no answer to this question and picture: {reason}; ask \
-             something else, or another model"
+            "{server} gives no answer to this question and picture: {reason}; ask something else, \
+             or another model"
         ),
-        Failure::Empty { reason } => {
-            format!("the VLM server at {base} answered without any text: {reason}")
-        }
+        Failure::Empty { reason } => format!("{server} answered without any text: {reason}"),
         Failure::Cut { reason } => {
-            format!("the VLM server at {base} broke off in the middle of its answer ({reason})")
+            format!("{server} broke off in the middle of its answer ({reason})")
         }
     }
 }

@@ -24,6 +24,7 @@ mod headers;
 mod kept;
 mod key;
 mod kind;
+mod lock;
 mod models;
 mod names;
 mod question;

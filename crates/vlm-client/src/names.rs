@@ -9,12 +9,15 @@ use std::{
     io,
     net::{IpAddr, SocketAddr},
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use crate::reach::{Blocked, Gate};
+use crate::{
+    lock::lock,
+    reach::{Blocked, Gate},
+};
 
 /// Gates in use at once are few: as many as there are ports in the operator's list, and one.
 const MAX_CLIENTS: usize = 32;
@@ -55,8 +58,8 @@ impl Guarded {
         Ok(client)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<(Gate, reqwest::Client)>> {
-        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, VecDeque<(Gate, reqwest::Client)>> {
+        lock(&self.clients)
     }
 }
 

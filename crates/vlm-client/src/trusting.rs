@@ -3,10 +3,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
-use crate::authority::Authority;
+use crate::{authority::Authority, lock::lock};
 
 /// There are as many authorities as an operator names files.
 const MOST: usize = 32;
@@ -47,6 +47,6 @@ impl Trusting {
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<Trusted>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }

@@ -11,60 +11,86 @@ struct Open {
 /// The same JSON with an end: texts, lists and objects that are open are closed. What is no JSON
 /// stays none.
 pub fn closed(text: &str) -> String {
-    let mut open: Vec<Open> = Vec::new();
-    let (mut in_text, mut is_escaped, mut is_name) = (false, false, false);
-    // Where what is whole ends: a number or a word may go on.
-    let mut whole = 0;
+    let mut beginning = Beginning::default();
     for (at, c) in text.char_indices() {
-        let end = at + c.len_utf8();
-        if in_text {
-            // An escape is whole with its last digit only; half of one is left out.
-            match c {
-                _ if is_escaped => is_escaped = false,
-                '\\' => is_escaped = true,
-                '"' => in_text = false,
-                _ => {}
-            }
-            if !is_escaped {
-                whole = end;
-            }
-            continue;
+        beginning.read(c, at + c.len_utf8());
+    }
+    let mut ended = text[..beginning.whole].to_owned();
+    beginning.close(&mut ended);
+    ended
+}
+
+/// What has been read of JSON that may break off.
+#[derive(Default)]
+struct Beginning {
+    open: Vec<Open>,
+    in_text: bool,
+    is_escaped: bool,
+    /// Whether the last text is a name.
+    is_name: bool,
+    /// Where what is whole ends: a number or a word may go on.
+    whole: usize,
+}
+
+impl Beginning {
+    /// Reads on by a character that ends there.
+    fn read(&mut self, c: char, end: usize) {
+        let is_whole = if self.in_text { self.read_in_text(c) } else { self.read_outside(c) };
+        if is_whole {
+            self.whole = end;
         }
+    }
+
+    /// An escape is whole with its last digit only; half of one is left out.
+    fn read_in_text(&mut self, c: char) -> bool {
+        match c {
+            _ if self.is_escaped => self.is_escaped = false,
+            '\\' => self.is_escaped = true,
+            '"' => self.in_text = false,
+            _ => {}
+        }
+        !self.is_escaped
+    }
+
+    fn read_outside(&mut self, c: char) -> bool {
+        let around = self.open.last_mut();
         match c {
             '"' => {
-                in_text = true;
-                is_name = open.last().is_some_and(|open| open.wants_name);
+                self.in_text = true;
+                self.is_name = around.is_some_and(|open| open.wants_name);
             }
-            '{' | '[' => open.push(Open { is_object: c == '{', wants_name: c == '{' }),
+            '{' | '[' => self.open.push(Open { is_object: c == '{', wants_name: c == '{' }),
             '}' | ']' => {
-                open.pop();
+                self.open.pop();
             }
             ':' => {
-                is_name = false;
-                open.last_mut().into_iter().for_each(|open| open.wants_name = false);
+                self.is_name = false;
+                around.into_iter().for_each(|open| open.wants_name = false);
             }
-            ',' => open.last_mut().into_iter().for_each(|open| open.wants_name = open.is_object),
-            _ => continue,
+            ',' => around.into_iter().for_each(|open| open.wants_name = open.is_object),
+            _ => return false,
         }
-        whole = end;
+        true
     }
-    let mut ended = text[..whole].to_owned();
-    if in_text {
-        let half = ended.rfind("\\u").filter(|at| ended.len() - at < 6);
-        ended.truncate(half.unwrap_or(ended.len()));
-        ended.push('"');
+
+    /// Closes all that is open in what is whole.
+    fn close(&self, whole: &mut String) {
+        if self.in_text {
+            let half = whole.rfind("\\u").filter(|at| whole.len() - at < 6);
+            whole.truncate(half.unwrap_or(whole.len()));
+            whole.push('"');
+        }
+        if self.is_name {
+            whole.push(':');
+        }
+        if whole.ends_with(':') {
+            whole.push_str("null");
+        }
+        if whole.ends_with(',') {
+            whole.pop();
+        }
+        whole.extend(self.open.iter().rev().map(|open| if open.is_object { '}' } else { ']' }));
     }
-    if is_name {
-        ended.push(':');
-    }
-    if ended.ends_with(':') {
-        ended.push_str("null");
-    }
-    if ended.ends_with(',') {
-        ended.pop();
-    }
-    ended.extend(open.iter().rev().map(|open| if open.is_object { '}' } else { ']' }));
-    ended
 }
 
 #[cfg(test)]

@@ -111,25 +111,7 @@ impl<'de> Lenient<'de> for Said<'de> {
                         said.model = model;
                     }
                 }
-                "object" | "type" | "status" => {
-                    let kind: Cow<'de, str> = value(&mut object)?;
-                    said.may_be_failure |= matches!(&*kind, "error" | "failed" | "failure");
-                }
-                // Apigee, Tencent, Volcengine.
-                "fault" | "Response" | "ResponseMetadata" => {
-                    let Anything(any) = value(&mut object)?;
-                    said.may_be_failure |= any;
-                }
-                "success" | "ok" => {
-                    let Flag(flag) = value(&mut object)?;
-                    said.may_be_failure |= flag == Some(false);
-                }
-                "error" | "errors" | "detail" | "message" | "msg" | "base_resp" | "error_msg"
-                | "error_message" | "errorMessage" | "Message" | "error_code" => {
-                    let Anything(any) = value(&mut object)?;
-                    said.may_be_failure |= any;
-                }
-                _ => pass_over(&mut object)?,
+                name => said.may_be_failure |= tells_of_failure(name, &mut object)?,
             }
         }
         if let Some(choice) = &said.choice {
@@ -157,6 +139,25 @@ impl<'a> Said<'a> {
         }
         if completion_tokens > 0 {
             self.usage.completion_tokens = completion_tokens;
+        }
+    }
+}
+
+/// Whether a field of this name may tell of a failure. Its value is read, or passed over.
+fn tells_of_failure<'de, A: MapAccess<'de>>(name: &str, object: &mut A) -> Result<bool, A::Error> {
+    match name {
+        "object" | "type" | "status" => {
+            let kind: Cow<'de, str> = value(object)?;
+            Ok(matches!(&*kind, "error" | "failed" | "failure"))
+        }
+        "success" | "ok" => Ok(value::<Flag, _>(object)?.0 == Some(false)),
+        // The first three are of Apigee, Tencent, Volcengine.
+        "fault" | "Response" | "ResponseMetadata" | "error" | "errors" | "detail" | "message"
+        | "msg" | "base_resp" | "error_msg" | "error_message" | "errorMessage" | "Message"
+        | "error_code" => Ok(value::<Anything, _>(object)?.0),
+        _ => {
+            pass_over(object)?;
+            Ok(false)
         }
     }
 }

@@ -118,48 +118,62 @@ fn says(token: &Token<'_>) -> Option<Says> {
     // Hunyuan's tokens begin so.
     let name = name.strip_prefix("hy").filter(|_| written.starts_with("hy")).unwrap_or(&name);
     match (token.frame, name) {
-        (Frame::BarBefore, "turn") => return Some(Says::Header),
+        (Frame::BarBefore, "turn") => Some(Says::Header),
         // Its thoughts may be a turn, too.
-        (Frame::BarBehind, "turn") => return Some(Says::Mark(Mark::PartEnd)),
-        (Frame::BarBefore | Frame::BarBehind, _) => return None,
-        (Frame::Bare, _) => return says_bare(&written),
-        (Frame::Bars, _) => {}
+        (Frame::BarBehind, "turn") => Some(Says::Mark(Mark::PartEnd)),
+        (Frame::BarBefore | Frame::BarBehind, _) => None,
+        (Frame::Bare, _) => says_bare(&written),
+        (Frame::Bars, _) => says_in_bars(name, &written),
     }
-    let mark = |mark| Some(Says::Mark(mark));
+}
+
+/// What a name between bars says.
+fn says_in_bars(name: &str, written: &str) -> Option<Says> {
     if AROUND.contains(&name) {
-        return mark(Mark::Nothing);
+        return Some(Says::Mark(Mark::Nothing));
     }
     if is_padding(name) {
-        return mark(Mark::Tail);
+        return Some(Says::Mark(Mark::Tail));
     }
     let name = ["token", "id"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
-    let is_thought = |name: &str| THOUGHTS.contains(&name);
     if let Some(begun) = begun(name) {
-        return match begun {
-            "" => Some(Says::Header),
-            name if HEADERS.contains(&name) || OWN_ROLES.contains(&name) => Some(Says::Header),
-            name if OTHER_ROLES.contains(&name) => mark(Mark::End),
-            name if SPEECHES.contains(&name) => mark(Mark::Nothing),
-            name if is_thought(name) => mark(Mark::Open(Sure::Special)),
-            _ => None,
-        };
+        return says_begun(begun);
     }
-    if let Some(ended) = ended(name, &written) {
-        return match ended {
-            "" => mark(Mark::PartEnd),
-            "header" | "role" => mark(Mark::Nothing),
-            name if HEADERS.contains(&name) || SPEECHES.contains(&name) => mark(Mark::End),
-            name if is_thought(name) => mark(Mark::Close(Sure::Special)),
-            _ => None,
-        };
+    if let Some(ended) = ended(name, written) {
+        return says_ended(ended).map(Says::Mark);
     }
     let role = name.strip_prefix("im").unwrap_or(name);
     match name {
-        "eot" | "eom" | "eos" | "eod" | "eop" | "eoa" | "return" | "call" => mark(Mark::End),
-        "bos" | "sop" | "immiddle" | "imsep" | "message" => mark(Mark::Nothing),
+        "eot" | "eom" | "eos" | "eod" | "eop" | "eoa" | "return" | "call" => {
+            Some(Says::Mark(Mark::End))
+        }
+        "bos" | "sop" | "immiddle" | "imsep" | "message" => Some(Says::Mark(Mark::Nothing)),
         _ if OWN_ROLES.contains(&role) => Some(Says::Header),
-        _ if OTHER_ROLES.contains(&role) => mark(Mark::End),
-        _ if is_thought(name) => mark(Mark::Open(Sure::Special)),
+        _ if OTHER_ROLES.contains(&role) => Some(Says::Mark(Mark::End)),
+        _ if THOUGHTS.contains(&name) => Some(Says::Mark(Mark::Open(Sure::Special))),
+        _ => None,
+    }
+}
+
+/// What the beginning of something says.
+fn says_begun(noun: &str) -> Option<Says> {
+    match noun {
+        "" => Some(Says::Header),
+        _ if HEADERS.contains(&noun) || OWN_ROLES.contains(&noun) => Some(Says::Header),
+        _ if OTHER_ROLES.contains(&noun) => Some(Says::Mark(Mark::End)),
+        _ if SPEECHES.contains(&noun) => Some(Says::Mark(Mark::Nothing)),
+        _ if THOUGHTS.contains(&noun) => Some(Says::Mark(Mark::Open(Sure::Special))),
+        _ => None,
+    }
+}
+
+/// What the end of something says.
+fn says_ended(noun: &str) -> Option<Mark> {
+    match noun {
+        "" => Some(Mark::PartEnd),
+        "header" | "role" => Some(Mark::Nothing),
+        _ if HEADERS.contains(&noun) || SPEECHES.contains(&noun) => Some(Mark::End),
+        _ if THOUGHTS.contains(&noun) => Some(Mark::Close(Sure::Special)),
         _ => None,
     }
 }

@@ -23,7 +23,7 @@ pub(crate) enum Piece {
 /// beginning of a mark, or what is to be left out at the end of the text.
 #[derive(Debug, Default)]
 pub(crate) struct Thinking {
-    state: State,
+    phase: Phase,
     held: String,
     /// White space behind a mark, or before all else, until it is known what follows.
     space: String,
@@ -52,7 +52,7 @@ pub(crate) struct Thinking {
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum Phase {
     /// Nothing but white space came so far.
     #[default]
     Beginning,
@@ -73,6 +73,16 @@ enum State {
     },
 }
 
+/// A mark in the text that is held.
+#[derive(Clone, Copy)]
+struct Standing {
+    /// Where it begins.
+    at: usize,
+    /// In bytes.
+    length: usize,
+    mark: Mark,
+}
+
 /// What is left of `<|channel|>analysis<|message|>`, and of what ends it.
 const WORD_OPEN: &str = "analysis";
 const WORD_FINAL: &str = "assistantfinal";
@@ -81,7 +91,7 @@ impl Thinking {
     /// Takes a piece of the text; gives what is known of it then.
     pub(crate) fn feed(&mut self, text: &str, give: &mut impl FnMut(Piece)) {
         let is_plain =
-            self.state == State::Answer && self.held.is_empty() && next_place(text).is_none();
+            self.phase == Phase::Answer && self.held.is_empty() && next_place(text).is_none();
         if is_plain {
             self.say(text, give);
             return;
@@ -94,7 +104,7 @@ impl Thinking {
     pub(crate) fn think_aside(&mut self, alone: bool) {
         self.has_aside = true;
         // LMDeploy leaves the mark that they begin with in the text, and not the one that ends them.
-        if alone && self.state == State::Inside && self.is_bare {
+        if alone && self.phase == Phase::Inside && self.is_bare {
             self.close();
         }
     }
@@ -112,14 +122,14 @@ impl Thinking {
 
     /// Goes one mark further; false if that takes more text.
     fn step(&mut self, is_all: bool, give: &mut impl FnMut(Piece)) -> bool {
-        match self.state {
-            State::Beginning | State::Between => self.step_before(is_all, give),
-            State::Inside => self.step_inside(is_all, give),
-            State::InsideWords => self.step_inside_words(is_all, give),
-            State::Word(known) => self.step_word(known, is_all, give),
-            State::AfterWord => self.step_after_word(is_all, give),
-            State::Answer => self.step_answer(0, is_all, give),
-            State::Over { for_good } => self.step_over(for_good, is_all),
+        match self.phase {
+            Phase::Beginning | Phase::Between => self.step_before(is_all, give),
+            Phase::Inside => self.step_inside(is_all, give),
+            Phase::InsideWords => self.step_inside_words(is_all, give),
+            Phase::Word(known) => self.step_word(known, is_all, give),
+            Phase::AfterWord => self.step_after_word(is_all, give),
+            Phase::Answer => self.step_answer(0, is_all, give),
+            Phase::Over { for_good } => self.step_over(for_good, is_all),
         }
     }
 
@@ -158,11 +168,11 @@ impl Thinking {
             self.pass(mark);
             return true;
         }
-        if self.state == State::Beginning && self.held.starts_with(&WORD_OPEN[..1]) {
-            self.state = State::Word(0);
+        if self.phase == Phase::Beginning && self.held.starts_with(&WORD_OPEN[..1]) {
+            self.phase = Phase::Word(0);
             return true;
         }
-        self.state = State::Answer;
+        self.phase = Phase::Answer;
         // What is no mark here is none.
         self.step_answer(self.after(0), is_all, give)
     }
@@ -184,20 +194,20 @@ impl Thinking {
         let next = self.held[same..].chars().next();
         if next.is_none() && !is_all {
             self.say_held(same, give);
-            self.state = State::Word(known + same);
+            self.phase = Phase::Word(known + same);
             return false;
         }
-        self.state = match next.filter(|_| is_word) {
+        self.phase = match next.filter(|_| is_word) {
             Some(c) if c.is_alphabetic() => {
                 self.say_held(same, give);
                 self.take_back(give);
-                State::InsideWords
+                Phase::InsideWords
             }
             Some(c) if c.is_whitespace() => {
                 self.say_held(same, give);
-                State::AfterWord
+                Phase::AfterWord
             }
-            _ => State::Answer,
+            _ => Phase::Answer,
         };
         true
     }
@@ -207,7 +217,7 @@ impl Thinking {
     fn step_after_word(&mut self, is_all: bool, give: &mut impl FnMut(Piece)) -> bool {
         let (before, is_found) = self.before_final(is_all);
         if next_place(&self.held[..before]).is_some() {
-            self.state = State::Answer;
+            self.phase = Phase::Answer;
             return true;
         }
         self.say_held(before, give);
@@ -252,23 +262,23 @@ impl Thinking {
             Mark::Final => self.begin_anew(),
             Mark::AnswerOpen { .. } => {
                 self.in_answer = true;
-                self.state = State::Between;
+                self.phase = Phase::Between;
             }
             Mark::AnswerClose => self.in_answer = false,
-            Mark::End if self.has_answered => self.state = State::Over { for_good: true },
-            Mark::PartEnd if self.has_answered => self.state = State::Over { for_good: false },
+            Mark::End if self.has_answered => self.phase = Phase::Over { for_good: true },
+            Mark::PartEnd if self.has_answered => self.phase = Phase::Over { for_good: false },
             Mark::End | Mark::PartEnd | Mark::Nothing | Mark::Tail | Mark::StruckOut => {}
         }
     }
 
     fn open(&mut self, sure: Sure) {
-        self.state = State::Inside;
+        self.phase = Phase::Inside;
         (self.is_bare, self.is_by_word) = (true, sure == Sure::Word);
     }
 
     fn close(&mut self) {
         self.has_thought = true;
-        self.state = State::Between;
+        self.phase = Phase::Between;
     }
 
     /// All before the answer that begins now was thought.
@@ -281,19 +291,11 @@ impl Thinking {
     fn step_inside(&mut self, is_all: bool, give: &mut impl FnMut(Piece)) -> bool {
         let mut from = 0;
         loop {
-            let Some(at) = next_place(&self.held[from..]).map(|at| from + at) else {
-                self.think_held(self.held.len(), give);
-                return false;
-            };
-            let (length, mark) = match at_beginning(&self.held[at..], is_all) {
-                Found::Mark(length, mark) => (length, mark),
-                Found::Perhaps => {
-                    self.think_held(at, give);
+            let Standing { at, length, mark } = match self.next_mark(from, is_all) {
+                Ok(standing) => standing,
+                Err(thought) => {
+                    self.think_held(thought, give);
                     return false;
-                }
-                Found::Nothing => {
-                    from = self.after(at);
-                    continue;
                 }
             };
             let is_end = match mark {
@@ -317,7 +319,7 @@ impl Thinking {
             self.held.drain(..length);
             match mark {
                 Mark::Final => self.begin_anew(),
-                Mark::End => self.state = State::Over { for_good: true },
+                Mark::End => self.phase = Phase::Over { for_good: true },
                 _ => self.close(),
             }
             return true;
@@ -343,69 +345,85 @@ impl Thinking {
     /// Marks before `from` are text.
     fn step_answer(&mut self, mut from: usize, is_all: bool, give: &mut impl FnMut(Piece)) -> bool {
         loop {
-            let Some(at) = next_place(&self.held[from..]).map(|at| from + at) else {
-                self.say_held(self.held.len(), give);
-                return false;
-            };
-            let (length, mark) = match at_beginning(&self.held[at..], is_all) {
-                Found::Mark(length, mark) => (length, mark),
-                Found::Perhaps => {
-                    self.say_held(at, give);
+            let standing = match self.next_mark(from, is_all) {
+                Ok(standing) => standing,
+                Err(text) => {
+                    self.say_held(text, give);
                     return false;
                 }
-                Found::Nothing => {
-                    from = self.after(at);
-                    continue;
-                }
             };
-            let said = self.tail.chars().next_back().or(self.last);
-            let before = self.held[..at].chars().next_back().or(said);
-            let after = self.held[at + length..].chars().next();
-            let begins_line = before.is_none_or(|c| c == '\n');
-            let is_quoted = self.is_quoted(at, length, said, is_all);
-            let depends =
-                matches!(mark, Mark::Close(_) | Mark::AnswerOpen { .. }) && !begins_line && !is_all;
-            if is_quoted.is_none() || (depends && after.is_none()) {
-                self.say_held(at, give);
+            let Some(is_text) = self.is_text(standing, is_all) else {
+                self.say_held(standing.at, give);
                 return false;
-            }
-            let place = Place {
-                is_before_answer: false,
-                begins_line,
-                after,
-                has_thought: self.has_thought,
-                has_aside: self.has_aside,
             };
-            let written = &self.held[at..at + length];
-            if is_quoted == Some(true) || self.as_text.takes(mark, written, place) {
-                from = at + length;
-                continue;
+            if !is_text {
+                self.say_held(standing.at, give);
+                self.pass_in_answer(standing, give);
+                return true;
             }
-            self.say_held(at, give);
-            let mark_text: String = self.held.drain(..length).collect();
-            match mark {
-                Mark::Open(sure) => {
-                    self.say_space(give);
-                    self.open(sure);
-                }
-                Mark::Close(_) => {
-                    self.takes_back |= self.has_answered;
-                    self.keeps = self.has_thought;
-                    self.close();
-                }
-                Mark::Final => self.begin_anew(),
-                Mark::AnswerOpen { .. } => self.in_answer = true,
-                Mark::AnswerClose if self.in_answer => {
-                    self.in_answer = false;
-                    self.tail.clear();
-                    self.state = State::Between;
-                }
-                Mark::AnswerClose | Mark::Tail | Mark::StruckOut => self.tail.push_str(&mark_text),
-                Mark::End => self.state = State::Over { for_good: true },
-                Mark::PartEnd => self.state = State::Over { for_good: false },
-                Mark::Nothing => {}
+            from = standing.at + standing.length;
+        }
+    }
+
+    /// The first mark behind `from`, or up to where there is none for certain.
+    fn next_mark(&self, mut from: usize, is_all: bool) -> Result<Standing, usize> {
+        while let Some(at) = next_place(&self.held[from..]).map(|at| from + at) {
+            match at_beginning(&self.held[at..], is_all) {
+                Found::Mark(length, mark) => return Ok(Standing { at, length, mark }),
+                Found::Perhaps => return Err(at),
+                Found::Nothing => from = self.after(at),
             }
-            return true;
+        }
+        Err(self.held.len())
+    }
+
+    /// Whether a mark in the answer is meant as text. `None` if that takes more text.
+    fn is_text(&mut self, standing: Standing, is_all: bool) -> Option<bool> {
+        let Standing { at, length, mark } = standing;
+        let said = self.tail.chars().next_back().or(self.last);
+        let before = self.held[..at].chars().next_back().or(said);
+        let after = self.held[at + length..].chars().next();
+        let begins_line = before.is_none_or(|c| c == '\n');
+        let is_quoted = self.is_quoted(at, length, said, is_all)?;
+        let depends = matches!(mark, Mark::Close(_) | Mark::AnswerOpen { .. }) && !begins_line;
+        if depends && after.is_none() && !is_all {
+            return None;
+        }
+        let place = Place {
+            is_before_answer: false,
+            begins_line,
+            after,
+            has_thought: self.has_thought,
+            has_aside: self.has_aside,
+        };
+        let written = &self.held[at..at + length];
+        Some(is_quoted || self.as_text.takes(mark, written, place))
+    }
+
+    /// The mark that what is held begins with, behind a part of the answer.
+    fn pass_in_answer(&mut self, standing: Standing, give: &mut impl FnMut(Piece)) {
+        let written: String = self.held.drain(..standing.length).collect();
+        match standing.mark {
+            Mark::Open(sure) => {
+                self.say_space(give);
+                self.open(sure);
+            }
+            Mark::Close(_) => {
+                self.takes_back |= self.has_answered;
+                self.keeps = self.has_thought;
+                self.close();
+            }
+            Mark::Final => self.begin_anew(),
+            Mark::AnswerOpen { .. } => self.in_answer = true,
+            Mark::AnswerClose if self.in_answer => {
+                self.in_answer = false;
+                self.tail.clear();
+                self.phase = Phase::Between;
+            }
+            Mark::AnswerClose | Mark::Tail | Mark::StruckOut => self.tail.push_str(&written),
+            Mark::End => self.phase = Phase::Over { for_good: true },
+            Mark::PartEnd => self.phase = Phase::Over { for_good: false },
+            Mark::Nothing => {}
         }
     }
 

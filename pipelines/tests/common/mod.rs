@@ -14,7 +14,8 @@ use std::{
 
 use gst::prelude::*;
 use live_vlm_pipelines::{
-    BrowserSession, Choices, LostReason, Patience, SessionEvent, SessionOptions, SessionSettings,
+    BrowserSession, Choices, LostReason, PeerTimeouts, SessionEvent, SessionOptions,
+    SessionSettings,
 };
 use live_vlm_sender::{Sender, SenderOptions};
 use network::Network;
@@ -26,13 +27,13 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 /// What a test wants of its session.
 pub(crate) struct Wanted {
     pub(crate) interval: Duration,
-    pub(crate) patience: Patience,
+    pub(crate) timeouts: PeerTimeouts,
 }
 
 impl Wanted {
     /// A question now and then: key frames only.
     pub(crate) fn slow() -> Self {
-        Self { interval: Duration::from_secs(1), patience: Patience::default() }
+        Self { interval: Duration::from_secs(1), timeouts: PeerTimeouts::default() }
     }
 
     /// Many questions: every frame.
@@ -40,8 +41,8 @@ impl Wanted {
         Self { interval: Duration::from_millis(100), ..Self::slow() }
     }
 
-    pub(crate) fn patience(self, patience: Patience) -> Self {
-        Self { patience, ..self }
+    pub(crate) fn timeouts(self, timeouts: PeerTimeouts) -> Self {
+        Self { timeouts, ..self }
     }
 }
 
@@ -63,7 +64,7 @@ pub(crate) fn options(wanted: &Wanted) -> (SessionOptions, gst::Element, watch::
     });
     let mut options = SessionOptions::with_analyzer(settings(wanted.interval), analyzer.clone());
     options.network.bind = Some(IpAddr::V4(Ipv4Addr::LOCALHOST));
-    options.patience = wanted.patience;
+    options.timeouts = wanted.timeouts;
     (options, analyzer, decoded)
 }
 

@@ -15,6 +15,8 @@ mod queue;
 mod seen;
 mod slots;
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 mod turns;
 
@@ -41,7 +43,7 @@ pub use self::{
 pub enum Event {
     /// The member holds a slot of the backend from now on, until [`Core::rest`] or
     /// [`Core::leave`].
-    Grant(MemberId, BackendId),
+    Turn(MemberId, BackendId),
     /// The member's turn is expected within [`CoreConfig::near`]: a good time to have a fresh
     /// picture ready. Told once per wait.
     Near(MemberId),

@@ -1,86 +1,9 @@
 //! Users, weights, and several backends.
 
-use std::collections::HashMap;
-
-use super::*;
-
-fn ms(ms: u64) -> Duration {
-    Duration::from_millis(ms)
-}
-
-fn drain(core: &mut Core, now: Instant) -> Vec<Event> {
-    std::iter::from_fn(|| core.next(now)).collect()
-}
-
-/// A user of a simulation.
-#[derive(Clone, Copy)]
-struct Kind {
-    weight: u32,
-    sessions: usize,
-    /// From the end of an answer to the next question.
-    rest: Duration,
-    /// How long an answer takes.
-    takes: Duration,
-}
-
-const ORDINARY: Kind = Kind { weight: 1, sessions: 1, rest: ms_const(50), takes: ms_const(1000) };
-
-const fn ms_const(ms: u64) -> Duration {
-    Duration::from_millis(ms)
-}
-
-/// Plays `run` of simulated time on one route over backends with these slots. Returns the slot
-/// time of each user, and the longest wait of a session of each.
-fn play(users: &[Kind], slots: &[usize], run: Duration) -> (Vec<f64>, Vec<Duration>) {
-    let start = Instant::now();
-    let mut core = Core::new(CoreConfig::default());
-    let backends: Vec<_> = slots.iter().map(|n| core.add_backend(Slots::Fixed(*n))).collect();
-    let route = core.add_route(&backends, "m");
-    let mut user_of = HashMap::new();
-    let mut agenda = BTreeSet::new();
-    for (at, kind) in users.iter().enumerate() {
-        let user = core.add_user();
-        for _ in 0..kind.sessions {
-            let member = core.join(user, kind.weight, route).unwrap();
-            user_of.insert(member, at);
-            agenda.insert((start, member, false));
-        }
-    }
-    let mut used = vec![0.0; users.len()];
-    let mut longest = vec![Duration::ZERO; users.len()];
-    let mut wanted = HashMap::new();
-    while let Some((now, member, ends)) = agenda.pop_first() {
-        if now > start + run {
-            break;
-        }
-        let kind = users[user_of[&member]];
-        if ends {
-            if kind.rest.is_zero() {
-                wanted.insert(member, now);
-                core.rest_and_want(member, Verdict::Good, None, now);
-            } else {
-                core.rest(member, Verdict::Good, None, now);
-                agenda.insert((now + kind.rest, member, false));
-            }
-        } else {
-            wanted.insert(member, now);
-            core.want(member, false, None, now);
-        }
-        while let Some(event) = core.next(now) {
-            let Event::Grant(member, _) = event else { continue };
-            let at = user_of[&member];
-            used[at] += users[at].takes.as_secs_f64();
-            longest[at] = longest[at].max(now - wanted[&member]);
-            agenda.insert((now + users[at].takes, member, true));
-        }
-        for (backend, slots) in backends.iter().zip(slots) {
-            let (asking, waiting) = core.load(*backend);
-            assert!(asking <= *slots);
-            assert!(waiting == 0 || asking == *slots, "a slot idles while somebody waits");
-        }
-    }
-    (used, longest)
-}
+use super::{
+    testing::{ORDINARY, User, drain, ms, play},
+    *,
+};
 
 /// R. Jain, D. Chiu, W. Hawe, "A Quantitative Measure of Fairness", 1984.
 fn jain(shares: &[f64]) -> f64 {
@@ -92,11 +15,11 @@ fn jain(shares: &[f64]) -> f64 {
 #[test]
 fn many_sessions_quick_questions_and_long_answers_get_no_more_than_their_share() {
     let mut users = vec![ORDINARY; 8];
-    users.push(Kind { sessions: 20, ..ORDINARY });
-    users.push(Kind { rest: Duration::ZERO, takes: ms(100), ..ORDINARY });
-    users.push(Kind { takes: ms(8000), ..ORDINARY });
+    users.push(User { sessions: 20, ..ORDINARY });
+    users.push(User { rest: Duration::ZERO, takes: ms(100), ..ORDINARY });
+    users.push(User { takes: ms(8000), ..ORDINARY });
     for slots in [&[1][..], &[4], &[2, 2], &[1, 1, 1]] {
-        let (used, _) = play(&users, slots, Duration::from_secs(2000));
+        let used = play(&users, slots, Duration::from_secs(2000)).used;
         // One session asks one question at a time, so nobody of one session can have more than
         // a slot; all that is left goes to whoever has more sessions.
         let fair: Vec<f64> = used.iter().copied().filter(|used| *used < 1900.0).collect();
@@ -106,8 +29,8 @@ fn many_sessions_quick_questions_and_long_answers_get_no_more_than_their_share()
 
 #[test]
 fn a_user_alone_gets_every_slot_and_owes_nothing_for_it() {
-    let greedy = Kind { sessions: 8, rest: Duration::ZERO, ..ORDINARY };
-    let (used, _) = play(&[greedy], &[4], Duration::from_secs(1000));
+    let greedy = User { sessions: 8, rest: Duration::ZERO, ..ORDINARY };
+    let used = play(&[greedy], &[4], Duration::from_secs(1000)).used;
     assert!(used[0] > 3990.0, "{used:?}");
 
     let now = Instant::now();
@@ -129,7 +52,7 @@ fn a_user_alone_gets_every_slot_and_owes_nothing_for_it() {
     core.want(alone, false, None, time);
     for _ in 0..100 {
         for event in drain(&mut core, time) {
-            let Event::Grant(member, _) = event else { continue };
+            let Event::Turn(member, _) = event else { continue };
             *turns.get_mut(&member).unwrap() += 1;
             time += ms(1000);
             core.rest_and_want(member, Verdict::Good, None, time);
@@ -156,7 +79,7 @@ fn a_user_who_was_away_has_saved_up_no_turns() {
             core.want(was_away, false, None, time);
         }
         for event in drain(&mut core, time) {
-            let Event::Grant(member, _) = event else { continue };
+            let Event::Turn(member, _) = event else { continue };
             *turns.get_mut(&member).unwrap() += 1;
             time += ms(1000);
             core.rest_and_want(member, Verdict::Good, None, time);
@@ -167,9 +90,9 @@ fn a_user_who_was_away_has_saved_up_no_turns() {
 
 #[test]
 fn a_weight_of_three_gets_three_times_the_share() {
-    let heavy = Kind { weight: 3, sessions: 4, rest: Duration::ZERO, ..ORDINARY };
-    let light = Kind { weight: 1, ..heavy };
-    let (used, _) = play(&[heavy, light], &[2], Duration::from_secs(1000));
+    let heavy = User { weight: 3, sessions: 4, rest: Duration::ZERO, ..ORDINARY };
+    let light = User { weight: 1, ..heavy };
+    let used = play(&[heavy, light], &[2], Duration::from_secs(1000)).used;
     let ratio = used[0] / used[1];
     assert!((2.9..=3.1).contains(&ratio), "{used:?}");
 }
@@ -188,7 +111,7 @@ fn leaving_and_coming_back_does_not_clear_a_debt() {
     core.want(comes, false, None, time);
     for _ in 0..400 {
         for event in drain(&mut core, time) {
-            let Event::Grant(member, _) = event else { continue };
+            let Event::Turn(member, _) = event else { continue };
             let (user, took) = if member == stays { (fair, 1.0) } else { (sly, 8.0) };
             *used.get_mut(&user).unwrap() += took;
             time += Duration::from_secs_f64(took);
@@ -220,14 +143,14 @@ fn an_urgent_question_goes_before_its_users_others_and_not_before_other_peoples(
     core.want(first, false, None, now);
     core.want(urgent, false, None, now);
     core.want(urgent, true, None, now);
-    assert_eq!(drain(&mut core, now), [Event::Grant(busy, backend)]);
+    assert_eq!(drain(&mut core, now), [Event::Turn(busy, backend)]);
     let mut order = Vec::new();
     let mut asking = busy;
     for turn in 1..4 {
         let now = now + ms(1000 * turn);
         core.rest(asking, Verdict::Good, None, now);
         for event in drain(&mut core, now) {
-            if let Event::Grant(member, _) = event {
+            if let Event::Turn(member, _) = event {
                 order.push(member);
                 asking = member;
             }
@@ -249,7 +172,7 @@ fn a_route_uses_all_its_backends_and_the_idlest_first() {
         let member = core.join(user, 1, route).unwrap();
         core.want(member, false, None, now);
         at.extend(drain(&mut core, now).into_iter().filter_map(|event| match event {
-            Event::Grant(_, backend) => Some(backend),
+            Event::Turn(_, backend) => Some(backend),
             _ => None,
         }));
     }
@@ -266,11 +189,11 @@ fn a_backend_that_fails_is_replaced_by_another_and_tried_again_later() {
     let member = core.join(user, 1, route).unwrap();
     let ask = |core: &mut Core, avoid, now| {
         core.want(member, false, avoid, now);
-        let granted = drain(core, now).into_iter().find_map(|event| match event {
-            Event::Grant(_, backend) => Some(backend),
+        let given = drain(core, now).into_iter().find_map(|event| match event {
+            Event::Turn(_, backend) => Some(backend),
             _ => None,
         });
-        granted.unwrap()
+        given.unwrap()
     };
     assert_eq!(ask(&mut core, None, start), bad);
     core.rest(member, Verdict::Bad { scope: Scope::Server, retry_after: None }, None, start);
@@ -311,9 +234,9 @@ fn when_nothing_is_up_those_who_wait_are_told_until_when() {
     assert_eq!(drain(&mut core, now + ms(10)), [Event::Unavailable(first, until)]);
     core.want(first, false, None, until);
     core.want(second, false, None, until);
-    assert_eq!(drain(&mut core, until), [Event::Grant(first, backend)], "one on trial");
+    assert_eq!(drain(&mut core, until), [Event::Turn(first, backend)], "one on trial");
     core.rest(first, Verdict::Good, None, until);
-    assert_eq!(drain(&mut core, until), [Event::Grant(second, backend)]);
+    assert_eq!(drain(&mut core, until), [Event::Turn(second, backend)]);
 }
 
 #[test]
@@ -328,9 +251,9 @@ fn a_backend_that_can_be_tried_again_is_given_to_whoever_waits_for_another() {
     });
     core.observe(a, Verdict::Bad { scope: Scope::Server, retry_after: Some(ms(1000)) }, now);
     members.iter().for_each(|member| core.want(*member, false, None, now));
-    assert_eq!(drain(&mut core, now), [Event::Grant(members[0], b)]);
+    assert_eq!(drain(&mut core, now), [Event::Turn(members[0], b)]);
     assert_eq!(core.next_timeout(), Some(now + ms(1000)));
-    assert_eq!(drain(&mut core, now + ms(1000)), [Event::Grant(members[1], a)]);
+    assert_eq!(drain(&mut core, now + ms(1000)), [Event::Turn(members[1], a)]);
 }
 
 #[test]
@@ -345,15 +268,15 @@ fn a_model_that_comes_to_a_server_brings_its_sessions_there() {
     });
     core.want(first, false, None, now);
     core.want(second, false, None, now);
-    assert_eq!(drain(&mut core, now), [Event::Grant(first, a)]);
+    assert_eq!(drain(&mut core, now), [Event::Turn(first, a)]);
     core.set_route(to_both, &[a, b], now);
-    assert_eq!(drain(&mut core, now), [Event::Grant(second, b)]);
+    assert_eq!(drain(&mut core, now), [Event::Turn(second, b)]);
     core.set_route(to_both, &[b], now);
     core.rest(first, Verdict::Good, None, now);
     core.rest(second, Verdict::Good, None, now);
     core.want(second, false, None, now);
     core.want(first, false, None, now);
-    assert_eq!(drain(&mut core, now), [Event::Grant(second, b), Event::Grant(first, a)]);
+    assert_eq!(drain(&mut core, now), [Event::Turn(second, b), Event::Turn(first, a)]);
 }
 
 #[test]
@@ -374,7 +297,7 @@ fn users_who_share_a_server_for_different_models_share_it_fairly() {
     let mut time = start;
     for _ in 0..400 {
         for event in drain(&mut core, time) {
-            let Event::Grant(member, _) = event else { continue };
+            let Event::Turn(member, _) = event else { continue };
             *turns.get_mut(&member).unwrap() += 1;
             time += ms(1000);
             core.rest_and_want(member, Verdict::Good, None, time);
@@ -406,28 +329,28 @@ fn a_model_that_is_used_up_is_left_alone_and_others_there_are_asked() {
     core.want(used_up, false, None, now);
     core.want(also, false, None, now);
     core.want(good, false, None, now);
-    assert_eq!(drain(&mut core, now), [Event::Grant(used_up, backend)]);
+    assert_eq!(drain(&mut core, now), [Event::Turn(used_up, backend)]);
     core.rest(used_up, model_fails(Some(ms(7000))), None, now);
     // Who waits for the same model is told; who waits for another has the slot at once.
     let until = now + ms(7000);
-    let told = [Event::Unavailable(also, until), Event::Grant(good, backend)];
+    let told = [Event::Unavailable(also, until), Event::Turn(good, backend)];
     assert_eq!(drain(&mut core, now), told);
     assert_eq!(core.state(backend), Some(BackendState::Up));
     assert_eq!(core.state_for(backend, "used up"), Some(BackendState::Open { until }));
     core.rest_and_want(good, Verdict::Good, None, now);
-    assert_eq!(drain(&mut core, now), [Event::Grant(good, backend)]);
+    assert_eq!(drain(&mut core, now), [Event::Turn(good, backend)]);
     core.rest(good, Verdict::Good, None, now);
     // Then one question tries it, and meanwhile the other model is asked as ever.
     core.set_slots(backend, Slots::Fixed(3), until);
     core.want(used_up, false, None, until);
     core.want(also, false, None, until);
     core.want(good, false, None, until);
-    let granted = [Event::Grant(used_up, backend), Event::Grant(good, backend)];
-    let is_grant = |event: &Event| matches!(event, Event::Grant(..));
-    let events = drain(&mut core, until).into_iter().filter(is_grant);
-    assert_eq!(events.collect::<Vec<_>>(), granted);
+    let given = [Event::Turn(used_up, backend), Event::Turn(good, backend)];
+    let is_turn = |event: &Event| matches!(event, Event::Turn(..));
+    let events = drain(&mut core, until).into_iter().filter(is_turn);
+    assert_eq!(events.collect::<Vec<_>>(), given);
     core.rest(used_up, Verdict::Good, None, until);
-    assert_eq!(drain(&mut core, until), [Event::Grant(also, backend)]);
+    assert_eq!(drain(&mut core, until), [Event::Turn(also, backend)]);
 }
 
 #[test]
@@ -439,13 +362,13 @@ fn however_often_a_model_fails_no_question_to_another_is_kept_waiting() {
         now += ms(1000);
         core.want(failing, false, None, now);
         for event in drain(&mut core, now) {
-            if event == Event::Grant(failing, backend) {
+            if event == Event::Turn(failing, backend) {
                 failures += 1;
                 core.rest(failing, model_fails(None), None, now);
             }
         }
         core.want(good, false, None, now);
-        assert!(drain(&mut core, now).contains(&Event::Grant(good, backend)));
+        assert!(drain(&mut core, now).contains(&Event::Turn(good, backend)));
         core.rest(good, Verdict::Good, None, now);
     }
     assert!((4..=12).contains(&failures), "it is left alone longer and longer: {failures}");
@@ -478,7 +401,7 @@ fn the_model_of_those_who_name_none_is_the_servers_first() {
     assert_eq!(drain(&mut core, now), [Event::Unavailable(unnamed, now + ms(7000))]);
     core.set_first_model(backend, "other");
     core.want(unnamed, false, None, now);
-    assert_eq!(drain(&mut core, now), [Event::Grant(unnamed, backend)]);
+    assert_eq!(drain(&mut core, now), [Event::Turn(unnamed, backend)]);
     core.rest(unnamed, model_fails(Some(ms(7000))), None, now);
     core.want(other, false, None, now);
     assert_eq!(drain(&mut core, now), [Event::Unavailable(other, now + ms(7000))]);
@@ -493,11 +416,11 @@ fn another_server_answers_for_a_model_that_fails_at_one() {
     let user = core.add_user();
     let member = core.join(user, 1, route).unwrap();
     core.want(member, false, None, now);
-    assert_eq!(drain(&mut core, now), [Event::Grant(member, a)]);
+    assert_eq!(drain(&mut core, now), [Event::Turn(member, a)]);
     core.rest(member, model_fails(Some(ms(7000))), None, now);
     assert!(core.has_other(member, a, now) && !core.has_other(member, b, now));
     core.want(member, false, None, now);
-    assert_eq!(drain(&mut core, now), [Event::Grant(member, b)]);
+    assert_eq!(drain(&mut core, now), [Event::Turn(member, b)]);
 }
 
 #[test]
@@ -520,7 +443,7 @@ fn who_rests_because_a_server_was_not_there_is_told_once_that_it_is_back() {
     assert_eq!(drain(&mut core, now), [Event::Back(resting)]);
     core.want(resting, false, None, now);
     core.rest(asking, Verdict::Unknown, None, now);
-    assert_eq!(drain(&mut core, now), [Event::Grant(resting, backend)], "at once");
+    assert_eq!(drain(&mut core, now), [Event::Turn(resting, backend)], "at once");
     core.rest(resting, Verdict::Good, None, now);
     core.observe(backend, Verdict::Good, now);
     assert_eq!(drain(&mut core, now), []);
@@ -540,5 +463,5 @@ fn a_server_that_is_back_is_asked_for_models_that_had_failed_with_it() {
     core.observe(backend, Verdict::Good, now);
     assert_eq!(drain(&mut core, now), [Event::Back(member)]);
     core.want(member, false, None, now);
-    assert_eq!(drain(&mut core, now), [Event::Grant(member, backend)]);
+    assert_eq!(drain(&mut core, now), [Event::Turn(member, backend)]);
 }

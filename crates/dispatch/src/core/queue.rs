@@ -208,7 +208,13 @@ impl Queue {
     }
 
     /// A session has its turn, for which its user is charged what it is `expected` to take.
-    pub(super) fn grant(&mut self, id: UserId, route: RouteId, place: Place, expected: Duration) {
+    pub(super) fn give_turn(
+        &mut self,
+        id: UserId,
+        route: RouteId,
+        place: Place,
+        expected: Duration,
+    ) {
         self.remove(id, route, place);
         self.turns += 1;
         let turn = self.turns;

@@ -1,8 +1,7 @@
-use super::*;
-
-fn ms(ms: u64) -> Duration {
-    Duration::from_millis(ms)
-}
+use super::{
+    testing::{ORDINARY, User, drain, ms, play},
+    *,
+};
 
 /// A backend, and a route to it alone.
 fn one(core: &mut Core, slots: usize) -> (BackendId, RouteId) {
@@ -24,119 +23,31 @@ fn rest(core: &mut Core, member: MemberId, now: Instant) {
     core.rest(member, Verdict::Good, None, now);
 }
 
-fn drain(core: &mut Core, now: Instant) -> Vec<Event> {
-    std::iter::from_fn(|| core.next(now)).collect()
-}
-
-/// Plays `run` of simulated time. Each member asks again `rest` after its turn ended, and a turn
-/// takes what `takes` says for the member's index. Returns turns and slot time per member.
-struct Simulation {
-    members: usize,
-    slots: usize,
-    run: Duration,
-    rest: fn(usize) -> Duration,
-    takes: fn(usize) -> Duration,
-}
-
-struct Outcome {
-    turns: Vec<u32>,
-    used: Vec<Duration>,
-    idle_while_waiting: Duration,
-    longest_wait: Vec<Duration>,
-}
-
-impl Simulation {
-    fn play(&self) -> Outcome {
-        let start = Instant::now();
-        let mut core = Core::new(CoreConfig::default());
-        let (backend, route) = one(&mut core, self.slots);
-        let ids: Vec<MemberId> = (0..self.members).map(|_| join(&mut core, route)).collect();
-        let index: HashMap<MemberId, usize> =
-            ids.iter().enumerate().map(|(at, id)| (*id, at)).collect();
-        let mut outcome = Outcome {
-            turns: vec![0; self.members],
-            used: vec![Duration::ZERO; self.members],
-            idle_while_waiting: Duration::ZERO,
-            longest_wait: vec![Duration::ZERO; self.members],
-        };
-        let mut wanted_at = vec![start; self.members];
-        // (when, order, member, whether its turn ends or it wants one)
-        let mut agenda: BTreeSet<(Instant, usize, bool)> =
-            (0..self.members).map(|at| (start, at, false)).collect();
-        let mut last = start;
-        while let Some((now, at, ends)) = agenda.pop_first() {
-            if now > start + self.run {
-                break;
-            }
-            let (asking, waiting) = core.load(backend);
-            assert!(asking <= self.slots, "more questions than slots");
-            if waiting > 0 && asking < self.slots {
-                outcome.idle_while_waiting += now - last;
-            }
-            last = now;
-            if ends {
-                rest(&mut core, ids[at], now);
-                agenda.insert((now + (self.rest)(at), at, false));
-            } else {
-                wanted_at[at] = now;
-                want(&mut core, ids[at], now);
-            }
-            while let Some(event) = core.next(now) {
-                let Event::Grant(member, _) = event else { continue };
-                let at = index[&member];
-                outcome.turns[at] += 1;
-                outcome.used[at] += (self.takes)(at);
-                outcome.longest_wait[at] = outcome.longest_wait[at].max(now - wanted_at[at]);
-                agenda.insert((now + (self.takes)(at), at, true));
-            }
-        }
-        outcome
-    }
-}
-
 #[test]
 fn two_thousand_sessions_get_equal_turns_and_no_slot_idles() {
-    let outcome = Simulation {
-        members: 2000,
-        slots: 8,
-        run: Duration::from_secs(1000),
-        rest: |_| ms(1),
-        takes: |_| ms(500),
-    }
-    .play();
-    let (least, most) = (outcome.turns.iter().min(), outcome.turns.iter().max());
-    assert_eq!(outcome.turns.iter().sum::<u32>(), 16_008, "8 slots, 1000 s, 0.5 s each");
+    let users = vec![User { rest: ms(1), takes: ms(500), ..ORDINARY }; 2000];
+    let turns = play(&users, &[8], Duration::from_secs(1000)).turns;
+    let (least, most) = (turns.iter().min(), turns.iter().max());
+    assert_eq!(turns.iter().sum::<u32>(), 16_008, "8 slots, 1000 s, 0.5 s each");
     assert!(most.unwrap() - least.unwrap() <= 1, "turns from {least:?} to {most:?}");
-    assert_eq!(outcome.idle_while_waiting, Duration::ZERO);
 }
 
 #[test]
 fn who_takes_longer_gets_fewer_turns_but_the_same_time() {
-    let outcome = Simulation {
-        members: 1000,
-        slots: 4,
-        run: Duration::from_secs(5000),
-        rest: |_| Duration::ZERO,
-        takes: |at| if at % 10 == 0 { ms(4000) } else { ms(500) },
-    }
-    .play();
-    let used = |at: usize| outcome.used[at].as_secs_f64();
-    let long = used(0);
-    let short = used(1);
+    let takes = |at: usize| if at.is_multiple_of(10) { ms(4000) } else { ms(500) };
+    let user = |at| User { rest: Duration::ZERO, takes: takes(at), ..ORDINARY };
+    let users: Vec<_> = (0..1000).map(user).collect();
+    let outcome = play(&users, &[4], Duration::from_secs(5000));
+    let (long, short) = (outcome.used[0], outcome.used[1]);
     assert!((long / short - 1.0).abs() < 0.3, "slot seconds: long {long}, short {short}");
     assert!(outcome.turns[0] * 4 < outcome.turns[1]);
 }
 
 #[test]
 fn a_session_that_asks_rarely_is_served_before_those_that_always_ask() {
-    let outcome = Simulation {
-        members: 1000,
-        slots: 1,
-        run: Duration::from_secs(2000),
-        rest: |at| if at == 0 { Duration::from_secs(60) } else { Duration::ZERO },
-        takes: |_| ms(100),
-    }
-    .play();
+    let mut users = vec![User { rest: Duration::ZERO, takes: ms(100), ..ORDINARY }; 1000];
+    users[0].rest = Duration::from_secs(60);
+    let outcome = play(&users, &[1], Duration::from_secs(2000));
     let rare = outcome.longest_wait[0];
     let greedy = outcome.longest_wait[1];
     assert!(rare <= greedy, "rare waited {rare:?}, greedy {greedy:?}");
@@ -145,15 +56,8 @@ fn a_session_that_asks_rarely_is_served_before_those_that_always_ask() {
 
 #[test]
 fn one_session_alone_gets_every_turn() {
-    let outcome = Simulation {
-        members: 1,
-        slots: 4,
-        run: Duration::from_secs(10),
-        rest: |_| Duration::ZERO,
-        takes: |_| ms(100),
-    }
-    .play();
-    assert_eq!(outcome.turns[0], 101);
+    let alone = User { rest: Duration::ZERO, takes: ms(100), ..ORDINARY };
+    assert_eq!(play(&[alone], &[4], Duration::from_secs(10)).turns, [101]);
 }
 
 #[test]
@@ -165,7 +69,7 @@ fn a_session_that_joins_late_neither_starves_others_nor_waits_for_what_it_missed
     let mut time = now;
     for _ in 0..1000 {
         want(&mut core, old, time);
-        assert_eq!(drain(&mut core, time), [Event::Grant(old, backend)]);
+        assert_eq!(drain(&mut core, time), [Event::Turn(old, backend)]);
         time += ms(100);
         rest(&mut core, old, time);
     }
@@ -175,7 +79,7 @@ fn a_session_that_joins_late_neither_starves_others_nor_waits_for_what_it_missed
     want(&mut core, new, time);
     for _ in 0..100 {
         for event in drain(&mut core, time) {
-            let Event::Grant(member, _) = event else { continue };
+            let Event::Turn(member, _) = event else { continue };
             *turns.get_mut(&member).unwrap() += 1;
             time += ms(100);
             rest(&mut core, member, time);
@@ -193,14 +97,14 @@ fn leaving_frees_the_slot_at_once() {
     let [first, second] = [(); 2].map(|()| join(&mut core, route));
     want(&mut core, first, now);
     want(&mut core, second, now);
-    assert_eq!(drain(&mut core, now), [Event::Grant(first, backend)]);
+    assert_eq!(drain(&mut core, now), [Event::Turn(first, backend)]);
     core.leave(first, now);
-    assert_eq!(drain(&mut core, now), [Event::Grant(second, backend)]);
+    assert_eq!(drain(&mut core, now), [Event::Turn(second, backend)]);
     assert_eq!(core.members(), 1);
 }
 
 #[test]
-fn who_left_while_waiting_or_before_hearing_of_its_grant_gets_no_turn() {
+fn who_left_while_waiting_or_before_hearing_of_its_turn_gets_none() {
     let now = Instant::now();
     let mut core = Core::new(CoreConfig::default());
     let (backend, route) = one(&mut core, 1);
@@ -210,7 +114,7 @@ fn who_left_while_waiting_or_before_hearing_of_its_grant_gets_no_turn() {
     want(&mut core, third, now);
     core.leave(second, now);
     core.leave(first, now);
-    assert_eq!(drain(&mut core, now), [Event::Grant(third, backend)]);
+    assert_eq!(drain(&mut core, now), [Event::Turn(third, backend)]);
 }
 
 #[test]
@@ -228,14 +132,14 @@ fn a_session_is_told_once_when_its_turn_is_near() {
     want(&mut core, second, begin);
     want(&mut core, first, begin);
     want(&mut core, third, begin);
-    assert_eq!(drain(&mut core, begin), [Event::Grant(second, backend)]);
+    assert_eq!(drain(&mut core, begin), [Event::Turn(second, backend)]);
     assert_eq!(core.next_timeout(), Some(begin + ms(850)));
     assert_eq!(drain(&mut core, begin + ms(849)), []);
     assert_eq!(drain(&mut core, begin + ms(850)), [Event::Near(third)]);
     assert_eq!(drain(&mut core, begin + ms(900)), []);
     assert_eq!(core.next_timeout(), None, "one slot, one session to tell");
     rest(&mut core, second, begin + ms(1000));
-    assert_eq!(drain(&mut core, begin + ms(1000)), [Event::Grant(third, backend)]);
+    assert_eq!(drain(&mut core, begin + ms(1000)), [Event::Turn(third, backend)]);
 }
 
 #[test]
@@ -246,7 +150,7 @@ fn backends_do_not_share_slots() {
     let [first, second] = [to_a, to_b].map(|route| join(&mut core, route));
     want(&mut core, first, now);
     want(&mut core, second, now);
-    assert_eq!(drain(&mut core, now), [Event::Grant(first, a), Event::Grant(second, b)]);
+    assert_eq!(drain(&mut core, now), [Event::Turn(first, a), Event::Turn(second, b)]);
 }
 
 #[test]
@@ -261,9 +165,9 @@ fn more_slots_are_used_at_once_and_fewer_as_turns_end() {
     assert_eq!(drain(&mut core, now).len(), 1);
     core.set_slots(backend, Slots::Fixed(1), now);
     rest(&mut core, members[0], now);
-    assert!(!drain(&mut core, now).contains(&Event::Grant(members[2], backend)));
+    assert!(!drain(&mut core, now).contains(&Event::Turn(members[2], backend)));
     rest(&mut core, members[1], now);
-    assert_eq!(drain(&mut core, now), [Event::Grant(members[2], backend)]);
+    assert_eq!(drain(&mut core, now), [Event::Turn(members[2], backend)]);
 }
 
 #[test]

@@ -17,7 +17,7 @@ impl Core {
     /// Gives a backend's free slots out.
     pub(super) fn fill(&mut self, backend: BackendId, now: Instant) {
         while self.backends.get(&backend).is_some_and(|this| this.room(now) > 0) {
-            if !self.grant_next(backend, now) {
+            if !self.give_next(backend, now) {
                 break;
             }
         }
@@ -40,14 +40,14 @@ impl Core {
                 has_room.then(|| (that.load_permille(), *id))
             });
             let Some((_, roomiest)) = with_room.min() else { return };
-            if !self.grant_next(roomiest, now) {
+            if !self.give_next(roomiest, now) {
                 in_vain.push(roomiest);
             }
         }
     }
 
     /// Gives a slot of this backend to whoever is next; false if nobody waits for it.
-    pub(super) fn grant_next(&mut self, backend: BackendId, now: Instant) -> bool {
+    pub(super) fn give_next(&mut self, backend: BackendId, now: Instant) -> bool {
         let Some(this) = self.backends.get(&backend).filter(|_| !self.paused) else {
             return false;
         };
@@ -68,7 +68,7 @@ impl Core {
         let expected = own.or(this.expected_turn);
         let charged = expected.unwrap_or_default();
         if let Some(queue) = self.queue_of(route) {
-            queue.grant(rank.user, route, place, charged);
+            queue.give_turn(rank.user, route, place, charged);
         }
         let near_end = expected.map(|turn| now + turn - self.config.near.min(turn));
         let Some(this) = self.backends.get_mut(&backend) else { return false };
@@ -89,7 +89,7 @@ impl Core {
             member.turn = TurnState::Asking(asking);
         }
         self.near_ends.extend(near_end.map(|at| (at, member)));
-        self.events.push_back(Event::Grant(member, backend));
+        self.events.push_back(Event::Turn(member, backend));
         true
     }
 
@@ -107,7 +107,7 @@ impl Core {
         if let Some(at) = asking.near_end {
             self.near_ends.remove(&(at, member));
         }
-        let heard = |event: &Event| !matches!(event, Event::Grant(of, _) if *of == member);
+        let heard = |event: &Event| !matches!(event, Event::Turn(of, _) if *of == member);
         self.events.retain(heard);
         if let Some(this) = self.members.get_mut(&member) {
             let (user, route) = (this.user, this.route);

@@ -16,7 +16,7 @@ fn report(outcome: QuestionOutcome) -> QuestionReport {
         model: "m".into(),
         outcome,
         wanted: start,
-        granted: start + Duration::from_millis(100),
+        began: start + Duration::from_millis(100),
         sent: None,
         first_token: None,
         ended: start + Duration::from_millis(1600),

@@ -11,10 +11,11 @@ mod chain;
 mod colours;
 mod description;
 mod encoder;
+mod idle;
+mod lock;
 mod memory;
 mod origin;
 mod output;
-mod pool;
 mod range;
 mod shape;
 mod shown;
@@ -28,8 +29,8 @@ pub use description::EncoderDescription;
 use encoder::{Encoder, Plan};
 use gst::glib;
 use gst_video::VideoOrientationMethod;
+use idle::Idle;
 use origin::Origin;
-use pool::Pool;
 pub use shown::shown;
 use tokio::sync::Semaphore;
 
@@ -139,7 +140,7 @@ pub enum EncodeError {
 }
 
 static ROOM: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(most_at_once()));
-static IDLE: Pool<Encoder> = Pool::new();
+static IDLE: Idle<Encoder> = Idle::new();
 
 /// Keeps encoders between frames; with the last of these the last encoder goes. An element that
 /// has been stopped leaves nothing behind, as GStreamer's leaks tracer wants it.

@@ -1,9 +1,14 @@
 //! What comes out of an encoder, on whichever thread it comes.
+//!
+//! The mutex is a leaf: while it is held nothing is waited for but its own condition variable, and
+//! nothing else is locked.
 
 use std::{
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
+
+use super::lock::lock;
 
 /// What has come since the frame went in.
 #[derive(Default)]
@@ -61,6 +66,6 @@ impl Output {
     }
 
     fn lock(&self) -> MutexGuard<'_, Got> {
-        self.got.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.got)
     }
 }

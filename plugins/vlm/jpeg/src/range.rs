@@ -1,12 +1,14 @@
 //! Limited range to full range, where GStreamer's converter leaves that undone: as of 1.22 it
 //! converts the range only together with the matrix, and writes caps that say otherwise.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use gst::prelude::*;
 use gst_video::{
     VideoColorRange, VideoConverter, VideoFormat, VideoFrameRef, VideoInfo, prelude::*,
 };
+
+use super::lock::lock;
 
 /// Of luma: 16 to 235 become 0 to 255.
 const LUMA: [u8; 256] = table(16, 219);
@@ -43,7 +45,7 @@ pub(super) fn keep_to_caps(converter: &gst::Element) {
     src.add_probe(gst::PadProbeType::BUFFER, move |src, info| {
         let caps = || Some((sink.upgrade()?.current_caps()?, src.current_caps()?));
         if let (Some((from, to)), Some(buffer)) = (caps(), info.buffer_mut()) {
-            let left = known.lock().unwrap_or_else(PoisonError::into_inner).left(&from, &to);
+            let left = lock(&known).left(&from, &to);
             if let Some(info) = left {
                 expand(buffer, &info);
             }

@@ -6,7 +6,7 @@ const MOST_BYTES: usize = 4096;
 /// with every word that is written.
 const STEP: usize = 1024;
 
-/// What the board shows.
+/// What is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Words {
     pub(super) text: String,

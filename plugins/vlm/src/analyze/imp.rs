@@ -8,7 +8,7 @@
 use std::sync::{Arc, LazyLock, Mutex};
 
 use gst::{glib, prelude::*, subclass::prelude::*};
-use gst_vlm_overlay::Board;
+use gst_vlm_overlay::OverlayText;
 use live_vlm_dispatch::Dispatcher;
 use tokio::task::AbortHandle;
 use vlm_client::Endpoint;
@@ -42,7 +42,7 @@ struct Started {
     inbox: SharedInbox,
     asker: AbortHandle,
     painter: AbortHandle,
-    board: Arc<Board>,
+    overlay_text: Arc<OverlayText>,
     _encoders: gst_vlm_jpeg::User,
 }
 
@@ -99,8 +99,8 @@ impl VlmAnalyze {
         self.text.captions().reset(epoch);
         let inbox = Arc::new(Inbox::new(epoch));
         let runtime = dispatcher.runtime().clone();
-        let board = Arc::clone(&run.board);
-        let painter = self.overlay.painter(self.obj().upcast_ref(), Arc::clone(&board));
+        let overlay_text = Arc::clone(&run.overlay_text);
+        let painter = self.overlay.painter(self.obj().upcast_ref(), Arc::clone(&overlay_text));
         let asker = Asker::new(Start {
             element: self.obj().upcast_ref::<gst::Element>().downgrade(),
             shared: Arc::clone(&self.shared),
@@ -112,7 +112,7 @@ impl VlmAnalyze {
         let asker = runtime.spawn(asker.run()).abort_handle();
         let painter = runtime.spawn(painter).abort_handle();
         let _encoders = gst_vlm_jpeg::User::new();
-        *lock(&self.started) = Some(Started { inbox, asker, painter, board, _encoders });
+        *lock(&self.started) = Some(Started { inbox, asker, painter, overlay_text, _encoders });
         Ok(())
     }
 
@@ -188,7 +188,7 @@ impl VlmAnalyze {
             started.inbox.close();
             started.asker.abort();
             started.painter.abort();
-            started.board.close();
+            started.overlay_text.close();
         }
     }
 }
@@ -310,7 +310,7 @@ impl ObjectImpl for VlmAnalyze {
                 let run = self.shared.run();
                 let mut stats = run.counters().to_structure(replaced, held);
                 stats.set("captions-dropped", self.text.captions().dropped());
-                stats.set("overlay-rendered", run.board.painted());
+                stats.set("overlay-rendered", run.overlay_text.painted());
                 stats.to_value()
             }
             name => {

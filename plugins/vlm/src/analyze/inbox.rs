@@ -16,6 +16,7 @@ use super::{
     sample::{Clip, Sample},
     window::{ClipRule, Window},
 };
+use crate::lock::lock;
 
 /// What a frame means to what is kept.
 #[must_use]
@@ -42,7 +43,7 @@ pub(crate) struct Held {
 
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
-    state: Mutex<State>,
+    state: Mutex<InboxState>,
     /// For the asking task: a sample has come, or the stream's end. One task waits, at one place
     /// at a time; a second would take the first one's wake-ups.
     arrived: Notify,
@@ -51,7 +52,7 @@ pub(crate) struct Inbox {
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct InboxState {
     newest: Option<Newest>,
     epoch: Epoch,
     /// Frames that a question with several shows before the newest.
@@ -108,7 +109,7 @@ enum Asker {
     Gone,
 }
 
-impl State {
+impl InboxState {
     /// Gives back what it takes the place of.
     fn keep(&mut self, sample: Sample) -> Option<Newest> {
         self.last_arrival = Some(sample.arrived);
@@ -137,12 +138,12 @@ impl State {
 impl Inbox {
     /// For frames of this epoch.
     pub(crate) fn new(epoch: Epoch) -> Self {
-        let state = Mutex::new(State { epoch, ..State::default() });
+        let state = Mutex::new(InboxState { epoch, ..InboxState::default() });
         Self { state, ..Self::default() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, InboxState> {
+        lock(&self.state)
     }
 
     /// Leaves a frame. While one is due it takes the place of the one before; `is_sample` makes
@@ -403,7 +404,7 @@ impl Inbox {
         });
     }
 
-    fn wait(&self, unsettled: impl Fn(&State) -> bool) -> bool {
+    fn wait(&self, unsettled: impl Fn(&InboxState) -> bool) -> bool {
         let state = self.lock();
         let state = self
             .settled

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex};
 
 use gst::glib;
-use gst_vlm_overlay::Board;
+use gst_vlm_overlay::OverlayText;
 use tokio::sync::watch;
 
 use super::{
@@ -41,7 +41,7 @@ pub(crate) struct Run {
     counters: Mutex<Counters>,
     latest: Mutex<Latest>,
     /// What is shown over the picture.
-    pub(crate) board: Arc<Board>,
+    pub(crate) overlay_text: Arc<OverlayText>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -179,19 +179,19 @@ impl Run {
             latest.answer.replace(carried)
         };
         drop(before);
-        self.board.write(&answer.text);
+        self.overlay_text.write(&answer.text);
     }
 
     /// The newest answer as far as it is written.
     pub(crate) fn set_shown(&self, text: &str) {
-        self.board.write_so_far(text);
+        self.overlay_text.write_so_far(text);
     }
 
     /// What was shown of an answer that has no end is not: the complete one before it is again.
     pub(crate) fn take_back(&self, answer: &Answer) {
         if answer.is_begun() {
             let before = self.last_text().unwrap_or_default();
-            self.board.write(&before);
+            self.overlay_text.write(&before);
         }
     }
 

@@ -34,12 +34,12 @@ const PLAUSIBLE_LATENESS: Duration = Duration::from_secs(10);
 /// The video of one element.
 pub(super) struct Stream {
     shared: Arc<Shared>,
-    state: Mutex<State>,
+    state: Mutex<StreamState>,
 }
 
 /// What the streaming thread knows.
 #[derive(Default)]
-struct State {
+struct StreamState {
     epoch: Epoch,
     /// What frames are, without what is said of their metadata.
     caps: Option<gst::Caps>,
@@ -94,7 +94,8 @@ impl Stream {
     pub(super) fn reset(&self) -> Epoch {
         let mut state = lock(&self.state);
         let epoch = state.epoch.next();
-        let before = std::mem::replace(&mut *state, State { epoch, ..State::default() });
+        let before =
+            std::mem::replace(&mut *state, StreamState { epoch, ..StreamState::default() });
         drop(state);
         drop(before);
         epoch
@@ -274,7 +275,7 @@ impl Stream {
     }
 }
 
-impl State {
+impl StreamState {
     fn moment(&mut self, inbox: &Inbox, buffer: &gst::Buffer, wanted: Wanted) -> (Moment, Seen) {
         let arrived = Instant::now();
         let running_time = buffer.pts().and_then(|pts| self.segment.to_running_time(pts));

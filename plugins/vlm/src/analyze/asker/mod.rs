@@ -223,7 +223,7 @@ impl Asker {
             settings.busy == Busy::Wait && settings.overlay.mode != OverlayMode::Off
         });
         if holds {
-            let _ = timeout(LONGEST_DRAWING, self.questions.run.board.up_to_date()).await;
+            let _ = timeout(LONGEST_DRAWING, self.questions.run.overlay_text.up_to_date()).await;
         }
     }
 

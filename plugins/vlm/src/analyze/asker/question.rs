@@ -181,7 +181,7 @@ impl Questions {
         settings: &Settings,
         changes: &mut Changes,
     ) -> Result<Turn<'a>, Missed> {
-        let hurry = member.hurry();
+        let urgency = member.urgency();
         let near = || {
             if settings.on_demand {
                 self.source.request_key_frame();
@@ -197,7 +197,7 @@ impl Questions {
                 _ = changes.schedule.changed() => {}
                 turn = &mut turn => return turn.map_err(|none| Missed::Failed(none.into())),
                 _ = changes.question.changed() => return Err(Missed::Cancelled),
-                _ = changes.now.changed() => hurry.up(),
+                _ = changes.now.changed() => urgency.make_urgent(),
             }
         }
     }

@@ -16,7 +16,7 @@ use gst_video::{
     VideoOverlayCompositionRef,
 };
 
-use gst_vlm_overlay::{Board, Frame, OverlayMode, PaintError, Picture};
+use gst_vlm_overlay::{Frame, OverlayMode, OverlayText, PaintError, Picture};
 
 pub(super) use self::caps::without_metas;
 use self::caps::{blendable, either, with_feature, within, without_feature};
@@ -95,14 +95,14 @@ impl Overlay {
     /// two the other way round.
     pub(super) fn changed(&self) {
         self.is_on.store(true, Ordering::SeqCst);
-        self.shared.run().board.look_changed();
+        self.shared.run().overlay_text.look_changed();
     }
 
-    /// The task that draws what a board is to show.
+    /// The task that draws what is to be shown.
     pub(super) fn painter(
         &self,
         element: &gst::Element,
-        board: Arc<Board>,
+        text: Arc<OverlayText>,
     ) -> impl Future<Output = ()> + Send + use<> {
         let shared = Arc::clone(&self.shared);
         let element = element.downgrade();
@@ -117,7 +117,7 @@ impl Overlay {
                     );
                 }
             };
-            board.serve(look, failed).await;
+            text.draw_changes(look, failed).await;
         }
     }
 
@@ -140,7 +140,7 @@ impl Overlay {
             std::mem::replace(&mut *agreed, anew)
         };
         drop(before);
-        self.shared.run().board.set_frame(frame);
+        self.shared.run().overlay_text.set_frame(frame);
         match self.mode() {
             OverlayMode::Off => gst::Pad::event_default(&self.sinkpad, Some(element), event),
             mode => self.agree(element, caps, mode, Some(event.seqnum())),
@@ -177,7 +177,7 @@ impl Overlay {
         {
             self.agree(element, &caps, mode, None);
         }
-        let Some(picture) = self.shared.run().board.picture() else { return };
+        let Some(picture) = self.shared.run().overlay_text.picture() else { return };
         let output = {
             let agreed = lock(&self.agreed);
             // A picture that was drawn for frames of another size is not for these.

@@ -14,7 +14,7 @@ use super::{
     super::place::Epoch,
     timeline::{Lasts, Span, Timeline},
 };
-use crate::messages::Answer;
+use crate::{lock::lock, messages::Answer};
 
 /// A text pad that is further behind loses its oldest captions.
 const LIMIT: usize = 64;
@@ -37,13 +37,13 @@ pub(crate) struct PadId(u64);
 
 #[derive(Debug, Default)]
 pub(crate) struct Captions {
-    state: Mutex<State>,
+    state: Mutex<CaptionsState>,
     /// There is an item, the task is back for the next one, or something has ended.
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct CaptionsState {
     /// Whether there is a pad with a task.
     active: bool,
     pad: PadId,
@@ -62,7 +62,7 @@ struct State {
     dropped: u64,
 }
 
-impl State {
+impl CaptionsState {
     /// Leaves an item for the task, if there is one.
     fn add(&mut self, item: Item) {
         // What begins a pad's stream waits for the flush to end.
@@ -121,11 +121,11 @@ fn is_same_kind(one: &Item, other: &Item) -> bool {
 }
 
 impl Captions {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, CaptionsState> {
+        lock(&self.state)
     }
 
-    fn change(&self, change: impl FnOnce(&mut State)) {
+    fn change(&self, change: impl FnOnce(&mut CaptionsState)) {
         change(&mut self.lock());
         self.changed.notify_all();
     }
@@ -133,8 +133,9 @@ impl Captions {
     /// Forgets everything but the pad, as a new start of the element wants it.
     pub(crate) fn reset(&self, epoch: Epoch) {
         self.change(|state| {
-            let State { active, pad, pads, pushing, .. } = *state;
-            *state = State { active, pad, pads, pushing, epoch, ..State::default() };
+            let CaptionsState { active, pad, pads, pushing, .. } = *state;
+            *state =
+                CaptionsState { active, pad, pads, pushing, epoch, ..CaptionsState::default() };
         });
     }
 

@@ -5,13 +5,14 @@
 //! while it is held nothing is drawn, waited for or locked, and no picture is dropped. Only
 //! whoever stops the element waits for `closed`, for the milliseconds that drawing takes.
 
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 
 use gst_video::VideoOverlayComposition;
 use tokio::sync::{Notify, Semaphore};
 
 use super::{
     frame::Frame,
+    lock::lock,
     paint::{self, Order, PaintError},
     settings::Look,
     words::Words,
@@ -22,8 +23,8 @@ static ROOM: LazyLock<Semaphore> =
 
 /// What is to be shown, and the newest picture of it.
 #[derive(Debug, Default)]
-pub struct Board {
-    state: Mutex<State>,
+pub struct OverlayText {
+    state: Mutex<OverlayState>,
     /// Something may have to be drawn anew. It keeps one call while the painter is busy: of all
     /// that is written meanwhile only the newest is drawn.
     changed: Notify,
@@ -34,7 +35,7 @@ pub struct Board {
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct OverlayState {
     words: Words,
     frame: Option<Frame>,
     picture: Option<Picture>,
@@ -53,9 +54,9 @@ pub struct Picture {
     pub composition: VideoOverlayComposition,
 }
 
-impl Board {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+impl OverlayText {
+    fn lock(&self) -> MutexGuard<'_, OverlayState> {
+        lock(&self.state)
     }
 
     /// Shows a complete answer.
@@ -119,12 +120,12 @@ impl Board {
 
     /// Once this returns nothing is drawn, and nothing is left of what was.
     pub fn close(&self) {
-        let mut closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut closed = lock(&self.closed);
         *closed = true;
-        self.hang(None, 0);
+        self.set_picture(None, 0);
     }
 
-    fn hang(&self, picture: Option<Picture>, painted: u64) {
+    fn set_picture(&self, picture: Option<Picture>, painted: u64) {
         let before = {
             let mut state = self.lock();
             state.painted += painted;
@@ -141,27 +142,27 @@ impl Board {
     }
 
     fn paint(&self, order: &Order) -> Result<(), PaintError> {
-        let closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        let closed = lock(&self.closed);
         if *closed {
             return Ok(());
         }
         let painted = paint::paint(order);
         match painted {
             Ok(composition) => {
-                self.hang(Some(Picture { frame: order.frame, composition }), 1);
+                self.set_picture(Some(Picture { frame: order.frame, composition }), 1);
                 Ok(())
             }
             Err(error) => {
-                self.hang(None, 0);
+                self.set_picture(None, 0);
                 Err(error)
             }
         }
     }
 
-    /// Draws whatever the board is to show, on blocking threads of the current runtime, until it
+    /// Draws whatever is to be shown, on blocking threads of the current runtime, until it
     /// is dropped. `look` is `None` when nothing is to be drawn; `failed` is told of an error
     /// once, not for each text.
-    pub async fn serve(
+    pub async fn draw_changes(
         self: Arc<Self>,
         look: impl Fn() -> Option<Look>,
         failed: impl Fn(&PaintError),
@@ -174,10 +175,10 @@ impl Board {
             let order = look().and_then(|look| self.order(look));
             if order != last {
                 match &order {
-                    None => self.hang(None, 0),
+                    None => self.set_picture(None, 0),
                     Some(order) => {
-                        let (board, order) = (Arc::clone(&self), order.clone());
-                        if let Err(error) = aside(move || board.paint(&order)).await
+                        let (text, order) = (Arc::clone(&self), order.clone());
+                        if let Err(error) = aside(move || text.paint(&order)).await
                             && !std::mem::replace(&mut told, true)
                         {
                             failed(&error);
