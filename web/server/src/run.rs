@@ -31,14 +31,16 @@ use tokio::{
 use tokio_util::task::AbortOnDropHandle;
 use vlm_client::Client;
 
+pub use crate::routes::CannotServeMetrics;
 use crate::{
     addresses,
     app::App,
-    config::Config,
+    config::{Config, Options},
     live::Live,
     memory,
     refusals::Refusals,
-    routes::{self, CannotServeMetrics, MetricsListener},
+    reload::Reloader,
+    routes::{self, MetricsListener},
     session::{Defaults, Services, Sessions},
 };
 
@@ -185,6 +187,11 @@ impl Server {
     /// Where only `/metrics` is served, if anywhere.
     pub fn metrics_addr(&self) -> Option<SocketAddr> {
         self.metrics.listener.as_ref().and_then(|listener| listener.local_addr().ok())
+    }
+
+    /// Reads the configuration that this server began with again, which those options gave.
+    pub fn reloader(&self, options: Options, began: Config) -> Reloader {
+        Reloader::new(options, began, self.app.live.clone())
     }
 
     /// Its parts.

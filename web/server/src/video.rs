@@ -12,10 +12,10 @@ use crate::turn::{GivenTurnSecret, Turn, TurnSecret};
 #[group(skip)]
 #[command(next_help_heading = "Video")]
 #[serde(default, deny_unknown_fields)]
-pub struct Config {
+pub(crate) struct Config {
     /// STUN server for a server behind NAT, such as stun:stun.example.org:3478
     #[arg(long, env = "LIVE_VLM_STUN_SERVER", value_name = "URL")]
-    pub stun_server: Option<Given<StunUrl>>,
+    pub(crate) stun_server: Option<Given<StunUrl>>,
     /// Relay (TURN) for browsers that cannot reach this server by UDP, such as
     /// turns:turn.example:5349; may be given several times
     #[arg(
@@ -24,11 +24,11 @@ pub struct Config {
         value_name = "URL",
         value_delimiter = ','
     )]
-    pub turn_servers: Option<Vec<Given<TurnUrl>>>,
+    pub(crate) turn_servers: Option<Vec<Given<TurnUrl>>>,
     /// User name at the relays; without it each page gets a name of its own that is valid for 12
     /// hours
     #[arg(long, env = "LIVE_VLM_TURN_USERNAME", value_name = "NAME")]
-    pub turn_username: Option<String>,
+    pub(crate) turn_username: Option<String>,
     /// The relays' shared secret (coturn: static-auth-secret), or with --turn-username that user's
     /// password. Better given by the environment or a file
     #[arg(
@@ -39,35 +39,33 @@ pub struct Config {
         conflicts_with = "turn_secret_file"
     )]
     #[serde(skip)]
-    pub turn_secret: Option<GivenTurnSecret>,
+    pub(crate) turn_secret: Option<GivenTurnSecret>,
     /// File with the relays' secret
     #[arg(long, env = "LIVE_VLM_TURN_SECRET_FILE", value_name = "FILE")]
-    pub turn_secret_file: Option<PathBuf>,
+    pub(crate) turn_secret_file: Option<PathBuf>,
     /// Lowest UDP port for video; any without it
     #[arg(long, env = "LIVE_VLM_MIN_RTP_PORT", value_name = "PORT", requires = "max_rtp_port")]
-    pub min_rtp_port: Option<Whole<1, 65535>>,
+    pub(crate) min_rtp_port: Option<Whole<1, 65535>>,
     /// Highest UDP port for video
     #[arg(long, env = "LIVE_VLM_MAX_RTP_PORT", value_name = "PORT", requires = "min_rtp_port")]
-    pub max_rtp_port: Option<Whole<1, 65535>>,
+    pub(crate) max_rtp_port: Option<Whole<1, 65535>>,
 }
 
 /// How video reaches the server.
 #[derive(Debug, Clone, Serialize)]
-pub struct Options {
+pub(crate) struct Options {
     /// Where it learns its address from, as `stun://host:port`.
-    pub stun_server: Option<String>,
+    pub(crate) stun_server: Option<String>,
     /// Relays for browsers that do not reach it.
     #[serde(flatten)]
-    pub turn: Turn,
-    /// Lowest UDP port.
-    pub min_rtp_port: Option<u16>,
-    /// Highest UDP port.
-    pub max_rtp_port: Option<u16>,
+    pub(crate) turn: Turn,
+    pub(crate) min_rtp_port: Option<u16>,
+    pub(crate) max_rtp_port: Option<u16>,
 }
 
 impl Config {
     /// What these flags say, or else the file, or else the default.
-    pub fn over(&self, file: &Self, problems: &mut Problems<'_>) -> Options {
+    pub(crate) fn over(&self, file: &Self, problems: &mut Problems<'_>) -> Options {
         let mut refuse = |key, message| problems.in_table("video", key, message);
         match (file.min_rtp_port, file.max_rtp_port) {
             (Some(_), None) => refuse("min_rtp_port", "needs max_rtp_port beside it"),
