@@ -11,7 +11,7 @@ use vlm_client::ApiKey;
 
 use crate::{
     refusal::{Code, Refusal},
-    turn::{IceServer, RelayFailure},
+    relay::{IceServer, RelayFailure},
 };
 
 /// The longest message from a client, in bytes.

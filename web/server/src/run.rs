@@ -270,7 +270,7 @@ fn app(
         dispatcher: dispatcher.clone(),
         own_endpoints: own_endpoints.clone(),
         network: config.network(),
-        turn: config.video.turn.clone(),
+        relays: config.video.relays.clone(),
         live: live.clone(),
         limits: limits.clone(),
         grace: overrides.grace,

@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf};
 use live_vlm_config::{Given, IceUrl, Problems, StunUrl, TurnUrl, Whole};
 use serde::{Deserialize, Serialize};
 
-use crate::turn::{GivenTurnSecret, Turn, TurnSecret};
+use crate::relay::{GivenRelaySecret, RelaySecret, Relays};
 
 /// `[video]`: how video reaches it.
 #[derive(Debug, Clone, Default, clap::Args, Deserialize)]
@@ -39,7 +39,7 @@ pub(crate) struct Config {
         conflicts_with = "turn_secret_file"
     )]
     #[serde(skip)]
-    pub(crate) turn_secret: Option<GivenTurnSecret>,
+    pub(crate) turn_secret: Option<GivenRelaySecret>,
     /// File with the relays' secret
     #[arg(long, env = "LIVE_VLM_TURN_SECRET_FILE", value_name = "FILE")]
     pub(crate) turn_secret_file: Option<PathBuf>,
@@ -58,7 +58,7 @@ pub(crate) struct Options {
     pub(crate) stun_server: Option<String>,
     /// Relays for browsers that do not reach it.
     #[serde(flatten)]
-    pub(crate) turn: Turn,
+    pub(crate) relays: Relays,
     pub(crate) min_rtp_port: Option<u16>,
     pub(crate) max_rtp_port: Option<u16>,
 }
@@ -85,19 +85,19 @@ impl Config {
         let mut stun = addresses("--stun-server", by_flag, by_file, problems);
         Options {
             stun_server: stun.pop().map(|url| url.get().to_owned()),
-            turn: self.relays(file, problems),
+            relays: self.relays(file, problems),
             min_rtp_port: from.min_rtp_port.map(|port| port.get() as u16),
             max_rtp_port: from.max_rtp_port.map(|port| port.get() as u16),
         }
     }
 
-    fn relays(&self, file: &Self, problems: &mut Problems<'_>) -> Turn {
+    fn relays(&self, file: &Self, problems: &mut Problems<'_>) -> Relays {
         let by_flag = self.turn_servers.as_deref().unwrap_or_default();
         let by_file = file.turn_servers.as_deref().unwrap_or_default();
         let named_by_flag = by_flag.iter().any(|given| given.get() != Ok(None));
         let urls = addresses("--turn-server", by_flag, by_file, problems);
         let urls: Vec<String> = urls.iter().map(|url| url.get().to_owned()).collect();
-        let given = self.turn_secret.as_ref().and_then(GivenTurnSecret::get).cloned();
+        let given = self.turn_secret.as_ref().and_then(GivenRelaySecret::get).cloned();
         let (path, by_flag) = match (&given, &self.turn_secret_file) {
             (Some(_), _) => (None, true),
             (None, Some(path)) => (Some(path), true),
@@ -105,14 +105,14 @@ impl Config {
         };
         let secret = match path.map(|path| (path, fs::read_to_string(path))) {
             None => given,
-            Some((_, Ok(text))) => TurnSecret::new(&text),
+            Some((_, Ok(text))) => RelaySecret::new(&text),
             Some((path, Err(error))) => {
                 let message = format!("{} cannot be read: {error}", path.display());
                 match by_flag {
                     true => problems.in_flags(format!("--turn-secret-file: {message}")),
                     false => problems.in_table("video", "turn_secret_file", &message),
                 }
-                return Turn::default();
+                return Relays::default();
             }
         };
         if !urls.is_empty() && secret.is_none() {
@@ -123,7 +123,7 @@ impl Config {
             }
         }
         let username = self.turn_username.clone().or_else(|| file.turn_username.clone());
-        Turn { urls, username: username.filter(|name| !name.trim().is_empty()), secret }
+        Relays { urls, username: username.filter(|name| !name.trim().is_empty()), secret }
     }
 }
 

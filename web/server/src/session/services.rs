@@ -7,7 +7,7 @@ use live_vlm_observe::Observer;
 use live_vlm_pipelines::NetworkOptions;
 
 use super::settings::Defaults;
-use crate::{live::Live, refusals::Refusals, turn::Turn};
+use crate::{live::Live, refusals::Refusals, relay::Relays};
 
 /// What all sessions use.
 #[derive(Debug, Clone)]
@@ -20,7 +20,7 @@ pub(crate) struct Services {
     /// How peers reach us.
     pub(crate) network: NetworkOptions,
     /// Relays for browsers that do not reach us.
-    pub(crate) turn: Turn,
+    pub(crate) relays: Relays,
     /// How many there may be, and what each user may do.
     pub(crate) live: Live,
     /// What everybody has open.

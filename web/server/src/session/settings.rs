@@ -7,7 +7,7 @@ use vlm_client::Endpoint;
 
 use crate::{
     protocol::{ChangedBy, ServerConfig, ServerMessage},
-    turn::IceServer,
+    relay::IceServer,
 };
 
 /// What every session begins with.

@@ -229,9 +229,9 @@ impl Session {
         self.tell(&ServerMessage::Status { text, status });
         let stand_in = self.is_stand_in(&self.settings.endpoint);
         let id = self.handle.id().to_string();
-        let turn = &self.services.turn;
-        let relays = turn.for_page(&self.handle.id().short(), SystemTime::now());
-        self.tell(&ServerMessage::ServerConfig(self.settings.for_page(id, relays, stand_in)));
+        let number = self.handle.id().short();
+        let ice_servers = self.services.relays.for_page(&number, SystemTime::now());
+        self.tell(&ServerMessage::ServerConfig(self.settings.for_page(id, ice_servers, stand_in)));
         if let Some(history) = self.answers.history() {
             self.tell(&history);
         }
