@@ -15,11 +15,11 @@ const LONGEST: usize = 100;
 #[derive(Debug)]
 pub(super) struct Names {
     room: usize,
-    state: Mutex<State>,
+    state: Mutex<NamesState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct NamesState {
     names: HashSet<Arc<str>>,
     brought: usize,
     reserved: usize,
@@ -57,7 +57,7 @@ impl Names {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, NamesState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

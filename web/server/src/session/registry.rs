@@ -41,14 +41,14 @@ pub struct Sessions {
 #[derive(Debug)]
 struct Shared {
     services: Arc<Services>,
-    state: Mutex<State>,
+    state: Mutex<SessionsState>,
     tasks: TaskTracker,
     /// How many sessions have ended.
     ended: AtomicU64,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct SessionsState {
     sessions: HashMap<SessionId, Entry>,
     closing: bool,
 }
@@ -70,14 +70,14 @@ struct Places {
 }
 
 /// Takes a session out of the list, even if its task panics.
-struct Listed {
+struct Registration {
     sessions: Sessions,
     handle: Handle,
     /// Free for the user's next session after this one is out of the list.
     _places: Places,
 }
 
-impl Drop for Listed {
+impl Drop for Registration {
     fn drop(&mut self) {
         self.sessions.remove(&self.handle);
     }
@@ -156,9 +156,11 @@ impl Sessions {
             Entry { owner, credential, groups: Arc::clone(&groups), handle: handle.clone() };
         state.sessions.insert(id, entry);
         drop(state);
-        let listed = Listed { sessions: self.clone(), handle: handle.clone(), _places: places };
+        let registration =
+            Registration { sessions: self.clone(), handle: handle.clone(), _places: places };
         let services = Arc::clone(&self.shared.services);
-        let task = actor::run(services, handle.clone(), requester.clone(), groups, listed, inbox);
+        let task =
+            actor::run(services, handle.clone(), requester.clone(), groups, registration, inbox);
         self.shared.tasks.spawn(task);
         Ok(handle)
     }
@@ -166,7 +168,7 @@ impl Sessions {
     /// Whether there is room for a new session of this requester's, and what it takes of that.
     fn admit(
         &self,
-        state: &State,
+        state: &SessionsState,
         requester: &Requester,
         overloaded: Option<Overloaded>,
     ) -> Result<Places, Refusal> {
@@ -265,7 +267,7 @@ impl Sessions {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, SessionsState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
