@@ -2,12 +2,12 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, Mutex, Weak},
 };
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::limits::Party;
+use crate::{limits::Party, lock::lock};
 
 /// Lists at once.
 const PLACES: usize = 16;
@@ -45,7 +45,7 @@ impl Listings {
     }
 
     fn of(&self, party: Party) -> Arc<Semaphore> {
-        let mut of_each = self.of_each.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut of_each = lock(&self.of_each);
         if let Some(own) = of_each.get(&party).and_then(Weak::upgrade) {
             return own;
         }

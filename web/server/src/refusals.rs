@@ -1,5 +1,7 @@
 //! What is refused, for whoever operates the server: counted each time, and logged once a minute
 //! for each kind and address, so that a flood of bad requests is no flood of lines.
+//!
+//! Locking: the locks of metrics and log are leaves, and one is free before the other is taken.
 
 use std::{net::IpAddr, sync::Arc, time::Instant};
 

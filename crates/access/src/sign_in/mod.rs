@@ -17,7 +17,7 @@ mod trust;
 use std::{
     net::IpAddr,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     time::{Duration, Instant as Moment},
 };
 
@@ -45,6 +45,7 @@ pub use self::{
 };
 use crate::{
     limits::{Limit, LimitReached},
+    lock::lock,
     log_limit::{LogLimit, Site},
     user::User,
 };
@@ -411,8 +412,4 @@ impl Credential {
     fn new(root: Root, until: Option<OffsetDateTime>) -> Self {
         Self { root, until, cookie: None }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,8 +2,10 @@
 
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
 };
+
+use crate::lock::lock;
 
 /// What stands for all values that found no room.
 pub(super) const OTHER: &str = "other";
@@ -58,7 +60,7 @@ impl Names {
     }
 
     fn lock(&self) -> MutexGuard<'_, NamesState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 
