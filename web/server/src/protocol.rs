@@ -76,33 +76,14 @@ impl ClientMessage {
     /// # Errors
     /// Names the field that is wrong and what would be right.
     pub(crate) fn parse(text: &str) -> Result<Self, Refusal> {
-        if text.len() > MAX_MESSAGE {
-            return Err(Refusal::new(
-                Code::TooLarge,
-                format!("a message may have at most {MAX_MESSAGE} bytes"),
-            )
-            .allowing(format!("up to {MAX_MESSAGE} bytes")));
-        }
-        let value: Value = serde_json::from_str(text)
-            .map_err(|error| Refusal::new(Code::BadJson, format!("this is not JSON: {error}")))?;
-        let Value::Object(fields) = value else {
-            return Err(Refusal::new(Code::BadJson, "a message is a JSON object with a type"));
-        };
-        let fields = Fields(fields);
+        let fields = Fields::parse(text)?;
         match fields.0.get("type").and_then(Value::as_str) {
             Some("update_prompt") => fields.change(
                 ChangedBy::Prompt,
                 &["prompt", "max_tokens", "system_prompt"],
                 |change| change.prompt.is_none().then(Change::prompt),
             ),
-            Some("update_model") => Ok(Self::UpdateModel {
-                model: fields.required_text("model", 256)?,
-                api_base: fields.optional_text("api_base", 2048)?.unwrap_or_default(),
-                api_key: match fields.optional_text("api_key", 4096)? {
-                    Some(key) => ApiKey::parse(&key)?,
-                    None => None,
-                },
-            }),
+            Some("update_model") => fields.model(),
             Some("update_processing") => fields.processing(),
             Some("update_max_latency") => {
                 fields.change(ChangedBy::MaxLatency, &["max_latency"], |change| {
@@ -146,6 +127,33 @@ fn unknown_type(given: Option<&str>) -> Refusal {
 struct Fields(Map<String, Value>);
 
 impl Fields {
+    fn parse(text: &str) -> Result<Self, Refusal> {
+        if text.len() > MAX_MESSAGE {
+            return Err(Refusal::new(
+                Code::TooLarge,
+                format!("a message may have at most {MAX_MESSAGE} bytes"),
+            )
+            .allowing(format!("up to {MAX_MESSAGE} bytes")));
+        }
+        let value: Value = serde_json::from_str(text)
+            .map_err(|error| Refusal::new(Code::BadJson, format!("this is not JSON: {error}")))?;
+        let Value::Object(fields) = value else {
+            return Err(Refusal::new(Code::BadJson, "a message is a JSON object with a type"));
+        };
+        Ok(Self(fields))
+    }
+
+    fn model(&self) -> Result<ClientMessage, Refusal> {
+        Ok(ClientMessage::UpdateModel {
+            model: self.required_text("model", 256)?,
+            api_base: self.optional_text("api_base", 2048)?.unwrap_or_default(),
+            api_key: match self.optional_text("api_key", 4096)? {
+                Some(key) => ApiKey::parse(&key)?,
+                None => None,
+            },
+        })
+    }
+
     /// What is chosen by those of these fields that are there. `missing` says which must be.
     fn change(
         &self,
