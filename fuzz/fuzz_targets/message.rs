@@ -51,8 +51,8 @@ mod refusal {
     }
 }
 
-/// As much of the server's `turn` as its messages need.
-mod turn {
+/// As much of the server's `relay` as its messages need.
+mod relay {
     use serde::{Deserialize, Serialize};
 
     #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -31,6 +31,7 @@
 
 pub mod limits;
 pub mod listings;
+mod lock;
 pub mod log_limit;
 pub mod policy;
 pub mod sign_in;

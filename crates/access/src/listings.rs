@@ -2,12 +2,12 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, Mutex, Weak},
 };
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::limits::Party;
+use crate::{limits::Party, lock::lock};
 
 /// Lists at once.
 const PLACES: usize = 16;
@@ -24,7 +24,7 @@ pub struct Listings {
 
 /// Given back when dropped.
 #[derive(Debug)]
-pub struct Place {
+pub struct ListingPlace {
     _of_all: OwnedSemaphorePermit,
     _own: OwnedSemaphorePermit,
 }
@@ -38,14 +38,14 @@ impl Default for Listings {
 impl Listings {
     /// A place, as soon as there is one. Whoever waits for one of their own keeps none of
     /// everybody's. `None` never comes, as no semaphore is closed.
-    pub async fn place(&self, party: Party) -> Option<Place> {
+    pub async fn place(&self, party: Party) -> Option<ListingPlace> {
         let own = self.of(party).acquire_owned().await.ok()?;
         let of_all = Arc::clone(&self.all).acquire_owned().await.ok()?;
-        Some(Place { _of_all: of_all, _own: own })
+        Some(ListingPlace { _of_all: of_all, _own: own })
     }
 
     fn of(&self, party: Party) -> Arc<Semaphore> {
-        let mut of_each = self.of_each.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut of_each = lock(&self.of_each);
         if let Some(own) = of_each.get(&party).and_then(Weak::upgrade) {
             return own;
         }
@@ -66,7 +66,7 @@ mod tests {
         Party::User(name.into())
     }
 
-    fn now(listings: &Listings, name: &str) -> Option<Place> {
+    fn now(listings: &Listings, name: &str) -> Option<ListingPlace> {
         listings.place(party(name)).now_or_never().flatten()
     }
 

@@ -5,11 +5,13 @@ use std::{
     fmt,
     hash::Hash,
     net::{IpAddr, Ipv6Addr},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard},
     time::{Duration, Instant},
 };
 
 use lru::LruCache;
+
+use crate::lock::lock;
 
 const WINDOW: Duration = Duration::from_secs(60);
 /// Kinds that are remembered; the longest unseen is forgotten first.
@@ -114,7 +116,7 @@ impl<K: Hash + Eq> LogLimit<K> {
     }
 
     fn lock(&self) -> MutexGuard<'_, LruCache<K, Window>> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.seen)
     }
 }
 

@@ -163,13 +163,13 @@ pub async fn serve(
     }
 }
 
-type Place = tokio::sync::OwnedSemaphorePermit;
+type ConnectionPlace = tokio::sync::OwnedSemaphorePermit;
 
 async fn accept(
     listener: &TcpListener,
     room: &Arc<Semaphore>,
     log: &LogLimit<&'static str>,
-) -> Option<(TcpStream, SocketAddr, Place)> {
+) -> Option<(TcpStream, SocketAddr, ConnectionPlace)> {
     if room.available_permits() == 0
         && let Some(before) = log.due("full", Instant::now())
     {

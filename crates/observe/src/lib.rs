@@ -19,6 +19,7 @@
 //! assert!(text.contains("live_vlm_sessions_ended_total{reason=\"left\"} 1\n"));
 //! ```
 
+mod lock;
 pub mod metrics;
 mod observer;
 pub mod overload;

@@ -19,6 +19,8 @@ test("what is out of range is told beside its field, and changes nothing", async
     ["max-tokens", "0", "A whole number from 1 to 32768."],
     ["max-tokens", "1.5", "A whole number from 1 to 32768."],
     ["max-tokens", "32769", "A whole number from 1 to 32768."],
+    ["min-change", "-1", "From 0 to 100 percent."],
+    ["min-change", "101", "From 0 to 100 percent."],
   ] as const) {
     const input = person.page.getByTestId(field);
     await person.write(field, value);
@@ -32,11 +34,12 @@ test("what is out of range is told beside its field, and changes nothing", async
   await expectWrong(person, "prompt", "Write a question first.");
   // The server has heard of nothing but, at most, the values that it holds already.
   const said = person.sent.slice(sent).map((text) => JSON.parse(text));
-  for (const { prompt = others.prompt, interval = 1, max_tokens = 512 } of said) {
-    expect({ prompt, interval, max_tokens }).toEqual({
+  for (const { prompt = others.prompt, interval = 1, max_tokens = 512, min_change = 0 } of said) {
+    expect({ prompt, interval, max_tokens, min_change }).toEqual({
       prompt: others.prompt,
       interval: 1,
       max_tokens: 512,
+      min_change: 0,
     });
   }
   await person.play();
@@ -80,6 +83,7 @@ test("settings are kept from visit to visit", async ({ startServer, startVlm, vi
   await person.ask("Who is at the door?");
   await person.set("interval", 2.5);
   await person.set("max-tokens", 64);
+  await person.set("min-change", 0.5);
   await person.page.getByTestId("more").getByText("More").click();
   await person.page.getByTestId("system-prompt").fill("Be brief.");
   await person.page.getByTestId("system-prompt").blur();
@@ -95,6 +99,26 @@ test("settings are kept from visit to visit", async ({ startServer, startVlm, vi
     systemPrompt: "Be brief.",
     maxTokens: 64,
   });
+});
+
+test("nothing is asked while less of the picture has changed than the person wants", async ({
+  startServer,
+  startVlm,
+  viewer,
+}) => {
+  const vlm = await startVlm();
+  const server = await startServer({ apiBase: vlm.apiBase });
+  const person = await viewer();
+  await person.visit(server);
+  await person.set("min-change", 50);
+  expect(person.messages("settings_updated").at(-1)).toMatchObject({ min_change: 0.5 });
+  // All that moves before this camera is a small block.
+  await person.play();
+  await person.readAnswers(1);
+  await expect(person.page.locator("#answer-age")).toContainText("last answer", { timeout: 15_000 });
+  expect(vlm.questions).toHaveLength(1);
+  await person.set("min-change", 0);
+  await person.readAnswers(1);
 });
 
 async function expectWrong(person: Viewer, field: string, words: string | RegExp): Promise<void> {

@@ -84,7 +84,7 @@ export class Viewer {
   }
 
   /** Sets a number and waits until the server has confirmed it. */
-  async set(field: "interval" | "max-tokens", value: number): Promise<void> {
+  async set(field: "interval" | "max-tokens" | "min-change", value: number): Promise<void> {
     await this.write(field, String(value));
     await expect(this.page.locator(`#${field}-note`)).toHaveText("Applied");
   }
@@ -105,7 +105,7 @@ export class Viewer {
 
   /** What the page's settings show. */
   async controls(): Promise<Record<string, string>> {
-    const names = ["prompt", "interval", "max-tokens", "system-prompt", "model"];
+    const names = ["prompt", "interval", "max-tokens", "min-change", "system-prompt", "model"];
     const values = names.map((name) => this.page.getByTestId(name).inputValue());
     return Object.fromEntries((await Promise.all(values)).map((value, at) => [names[at], value]));
   }

@@ -13,7 +13,7 @@ use std::{
 };
 
 use gst::glib;
-use live_vlm::turn::{Turn, TurnSecret};
+use live_vlm::relay::{RelaySecret, Relays};
 use live_vlm_pipelines::NetworkOptions;
 use live_vlm_sender::SenderOptions;
 use live_vlm_tests::{
@@ -322,7 +322,7 @@ fn nothing_but_the_servers_udp_is_reached_through_it() {
 /// What the server gives to a page at this time.
 fn name_and_password(now: SystemTime) -> (String, String) {
     let urls = vec![format!("turn:{RELAY}:{PORT}")];
-    let turn = Turn { urls, username: None, secret: TurnSecret::new(SECRET) };
-    let servers = serde_json::to_value(turn.for_page("test", now)).unwrap();
+    let relays = Relays { urls, username: None, secret: RelaySecret::new(SECRET) };
+    let servers = serde_json::to_value(relays.for_page("test", now)).unwrap();
     credentials(&json!({"ice_servers": servers}))
 }

@@ -1,6 +1,5 @@
 //! A key goes only to the endpoint that it was given for, and is never shown.
 
-use live_vlm::protocol::ClientMessage;
 use live_vlm_tests::{
     client::{Client, new_id},
     process::Process,
@@ -231,8 +230,4 @@ async fn help_and_debug_output_show_no_key() {
 
     let given = config(&["--api-base", "http://host/v1", "--api-key", SERVERS]);
     assert!(!format!("{given:?}").contains(SERVERS));
-    let message =
-        json!({"type": "update_model", "model": "m", "api_base": "http://h", "api_key": SESSIONS});
-    let message = ClientMessage::parse(&message.to_string()).unwrap();
-    assert!(!format!("{message:?}").contains(SESSIONS));
 }

@@ -64,7 +64,7 @@ const fromServer = {
     process_every: number,
     max_latency: number,
     min_change: number,
-    bounds: object({ interval: bound, max_tokens: bound }),
+    bounds: object({ interval: bound, max_tokens: bound, min_change: bound }),
     ice_servers: listOf(
       object({ urls: listOf(text), username: orNull(text), credential: orNull(text) }),
     ),
@@ -119,19 +119,13 @@ export type Bound = ServerMessageOf<"server_config">["bounds"]["interval"];
 export type Metrics = ServerMessageOf<"vlm_response">["metrics"];
 export type SessionStatus = ServerMessageOf<"status">["status"];
 
-/** What may be chosen by `update_settings`. */
-export interface Choices {
-  max_latency?: number;
-  min_change?: number;
-}
-
 export type ClientMessage =
   | { type: "update_prompt"; prompt: string; max_tokens: number; system_prompt: string }
   | { type: "update_model"; model: string; api_base: string; api_key: string }
   | { type: "update_processing"; process_every: number }
   | { type: "update_processing"; interval: number }
   | { type: "update_max_latency"; max_latency: number }
-  | ({ type: "update_settings" } & Choices)
+  | { type: "update_settings"; max_latency?: number; min_change?: number }
   | { type: "set_debug"; debug: boolean }
   | { type: "ice_candidate"; candidate: string; sdp_m_line_index: number }
   | { type: "relay_failed"; why: "silent" | "refused" | "no_way"; code: number | null }

@@ -24,6 +24,10 @@ export function updateInterval(interval: number): ClientMessage {
   return { type: "update_processing", interval };
 }
 
+export function updateMinChange(min_change: number): ClientMessage {
+  return { type: "update_settings", min_change };
+}
+
 export function iceCandidate(candidate: string, sdp_m_line_index: number): ClientMessage {
   return { type: "ice_candidate", candidate, sdp_m_line_index };
 }

@@ -222,6 +222,9 @@ export class Session {
       case "processing_updated":
         this.#confirm(message, ["interval"]);
         break;
+      case "settings_updated":
+        this.#confirm(message, ["minChange"]);
+        break;
       case "model_updated":
         this.#confirm(message, ["model"]);
         break;
@@ -245,7 +248,6 @@ export class Session {
         break;
       case "alive":
       case "max_latency_updated":
-      case "settings_updated":
       case "debug_updated":
       case "debug":
         break;

@@ -1,5 +1,5 @@
 import type { ClientMessage, ServerMessage, ServerMessageOf } from "./protocol.ts";
-import { updateInterval, updateModel } from "./send.ts";
+import { updateInterval, updateMinChange, updateModel } from "./send.ts";
 import type { Applied, FieldName, Own, Vlm } from "./settings.ts";
 import { appliedFrom, confirmed, fieldOf, messagesToRestore, promptMessage } from "./settings.ts";
 import { Signal } from "./signal.ts";
@@ -46,6 +46,12 @@ export class SettingsKeeper {
     this.#own.interval = interval;
     this.#pending.add("interval");
     this.#send(updateInterval(interval));
+  }
+
+  setMinChange(minChange: number): void {
+    this.#own.minChange = minChange;
+    this.#pending.add("minChange");
+    this.#send(updateMinChange(minChange));
   }
 
   setVlm(vlm: Vlm): void {

@@ -1,6 +1,6 @@
 // What the person has set, what the server has confirmed, and what brings the two together.
 import type { ClientMessage, ServerMessage, ServerMessageOf } from "./protocol.ts";
-import { updateInterval, updateModel, updatePrompt } from "./send.ts";
+import { updateInterval, updateMinChange, updateModel, updatePrompt } from "./send.ts";
 
 /** Only what the person has changed; the rest is the server's. */
 export interface Own {
@@ -8,6 +8,8 @@ export interface Own {
   systemPrompt?: string;
   maxTokens?: number;
   interval?: number;
+  /** From 0 to 1, as in `Applied`. */
+  minChange?: number;
 }
 
 /** The chosen VLM: an empty `apiBase` is the server's own. In memory only, for the key's sake. */
@@ -23,6 +25,8 @@ export interface Applied {
   systemPrompt: string;
   maxTokens: number;
   interval: number;
+  /** The share of the picture that must have changed for a question; 0 = none. */
+  minChange: number;
   model: string;
   apiBase: string;
   standIn: boolean;
@@ -33,6 +37,7 @@ export type FieldName =
   | "systemPrompt"
   | "maxTokens"
   | "interval"
+  | "minChange"
   | "model"
   | "apiBase"
   | "apiKey";
@@ -43,6 +48,7 @@ const FIELDS: Readonly<Record<string, FieldName>> = {
   max_tokens: "maxTokens",
   interval: "interval",
   process_every: "interval",
+  min_change: "minChange",
   model: "model",
   api_base: "apiBase",
   api_key: "apiKey",
@@ -59,6 +65,7 @@ export function appliedFrom(config: ServerMessageOf<"server_config">): Applied {
     systemPrompt: config.system_prompt ?? "",
     maxTokens: config.max_tokens,
     interval: config.interval,
+    minChange: config.min_change,
     model: config.model ?? "",
     apiBase: config.api_base ?? "",
     standIn: config.stand_in,
@@ -79,6 +86,15 @@ export function confirmed(applied: Applied, message: ServerMessage): Applied {
       };
     case "processing_updated":
       return { ...applied, interval: message.interval };
+    case "settings_updated":
+      return {
+        ...applied,
+        prompt: message.prompt,
+        systemPrompt: message.system_prompt,
+        maxTokens: message.max_tokens,
+        interval: message.interval,
+        minChange: message.min_change,
+      };
     case "model_updated":
       return {
         ...applied,
@@ -118,6 +134,9 @@ export function messagesToRestore(own: Own, vlm: Vlm | null, applied: Applied): 
   }
   if (own.interval !== undefined && own.interval !== applied.interval) {
     messages.push(updateInterval(own.interval));
+  }
+  if (own.minChange !== undefined && own.minChange !== applied.minChange) {
+    messages.push(updateMinChange(own.minChange));
   }
   return messages;
 }

@@ -38,12 +38,13 @@ export function parsePreferences(json: unknown): Preferences {
   const kept = record(json);
   const stored = record(kept.own);
   const own: Own = {};
-  const { prompt, systemPrompt, maxTokens, interval } = stored;
+  const { prompt, systemPrompt, maxTokens, interval, minChange } = stored;
   if (typeof prompt === "string" && prompt !== "") own.prompt = prompt;
   if (typeof systemPrompt === "string") own.systemPrompt = systemPrompt;
   if (typeof maxTokens === "number" && Number.isInteger(maxTokens) && maxTokens > 0)
     own.maxTokens = maxTokens;
   if (typeof interval === "number" && interval > 0) own.interval = interval;
+  if (typeof minChange === "number" && minChange >= 0 && minChange <= 1) own.minChange = minChange;
   return {
     own,
     mirrored: kept.mirrored === true,

@@ -9,6 +9,7 @@ const applied: Applied = {
   systemPrompt: "",
   maxTokens: 512,
   interval: 1,
+  minChange: 0,
   model: "a",
   apiBase: "http://127.0.0.1:11434/v1",
   standIn: false,
@@ -16,17 +17,19 @@ const applied: Applied = {
 
 test("nothing is sent for what the person has not changed or the server holds already", () => {
   assert.deepEqual(messagesToRestore({}, null, applied), []);
-  const same = { prompt: "Describe.", systemPrompt: "", maxTokens: 512, interval: 1 };
+  const same = { prompt: "Describe.", systemPrompt: "", maxTokens: 512, interval: 1, minChange: 0 };
   const vlm = { model: "a", apiBase: "http://127.0.0.1:11434/v1/", apiKey: "k" };
   assert.deepEqual(messagesToRestore(same, vlm, applied), []);
 });
 
 test("the person's own settings are sent to a server that lost them, the VLM first", () => {
   const vlm = { model: "b", apiBase: "https://vlm.example/v1", apiKey: "k" };
-  assert.deepEqual(messagesToRestore({ prompt: "Count.", interval: 2.5 }, vlm, applied), [
+  const own = { prompt: "Count.", interval: 2.5, minChange: 0.02 };
+  assert.deepEqual(messagesToRestore(own, vlm, applied), [
     { type: "update_model", model: "b", api_base: "https://vlm.example/v1", api_key: "k" },
     { type: "update_prompt", prompt: "Count.", max_tokens: 512, system_prompt: "" },
     { type: "update_processing", interval: 2.5 },
+    { type: "update_settings", min_change: 0.02 },
   ]);
 });
 
@@ -51,11 +54,22 @@ test("a confirmation changes what it names and nothing else", () => {
     stand_in: true,
   });
   assert.deepEqual(model, { ...prompt, model: "b", apiBase: "http://h/v1", standIn: true });
+  const settings = confirmed(model, {
+    type: "settings_updated",
+    prompt: "P",
+    system_prompt: "",
+    max_tokens: 9,
+    interval: 1.5,
+    max_latency: 0,
+    min_change: 0.02,
+  });
+  assert.deepEqual(settings, { ...model, minChange: 0.02 });
 });
 
 test("the server's field names find the page's fields", () => {
   assert.equal(fieldOf("max_tokens"), "maxTokens");
   assert.equal(fieldOf("process_every"), "interval");
+  assert.equal(fieldOf("min_change"), "minChange");
   assert.equal(fieldOf("sdp"), null);
   assert.equal(fieldOf("constructor"), null);
   assert.equal(fieldOf(null), null);
@@ -66,7 +80,7 @@ test("stored preferences come back; what is wrong in them does not", () => {
   const storage = () =>
     ({ getItem: () => kept, setItem: (_: string, value: string) => (kept = value) }) as never;
   const preferences = {
-    own: { prompt: "Count.", systemPrompt: "", maxTokens: 64, interval: 0.5 },
+    own: { prompt: "Count.", systemPrompt: "", maxTokens: 64, interval: 0.5, minChange: 0 },
     mirrored: true,
     camera: "device:x",
   };
@@ -74,7 +88,11 @@ test("stored preferences come back; what is wrong in them does not", () => {
   assert.deepEqual(loadPreferences(storage), preferences);
 
   const none = { own: {}, mirrored: false, camera: "" };
-  const bad = { own: { prompt: "", maxTokens: 1.5, interval: -1 }, mirrored: 1, camera: 5 };
+  const bad = {
+    own: { prompt: "", maxTokens: 1.5, interval: -1, minChange: 2 },
+    mirrored: 1,
+    camera: 5,
+  };
   assert.deepEqual(parsePreferences(bad), none);
   kept = "not JSON";
   assert.deepEqual(loadPreferences(storage), none);

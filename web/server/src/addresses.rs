@@ -16,7 +16,7 @@ pub fn of_this_host() -> Vec<IpAddr> {
 
 /// What to tell whoever started the server. With a `key`, the addresses sign in whoever opens
 /// them.
-pub fn invitation(
+pub(crate) fn invitation(
     bound: SocketAddr,
     tls: bool,
     hosts: &[IpAddr],

@@ -22,29 +22,27 @@ pub struct App {
     /// All sessions.
     pub sessions: Sessions,
     /// What a session begins with.
-    pub defaults: Arc<Defaults>,
+    pub(crate) defaults: Arc<Defaults>,
     /// Shares the VLM among sessions.
     pub dispatcher: Dispatcher,
-    /// Asks VLM servers.
-    pub client: Client,
+    pub(crate) client: Client,
     /// Where lists of models are read.
-    pub listings: Listings,
+    pub(crate) listings: Listings,
     /// Decides about the VLM servers that people bring themselves.
-    pub own_endpoints: OwnEndpoints,
+    pub(crate) own_endpoints: OwnEndpoints,
     /// Who can ask anything at all.
-    pub askers: Askers,
-    /// Who may come in.
-    pub sign_in: SignIn,
+    pub(crate) askers: Askers,
+    pub(crate) sign_in: SignIn,
     /// What each user may do, and how many sessions there may be.
-    pub live: Live,
+    pub(crate) live: Live,
     /// What everybody has open.
     pub limits: Limits,
     /// Counts, traces and records what happens.
     pub observer: Observer,
     /// Counts and logs what is refused.
-    pub refusals: Refusals,
+    pub(crate) refusals: Refusals,
     /// What readers of `/metrics` must bring; without it there is no `/metrics` on the main port.
-    pub metrics_token: Option<MetricsToken>,
+    pub(crate) metrics_token: Option<MetricsToken>,
     /// Proxies that are believed about whom they speak for.
-    pub trusted_proxies: TrustedProxies,
+    pub(crate) trusted_proxies: TrustedProxies,
 }

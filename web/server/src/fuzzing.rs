@@ -6,7 +6,7 @@ use crate::protocol::{ClientMessage, ServerMessage};
 ///
 /// # Panics
 /// When one is taken that is out of its range.
-pub fn message(data: &[u8]) {
+pub(crate) fn message(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let message = match ClientMessage::parse(text) {
         Ok(message) => message,

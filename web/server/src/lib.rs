@@ -1,28 +1,28 @@
 //! The server `live-vlm`: live video from many browsers, each answered by a Vision Language Model
 //! (VLM) in a session of its own.
 //!
-//! A request comes in through `live-vlm-listen` and [`routes`], reaches its [`session`], and the session
+//! A request comes in through `live-vlm-listen` and `routes`, reaches its [`session`], and the session
 //! owns one pipeline of `live-vlm-pipelines`. What page and server say to each other is in
-//! [`protocol`]. Who may come in and do what is decided in `live-vlm-access`, and what
+//! `protocol`. Who may come in and do what is decided in `live-vlm-access`, and what
 //! happens is counted in `live-vlm-observe`. [`app`] names the
 //! parts of a running server, [`run`] puts them together, and [`config`] what they are told.
 
 pub mod addresses;
 pub mod app;
 pub mod config;
-#[cfg(any(test, fuzzing))]
-pub mod fuzzing;
-pub mod live;
+#[cfg(test)]
+mod fuzzing;
+mod live;
 pub mod log;
-pub mod media_address;
+mod media_address;
 pub mod memory;
 pub mod native_log;
-pub mod protocol;
-pub mod refusal;
-pub mod refusals;
+mod protocol;
+mod refusal;
+mod refusals;
+pub mod relay;
 pub mod reload;
-pub mod routes;
+mod routes;
 pub mod run;
 pub mod session;
-pub mod turn;
-pub mod video;
+mod video;

@@ -9,18 +9,17 @@ use tokio::sync::watch;
 
 /// The part of a configuration that can change without harm to what runs.
 #[derive(Debug, Clone)]
-pub struct Reloadable {
+pub(crate) struct Reloadable {
     /// What each user may do.
-    pub policy: Policy,
+    pub(crate) policy: Policy,
     /// What all may do together.
-    pub limits: ServerLimits,
-    /// What is logged.
-    pub log: LogFilter,
+    pub(crate) limits: ServerLimits,
+    pub(crate) log: LogFilter,
 }
 
 /// What is in force now. Cheap to clone; a clone sees the same.
 #[derive(Debug, Clone)]
-pub struct Live(Arc<InForce>);
+pub(crate) struct Live(Arc<InForce>);
 
 #[derive(Debug)]
 struct InForce {
@@ -30,23 +29,23 @@ struct InForce {
 
 impl Live {
     /// What is in force at the start.
-    pub fn new(now: Reloadable) -> Self {
+    pub(crate) fn new(now: Reloadable) -> Self {
         let now = ArcSwap::from_pointee(now);
         Self(Arc::new(InForce { now, changed: watch::Sender::new(()) }))
     }
 
     /// What is in force at this moment. Don't hold this for long: it keeps the old settings alive.
-    pub fn now(&self) -> Guard<Arc<Reloadable>> {
+    pub(crate) fn now(&self) -> Guard<Arc<Reloadable>> {
         self.0.now.load()
     }
 
     /// Told when something else is in force than there was.
-    pub fn changes(&self) -> watch::Receiver<()> {
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
         self.0.changed.subscribe()
     }
 
     /// Replaces what is in force, and tells whoever [waits](Self::changes) for that.
-    pub fn put_in_force(&self, reloadable: Reloadable) {
+    pub(crate) fn put_in_force(&self, reloadable: Reloadable) {
         self.0.now.store(Arc::new(reloadable));
         self.0.changed.send_replace(());
     }

@@ -10,7 +10,6 @@ use live_vlm::{
     config::{Cli, Command, Config, ConfigCommand, Options},
     log,
     native_log::{self, NativeLog},
-    reload::Reloader,
     run::Server,
 };
 use live_vlm_access::sign_in::KeysCommand;
@@ -75,7 +74,7 @@ async fn serve(options: Options) -> Result<(), String> {
     let server = Server::prepare(&config).await.map_err(|error| error.to_string())?;
     // Whoever pipes it away does not need to read it.
     let _ = stdout().write_all(server.summary().as_bytes());
-    let reloader = Reloader::new(options, config, server.app().live.clone());
+    let reloader = server.reloader(options, config);
     let reloading = tokio::spawn(reloader.run(hang_up, set_log));
     server.serve(signals.stop()).await;
     reloading.abort();

@@ -18,7 +18,7 @@ const FAR_AWAY: [IpAddr; 2] = [
 ///
 /// Firefox, like every peer that offers no loopback candidate, never reaches a server that has
 /// none but loopback ones. So with loopback goes one other address of this host.
-pub fn reachable(network: &NetworkOptions) -> NetworkOptions {
+pub(crate) fn reachable(network: &NetworkOptions) -> NetworkOptions {
     let only_loopback = network.bind.is_some_and(|address| address.is_loopback());
     let also_bind = only_loopback
         .then(|| choose(FAR_AWAY.into_iter().filter_map(towards), addresses::of_this_host))

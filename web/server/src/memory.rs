@@ -38,7 +38,7 @@ pub fn keep_flat() {
 /// Gives back to the system what sessions have freed: glibc keeps it, in pieces between what is
 /// still used, and takes more from the system all the same. Takes milliseconds, in which other
 /// threads may have to wait for a part of the heap.
-pub fn give_back() {
+pub(crate) fn give_back() {
     #[cfg(target_env = "gnu")]
     {
         // SAFETY: malloc_trim has no preconditions.

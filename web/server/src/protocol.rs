@@ -11,25 +11,23 @@ use vlm_client::ApiKey;
 
 use crate::{
     refusal::{Code, Refusal},
-    turn::{IceServer, RelayFailure},
+    relay::{IceServer, RelayFailure},
 };
 
 /// The longest message from a client, in bytes.
-pub const MAX_MESSAGE: usize = 64 * 1024;
+pub(crate) const MAX_MESSAGE: usize = 64 * 1024;
 
 /// A message from a client, checked.
 #[derive(Debug, Clone, PartialEq)]
-pub enum ClientMessage {
+pub(crate) enum ClientMessage {
     /// What to ask, and when.
     Change {
         /// By which message, which decides how it is confirmed.
         by: ChangedBy,
-        /// What is chosen anew.
         change: Change,
     },
     /// Whom to ask.
     UpdateModel {
-        /// The model's id.
         model: String,
         /// Empty = the server's own.
         api_base: String,
@@ -56,13 +54,12 @@ pub enum ClientMessage {
     AskNow,
     /// A sign of life is wanted.
     Alive,
-    /// The video ends.
     HangUp,
 }
 
 /// The messages by which a page chooses something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChangedBy {
+pub(crate) enum ChangedBy {
     /// `update_prompt`: the question, the longest answer, the system prompt.
     Prompt,
     /// `update_processing`: the interval.
@@ -78,34 +75,15 @@ impl ClientMessage {
     ///
     /// # Errors
     /// Names the field that is wrong and what would be right.
-    pub fn parse(text: &str) -> Result<Self, Refusal> {
-        if text.len() > MAX_MESSAGE {
-            return Err(Refusal::new(
-                Code::TooLarge,
-                format!("a message may have at most {MAX_MESSAGE} bytes"),
-            )
-            .allowing(format!("up to {MAX_MESSAGE} bytes")));
-        }
-        let value: Value = serde_json::from_str(text)
-            .map_err(|error| Refusal::new(Code::BadJson, format!("this is not JSON: {error}")))?;
-        let Value::Object(fields) = value else {
-            return Err(Refusal::new(Code::BadJson, "a message is a JSON object with a type"));
-        };
-        let fields = Fields(fields);
+    pub(crate) fn parse(text: &str) -> Result<Self, Refusal> {
+        let fields = Fields::parse(text)?;
         match fields.0.get("type").and_then(Value::as_str) {
             Some("update_prompt") => fields.change(
                 ChangedBy::Prompt,
                 &["prompt", "max_tokens", "system_prompt"],
                 |change| change.prompt.is_none().then(Change::prompt),
             ),
-            Some("update_model") => Ok(Self::UpdateModel {
-                model: fields.required_text("model", 256)?,
-                api_base: fields.optional_text("api_base", 2048)?.unwrap_or_default(),
-                api_key: match fields.optional_text("api_key", 4096)? {
-                    Some(key) => ApiKey::parse(&key)?,
-                    None => None,
-                },
-            }),
+            Some("update_model") => fields.model(),
             Some("update_processing") => fields.processing(),
             Some("update_max_latency") => {
                 fields.change(ChangedBy::MaxLatency, &["max_latency"], |change| {
@@ -149,6 +127,33 @@ fn unknown_type(given: Option<&str>) -> Refusal {
 struct Fields(Map<String, Value>);
 
 impl Fields {
+    fn parse(text: &str) -> Result<Self, Refusal> {
+        if text.len() > MAX_MESSAGE {
+            return Err(Refusal::new(
+                Code::TooLarge,
+                format!("a message may have at most {MAX_MESSAGE} bytes"),
+            )
+            .allowing(format!("up to {MAX_MESSAGE} bytes")));
+        }
+        let value: Value = serde_json::from_str(text)
+            .map_err(|error| Refusal::new(Code::BadJson, format!("this is not JSON: {error}")))?;
+        let Value::Object(fields) = value else {
+            return Err(Refusal::new(Code::BadJson, "a message is a JSON object with a type"));
+        };
+        Ok(Self(fields))
+    }
+
+    fn model(&self) -> Result<ClientMessage, Refusal> {
+        Ok(ClientMessage::UpdateModel {
+            model: self.required_text("model", 256)?,
+            api_base: self.optional_text("api_base", 2048)?.unwrap_or_default(),
+            api_key: match self.optional_text("api_key", 4096)? {
+                Some(key) => ApiKey::parse(&key)?,
+                None => None,
+            },
+        })
+    }
+
     /// What is chosen by those of these fields that are there. `missing` says which must be.
     fn change(
         &self,
@@ -262,56 +267,43 @@ impl Fields {
 /// A message to a client.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub enum ServerMessage {
+pub(crate) enum ServerMessage {
     /// The state of the session's video.
-    Status {
-        /// In words.
-        text: String,
-        /// In one word.
-        status: Status,
-    },
+    Status { text: String, status: Status },
     /// The session's settings, once on connecting.
     ServerConfig(ServerConfig),
-    /// Confirms.
     PromptUpdated {
         /// What is asked from now on.
         prompt: String,
-        /// The longest answer.
         max_tokens: u32,
         /// What the VLM is told about its part.
         system_prompt: String,
     },
-    /// Confirms.
     ModelUpdated {
         /// The model asked from now on.
         model: String,
-        /// Its server.
         api_base: String,
         /// Whether that is the built-in demo-vlm.
         stand_in: bool,
     },
-    /// Confirms.
     ProcessingUpdated {
         /// In frames, at [`NOMINAL_FRAME_RATE`].
         process_every: u32,
         /// In seconds.
         interval: f64,
     },
-    /// Confirms.
     MaxLatencyUpdated {
         /// In seconds.
         max_latency: f64,
     },
     /// Confirms `update_settings`: all that is chosen now.
     SettingsUpdated(Choices),
-    /// Confirms.
     DebugUpdated {
         /// Whether `debug` messages are sent.
         debug: bool,
     },
     /// An answer being written.
     AnswerDelta {
-        /// The question's number.
         seq: u64,
         /// Where in the answer `delta` goes, in UTF-16 units.
         offset: u64,
@@ -333,9 +325,7 @@ pub enum ServerMessage {
     },
     /// A question without an answer.
     VlmError {
-        /// The question's number.
         seq: u64,
-        /// Why, in one word.
         kind: String,
         /// What happened and what to do.
         message: String,
@@ -352,17 +342,14 @@ pub enum ServerMessage {
     /// The server is there, and has nothing else to say.
     Alive,
     /// More, for those who asked for it.
-    Debug {
-        /// In words.
-        text: String,
-    },
+    Debug { text: String },
     /// Bad input.
     Error(Refusal),
 }
 
 /// The state of a session's video.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Status {
+pub(crate) enum Status {
     /// Waits for an offer.
     Ready,
     /// Negotiated; no video yet.
@@ -379,82 +366,74 @@ pub enum Status {
 
 /// A session's settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ServerConfig {
-    /// The session.
-    pub session_id: String,
+pub(crate) struct ServerConfig {
+    pub(crate) session_id: String,
     /// Who is asked.
-    pub model: String,
-    /// Where.
-    pub api_base: String,
+    pub(crate) model: String,
+    pub(crate) api_base: String,
     /// What is asked, and when.
     #[serde(flatten)]
-    pub choices: Choices,
+    pub(crate) choices: Choices,
     /// The bounds of what may be chosen.
-    pub bounds: Bounds,
+    pub(crate) bounds: Bounds,
     /// The interval in frames, at [`NOMINAL_FRAME_RATE`].
-    pub process_every: u32,
+    pub(crate) process_every: u32,
     /// Relays for a browser that does not reach the server by UDP.
-    pub ice_servers: Vec<IceServer>,
+    pub(crate) ice_servers: Vec<IceServer>,
     /// Whether the built-in demo-vlm answers.
-    pub stand_in: bool,
-    /// The server's version.
-    pub version: String,
+    pub(crate) stand_in: bool,
+    pub(crate) version: String,
 }
 
 /// A complete answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Response {
-    /// The question's number.
-    pub seq: u64,
+pub(crate) struct Response {
+    pub(crate) seq: u64,
     /// When the answer was complete, in ms since 1970.
-    pub at_ms: u64,
-    /// The whole answer.
-    pub text: String,
-    /// What was asked.
-    pub prompt: String,
+    pub(crate) at_ms: u64,
+    pub(crate) text: String,
+    pub(crate) prompt: String,
     /// Who answered.
-    pub model: String,
-    /// Which server.
-    pub api_base: String,
+    pub(crate) model: String,
+    pub(crate) api_base: String,
     /// How it went.
-    pub metrics: Metrics,
+    pub(crate) metrics: Metrics,
 }
 
 /// How a question went, and the session's questions so far. Times in milliseconds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Metrics {
+pub(crate) struct Metrics {
     /// From the request to the whole answer.
-    pub last_latency_ms: f64,
+    pub(crate) last_latency_ms: f64,
     /// The mean of the session's.
-    pub avg_latency_ms: f64,
+    pub(crate) avg_latency_ms: f64,
     /// The session's answers so far.
-    pub total_inferences: u64,
+    pub(crate) total_inferences: u64,
     /// Whether another question is being answered.
-    pub is_processing: bool,
+    pub(crate) is_processing: bool,
     /// From the request to the first token.
-    pub first_token_ms: Option<f64>,
+    pub(crate) first_token_ms: Option<f64>,
     /// Tokens of the question, by the VLM server's count.
-    pub tokens_in: Option<u64>,
+    pub(crate) tokens_in: Option<u64>,
     /// Tokens of the answer.
-    pub tokens_out: u64,
+    pub(crate) tokens_out: u64,
     /// While the answer was being written.
-    pub tokens_per_second: Option<f64>,
+    pub(crate) tokens_per_second: Option<f64>,
     /// From the capture of the frame to now.
-    pub age_ms: f64,
-    /// Why the answer ended.
-    pub finish_reason: String,
+    pub(crate) age_ms: f64,
+    pub(crate) finish_reason: String,
 }
 
 impl ServerMessage {
     /// The server ends after this time, at the latest.
-    pub fn closing(within: Duration) -> Self {
+    pub(crate) fn closing(within: Duration) -> Self {
         let message = "this server is being stopped or restarted; your page connects again by \
                        itself when it is back";
         Self::Closing { message: message.to_owned(), within_s: within.as_secs_f64() }
     }
 
     /// The JSON that goes over the WebSocket.
-    pub fn to_json(&self) -> String {
+    pub(crate) fn to_json(&self) -> String {
         // Plain data with text keys: there is nothing that could fail.
         serde_json::to_string(self).unwrap_or_default()
     }

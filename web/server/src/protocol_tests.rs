@@ -155,3 +155,13 @@ fn candidates_are_read_in_every_form_that_clients_send() {
     };
     assert_eq!(candidate, "");
 }
+
+#[test]
+fn a_message_that_is_printed_for_debugging_shows_no_key() {
+    let key = "sk-of-the-session-9b2e";
+    let message = serde_json::json!({
+        "type": "update_model", "model": "m", "api_base": "http://h", "api_key": key
+    });
+    let message = ClientMessage::parse(&message.to_string()).unwrap();
+    assert!(!format!("{message:?}").contains(key));
+}

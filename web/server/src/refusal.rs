@@ -24,7 +24,7 @@ const OVERLOADED_RETRY: Duration = Duration::from_secs(10);
 /// Why a request was not carried out: one word for machines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Code {
+pub(crate) enum Code {
     /// The text is no JSON object.
     BadJson,
     /// The message's `type` is unknown.
@@ -41,7 +41,6 @@ pub enum Code {
     NoVideo,
     /// The offer has no video codec that can be decoded.
     UnsupportedCodec,
-    /// The offer is unusable.
     BadOffer,
     /// The server is one that this client may not ask.
     NotAllowed,
@@ -51,11 +50,9 @@ pub enum Code {
     Overloaded,
     /// A limit allows no more; `limit` says which.
     LimitReached,
-    /// Not built yet.
     NotImplemented,
     /// The request comes from another site's page.
     ForeignOrigin,
-    /// Nobody is signed in.
     SignInRequired,
     /// The key or token that was shown signs nobody in.
     SignInFailed,
@@ -68,42 +65,40 @@ pub enum Code {
 /// A refused request, as the client gets it: over HTTP as the body, over the WebSocket as an
 /// `error` message.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Refusal {
+pub(crate) struct Refusal {
     /// Why, in one word.
-    pub code: Code,
+    pub(crate) code: Code,
     /// The field at fault.
-    pub field: Option<String>,
+    pub(crate) field: Option<String>,
     /// What happened and what to do.
-    pub message: String,
+    pub(crate) message: String,
     /// What would have been right.
-    pub allowed: Option<String>,
+    pub(crate) allowed: Option<String>,
     /// When to try again, in seconds.
-    pub retry_after_s: Option<f64>,
+    pub(crate) retry_after_s: Option<f64>,
     /// The limit that allows no more.
-    pub limit: Option<Limit>,
-    /// How much it allows.
-    pub value: Option<u64>,
+    pub(crate) limit: Option<Limit>,
+    pub(crate) value: Option<u64>,
     /// What is at the address that was named. For the log alone, and never sent.
     #[serde(skip)]
-    pub inside: Option<AddressKind>,
+    pub(crate) inside: Option<AddressKind>,
 }
 
 /// What of a refusal is counted and logged: nothing that the client wrote.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Refused {
-    /// Why.
-    pub code: Code,
+pub(crate) struct Refused {
+    pub(crate) code: Code,
     /// What was wrong.
-    pub field: Option<String>,
+    pub(crate) field: Option<String>,
     /// The limit, if it was one.
-    pub limit: Option<Limit>,
+    pub(crate) limit: Option<Limit>,
     /// What is at the address that was named, if that is why.
-    pub inside: Option<AddressKind>,
+    pub(crate) inside: Option<AddressKind>,
 }
 
 impl Refusal {
     /// A refusal that concerns no field.
-    pub fn new(code: Code, message: impl Into<String>) -> Self {
+    pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
         Self {
             code,
             field: None,
@@ -117,7 +112,7 @@ impl Refusal {
     }
 
     /// A field that is not as it should be.
-    pub fn field(field: &str, allowed: impl Into<String>) -> Self {
+    pub(crate) fn field(field: &str, allowed: impl Into<String>) -> Self {
         let allowed = allowed.into();
         Self::new(Code::BadField, format!("{field} must be {allowed}"))
             .about(field)
@@ -126,53 +121,53 @@ impl Refusal {
 
     /// Names the field at fault.
     #[must_use]
-    pub fn about(mut self, field: &str) -> Self {
+    pub(crate) fn about(mut self, field: &str) -> Self {
         self.field = Some(field.to_owned());
         self
     }
 
     /// Says what would have been right.
     #[must_use]
-    pub fn allowing(mut self, allowed: impl Into<String>) -> Self {
+    pub(crate) fn allowing(mut self, allowed: impl Into<String>) -> Self {
         self.allowed = Some(allowed.into());
         self
     }
 
     /// Who asks must sign in first.
-    pub fn sign_in_required() -> Self {
+    pub(crate) fn sign_in_required() -> Self {
         let message = "sign in first: open the server's page, or send a key or a token as \
                        Authorization: Bearer";
         Self::new(Code::SignInRequired, message)
     }
 
     /// Whoever opened the session is not signed in any more.
-    pub fn signed_out() -> Self {
+    pub(crate) fn signed_out() -> Self {
         let message = "the session has ended, as what you signed in with has expired or was \
                        revoked; sign in again";
         Self::new(Code::SignInRequired, message)
     }
 
     /// What was shown signs nobody in. Does not say why: that helps only those who guess.
-    pub fn sign_in_failed() -> Self {
+    pub(crate) fn sign_in_failed() -> Self {
         let message = "this key does not sign anybody in: it may be mistyped, expired or revoked. \
                        Whoever runs this server can give you another";
         Self::new(Code::SignInFailed, message)
     }
 
     /// Who asks may not bring a VLM server, or a key for one, of their own.
-    pub fn no_own_endpoint() -> Self {
+    pub(crate) fn no_own_endpoint() -> Self {
         let message = "you may use this server's own VLM only; leave api_base and api_key empty";
         Self::new(Code::NotAllowed, message).about("api_base")
     }
 
     /// RTSP sources are not built yet.
-    pub fn no_rtsp() -> Self {
+    pub(crate) fn no_rtsp() -> Self {
         let message = "RTSP sources are not built yet; send the camera from a browser";
         Self::new(Code::NotImplemented, message)
     }
 
     /// The `api_base` is, or leads to, where this client may not reach.
-    pub fn not_allowed(error: &vlm_client::Error) -> Self {
+    pub(crate) fn not_allowed(error: &vlm_client::Error) -> Self {
         let allowed = "a public address, or one in allowed_api_bases";
         let inside = match error.kind {
             vlm_client::ErrorKind::Forbidden { inside, .. } => Some(inside),
@@ -183,7 +178,7 @@ impl Refusal {
     }
 
     /// Our fault. `why` goes to the log only.
-    pub fn internal(why: &dyn std::fmt::Display) -> Self {
+    pub(crate) fn internal(why: &dyn std::fmt::Display) -> Self {
         static LOG: LazyLock<LogLimit<()>> = LazyLock::new(|| LogLimit::new(FAILURES_LOGGED));
         if let Some(before) = LOG.due((), Instant::now()) {
             let before = (before > 0).then_some(before);

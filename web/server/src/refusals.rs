@@ -1,5 +1,7 @@
 //! What is refused, for whoever operates the server: counted each time, and logged once a minute
 //! for each kind and address, so that a flood of bad requests is no flood of lines.
+//!
+//! Locking: the locks of metrics and log are leaves, and one is free before the other is taken.
 
 use std::{net::IpAddr, sync::Arc, time::Instant};
 
@@ -13,19 +15,18 @@ use crate::refusal::{Code, Refused};
 
 /// Notes refusals. Cheap to clone; a clone notes in the same place.
 #[derive(Debug, Clone)]
-pub struct Refusals {
+pub(crate) struct Refusals {
     metrics: Metrics,
     log: Arc<LogLimit<(Refused, Site)>>,
 }
 
 impl Refusals {
-    /// None yet.
-    pub fn new(metrics: Metrics) -> Self {
+    pub(crate) fn new(metrics: Metrics) -> Self {
         Self { metrics, log: Arc::new(LogLimit::new(1)) }
     }
 
     /// Somebody at this address was refused something, as this session if they had one.
-    pub fn note(&self, refused: Refused, address: IpAddr, session: Option<&str>) {
+    pub(crate) fn note(&self, refused: Refused, address: IpAddr, session: Option<&str>) {
         if let Some(limit) = refused.limit {
             self.metrics.limit_reached(limit.name());
         }

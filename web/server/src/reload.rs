@@ -30,16 +30,16 @@ pub struct Reloader {
 
 /// What reading the configuration again has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reloaded {
+pub(crate) struct Reloaded {
     /// The names of what changed.
-    pub changed: Vec<String>,
+    pub(crate) changed: Vec<String>,
     /// The names of what would only change with a restart.
-    pub needs_restart: Vec<String>,
+    pub(crate) needs_restart: Vec<String>,
 }
 
 impl Reloader {
     /// For a server that began with this configuration, which those options gave.
-    pub fn new(options: Options, config: Config, live: Live) -> Self {
+    pub(crate) fn new(options: Options, config: Config, live: Live) -> Self {
         Self { options, began: config.clone(), last: config, live }
     }
 
@@ -78,7 +78,7 @@ impl Reloader {
     ///
     /// # Errors
     /// When there is something wrong with it. What was in force stays so.
-    pub fn reload(&mut self) -> Result<Reloaded, BadConfig> {
+    pub(crate) fn reload(&mut self) -> Result<Reloaded, BadConfig> {
         let config = Config::load(&self.options)?;
         let mut changed = config.differences(&self.last);
         changed.retain(|name| is_reloadable(name));

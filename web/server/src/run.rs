@@ -31,14 +31,16 @@ use tokio::{
 use tokio_util::task::AbortOnDropHandle;
 use vlm_client::Client;
 
+pub use crate::routes::CannotServeMetrics;
 use crate::{
     addresses,
     app::App,
-    config::Config,
+    config::{Config, Options},
     live::Live,
     memory,
     refusals::Refusals,
-    routes::{self, CannotServeMetrics, MetricsListener},
+    reload::Reloader,
+    routes::{self, MetricsListener},
     session::{Defaults, Services, Sessions},
 };
 
@@ -187,6 +189,11 @@ impl Server {
         self.metrics.listener.as_ref().and_then(|listener| listener.local_addr().ok())
     }
 
+    /// Reads the configuration that this server began with again, which those options gave.
+    pub fn reloader(&self, options: Options, began: Config) -> Reloader {
+        Reloader::new(options, began, self.app.live.clone())
+    }
+
     /// Its parts.
     pub fn app(&self) -> &App {
         &self.app
@@ -263,7 +270,7 @@ fn app(
         dispatcher: dispatcher.clone(),
         own_endpoints: own_endpoints.clone(),
         network: config.network(),
-        turn: config.video.turn.clone(),
+        relays: config.video.relays.clone(),
         live: live.clone(),
         limits: limits.clone(),
         grace: overrides.grace,

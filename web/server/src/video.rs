@@ -5,17 +5,17 @@ use std::{fs, path::PathBuf};
 use live_vlm_config::{Given, IceUrl, Problems, StunUrl, TurnUrl, Whole};
 use serde::{Deserialize, Serialize};
 
-use crate::turn::{GivenTurnSecret, Turn, TurnSecret};
+use crate::relay::{GivenRelaySecret, RelaySecret, Relays};
 
 /// `[video]`: how video reaches it.
 #[derive(Debug, Clone, Default, clap::Args, Deserialize)]
 #[group(skip)]
 #[command(next_help_heading = "Video")]
 #[serde(default, deny_unknown_fields)]
-pub struct Config {
+pub(crate) struct Config {
     /// STUN server for a server behind NAT, such as stun:stun.example.org:3478
     #[arg(long, env = "LIVE_VLM_STUN_SERVER", value_name = "URL")]
-    pub stun_server: Option<Given<StunUrl>>,
+    pub(crate) stun_server: Option<Given<StunUrl>>,
     /// Relay (TURN) for browsers that cannot reach this server by UDP, such as
     /// turns:turn.example:5349; may be given several times
     #[arg(
@@ -24,11 +24,11 @@ pub struct Config {
         value_name = "URL",
         value_delimiter = ','
     )]
-    pub turn_servers: Option<Vec<Given<TurnUrl>>>,
+    pub(crate) turn_servers: Option<Vec<Given<TurnUrl>>>,
     /// User name at the relays. Without it, each page gets a name of its own, which is valid for 12
     /// hours
     #[arg(long, env = "LIVE_VLM_TURN_USERNAME", value_name = "NAME")]
-    pub turn_username: Option<String>,
+    pub(crate) turn_username: Option<String>,
     /// The relays' shared secret (coturn: static-auth-secret), or with --turn-username that user's
     /// password. Better use --turn-secret-file or the environment
     #[arg(
@@ -39,35 +39,33 @@ pub struct Config {
         conflicts_with = "turn_secret_file"
     )]
     #[serde(skip)]
-    pub turn_secret: Option<GivenTurnSecret>,
+    pub(crate) turn_secret: Option<GivenRelaySecret>,
     /// File with the relays' secret
     #[arg(long, env = "LIVE_VLM_TURN_SECRET_FILE", value_name = "FILE")]
-    pub turn_secret_file: Option<PathBuf>,
+    pub(crate) turn_secret_file: Option<PathBuf>,
     /// Lowest UDP port for video [default: any]
     #[arg(long, env = "LIVE_VLM_MIN_RTP_PORT", value_name = "PORT", requires = "max_rtp_port")]
-    pub min_rtp_port: Option<Whole<1, 65535>>,
+    pub(crate) min_rtp_port: Option<Whole<1, 65535>>,
     /// Highest UDP port for video [default: any]
     #[arg(long, env = "LIVE_VLM_MAX_RTP_PORT", value_name = "PORT", requires = "min_rtp_port")]
-    pub max_rtp_port: Option<Whole<1, 65535>>,
+    pub(crate) max_rtp_port: Option<Whole<1, 65535>>,
 }
 
 /// How video reaches the server.
 #[derive(Debug, Clone, Serialize)]
-pub struct Options {
+pub(crate) struct Options {
     /// Where it learns its address from, as `stun://host:port`.
-    pub stun_server: Option<String>,
+    pub(crate) stun_server: Option<String>,
     /// Relays for browsers that do not reach it.
     #[serde(flatten)]
-    pub turn: Turn,
-    /// Lowest UDP port.
-    pub min_rtp_port: Option<u16>,
-    /// Highest UDP port.
-    pub max_rtp_port: Option<u16>,
+    pub(crate) relays: Relays,
+    pub(crate) min_rtp_port: Option<u16>,
+    pub(crate) max_rtp_port: Option<u16>,
 }
 
 impl Config {
     /// What these flags say, or else the file, or else the default.
-    pub fn over(&self, file: &Self, problems: &mut Problems<'_>) -> Options {
+    pub(crate) fn over(&self, file: &Self, problems: &mut Problems<'_>) -> Options {
         let mut refuse = |key, message| problems.in_table("video", key, message);
         match (file.min_rtp_port, file.max_rtp_port) {
             (Some(_), None) => refuse("min_rtp_port", "needs max_rtp_port beside it"),
@@ -87,19 +85,19 @@ impl Config {
         let mut stun = addresses("--stun-server", by_flag, by_file, problems);
         Options {
             stun_server: stun.pop().map(|url| url.get().to_owned()),
-            turn: self.relays(file, problems),
+            relays: self.relays(file, problems),
             min_rtp_port: from.min_rtp_port.map(|port| port.get() as u16),
             max_rtp_port: from.max_rtp_port.map(|port| port.get() as u16),
         }
     }
 
-    fn relays(&self, file: &Self, problems: &mut Problems<'_>) -> Turn {
+    fn relays(&self, file: &Self, problems: &mut Problems<'_>) -> Relays {
         let by_flag = self.turn_servers.as_deref().unwrap_or_default();
         let by_file = file.turn_servers.as_deref().unwrap_or_default();
         let named_by_flag = by_flag.iter().any(|given| given.get() != Ok(None));
         let urls = addresses("--turn-server", by_flag, by_file, problems);
         let urls: Vec<String> = urls.iter().map(|url| url.get().to_owned()).collect();
-        let given = self.turn_secret.as_ref().and_then(GivenTurnSecret::get).cloned();
+        let given = self.turn_secret.as_ref().and_then(GivenRelaySecret::get).cloned();
         let (path, by_flag) = match (&given, &self.turn_secret_file) {
             (Some(_), _) => (None, true),
             (None, Some(path)) => (Some(path), true),
@@ -107,14 +105,14 @@ impl Config {
         };
         let secret = match path.map(|path| (path, fs::read_to_string(path))) {
             None => given,
-            Some((_, Ok(text))) => TurnSecret::new(&text),
+            Some((_, Ok(text))) => RelaySecret::new(&text),
             Some((path, Err(error))) => {
                 let message = format!("{} cannot be read: {error}", path.display());
                 match by_flag {
                     true => problems.in_flags(format!("--turn-secret-file: {message}")),
                     false => problems.in_table("video", "turn_secret_file", &message),
                 }
-                return Turn::default();
+                return Relays::default();
             }
         };
         if !urls.is_empty() && secret.is_none() {
@@ -125,7 +123,7 @@ impl Config {
             }
         }
         let username = self.turn_username.clone().or_else(|| file.turn_username.clone());
-        Turn { urls, username: username.filter(|name| !name.trim().is_empty()), secret }
+        Relays { urls, username: username.filter(|name| !name.trim().is_empty()), secret }
     }
 }
 

@@ -2,8 +2,10 @@ use std::{
     collections::HashMap,
     fmt,
     hash::Hash,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
 };
+
+use crate::lock::lock;
 
 /// Below this much room, giving some back is not worth the work.
 const SMALL: usize = 64;
@@ -68,7 +70,7 @@ impl<K: Eq + Hash> Counts<K> {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<K, Count>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.open)
     }
 }
 

@@ -2,6 +2,9 @@
 //!
 //! Counts of what is open end by themselves with the [`Place`] that stands for it. Rates and days
 //! take the time as an argument.
+//!
+//! Locking: each count, and the mutexes of questions and offers, is a leaf: none is held while
+//! another is taken.
 
 mod asked;
 mod config;
@@ -13,7 +16,7 @@ mod reached;
 use std::{
     fmt,
     net::{IpAddr, Ipv6Addr},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -25,7 +28,7 @@ pub use reached::{Limit, LimitReached};
 use asked::Asked;
 use offered::Offered;
 
-use crate::policy::Rules;
+use crate::{lock::lock, policy::Rules};
 
 /// When to try again for something that must be closed first: nobody knows when that will be.
 const PLACE_RETRY: Duration = Duration::from_secs(10);
@@ -184,7 +187,7 @@ impl Limits {
         sessions: u32,
         now: Now,
     ) -> Result<(), LimitReached> {
-        let mut offered = self.offered.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut offered = lock(&self.offered);
         offered.admit(party, rules.offers_per_minute, sessions, now.monotonic)
     }
 
@@ -207,7 +210,7 @@ impl Limits {
     }
 
     fn asked<T>(&self, with: impl FnOnce(&mut Asked) -> T) -> T {
-        with(&mut self.asked.lock().unwrap_or_else(PoisonError::into_inner))
+        with(&mut lock(&self.asked))
     }
 }
 

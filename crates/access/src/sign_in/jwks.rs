@@ -108,18 +108,7 @@ async fn keep_fresh<F>(
                 }
             },
         }
-        let mut fetching = pin!(fetch());
-        let fetched = loop {
-            tokio::select! {
-                fetched = &mut fetching => break fetched,
-                // Whoever asks meanwhile waits for this one and causes no other.
-                Some(ask) = asked.recv() => {
-                    waiting.retain(|ask: &oneshot::Sender<()>| !ask.is_closed());
-                    waiting.push(ask);
-                }
-            }
-        };
-        match fetched {
+        match fetch_while_asked(fetch(), &mut asked, &mut waiting).await {
             Ok(keys) => {
                 tracing::debug!(keys = keys.len(), "the keys of tokens were fetched");
                 failing = false;
@@ -136,6 +125,24 @@ async fn keep_fresh<F>(
         }
         for ask in waiting {
             let _ = ask.send(());
+        }
+    }
+}
+
+/// Fetches; whoever asks meanwhile waits for this fetch and causes no other.
+async fn fetch_while_asked(
+    fetch: impl Future<Output = Result<KeySet, String>>,
+    asked: &mut mpsc::Receiver<oneshot::Sender<()>>,
+    waiting: &mut Vec<oneshot::Sender<()>>,
+) -> Result<KeySet, String> {
+    let mut fetch = pin!(fetch);
+    loop {
+        tokio::select! {
+            fetched = &mut fetch => return fetched,
+            Some(ask) = asked.recv() => {
+                waiting.retain(|ask| !ask.is_closed());
+                waiting.push(ask);
+            }
         }
     }
 }

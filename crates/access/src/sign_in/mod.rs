@@ -17,7 +17,7 @@ mod trust;
 use std::{
     net::IpAddr,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     time::{Duration, Instant as Moment},
 };
 
@@ -45,6 +45,7 @@ pub use self::{
 };
 use crate::{
     limits::{Limit, LimitReached},
+    lock::lock,
     log_limit::{LogLimit, Site},
     user::User,
 };
@@ -90,11 +91,11 @@ pub enum SignInError {
 /// Whether people sign in, and who did. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct SignIn {
-    desk: Option<Arc<Desk>>,
+    active: Option<Arc<ActiveSignIn>>,
 }
 
 #[derive(Debug)]
-struct Desk {
+struct ActiveSignIn {
     /// The key that was made for this run, if there is no other way in.
     run: Option<SecretHash>,
     key_file: PathBuf,
@@ -183,7 +184,7 @@ enum NotSignedIn {
 impl SignIn {
     /// Everybody may come in.
     pub fn off() -> Self {
-        Self { desk: None }
+        Self { active: None }
     }
 
     /// Gets ready for a server that listens on `host`. Gives the key to get in by too, if the
@@ -215,7 +216,7 @@ impl SignIn {
         let now = OffsetDateTime::now_utc();
         let nobody = tokens.is_none() && !keys.records.iter().any(|key| key.is_valid_at(now));
         let run = if nobody { Some(keys::new_key()?) } else { None };
-        let desk = Desk {
+        let active = ActiveSignIn {
             run: run.as_ref().map(|key| SecretHash::of(key.expose_secret())),
             key_file,
             keys: Mutex::new(keys),
@@ -224,12 +225,12 @@ impl SignIn {
             attempts: Attempts::new(MonotonicClock),
             log: LogLimit::new(1),
         };
-        Ok((Self { desk: Some(Arc::new(desk)) }, run))
+        Ok((Self { active: Some(Arc::new(active)) }, run))
     }
 
     /// Whether people sign in.
     pub fn is_on(&self) -> bool {
-        self.desk.is_some()
+        self.active.is_some()
     }
 
     /// Who has this key or token.
@@ -239,16 +240,16 @@ impl SignIn {
     /// same, and takes as long, whatever was wrong.
     pub async fn check(&self, secret: &str, address: IpAddr) -> Result<Pass, CannotSignIn> {
         let began = Instant::now();
-        let Some(desk) = &self.desk else { return Err(CannotSignIn::Wrong) };
-        let why = match desk.check(secret).await {
+        let Some(active) = &self.active else { return Err(CannotSignIn::Wrong) };
+        let why = match active.check(secret).await {
             Ok(pass) => return Ok(pass),
             Err(why) => why,
         };
         // The right key still gets in: with 256 bits there is nothing to guess, and so nobody can
         // shut others out who share their address.
-        let error = match desk.attempts.failed(address) {
+        let error = match active.attempts.failed(address) {
             Ok(()) => {
-                if let Some(before) = desk.log.due((why, address.into()), Moment::now()) {
+                if let Some(before) = active.log.due((why, address.into()), Moment::now()) {
                     tracing::warn!(%address, %why, before, "somebody could not sign in");
                 }
                 CannotSignIn::Wrong
@@ -267,44 +268,44 @@ impl SignIn {
     /// # Errors
     /// When there are too many, or nobody signs in here.
     pub fn remember(&self, pass: Pass) -> Result<NewCookie, NotRemembered> {
-        let desk = self.desk.as_ref().ok_or(NotRemembered::Off)?;
-        lock(&desk.cookies).remember(pass, OffsetDateTime::now_utc())
+        let active = self.active.as_ref().ok_or(NotRemembered::Off)?;
+        lock(&active.cookies).remember(pass, OffsetDateTime::now_utc())
     }
 
     /// Who has this cookie.
     pub fn by_cookie(&self, cookie: &str) -> Option<Pass> {
         let now = OffsetDateTime::now_utc();
-        let pass = lock(&self.desk.as_ref()?.cookies).find(cookie, now)?;
+        let pass = lock(&self.active.as_ref()?.cookies).find(cookie, now)?;
         self.holds(&pass.credential).then_some(pass)
     }
 
     /// Signs a browser out.
     pub fn forget(&self, cookie: &str) {
-        if let Some(desk) = &self.desk {
-            lock(&desk.cookies).forget(cookie);
+        if let Some(active) = &self.active {
+            lock(&active.cookies).forget(cookie);
         }
     }
 
     /// Whether this still signs its user in: it has not expired, nor been revoked, nor has its
     /// browser signed out.
     pub fn holds(&self, credential: &Credential) -> bool {
-        let Some(desk) = &self.desk else { return true };
+        let Some(active) = &self.active else { return true };
         let now = OffsetDateTime::now_utc();
         credential.until.is_none_or(|until| now < until)
-            && desk.has(&credential.root)
-            && credential.cookie.is_none_or(|cookie| lock(&desk.cookies).has(&cookie))
+            && active.has(&credential.root)
+            && credential.cookie.is_none_or(|cookie| lock(&active.cookies).has(&cookie))
     }
 
     /// Reads the keys again if their file has changed, and forgets browsers whose time is over.
     /// To be called every second or so.
     pub async fn refresh(&self) {
-        let Some(desk) = self.desk.clone() else { return };
+        let Some(active) = self.active.clone() else { return };
         // Folders can be far away.
-        let _ = tokio::task::spawn_blocking(move || desk.refresh()).await;
+        let _ = tokio::task::spawn_blocking(move || active.refresh()).await;
     }
 }
 
-impl Desk {
+impl ActiveSignIn {
     async fn check(&self, secret: &str) -> Result<Pass, NotSignedIn> {
         if !secret.starts_with(keys::PREFIX) {
             let tokens = self.tokens.as_ref().ok_or(NotSignedIn::NoTokens)?;
@@ -411,8 +412,4 @@ impl Credential {
     fn new(root: Root, until: Option<OffsetDateTime>) -> Self {
         Self { root, until, cookie: None }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

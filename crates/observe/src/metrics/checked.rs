@@ -43,30 +43,36 @@ pub(super) fn read(text: &str, open_metrics: bool) -> BTreeMap<String, Family> {
             continue;
         }
         let family = families.get_mut(&current).expect("a sample before its family");
-        let (series, value) = line.rsplit_once(' ').unwrap_or_else(|| panic!("{line}"));
-        let value: f64 = value.parse().unwrap_or_else(|_| panic!("{line}"));
+        let series = read_sample(line, &current, family, open_metrics);
         assert!(seen.insert(series.to_owned()), "{series} comes twice");
-        let (name, labels) = split(series);
-        let suffix = name.strip_prefix(current.as_str()).unwrap_or_else(|| panic!("{line}"));
-        let (suffixes, bounded): (&[&str], bool) = match (family.kind.as_str(), open_metrics) {
-            ("counter", true) => (&["_total"], true),
-            ("counter", false) => (&[""], true),
-            ("gauge" | "unknown", _) => (&[""], false),
-            ("info", _) => (&["_info"], true),
-            ("histogram", _) => (&["_bucket", "_sum", "_count"], true),
-            (kind, _) => panic!("{current} is a {kind}"),
-        };
-        assert!(suffixes.contains(&suffix), "{line}");
-        assert!(!bounded || value >= 0.0, "{line} is negative");
-        let has_le = labels.iter().any(|(name, _)| name == "le");
-        assert_eq!(has_le, suffix == "_bucket", "{line}");
-        family.labels.extend(labels.into_iter().map(|(name, _)| name).filter(|n| n != "le"));
-        family.samples.insert(series.to_owned(), value);
     }
     families
         .into_iter()
         .map(|(name, family)| (queried(name, &family, open_metrics), family))
         .collect()
+}
+
+/// Adds the sample in this line to the family of this name, and gives its series.
+fn read_sample<'a>(line: &'a str, of: &str, family: &mut Family, open_metrics: bool) -> &'a str {
+    let (series, value) = line.rsplit_once(' ').unwrap_or_else(|| panic!("{line}"));
+    let value: f64 = value.parse().unwrap_or_else(|_| panic!("{line}"));
+    let (name, labels) = split(series);
+    let suffix = name.strip_prefix(of).unwrap_or_else(|| panic!("{line}"));
+    let (suffixes, bounded): (&[&str], bool) = match (family.kind.as_str(), open_metrics) {
+        ("counter", true) => (&["_total"], true),
+        ("counter", false) => (&[""], true),
+        ("gauge" | "unknown", _) => (&[""], false),
+        ("info", _) => (&["_info"], true),
+        ("histogram", _) => (&["_bucket", "_sum", "_count"], true),
+        (kind, _) => panic!("{of} is a {kind}"),
+    };
+    assert!(suffixes.contains(&suffix), "{line}");
+    assert!(!bounded || value >= 0.0, "{line} is negative");
+    let has_le = labels.iter().any(|(name, _)| name == "le");
+    assert_eq!(has_le, suffix == "_bucket", "{line}");
+    family.labels.extend(labels.into_iter().map(|(name, _)| name).filter(|n| n != "le"));
+    family.samples.insert(series.to_owned(), value);
+    series
 }
 
 /// The name of the samples in queries.

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock},
 };
 
 use live_vlm_dispatch::{BackendSnapshot, BackendState};
@@ -16,7 +16,7 @@ use prometheus_client::{
 use vlm_client::Trouble;
 
 use super::labels::{Names, readable};
-use crate::process::Process;
+use crate::{lock::lock, process::Process};
 
 /// More servers than anybody asks; the rest is not shown.
 const BACKENDS: usize = 64;
@@ -225,7 +225,7 @@ impl Frames {
     }
 
     fn lock(&self) -> MutexGuard<'_, FramesState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
 };
+
+use crate::lock::lock;
 
 /// What stands for all values that found no room.
 pub(super) const OTHER: &str = "other";
@@ -15,11 +17,11 @@ const LONGEST: usize = 100;
 #[derive(Debug)]
 pub(super) struct Names {
     room: usize,
-    state: Mutex<State>,
+    state: Mutex<NamesState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct NamesState {
     names: HashSet<Arc<str>>,
     brought: usize,
     reserved: usize,
@@ -57,8 +59,8 @@ impl Names {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, NamesState> {
+        lock(&self.state)
     }
 }
 

@@ -17,7 +17,7 @@ mod tests;
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     },
@@ -39,6 +39,7 @@ use self::{
     ledger::{Ledger, Saving},
     store::Store,
 };
+use crate::lock::lock;
 
 /// Users of a day that are told apart; the rest is `other`.
 const USERS: usize = 10_000;
@@ -151,7 +152,7 @@ impl Usage {
 
 impl Shared {
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.ledger)
     }
 }
 

@@ -6,7 +6,7 @@ import { Field } from "./field.ts";
 
 const TYPING_MS = 600;
 
-/** Interval, length of the answer and system prompt: each is sent a moment after the last key. */
+/** Interval, change, length of the answer and system prompt: each is sent a moment after the last key. */
 export function limitsView(scope: Scope, settings: SettingsKeeper): void {
   const bind = <E extends HTMLInputElement | HTMLTextAreaElement>(
     field: Field<E>,
@@ -53,6 +53,20 @@ export function limitsView(scope: Scope, settings: SettingsKeeper): void {
     },
   );
   bind(
+    new Field(scope, "min-change", HTMLInputElement),
+    "minChange",
+    (applied) => String(percent(applied.minChange)),
+    (value) => {
+      const minChange = Number.parseFloat(value) / 100;
+      const bound = settings.bounds?.min_change;
+      if (!within(bound, minChange)) {
+        return `From ${percent(bound?.min ?? 0)} to ${percent(bound?.max ?? 1)} percent.`;
+      }
+      settings.setMinChange(minChange);
+      return null;
+    },
+  );
+  bind(
     new Field(scope, "max-tokens", HTMLInputElement),
     "maxTokens",
     (applied) => String(applied.maxTokens),
@@ -75,6 +89,10 @@ export function limitsView(scope: Scope, settings: SettingsKeeper): void {
       return null;
     },
   );
+}
+
+function percent(share: number): number {
+  return Number((100 * share).toFixed(2));
 }
 
 /** Whether the server takes this. Before it has said what it takes, it may. */

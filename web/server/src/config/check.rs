@@ -26,7 +26,7 @@ impl Config {
         if names.iter().all(|name| name != "backends") && self.backends != other.backends {
             names.push("backends".to_owned());
         }
-        if self.video.turn.secret != other.video.turn.secret {
+        if self.video.relays.secret != other.video.relays.secret {
             names.push("video.turn_secret".to_owned());
         }
         if self.observe.metrics.metrics_token != other.observe.metrics.metrics_token {

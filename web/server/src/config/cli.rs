@@ -98,28 +98,28 @@ pub struct Options {
     pub config: Option<PathBuf>,
     /// Where it listens.
     #[command(flatten)]
-    pub server: listen::Config,
+    pub(crate) server: listen::Config,
     /// Whom it asks.
     #[command(flatten)]
-    pub vlm: vlm::Config,
+    pub(crate) vlm: vlm::Config,
     /// How video reaches it.
     #[command(flatten)]
-    pub video: video::Config,
+    pub(crate) video: video::Config,
     /// What all may do together.
     #[command(flatten)]
-    pub limits: limits::Config,
+    pub(crate) limits: limits::Config,
     /// What each user may do.
     #[command(flatten)]
-    pub rules: RuleTable,
+    pub(crate) rules: RuleTable,
     /// Who may use it.
     #[command(flatten)]
-    pub sign_in: SignInTable,
+    pub(crate) sign_in: SignInTable,
     /// What an operator sees of it.
     #[command(flatten)]
-    pub observe: live_vlm_observe::Config,
+    pub(crate) observe: live_vlm_observe::Config,
     /// What it logs.
     #[command(flatten)]
-    pub log: log::Config,
+    pub(crate) log: log::Config,
 }
 
 #[cfg(test)]

@@ -495,10 +495,10 @@ fn stun_and_turn_addresses_are_taken_as_browsers_and_gstreamer_write_them() {
         ("turns:[2001:db8::7]:443?transport=tcp", "turns:[2001:db8::7]:443?transport=tcp"),
     ] {
         let line = format!("live-vlm --turn-secret s --turn-server {given}");
-        assert_eq!(flags(&line).video.turn.urls, [taken], "{given}");
+        assert_eq!(flags(&line).video.relays.urls, [taken], "{given}");
         let file = format!("[video]\nturn_servers = ['{given}', 'turn:b']");
         let file = load("live-vlm --turn-secret s", &file).unwrap();
-        assert_eq!(file.video.turn.urls, [taken, "turn:b:3478"], "{given}");
+        assert_eq!(file.video.relays.urls, [taken, "turn:b:3478"], "{given}");
     }
 }
 
@@ -576,7 +576,7 @@ fn a_blank_stun_or_turn_address_is_none() {
     let options = Cli::try_parse_from(["live-vlm", "--stun-server", "", "--turn-server", " "]);
     let options = options.unwrap().serve;
     let alone = Config::without_file(&options).unwrap();
-    assert_eq!((alone.network().stun_server, alone.video.turn.urls.len()), (None, 0));
+    assert_eq!((alone.network().stun_server, alone.video.relays.urls.len()), (None, 0));
     let with_file =
         |text: &str| Config::from_source(&options, &Source::new(Path::new(FILE), text.to_owned()));
     let stun = with_file("[video]\nstun_server = 'stun:a'").unwrap().network().stun_server;

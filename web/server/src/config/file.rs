@@ -16,33 +16,33 @@ use crate::{log, video};
 #[serde(default, deny_unknown_fields)]
 pub struct FileConfig {
     /// Where it listens.
-    pub server: listen::Config,
+    pub(crate) server: listen::Config,
     /// Whom it asks.
-    pub vlm: vlm::Config,
+    pub(crate) vlm: vlm::Config,
     /// Whom it asks, if there are several.
-    pub backends: Vec<BackendTable>,
+    pub(crate) backends: Vec<BackendTable>,
     /// How video reaches it.
-    pub video: video::Config,
+    pub(crate) video: video::Config,
     /// What all may do together.
-    pub limits: limits::Config,
+    pub(crate) limits: limits::Config,
     /// What each user may do.
-    pub rules: RuleTable,
+    pub(crate) rules: RuleTable,
     /// What the users of a group may do.
-    pub groups: BTreeMap<String, RuleTable>,
+    pub(crate) groups: BTreeMap<String, RuleTable>,
     /// What one user may do.
-    pub users: BTreeMap<String, RuleTable>,
+    pub(crate) users: BTreeMap<String, RuleTable>,
     /// Who may use it.
     pub sign_in: SignInTable,
     /// Who may read its figures.
-    pub metrics: metrics::Config,
+    pub(crate) metrics: metrics::Config,
     /// Where traces go.
-    pub traces: traces::Config,
+    pub(crate) traces: traces::Config,
     /// Where usage is recorded.
     pub usage: usage::Config,
     /// When it takes no further sessions.
-    pub overload: overload::Config,
+    pub(crate) overload: overload::Config,
     /// What it logs.
-    pub log: log::Config,
+    pub(crate) log: log::Config,
 }
 
 impl FileConfig {

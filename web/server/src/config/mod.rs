@@ -32,23 +32,23 @@ pub struct Config {
     #[serde(skip)]
     pub warnings: Vec<String>,
     /// Where the server listens.
-    pub server: listen::Options,
+    pub(crate) server: listen::Options,
     /// What it asks.
-    pub vlm: vlm::Options,
+    pub(crate) vlm: vlm::Options,
     /// Whom it asks, in order of preference; none = what is found on this host.
-    pub backends: Vec<BackendConfig>,
+    pub(crate) backends: Vec<BackendConfig>,
     /// How video reaches it.
-    pub video: video::Options,
+    pub(crate) video: video::Options,
     /// What all may do together.
-    pub limits: ServerLimits,
+    pub(crate) limits: ServerLimits,
     /// What each user may do.
     #[serde(flatten)]
-    pub policy: Policy,
+    pub(crate) policy: Policy,
     /// Who may use it.
-    pub sign_in: SignInOptions,
+    pub(crate) sign_in: SignInOptions,
     /// What an operator sees of it.
     #[serde(flatten)]
-    pub observe: live_vlm_observe::Config,
+    pub(crate) observe: live_vlm_observe::Config,
     /// What it logs.
     pub log: log::Options,
 }
@@ -85,12 +85,12 @@ impl Config {
     ///
     /// # Errors
     /// All that is wrong with it.
-    pub fn from_source(options: &Options, source: &Source) -> Result<Self, BadConfig> {
+    pub(crate) fn from_source(options: &Options, source: &Source) -> Result<Self, BadConfig> {
         resolve::resolve(options, source.parse()?, Some(source))
     }
 
     /// How peers reach us.
-    pub fn network(&self) -> NetworkOptions {
+    pub(crate) fn network(&self) -> NetworkOptions {
         let host = self.server.host;
         NetworkOptions {
             bind: host.is_loopback().then_some(host),

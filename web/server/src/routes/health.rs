@@ -32,7 +32,6 @@ pub(super) async fn readyz(State(app): State<App>) -> Response {
     (status, Json(Readiness { ready, reasons })).into_response()
 }
 
-/// The answer.
 #[derive(Debug, Serialize)]
 struct Readiness {
     ready: bool,

@@ -34,7 +34,7 @@ use crate::{
 };
 
 /// All routes. With TLS, plain HTTP is answered on this host only.
-pub fn router(app: App, security: &Security) -> Router {
+pub(crate) fn router(app: App, security: &Security) -> Router {
     let proxies = app.trusted_proxies.clone();
     let askers = app.askers;
     let metrics = match app.metrics_token.clone() {

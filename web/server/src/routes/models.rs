@@ -25,7 +25,7 @@ const TIMEOUT: Duration = Duration::from_secs(8);
 
 /// Whose models. Has no `Debug`: it may carry a key.
 #[derive(Deserialize)]
-pub(super) struct Which {
+pub(super) struct ModelsRequest {
     #[serde(default)]
     api_base: String,
     #[serde(default)]
@@ -33,7 +33,7 @@ pub(super) struct Which {
 }
 
 #[derive(Debug, Serialize)]
-struct Listed {
+struct ListedModel {
     id: String,
     name: String,
     current: bool,
@@ -44,10 +44,10 @@ struct Listed {
 pub(super) async fn models(
     State(app): State<App>,
     requester: Requester,
-    which: Result<Query<Which>, QueryRejection>,
+    query: Result<Query<ModelsRequest>, QueryRejection>,
 ) -> Result<Json<Value>, Refusal> {
-    let Query(which) = which?;
-    list(&app, &requester, which).await
+    let Query(asked) = query?;
+    list(&app, &requester, asked).await
 }
 
 /// `POST /models`: the same, of a key that is in no address, as those are logged on the way.
@@ -64,10 +64,10 @@ pub(super) async fn models_of(
             Refusal::new(Code::TooLarge, format!("the request may have at most {MAX_BODY} bytes"))
         }
     })?;
-    list(&app, &requester, Which::parse(&body)?).await
+    list(&app, &requester, ModelsRequest::parse(&body)?).await
 }
 
-impl Which {
+impl ModelsRequest {
     fn parse(body: &[u8]) -> Result<Self, Refusal> {
         // Not the error itself, which could show a piece of the key.
         let body: Value = serde_json::from_slice(body).map_err(|_| {
@@ -82,18 +82,22 @@ impl Which {
     }
 }
 
-async fn list(app: &App, requester: &Requester, which: Which) -> Result<Json<Value>, Refusal> {
+async fn list(
+    app: &App,
+    requester: &Requester,
+    asked: ModelsRequest,
+) -> Result<Json<Value>, Refusal> {
     let user = &requester.user;
     let rules = app.live.now().policy.rules_for(&user.id, &user.groups);
-    let endpoint = if which.api_base.trim().is_empty() {
+    let endpoint = if asked.api_base.trim().is_empty() {
         app.defaults.endpoint.clone()
     } else {
-        let (own, key) = (&app.own_endpoints, ApiKey::parse(&which.api_key)?);
-        own.endpoint(&which.api_base, key, rules.own_api_base)?
+        let (own, key) = (&app.own_endpoints, ApiKey::parse(&asked.api_key)?);
+        own.endpoint(&asked.api_base, key, rules.own_api_base)?
     };
     let at_pool = app.dispatcher.pooled(endpoint.base()).is_some();
     // With a key of one's own it is another account at the same server.
-    let own = at_pool && (!endpoint.has_key() || which.api_base.trim().is_empty());
+    let own = at_pool && (!endpoint.has_key() || asked.api_base.trim().is_empty());
     let listed = if own {
         // The pool's servers are asked by all together, and at most once a second.
         app.dispatcher.models(TIMEOUT).await
@@ -112,10 +116,10 @@ async fn list(app: &App, requester: &Requester, which: Which) -> Result<Json<Val
         }
         Err(error) => return Ok(Json(json!({"models": [], "error": error.to_string()}))),
     };
-    let models: Vec<Listed> = listed
+    let models: Vec<ListedModel> = listed
         .into_iter()
         .filter(|model| !at_pool || rules.allows_model(&model.id))
-        .map(|model| Listed {
+        .map(|model| ListedModel {
             name: model.id.clone(),
             current: own && model.id == app.defaults.model,
             vision: model.vision,

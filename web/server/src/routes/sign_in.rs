@@ -29,7 +29,7 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Has no `Debug`: it carries a key.
 #[derive(Deserialize)]
-struct Shown {
+struct SignInRequest {
     key: String,
 }
 
@@ -52,9 +52,9 @@ pub(super) async fn sign_in(
         }
     })?;
     // Not the error itself, which could show a piece of the key.
-    let shown: Shown = serde_json::from_slice(&body)
+    let request: SignInRequest = serde_json::from_slice(&body)
         .map_err(|_| Refusal::field("key", "a key or a token, a text in a JSON object"))?;
-    let pass = app.sign_in.check(shown.key.trim(), peer.address.ip().to_canonical()).await?;
+    let pass = app.sign_in.check(request.key.trim(), peer.address.ip().to_canonical()).await?;
     tracing::info!(user = &*pass.user.id, address = %peer.address.ip(), "signed in");
     let cookie = app.sign_in.remember(pass.clone())?;
     // Whoever was signed in before in this browser is not any more.

@@ -23,13 +23,11 @@ pub(super) struct Signs {
 /// What there is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Due {
-    /// Send a ping.
     Ping,
     /// Send a sign of life that a page can see.
     Alive,
     /// The page has left a ping unanswered: nobody may be reading.
     Silent,
-    /// The page is gone.
     Gone,
     /// Nothing before this time.
     Nothing(Instant),

@@ -44,24 +44,24 @@ const SEND_TIMEOUT: Duration = SILENCE.saturating_sub(BEAT);
 const LINGER: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Which {
+pub(super) struct SessionQuery {
     session_id: Option<String>,
 }
 
 /// `WS /ws`: a session's page.
 pub(super) async fn websocket(
     State(app): State<App>,
-    which: Result<Query<Which>, QueryRejection>,
+    query: Result<Query<SessionQuery>, QueryRejection>,
     requester: Requester,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Refusal> {
-    let Query(which) = which?;
+    let Query(query) = query?;
     let upgrade = upgrade.map_err(|error| {
         Refusal::new(Code::BadField, format!("only WebSockets are opened here: {error}"))
     })?;
     let upgrade = upgrade.max_message_size(READ_LIMIT).max_frame_size(READ_LIMIT);
-    let id = which.session_id.as_deref().filter(|id| !id.is_empty());
+    let id = query.session_id.as_deref().filter(|id| !id.is_empty());
     let refusals = app.refusals.clone();
     let (place, session) = match admit(&app, id, &requester) {
         Ok(admitted) => admitted,
@@ -74,7 +74,7 @@ pub(super) async fn websocket(
     let connection = app.sessions.connection();
     let figure = app.observer.metrics.connection();
     Ok(upgrade.on_upgrade(async move |socket| {
-        serve(socket, session, &Noting { refusals, address: requester.address }).await;
+        serve(socket, session, &PageRefusals { refusals, address: requester.address }).await;
         drop((connection, place, figure));
     }))
 }
@@ -105,24 +105,24 @@ async fn refuse(socket: WebSocket, refusal: Refusal) {
 }
 
 /// Notes what a page sends that it may not.
-struct Noting {
+struct PageRefusals {
     refusals: Refusals,
     address: IpAddr,
 }
 
-impl Noting {
+impl PageRefusals {
     fn note(&self, refusal: &Refusal, session: &Handle) {
         self.refusals.note(refusal.into(), self.address, Some(&session.id().short()));
     }
 }
 
-async fn serve(socket: WebSocket, session: Handle, noting: &Noting) {
+async fn serve(socket: WebSocket, session: Handle, refusals: &PageRefusals) {
     let (outbox, inbound) = Outbox::new();
     if session.attach(outbox.clone()).await {
         // Only the session holds the outbox from now on: when it lets go, the connection ends.
         let own = outbox.downgrade();
         drop(outbox);
-        run(socket, Page { session: &session, own: &own }, inbound, noting).await;
+        run(socket, Page { session: &session, own: &own }, inbound, refusals).await;
         if let Some(outbox) = own.upgrade() {
             session.detach(outbox).await;
         }
@@ -146,11 +146,11 @@ impl Page<'_> {
     }
 }
 
-async fn run(socket: WebSocket, page: Page<'_>, mut inbound: Inbound, noting: &Noting) {
+async fn run(socket: WebSocket, page: Page<'_>, mut inbound: Inbound, refusals: &PageRefusals) {
     let (to_page, mut from_page) = socket.split();
     let began = Instant::now();
     let (signs, pace) = (Signs::new(began), Pace::new(began));
-    let mut connection = Connection { page, noting, to_page, signs, pace, look: began };
+    let mut connection = Connection { page, refusals, to_page, signs, pace, look: began };
     loop {
         let goes_on = tokio::select! {
             // First what has come: it may be what silence would be taken for.
@@ -168,7 +168,7 @@ async fn run(socket: WebSocket, page: Page<'_>, mut inbound: Inbound, noting: &N
 /// A page's connection. What its functions return is whether it goes on.
 struct Connection<'a> {
     page: Page<'a>,
-    noting: &'a Noting,
+    refusals: &'a PageRefusals,
     to_page: SplitSink<WebSocket, Message>,
     signs: Signs,
     pace: Pace,
@@ -189,7 +189,7 @@ impl Connection<'_> {
         let goes_on = match message {
             Some(Ok(_)) if !self.pace.admits(now) => {
                 let refusal = too_many();
-                self.noting.note(&refusal, self.page.session);
+                self.refusals.note(&refusal, self.page.session);
                 let away = turn_away(refusal, &mut self.to_page, from_page);
                 let _ = timeout(LINGER, away).await;
                 false
@@ -197,7 +197,7 @@ impl Connection<'_> {
             Some(Ok(message)) => self.obey(message, now).await,
             Some(Err(error)) => {
                 if let Some((refusal, code)) = fault(error) {
-                    self.noting.note(&refusal, self.page.session);
+                    self.refusals.note(&refusal, self.page.session);
                     close(&mut self.to_page, code, &refusal.message).await;
                 }
                 false

@@ -38,34 +38,33 @@ pub(super) enum Command {
 
 /// A way to reach a session. It may have ended meanwhile.
 #[derive(Debug, Clone)]
-pub struct Handle {
+pub(crate) struct Handle {
     pub(super) id: SessionId,
     pub(super) commands: mpsc::Sender<Command>,
 }
 
 impl Handle {
-    /// The session's id.
-    pub fn id(&self) -> SessionId {
+    pub(crate) fn id(&self) -> SessionId {
         self.id
     }
 
     /// Gives the session its page's connection, in place of one it may have.
-    pub async fn attach(&self, outbox: Outbox) -> bool {
+    pub(crate) async fn attach(&self, outbox: Outbox) -> bool {
         self.commands.send(Command::Attach(outbox)).await.is_ok()
     }
 
     /// The page's connection is closed.
-    pub async fn detach(&self, outbox: Outbox) {
+    pub(crate) async fn detach(&self, outbox: Outbox) {
         let _ = self.commands.send(Command::Detach(outbox)).await;
     }
 
     /// The page has left a ping unanswered, or is heard again. False when the session has ended.
-    pub async fn silence(&self, outbox: Outbox, silent: bool) -> bool {
+    pub(crate) async fn silence(&self, outbox: Outbox, silent: bool) -> bool {
         self.commands.send(Command::Silence { outbox, silent }).await.is_ok()
     }
 
     /// A message from the page. False when the session has ended.
-    pub async fn message(&self, message: Result<ClientMessage, Refusal>) -> bool {
+    pub(crate) async fn message(&self, message: Result<ClientMessage, Refusal>) -> bool {
         self.commands.send(Command::Message(message)).await.is_ok()
     }
 
@@ -74,7 +73,7 @@ impl Handle {
     ///
     /// # Errors
     /// When the offer cannot be used.
-    pub async fn offer(&self, sdp: String, of: Offerer) -> Result<String, Refusal> {
+    pub(crate) async fn offer(&self, sdp: String, of: Offerer) -> Result<String, Refusal> {
         let (reply, answer) = oneshot::channel();
         let sent = self.commands.send(Command::Offer { sdp, of, reply }).await;
         match (sent, answer.await) {

@@ -9,14 +9,13 @@ use crate::refusal::{Code, Refusal};
 
 /// A session's id: a UUID of version 4 (RFC 9562), 122 random bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct SessionId(Uuid);
+pub(crate) struct SessionId(Uuid);
 
 /// A random UUID has about 14 different digits of 16. With fewer than this somebody typed it.
 const FEWEST_DIGITS: u32 = 7;
 
 impl SessionId {
-    /// A new id.
-    pub fn random() -> Self {
+    pub(crate) fn random() -> Self {
         Self(Uuid::new_v4())
     }
 
@@ -24,7 +23,7 @@ impl SessionId {
     ///
     /// # Errors
     /// When it is no UUID of version 4, or looks made up.
-    pub fn parse(text: &str) -> Result<Self, Refusal> {
+    pub(crate) fn parse(text: &str) -> Result<Self, Refusal> {
         let refused = || {
             Refusal::new(
                 Code::BadSessionId,
@@ -47,7 +46,7 @@ impl SessionId {
     }
 
     /// The first digits, for logs: enough to follow a session, too few to take it over.
-    pub fn short(self) -> String {
+    pub(crate) fn short(self) -> String {
         self.0.simple().to_string().chars().take(8).collect()
     }
 }
@@ -60,18 +59,17 @@ impl std::fmt::Display for SessionId {
 
 /// Who makes a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Requester {
-    /// Who.
-    pub user: User,
+pub(crate) struct Requester {
+    pub(crate) user: User,
     /// Where the request came from.
-    pub address: IpAddr,
+    pub(crate) address: IpAddr,
     /// What the user signed in by; `None` where nobody signs in.
-    pub credential: Option<Credential>,
+    pub(crate) credential: Option<Credential>,
 }
 
 impl Requester {
     /// Whom the request counts for.
-    pub fn party(&self) -> Party {
+    pub(crate) fn party(&self) -> Party {
         match self.user.signed_in {
             true => Party::User(Arc::clone(&self.user.id)),
             false => Party::Address(self.address.into()),
@@ -81,22 +79,17 @@ impl Requester {
 
 /// The user who brought a session's id first.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Owner(Arc<str>);
+pub(crate) struct Owner(Arc<str>);
 
 impl Owner {
     /// The owner of a session that this requester opens.
-    pub fn of(requester: &Requester) -> Self {
+    pub(crate) fn of(requester: &Requester) -> Self {
         Self(Arc::clone(&requester.user.id))
     }
 
     /// Whether this requester is the owner.
-    pub fn is(&self, requester: &Requester) -> bool {
+    pub(crate) fn is(&self, requester: &Requester) -> bool {
         self.0 == requester.user.id
-    }
-
-    /// The owner's id.
-    pub fn id(&self) -> &str {
-        &self.0
     }
 }
 

@@ -13,10 +13,10 @@ mod registry;
 mod services;
 mod settings;
 
-pub use command::Handle;
-pub use id::{Owner, Requester, SessionId};
-pub use outbox::{Inbound, Outbox, WeakOutbox};
-pub use presence::Offerer;
+pub(crate) use command::Handle;
+pub(crate) use id::Requester;
+pub(crate) use outbox::{Inbound, Outbox, WeakOutbox};
+pub(crate) use presence::Offerer;
 pub use registry::Sessions;
-pub use services::Services;
-pub use settings::{Defaults, Settings};
+pub(crate) use services::Services;
+pub(crate) use settings::Defaults;

@@ -18,21 +18,21 @@ const BYTES: usize = 4 << 20;
 
 /// The end that the session writes to. Dropping it closes the page's connection.
 #[derive(Debug, Clone)]
-pub struct Outbox {
+pub(crate) struct Outbox {
     messages: mpsc::Sender<String>,
     waiting: Arc<AtomicUsize>,
 }
 
 /// An [`Outbox`] that does not keep the page's connection open.
 #[derive(Debug)]
-pub struct WeakOutbox {
+pub(crate) struct WeakOutbox {
     messages: mpsc::WeakSender<String>,
     waiting: Arc<AtomicUsize>,
 }
 
 impl WeakOutbox {
     /// The outbox, if a session still holds it.
-    pub fn upgrade(&self) -> Option<Outbox> {
+    pub(crate) fn upgrade(&self) -> Option<Outbox> {
         let waiting = Arc::clone(&self.waiting);
         self.messages.upgrade().map(|messages| Outbox { messages, waiting })
     }
@@ -40,18 +40,18 @@ impl WeakOutbox {
 
 /// The end that the WebSocket reads from.
 #[derive(Debug)]
-pub struct Inbound {
+pub(crate) struct Inbound {
     messages: mpsc::Receiver<String>,
     waiting: Arc<AtomicUsize>,
 }
 
 /// The page has not read for so long that it must connect anew.
 #[derive(Debug, PartialEq, Eq)]
-pub struct CutOff;
+pub(crate) struct CutOff;
 
 impl Outbox {
     /// Both ends of a new one.
-    pub fn new() -> (Self, Inbound) {
+    pub(crate) fn new() -> (Self, Inbound) {
         let (sender, receiver) = mpsc::channel(ROOM);
         let waiting = Arc::new(AtomicUsize::new(0));
         let inbound = Inbound { messages: receiver, waiting: Arc::clone(&waiting) };
@@ -62,7 +62,7 @@ impl Outbox {
     ///
     /// # Errors
     /// When the page is gone, or has let the queue fill up.
-    pub fn send(&self, message: &ServerMessage) -> Result<(), CutOff> {
+    pub(crate) fn send(&self, message: &ServerMessage) -> Result<(), CutOff> {
         let may_be_missed = matches!(message, ServerMessage::AnswerDelta { .. });
         if may_be_missed && self.messages.capacity() < RESERVED {
             return Ok(());
@@ -78,19 +78,19 @@ impl Outbox {
     }
 
     /// A handle that does not keep the page's connection open.
-    pub fn downgrade(&self) -> WeakOutbox {
+    pub(crate) fn downgrade(&self) -> WeakOutbox {
         WeakOutbox { messages: self.messages.downgrade(), waiting: Arc::clone(&self.waiting) }
     }
 
     /// Whether two outboxes are the same.
-    pub fn is(&self, other: &Self) -> bool {
+    pub(crate) fn is(&self, other: &Self) -> bool {
         self.messages.same_channel(&other.messages)
     }
 }
 
 impl Inbound {
     /// The next message; `None` when the session has closed the connection.
-    pub async fn next(&mut self) -> Option<String> {
+    pub(crate) async fn next(&mut self) -> Option<String> {
         let message = self.messages.recv().await?;
         self.waiting.fetch_sub(message.len(), Ordering::Relaxed);
         Some(message)

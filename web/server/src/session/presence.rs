@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 /// Who sends an offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Offerer {
+pub(crate) enum Offerer {
     /// A page in a browser, which reads answers by a WebSocket.
     Page,
     /// A program, which may send video only.

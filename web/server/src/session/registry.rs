@@ -41,14 +41,14 @@ pub struct Sessions {
 #[derive(Debug)]
 struct Shared {
     services: Arc<Services>,
-    state: Mutex<State>,
+    state: Mutex<SessionsState>,
     tasks: TaskTracker,
     /// How many sessions have ended.
     ended: AtomicU64,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct SessionsState {
     sessions: HashMap<SessionId, Entry>,
     closing: bool,
 }
@@ -70,22 +70,21 @@ struct Places {
 }
 
 /// Takes a session out of the list, even if its task panics.
-struct Listed {
+struct Registration {
     sessions: Sessions,
     handle: Handle,
     /// Free for the user's next session after this one is out of the list.
     _places: Places,
 }
 
-impl Drop for Listed {
+impl Drop for Registration {
     fn drop(&mut self) {
         self.sessions.remove(&self.handle);
     }
 }
 
 impl Sessions {
-    /// None yet.
-    pub fn new(services: Services) -> Self {
+    pub(crate) fn new(services: Services) -> Self {
         Self {
             shared: Arc::new(Shared {
                 services: Arc::new(services),
@@ -102,17 +101,17 @@ impl Sessions {
     }
 
     /// How many have ended so far.
-    pub fn ended(&self) -> u64 {
+    pub(crate) fn ended(&self) -> u64 {
         self.shared.ended.load(Ordering::Relaxed)
     }
 
     /// Whether no new one is admitted any more.
-    pub fn is_closing(&self) -> bool {
+    pub(crate) fn is_closing(&self) -> bool {
         self.shared.lock().closing
     }
 
     /// Whether there are as many as there may be.
-    pub fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         is_full(self.count(), self.shared.services.live.now().limits.max_sessions)
     }
 
@@ -121,7 +120,7 @@ impl Sessions {
     /// # Errors
     /// When the id is bad or somebody else's, there are too many sessions, of this user or at all,
     /// or there is too much to do for another.
-    pub fn open(&self, id: Option<&str>, requester: &Requester) -> Result<Handle, Refusal> {
+    pub(crate) fn open(&self, id: Option<&str>, requester: &Requester) -> Result<Handle, Refusal> {
         let id = match id {
             Some(id) => SessionId::parse(id)?,
             None => SessionId::random(),
@@ -157,9 +156,11 @@ impl Sessions {
             Entry { owner, credential, groups: Arc::clone(&groups), handle: handle.clone() };
         state.sessions.insert(id, entry);
         drop(state);
-        let listed = Listed { sessions: self.clone(), handle: handle.clone(), _places: places };
+        let registration =
+            Registration { sessions: self.clone(), handle: handle.clone(), _places: places };
         let services = Arc::clone(&self.shared.services);
-        let task = actor::run(services, handle.clone(), requester.clone(), groups, listed, inbox);
+        let task =
+            actor::run(services, handle.clone(), requester.clone(), groups, registration, inbox);
         self.shared.tasks.spawn(task);
         Ok(handle)
     }
@@ -167,7 +168,7 @@ impl Sessions {
     /// Whether there is room for a new session of this requester's, and what it takes of that.
     fn admit(
         &self,
-        state: &State,
+        state: &SessionsState,
         requester: &Requester,
         overloaded: Option<Overloaded>,
     ) -> Result<Places, Refusal> {
@@ -201,7 +202,7 @@ impl Sessions {
 
     /// Admits no new session, tells those that run, and lets the questions in flight end, at most
     /// `within`.
-    pub async fn drain(&self, within: Duration) {
+    pub(crate) async fn drain(&self, within: Duration) {
         for handle in self.admit_no_more() {
             // One that is too busy to hear it now hears it when the connection is closed.
             let _ = handle.commands.try_send(Command::Closing(within));
@@ -213,7 +214,7 @@ impl Sessions {
 
     /// Ends every session and its page's connection, and admits no new one. Done when all are
     /// freed, or `within` is over.
-    pub async fn close(&self, within: Duration) {
+    pub(crate) async fn close(&self, within: Duration) {
         let handles = self.admit_no_more();
         let all = async {
             for handle in &handles {
@@ -228,7 +229,7 @@ impl Sessions {
     }
 
     /// Ends the sessions of those whose credential holds no more, and tells their pages why.
-    pub fn end_unless(&self, holds: impl Fn(&Credential) -> bool) {
+    pub(crate) fn end_unless(&self, holds: impl Fn(&Credential) -> bool) {
         let opened: Vec<_> = {
             let state = self.shared.lock();
             let sessions = state.sessions.values();
@@ -243,7 +244,6 @@ impl Sessions {
         }
     }
 
-    /// Those that there are.
     fn admit_no_more(&self) -> Vec<Handle> {
         let mut state = self.shared.lock();
         state.closing = true;
@@ -251,7 +251,7 @@ impl Sessions {
     }
 
     /// Held by a page's connection: [`close`](Self::close) waits for it to say goodbye.
-    pub fn connection(&self) -> TaskTrackerToken {
+    pub(crate) fn connection(&self) -> TaskTrackerToken {
         self.shared.tasks.token()
     }
 
@@ -267,7 +267,7 @@ impl Sessions {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, SessionsState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

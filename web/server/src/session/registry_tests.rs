@@ -26,7 +26,7 @@ use crate::{
     live::Live,
     protocol::ClientMessage,
     refusals::Refusals,
-    turn::Turn,
+    relay::Relays,
 };
 
 fn sessions(reached: watch::Receiver<Option<Overloaded>>) -> Sessions {
@@ -45,7 +45,7 @@ fn sessions(reached: watch::Receiver<Option<Overloaded>>) -> Sessions {
         }),
         dispatcher: Dispatcher::new(DispatcherConfig::default(), client, &runtime),
         network: NetworkOptions::default(),
-        turn: Turn::default(),
+        relays: Relays::default(),
         own_endpoints: OwnEndpoints::new(Askers::Anybody, &[]),
         live: Live::new((&Config::without_file(&Options::default()).unwrap()).into()),
         limits: Limits::new(Now::read()),

@@ -7,29 +7,28 @@ use live_vlm_observe::Observer;
 use live_vlm_pipelines::NetworkOptions;
 
 use super::settings::Defaults;
-use crate::{live::Live, refusals::Refusals, turn::Turn};
+use crate::{live::Live, refusals::Refusals, relay::Relays};
 
 /// What all sessions use.
 #[derive(Debug, Clone)]
-pub struct Services {
-    /// What each begins with.
-    pub defaults: Arc<Defaults>,
+pub(crate) struct Services {
+    pub(crate) defaults: Arc<Defaults>,
     /// Shares the VLM among them.
-    pub dispatcher: Dispatcher,
+    pub(crate) dispatcher: Dispatcher,
     /// Decides about the VLM servers that people bring themselves.
-    pub own_endpoints: OwnEndpoints,
+    pub(crate) own_endpoints: OwnEndpoints,
     /// How peers reach us.
-    pub network: NetworkOptions,
+    pub(crate) network: NetworkOptions,
     /// Relays for browsers that do not reach us.
-    pub turn: Turn,
+    pub(crate) relays: Relays,
     /// How many there may be, and what each user may do.
-    pub live: Live,
+    pub(crate) live: Live,
     /// What everybody has open.
-    pub limits: Limits,
+    pub(crate) limits: Limits,
     /// How long a session waits for its page to come back.
-    pub grace: Duration,
+    pub(crate) grace: Duration,
     /// Who is told of them.
-    pub observer: Observer,
+    pub(crate) observer: Observer,
     /// Counts and logs what is refused.
-    pub refusals: Refusals,
+    pub(crate) refusals: Refusals,
 }

@@ -7,42 +7,37 @@ use vlm_client::Endpoint;
 
 use crate::{
     protocol::{ChangedBy, ServerConfig, ServerMessage},
-    turn::IceServer,
+    relay::IceServer,
 };
 
 /// What every session begins with.
 #[derive(Debug, Clone)]
-pub struct Defaults {
-    /// The server's VLM.
-    pub endpoint: Endpoint,
-    /// The model asked there.
-    pub model: String,
+pub(crate) struct Defaults {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) model: String,
     /// Whether that is the built-in demo-vlm.
-    pub stand_in: bool,
-    /// What is asked.
-    pub prompt: String,
-    /// The longest answer.
-    pub max_tokens: u32,
+    pub(crate) stand_in: bool,
+    pub(crate) prompt: String,
+    pub(crate) max_tokens: u32,
     /// Between two questions.
-    pub interval: Duration,
+    pub(crate) interval: Duration,
 }
 
-/// One session's settings.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Who is asked.
-    pub endpoint: Endpoint,
+    pub(crate) endpoint: Endpoint,
     /// Which of its models.
-    pub model: String,
+    pub(crate) model: String,
     /// What, and when.
-    pub choices: Choices,
+    pub(crate) choices: Choices,
     /// Whether more is told.
-    pub debug: bool,
+    pub(crate) debug: bool,
 }
 
 impl Settings {
     /// What a session begins with, by its user's rules or else by the server's defaults.
-    pub fn new(defaults: &Defaults, rules: &Rules, model: String) -> Self {
+    pub(crate) fn new(defaults: &Defaults, rules: &Rules, model: String) -> Self {
         Self {
             endpoint: defaults.endpoint.clone(),
             model,
@@ -57,7 +52,7 @@ impl Settings {
     }
 
     /// The same for the session's pipeline.
-    pub fn for_pipeline(&self) -> SessionSettings {
+    pub(crate) fn for_pipeline(&self) -> SessionSettings {
         SessionSettings {
             endpoint: Some(self.endpoint.clone()),
             model: self.model.clone(),
@@ -67,7 +62,7 @@ impl Settings {
     }
 
     /// The same for the page.
-    pub fn for_page(
+    pub(crate) fn for_page(
         &self,
         session_id: String,
         ice_servers: Vec<IceServer>,
@@ -86,8 +81,7 @@ impl Settings {
         }
     }
 
-    /// Confirms what was chosen.
-    pub fn confirmation(&self, by: ChangedBy) -> ServerMessage {
+    pub(crate) fn confirmation(&self, by: ChangedBy) -> ServerMessage {
         let Choices { prompt, system_prompt, max_tokens, interval, max_latency, .. } =
             self.choices.clone();
         match by {
@@ -104,7 +98,7 @@ impl Settings {
     }
 
     /// The interval in frames, at [`NOMINAL_FRAME_RATE`].
-    pub fn process_every(&self) -> u32 {
+    pub(crate) fn process_every(&self) -> u32 {
         // At most an hour of frames, which fits.
         (self.choices.interval.0 * NOMINAL_FRAME_RATE).round().max(1.0) as u32
     }

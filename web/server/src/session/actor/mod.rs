@@ -69,14 +69,14 @@ struct Session {
     figures: SessionFigures,
 }
 
-/// The task. It ends by itself, and takes everything of the session with it. `listed` is dropped
-/// first of all, or when the task panics: whoever holds the list then forgets the session.
+/// The task. It ends by itself, and takes everything of the session with it. `registration` is
+/// dropped first of all, or when the task panics: whoever holds the list then forgets the session.
 pub(super) async fn run(
     services: Arc<Services>,
     handle: Handle,
     requester: Requester,
     groups: Groups,
-    listed: impl Send,
+    registration: impl Send,
     commands: mpsc::Receiver<Command>,
 ) {
     let Services { dispatcher, defaults, observer, .. } = &*services;
@@ -110,13 +110,13 @@ pub(super) async fn run(
         answers: Answers::default(),
         status: (Status::Ready, "Ready".into()),
     };
-    session.run(listed, commands, told).await;
+    session.run(registration, commands, told).await;
 }
 
 impl Session {
     async fn run(
         mut self,
-        listed: impl Send,
+        registration: impl Send,
         mut commands: mpsc::Receiver<Command>,
         mut told: mpsc::Receiver<Event>,
     ) {
@@ -145,7 +145,7 @@ impl Session {
             }
         };
         // First of all, so that the id can be used again and nobody waits for a reply.
-        drop(listed);
+        drop(registration);
         commands.close();
         while commands.try_recv().is_ok() {}
         self.page = None;
@@ -229,9 +229,9 @@ impl Session {
         self.tell(&ServerMessage::Status { text, status });
         let stand_in = self.is_stand_in(&self.settings.endpoint);
         let id = self.handle.id().to_string();
-        let turn = &self.services.turn;
-        let relays = turn.for_page(&self.handle.id().short(), SystemTime::now());
-        self.tell(&ServerMessage::ServerConfig(self.settings.for_page(id, relays, stand_in)));
+        let number = self.handle.id().short();
+        let ice_servers = self.services.relays.for_page(&number, SystemTime::now());
+        self.tell(&ServerMessage::ServerConfig(self.settings.for_page(id, ice_servers, stand_in)));
         if let Some(history) = self.answers.history() {
             self.tell(&history);
         }

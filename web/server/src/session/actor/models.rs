@@ -23,7 +23,7 @@ const NAMED: usize = 20;
 
 /// Where an endpoint leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Destination {
     /// To a server of the pool, with the pool's key.
     Pool,
     /// To one, with another key: that is another account there.
@@ -86,12 +86,12 @@ impl Session {
     /// Rules name models of the pool; what somebody's own server has is their own affair.
     fn may_ask_for(&self, endpoint: &Endpoint, model: &str) -> Result<(), Refusal> {
         let rules = self.account.rules();
-        let place = self.place(endpoint);
-        if place != Place::Pool && !rules.own_api_base {
+        let destination = self.destination(endpoint);
+        if destination != Destination::Pool && !rules.own_api_base {
             return Err(Refusal::no_own_endpoint());
         }
         // A server that does not look at keys has the pool's models whatever key it is shown.
-        if place == Place::Elsewhere || may(&rules, model) {
+        if destination == Destination::Elsewhere || may(&rules, model) {
             return Ok(());
         }
         let allowed = rules.models.join(", ");
@@ -103,11 +103,11 @@ impl Session {
         Err(Refusal::new(Code::NotAllowed, message).about("model").allowing(allowed))
     }
 
-    fn place(&self, endpoint: &Endpoint) -> Place {
+    fn destination(&self, endpoint: &Endpoint) -> Destination {
         match self.dispatcher.pooled(endpoint.base()) {
-            Some(pooled) if pooled == *endpoint => Place::Pool,
-            Some(_) => Place::PoolByOwnKey,
-            None => Place::Elsewhere,
+            Some(pooled) if pooled == *endpoint => Destination::Pool,
+            Some(_) => Destination::PoolByOwnKey,
+            None => Destination::Elsewhere,
         }
     }
 
@@ -123,7 +123,7 @@ impl Session {
         };
         self.model_changes += 1;
         let number = self.model_changes;
-        let is_pooled = self.place(&change.endpoint) == Place::Pool;
+        let is_pooled = self.destination(&change.endpoint) == Destination::Pool;
         let dispatcher = self.dispatcher.clone();
         let events = self.events.clone();
         let check = tokio::spawn(async move {

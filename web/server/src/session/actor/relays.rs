@@ -8,7 +8,7 @@ use live_vlm_dispatch::Account;
 use live_vlm_pipelines::BrowserSession;
 
 use super::Session;
-use crate::turn::RelayFailure;
+use crate::relay::RelayFailure;
 
 /// `None` is the STUN server.
 static LOG: LazyLock<LogLimit<Option<RelayFailure>>> = LazyLock::new(|| LogLimit::new(1));
@@ -16,7 +16,7 @@ static LOG: LazyLock<LogLimit<Option<RelayFailure>>> = LazyLock::new(|| LogLimit
 impl Session {
     /// A page says so, so it may be wrong, and nothing else follows from it.
     pub(super) fn note_relay_failure(&self, failure: RelayFailure) {
-        let relays = &self.services.turn.urls;
+        let relays = &self.services.relays.urls;
         if relays.is_empty() {
             return;
         }

@@ -62,7 +62,6 @@ pub(super) enum Wanted {
     },
     /// The next question is wanted at once.
     Question,
-    /// The video ends.
     End,
 }
 

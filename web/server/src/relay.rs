@@ -16,7 +16,7 @@ const LASTS: Duration = Duration::from_secs(12 * 3600);
 
 /// Relays, and how pages are let in.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct Turn {
+pub struct Relays {
     /// Their addresses, such as `turns:turn.example:5349`.
     #[serde(rename = "turn_servers")]
     pub urls: Vec<String>,
@@ -25,7 +25,7 @@ pub struct Turn {
     pub username: Option<String>,
     /// That user's password, or else the secret that this server shares with the relays.
     #[serde(rename = "turn_secret")]
-    pub secret: Option<TurnSecret>,
+    pub secret: Option<RelaySecret>,
 }
 
 /// Why no relay was of use to a page whose video did not arrive.
@@ -75,23 +75,23 @@ impl RelayFailure {
 
 /// A secret that cannot be printed.
 #[derive(Clone)]
-pub struct TurnSecret(SecretString);
+pub struct RelaySecret(SecretString);
 
 /// The secret for relays as it was given.
 #[derive(Debug, Clone)]
-pub struct GivenTurnSecret(Option<TurnSecret>);
+pub struct GivenRelaySecret(Option<RelaySecret>);
 
-impl FromStr for GivenTurnSecret {
+impl FromStr for GivenRelaySecret {
     type Err = std::convert::Infallible;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(Self(TurnSecret::new(text)))
+        Ok(Self(RelaySecret::new(text)))
     }
 }
 
-impl GivenTurnSecret {
+impl GivenRelaySecret {
     /// The secret, if it is not blank.
-    pub fn get(&self) -> Option<&TurnSecret> {
+    pub fn get(&self) -> Option<&RelaySecret> {
         self.0.as_ref()
     }
 }
@@ -104,14 +104,14 @@ pub struct IceServer {
     /// Who the page is there.
     pub username: Option<String>,
     /// How it proves it.
-    pub credential: Option<TurnCredential>,
+    pub credential: Option<RelayCredential>,
 }
 
 /// A password for a relay. It is written into messages, and nowhere else.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TurnCredential(String);
+pub struct RelayCredential(String);
 
-impl Turn {
+impl Relays {
     /// What to give to a page that asks now, whose session has this number among others.
     ///
     /// With a shared secret the name is the time at which it ceases to be good, and the password a
@@ -123,13 +123,13 @@ impl Turn {
         }
         let (username, credential) = match (&self.username, &self.secret) {
             (Some(name), Some(password)) => {
-                (Some(name.clone()), Some(TurnCredential(password.0.expose_secret().to_owned())))
+                (Some(name.clone()), Some(RelayCredential(password.0.expose_secret().to_owned())))
             }
             (None, Some(secret)) => {
                 let until = now.duration_since(UNIX_EPOCH).unwrap_or_default() + LASTS;
                 let name = format!("{}:{session}", until.as_secs());
                 let password = secret.mac(&name);
-                (Some(name), Some(TurnCredential(password)))
+                (Some(name), Some(RelayCredential(password)))
             }
             (name, None) => (name.clone(), None),
         };
@@ -137,7 +137,7 @@ impl Turn {
     }
 }
 
-impl TurnSecret {
+impl RelaySecret {
     /// The secret in this text; `None` if it is blank.
     pub fn new(text: &str) -> Option<Self> {
         let text = text.trim();
@@ -152,26 +152,26 @@ impl TurnSecret {
     }
 }
 
-impl PartialEq for TurnSecret {
+impl PartialEq for RelaySecret {
     fn eq(&self, other: &Self) -> bool {
         self.0.expose_secret() == other.0.expose_secret()
     }
 }
 
-impl fmt::Debug for TurnSecret {
+impl fmt::Debug for RelaySecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TurnSecret(…)")
+        f.write_str("RelaySecret(…)")
     }
 }
 
-impl fmt::Debug for TurnCredential {
+impl fmt::Debug for RelayCredential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TurnCredential(…)")
+        f.write_str("RelayCredential(…)")
     }
 }
 
 /// That it is set, and no more.
-impl Serialize for TurnSecret {
+impl Serialize for RelaySecret {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str("(set)")
     }
@@ -183,33 +183,33 @@ mod tests {
 
     const RELAY: &str = "turn:turn.example:3478";
 
-    fn turn(username: Option<&str>) -> Turn {
-        let secret = TurnSecret::new(" north \n");
-        Turn { urls: vec![RELAY.to_owned()], username: username.map(str::to_owned), secret }
+    fn relays(username: Option<&str>) -> Relays {
+        let secret = RelaySecret::new(" north \n");
+        Relays { urls: vec![RELAY.to_owned()], username: username.map(str::to_owned), secret }
     }
 
     #[test]
     fn a_page_gets_a_name_that_ends_and_a_mac_of_it() {
         let now = UNIX_EPOCH + Duration::from_secs(1_433_895_918 - 12 * 3600);
-        let given = turn(None).for_page("alice", now);
+        let given = relays(None).for_page("alice", now);
         let server = &given[0];
         assert_eq!(server.urls, [RELAY]);
         assert_eq!(server.username.as_deref(), Some("1433895918:alice"));
         // printf %s 1433895918:alice | openssl dgst -sha1 -hmac north -binary | base64
-        let expected = TurnCredential("RqMvcGPYTJMGThVLSi4amT4zFtI=".into());
+        let expected = RelayCredential("RqMvcGPYTJMGThVLSi4amT4zFtI=".into());
         assert_eq!(server.credential.as_ref(), Some(&expected));
-        assert!(!format!("{given:?}{:?}", turn(None)).contains("north"));
+        assert!(!format!("{given:?}{:?}", relays(None)).contains("north"));
     }
 
     #[test]
     fn with_a_user_the_secret_is_the_password() {
-        let given = turn(Some("team")).for_page("alice", UNIX_EPOCH);
+        let given = relays(Some("team")).for_page("alice", UNIX_EPOCH);
         assert_eq!(given[0].username.as_deref(), Some("team"));
-        assert_eq!(given[0].credential, Some(TurnCredential("north".into())));
+        assert_eq!(given[0].credential, Some(RelayCredential("north".into())));
     }
 
     #[test]
     fn without_relays_there_is_nothing_to_give() {
-        assert_eq!(Turn::default().for_page("alice", UNIX_EPOCH), []);
+        assert_eq!(Relays::default().for_page("alice", UNIX_EPOCH), []);
     }
 }
