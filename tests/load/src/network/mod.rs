@@ -1,6 +1,7 @@
 //! The product's own page on bad networks: client and server are hosts in network namespaces of
 //! their own, and the client's line loses, delays and blocks packets as a condition says.
 
+mod addresses;
 mod browser;
 mod conditions;
 mod coturn;
