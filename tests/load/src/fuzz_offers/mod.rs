@@ -25,7 +25,7 @@ use clap::Args;
 use serde_json::json;
 
 use self::{case::Case, child::Child, hunt::Plan};
-use crate::{Failure, Report, cli::some, vlm::Vlm};
+use crate::{Failure, Report, spec::some, vlm::Vlm};
 
 /// An abort may come a moment after the answer.
 const AFTERWARDS: Duration = Duration::from_millis(500);
