@@ -11,6 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use live_vlm_offers::Case;
 use serde_json::json;
 use tokio::{
     task::JoinSet,
@@ -19,7 +20,6 @@ use tokio::{
 
 use super::{
     AFTERWARDS,
-    case::Case,
     child::Child,
     findings::{Deaths, Findings, POOLED},
     http, shrink,
