@@ -18,6 +18,7 @@ The licences of the crates that they are linked with are in each.
 
   --output DIR    the folder for the packages; target/debian without it
   --binaries DIR  package what is in DIR already, instead of building
+  --fast          compress less
   --help
 
 Environment:
@@ -25,10 +26,11 @@ Environment:
 TEXT
 }
 
-output='' binaries=''
+output='' binaries='' compression=()
 while [ $# -gt 0 ]; do
     case "$1" in
         --help | -h) usage && exit 0 ;;
+        --fast) compression=(--fast) ;;
         --output | --binaries)
             if [ -z "${2:-}" ]; then
                 echo "$1 needs a folder. See scripts/package.sh --help." >&2
@@ -76,7 +78,7 @@ make_package() {
     shift
     scripts/licences.sh "$crate" | gzip -9n >"$(target_folder)/release/$crate-licences.txt.gz"
     cargo deb --package "$crate" --maintainer "$maintainer" --no-build --locked --strip \
-        --output "$output/" "$@"
+        --output "$output/" "${compression[@]}" "$@"
 }
 
 # Several architectures of a plugin can be installed at once.

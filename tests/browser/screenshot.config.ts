@@ -2,4 +2,9 @@
 import { defineConfig } from "@playwright/test";
 import tests from "./playwright.config.ts";
 
-export default defineConfig({ ...tests, testDir: "screenshot", projects: [{ name: "chromium" }] });
+export default defineConfig({
+  ...tests,
+  testDir: "screenshot",
+  workers: 1,
+  projects: [{ name: "chromium" }],
+});

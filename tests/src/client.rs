@@ -7,6 +7,7 @@ use reqwest::{
 };
 use serde_json::{Value, json};
 
+pub use crate::refused::{Refused, about};
 use crate::{socket::Socket, within};
 
 /// One who makes requests. Cheap to clone; a clone is the same browser.
@@ -17,17 +18,6 @@ pub struct Client {
     cookie: Option<String>,
     bearer: Option<String>,
     more: Vec<(&'static str, &'static str)>,
-}
-
-/// A refused request.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Refused {
-    /// Its HTTP status.
-    pub status: u16,
-    /// The `Retry-After` header.
-    pub retry_after: Option<String>,
-    /// The body, `null` if it is no JSON.
-    pub body: Value,
 }
 
 impl Client {
@@ -253,28 +243,6 @@ pub fn video(source: &str) -> SenderOptions {
         bitrate: 200_000,
         ..SenderOptions::default()
     }
-}
-
-impl Refused {
-    /// A response that is taken for a refusal.
-    pub async fn of(response: Response) -> Self {
-        let status = response.status().as_u16();
-        let header = response.headers().get(header::RETRY_AFTER);
-        let retry_after = header.and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let body = response.json().await.unwrap_or_default();
-        Self { status, retry_after, body }
-    }
-
-    /// What it says is wrong: the code and the field.
-    pub fn about(&self) -> (&str, &str) {
-        about(&self.body)
-    }
-}
-
-/// The code and the field of an `error` message.
-pub fn about(error: &Value) -> (&str, &str) {
-    let text = |name: &str| error[name].as_str().unwrap_or_default();
-    (text("code"), text("field"))
 }
 
 async fn sent(path: &str, request: RequestBuilder) -> Response {

@@ -2,7 +2,8 @@
 //!
 //! This library is what the tests have in common:
 //! - [`server`]: the server inside the test; [`process`]: the program as a child
-//! - [`client`] and [`socket`]: a browser or a script that talks to it
+//! - [`client`] and [`socket`]: a browser or a script that talks to it; [`refused`]: what it is
+//!   refused
 //! - [`vlm`]: a VLM server whose every answer the test decides
 //! - [`relay`]: a TURN server
 //! - [`network`]: several hosts
@@ -17,6 +18,7 @@ pub mod cable;
 pub mod client;
 pub mod network;
 pub mod process;
+pub mod refused;
 pub mod relay;
 pub mod server;
 pub mod socket;

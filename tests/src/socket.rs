@@ -18,7 +18,7 @@ use tokio_tungstenite::{
     tungstenite::{self, Message, client::IntoClientRequest, protocol::CloseFrame},
 };
 
-use crate::{client::Refused, within};
+use crate::{refused::Refused, within};
 
 type Stream = WebSocketStream<TcpStream>;
 /// A message, or how the connection ended.

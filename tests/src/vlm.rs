@@ -210,58 +210,65 @@ impl Asked {
 }
 
 async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let asked = read(request).await;
+    shared.asked.lock().unwrap_or_else(PoisonError::into_inner).push(asked.clone());
+    // Listens before the request is known, so that whoever knows of it can release it.
+    let released = shared.released.notified();
+    shared.grown.send_replace(());
+    let streams = asked.body["stream"] == true;
+    match (shared.script)(&asked) {
+        Reply::Refuse(status, message) => refused(status, &message).into_response(),
+        Reply::Later(status, message, seconds) => {
+            let later = [(header::RETRY_AFTER, seconds.to_string())];
+            (later, refused(status, &message)).into_response()
+        }
+        Reply::Redirect(status, to) => {
+            (status_of(status), [(header::LOCATION, to)]).into_response()
+        }
+        Reply::Plain(text) => text.into_response(),
+        _ if !asked.is_question() => {
+            let models: Vec<Value> = shared.models.iter().map(|id| json!({"id": id})).collect();
+            Json(json!({"object": "list", "data": models})).into_response()
+        }
+        Reply::Text(text) => said(asked.model(), &text, streams),
+        Reply::Metered(text, prompt_tokens, completion_tokens) => {
+            let usage = json!({
+                "prompt_tokens": prompt_tokens, "completion_tokens": completion_tokens
+            });
+            streamed(asked.model(), &text, Some(usage))
+        }
+        Reply::Flood => {
+            let piece = Ok::<_, Infallible>(": nothing\n".repeat(1000));
+            let endless = Body::from_stream(stream::repeat(piece));
+            ([(header::CONTENT_TYPE, "text/event-stream")], endless).into_response()
+        }
+        Reply::Held(text) => {
+            released.await;
+            said(asked.model(), &text, streams)
+        }
+    }
+}
+
+async fn read(request: Request) -> Asked {
     let (head, body) = request.into_parts();
     let authorization = head.headers.get(header::AUTHORIZATION);
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
-    let asked = Asked {
+    Asked {
         path: head.uri.path().to_owned(),
         authorization: authorization.and_then(|value| value.to_str().ok()).map(str::to_owned),
         headers: head.headers.iter().filter_map(text_of).collect(),
         body: serde_json::from_slice(&body).unwrap_or_default(),
         bytes: body.into(),
         at: Instant::now(),
-    };
-    shared.asked.lock().unwrap_or_else(PoisonError::into_inner).push(asked.clone());
-    // Listens before the request is known, so that whoever knows of it can release it.
-    let released = shared.released.notified();
-    shared.grown.send_replace(());
-    let text = match (shared.script)(&asked) {
-        Reply::Refuse(status, message) => {
-            let body = Json(json!({"error": {"message": message}}));
-            return (status_of(status), body).into_response();
-        }
-        Reply::Later(status, message, seconds) => {
-            let body = Json(json!({"error": {"message": message}}));
-            let later = [(header::RETRY_AFTER, seconds.to_string())];
-            return (status_of(status), later, body).into_response();
-        }
-        Reply::Redirect(status, to) => {
-            return (status_of(status), [(header::LOCATION, to)]).into_response();
-        }
-        Reply::Plain(text) => return text.into_response(),
-        _ if !asked.is_question() => {
-            let models: Vec<Value> = shared.models.iter().map(|id| json!({"id": id})).collect();
-            return Json(json!({"object": "list", "data": models})).into_response();
-        }
-        Reply::Text(text) => text,
-        Reply::Metered(text, prompt_tokens, completion_tokens) => {
-            let usage = json!({
-                "prompt_tokens": prompt_tokens, "completion_tokens": completion_tokens
-            });
-            return streamed(asked.model(), &text, Some(usage));
-        }
-        Reply::Flood => {
-            let piece = Ok::<_, Infallible>(": nothing\n".repeat(1000));
-            let endless = Body::from_stream(stream::repeat(piece));
-            return ([(header::CONTENT_TYPE, "text/event-stream")], endless).into_response();
-        }
-        Reply::Held(text) => {
-            released.await;
-            text
-        }
-    };
-    let model = asked.model();
-    if asked.body["stream"] == true { streamed(model, &text, None) } else { whole(model, &text) }
+    }
+}
+
+fn refused(status: u16, message: &str) -> (StatusCode, Json<Value>) {
+    (status_of(status), Json(json!({"error": {"message": message}})))
+}
+
+fn said(model: &str, text: &str, streams: bool) -> Response {
+    if streams { streamed(model, text, None) } else { whole(model, text) }
 }
 
 fn text_of((name, value): (&HeaderName, &HeaderValue)) -> Option<(String, String)> {

@@ -196,7 +196,8 @@ fn what_cannot_be_installed_is_said() {
 fn the_debian_packages_have_what_they_should() {
     let (binaries, folder) = (binaries(), tempfile::tempdir().unwrap());
     let mut command = script("package.sh");
-    command.arg("--binaries").arg(binaries.path()).arg("--output").arg(folder.path());
+    command.arg("--fast").arg("--binaries").arg(binaries.path());
+    command.arg("--output").arg(folder.path());
     let printed = output(&mut command);
     let [plugin, server] = &printed.lines().map(PathBuf::from).collect::<Vec<_>>()[..] else {
         panic!("not two packages: {printed}")

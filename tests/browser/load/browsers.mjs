@@ -49,3 +49,11 @@ export function launchFirefox() {
 export function addTimeCode(context) {
   return context.addInitScript({ path: join(import.meta.dirname, "time-code.js") });
 }
+
+/**
+ * Whether this "error of the page" is a lost WebSocket: Firefox reports those among the uncaught
+ * errors of scripts, although nothing was thrown.
+ */
+export function isLostConnection(error) {
+  return /establish a connection to the server at wss?:|The connection to wss?:/.test(String(error));
+}

@@ -7,7 +7,7 @@
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
-import { addTimeCode, launchChromium, launchFirefox } from "./browsers.mjs";
+import { addTimeCode, isLostConnection, launchChromium, launchFirefox } from "./browsers.mjs";
 
 const EVERY_MS = 250;
 const START_MS = 30_000;
@@ -35,8 +35,7 @@ async function opened(browser) {
   const page = await context.newPage();
   page.setDefaultTimeout(START_MS);
   page.on("pageerror", (error) => {
-    // Firefox reports a lost connection among the errors of scripts.
-    if (!/^(Error: )?The connection to wss?:/.test(String(error))) {
+    if (!isLostConnection(error)) {
       say({ event: "uncaught", message: String(error) });
     }
   });

@@ -1,7 +1,7 @@
 import type { Page } from "@playwright/test";
-import { expect, test } from "../support/test.ts";
+import { expect, MAIN, test } from "../support/test.ts";
 
-test("a person presses play and reads what is true of a real video", async ({
+test("a person presses play and reads what is true of a real video", MAIN, async ({
   startServer,
   viewer,
   cameras,
@@ -67,7 +67,7 @@ test("the picture has its full size from the first answer on", async ({
   expect(new Set(sizes)).toEqual(new Set(["640 by 480"]));
 });
 
-test("the rate of the video is low until the server has a picture, and then full", async ({
+test("the rate of the video is low until the server has a picture, and then full", MAIN, async ({
   startServer,
   startVlm,
   viewer,

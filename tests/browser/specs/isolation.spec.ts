@@ -1,7 +1,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { ScriptedVlm } from "../support/scripted-vlm.ts";
-import { expect, test } from "../support/test.ts";
+import { expect, MAIN, test } from "../support/test.ts";
 import type { Viewer } from "../support/viewer.ts";
 
 const MODELS = ["house-vl", "alder-vl", "birch-vl"];
@@ -34,7 +34,7 @@ function expectOnly(person: Viewer, own: Part, other: Part, others: Viewer): voi
   }
 }
 
-test("two people with two cameras read only their own answers", async ({
+test("two people with two cameras read only their own answers", MAIN, async ({
   startServer,
   startVlm,
   viewer,

@@ -1,9 +1,12 @@
 // Connections that die without a word, and what the page makes of it.
 import type { BrowserContext } from "@playwright/test";
-import { expect, test } from "../support/test.ts";
+import { expect, MAIN, test } from "../support/test.ts";
 
 /** What closing a connection that has not opened yet makes a browser say. */
 const CLOSED_EARLY = /WebSocket is closed before|can’t establish a connection|was interrupted/;
+
+/** What the page says when nothing has come from the server for 6 s. */
+const QUIET = "Waiting for the server…";
 
 /** The statistics of connections stand still while `window.deaf` is set. */
 async function canBeDeafened(context: BrowserContext): Promise<void> {
@@ -20,7 +23,7 @@ async function canBeDeafened(context: BrowserContext): Promise<void> {
   });
 }
 
-test("a connection that has died is noticed in time, and nothing is Live until it is replaced", async ({
+test("a connection that has died is noticed in time, and nothing is Live until it is replaced", MAIN, async ({
   startServer,
   startVlm,
   layCable,
@@ -42,7 +45,7 @@ test("a connection that has died is noticed in time, and nothing is Live until i
   const told = await states();
   expect(told.map(({ words }) => words).slice(0, 3)).toEqual([
     "Live",
-    "Waiting for the server…",
+    QUIET,
     "The connection was lost. Connecting again…",
   ]);
   expect(told[1]?.at).toBeLessThan(8);
@@ -52,7 +55,7 @@ test("a connection that has died is noticed in time, and nothing is Live until i
   await expect(person.problem).toBeHidden();
 });
 
-test("when the network has changed, answers are back at once", async ({
+test("when the network has changed, answers are back at once", MAIN, async ({
   startServer,
   startVlm,
   layCable,
@@ -72,13 +75,12 @@ test("when the network has changed, answers are back at once", async ({
 
   cable.loseAll();
   await person.page.evaluate(() => dispatchEvent(new Event("online")));
-  const began = Date.now();
   await person.readAnswers(1);
-  expect(Date.now() - began).toBeLessThan(5000);
   expect(offers().length).toBe(before + 1);
-  expect((await states()).map(({ words }) => words)).toContain(
-    "The network has changed. Connecting again…",
-  );
+  // Not by its silence.
+  const told = (await states()).map(({ words }) => words);
+  expect(told).toContain("The network has changed. Connecting again…");
+  expect(told).not.toContain(QUIET);
   await expect(person.connection).toHaveText("Live");
 });
 
@@ -98,11 +100,17 @@ test("a network that changes without a word is noticed by what does not come any
   await person.play();
   await person.readAnswers(2);
 
+  const states = await person.watchStates();
+  const asked = () => person.sent.filter((text) => text === '{"type":"alive"}').length;
+  const before = asked();
   cable.loseAll();
   await person.page.evaluate(() => Object.assign(window, { deaf: true }));
-  const began = Date.now();
   await person.readAnswers(1);
-  expect(Date.now() - began).toBeLessThan(5000);
+  // Long before the server's silence alone says so: a sign of life was asked for, and did not come.
+  expect(asked()).toBeGreaterThan(before);
+  const told = (await states()).map(({ words }) => words);
+  expect(told).toContain("The connection was lost. Connecting again…");
+  expect(told).not.toContain(QUIET);
   await person.page.evaluate(() => Object.assign(window, { deaf: false }));
   await expect(person.connection).toHaveText("Live");
 });
@@ -133,7 +141,7 @@ test("doubt alone disturbs nothing: the server says that it is there", async ({
   expect(person.sessionIds.length).toBe(1);
 });
 
-test("an outage is over for the page a moment after it is over", async ({
+test("an outage is over for the page a moment after it is over", MAIN, async ({
   startServer,
   startVlm,
   layCable,
@@ -159,8 +167,9 @@ test("an outage is over for the page a moment after it is over", async ({
   cable.mend();
   const began = Date.now();
   await person.readAnswers(1);
-  // At the latest with the next try, as this cable loses those that began before.
-  expect(Date.now() - began).toBeLessThan(2500 + 2000);
+  // At the latest with the next try, as this cable loses those that began before: that is 2.5 s
+  // later, and not the 8 s of one that is patient.
+  expect(Date.now() - began).toBeLessThan(7500);
   await expect(person.connection).toHaveText("Live");
 });
 
@@ -186,10 +195,10 @@ test("a device that wakes from sleep connects anew at once, whichever of its clo
   ]) {
     const sockets = person.sessionIds.length;
     cable.loseAll();
+    const states = await person.watchStates();
     await person.page.evaluate((ahead) => Object.assign((window as any).clocks, ahead), clocks);
-    const began = Date.now();
     await person.readAnswers(1);
-    expect(Date.now() - began).toBeLessThan(5000);
+    expect((await states()).map(({ words }) => words)).not.toContain(QUIET);
     expect(person.sessionIds.length).toBe(sockets + 1);
     await expect(person.connection).toHaveText("Live");
   }
@@ -269,9 +278,10 @@ test("video that never reaches the server is not called lost, and what to do is 
   await person.visit(server);
   const states = await person.watchStates();
   await person.playButton.click();
-  const began = Date.now();
-  await expect(person.problem).toContainText("A firewall between you and it may be blocking UDP.");
-  expect(Date.now() - began).toBeLessThan(6000);
+  // Long before the browser itself gives up.
+  await expect(person.problem).toContainText("A firewall between you and it may be blocking UDP.", {
+    timeout: 10_000,
+  });
   // Counted down while it is waited, and gone while it is tried.
   await expect(person.problem).toContainText(/Trying again in \d+ s\./, { timeout: 30_000 });
   await expect(person.problem).not.toContainText("Trying again");

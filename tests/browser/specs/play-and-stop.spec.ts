@@ -1,7 +1,7 @@
 import type { Locator } from "@playwright/test";
-import { expect, test } from "../support/test.ts";
+import { expect, MAIN, test } from "../support/test.ts";
 
-test("stop frees the video, and play works again, ten times in a row", async ({
+test("stop frees the video, and play works again, ten times in a row", MAIN, async ({
   startServer,
   startVlm,
   viewer,

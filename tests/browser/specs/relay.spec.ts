@@ -1,6 +1,6 @@
 // Relays that are of no use to somebody whose video does not reach the server.
 import { Relay, type RelayManner } from "../support/relay.ts";
-import { expect, test } from "../support/test.ts";
+import { expect, MAIN, test } from "../support/test.ts";
 
 for (const [manner, words, logged] of [
   ["silent", "The relay 127.0.0.1 does not answer either.", "no relay answers a page"],
@@ -15,7 +15,8 @@ for (const [manner, words, logged] of [
     "a page reaches a relay, and this server not through it",
   ],
 ] as [RelayManner, string, string][]) {
-  test(`a relay that is ${manner} is told as such on the page and in the log`, async ({
+  const tag = manner === "refusing" ? MAIN : {};
+  test(`a relay that is ${manner} is told as such on the page and in the log`, tag, async ({
     startServer,
     viewer,
     kind,
@@ -80,7 +81,7 @@ test("a page that has been open for long asks for new names before it plays", as
   }
 });
 
-test("a server that comes back with other relays is reached by those", async ({
+test("a server that comes back with other relays is reached by those", MAIN, async ({
   startServer,
   viewer,
 }) => {

@@ -1,7 +1,7 @@
-import { expect, test } from "../support/test.ts";
+import { expect, MAIN, test } from "../support/test.ts";
 import type { Viewer } from "../support/viewer.ts";
 
-test("what is out of range is told beside its field, and changes nothing", async ({
+test("what is out of range is told beside its field, and changes nothing", MAIN, async ({
   startServer,
   startVlm,
   viewer,
@@ -75,7 +75,7 @@ test("an address that is none, or where no VLM is, is told beside its field", as
   await expect(person.page.getByTestId("where")).toHaveText(`at ${new URL(vlm.apiBase).host}`);
 });
 
-test("settings are kept from visit to visit", async ({ startServer, startVlm, viewer }) => {
+test("settings are kept from visit to visit", MAIN, async ({ startServer, startVlm, viewer }) => {
   const vlm = await startVlm();
   const server = await startServer({ apiBase: vlm.apiBase });
   const person = await viewer();

@@ -1,5 +1,5 @@
 import AxeBuilder from "@axe-core/playwright";
-import { expect, test } from "../support/test.ts";
+import { expect, MAIN, test } from "../support/test.ts";
 import type { Viewer } from "../support/viewer.ts";
 
 const ON = { args: ["--sign-in", "on"] };
@@ -19,7 +19,7 @@ function form(person: Viewer) {
   };
 }
 
-test("the address that the server prints signs in, and leaves no key in the address bar", async ({
+test("the address that the server prints signs in, and leaves no key in the address bar", MAIN, async ({
   startServer,
   viewer,
 }) => {
@@ -43,7 +43,7 @@ test("the address that the server prints signs in, and leaves no key in the addr
   expect(kept).not.toContain("sign_in");
 });
 
-test("who has no key is asked for one, told in words what is wrong with it, and let in with it", async ({
+test("who has no key is asked for one, told in words what is wrong with it, and let in with it", MAIN, async ({
   startServer,
   viewer,
 }) => {

@@ -1,7 +1,7 @@
 // Browsers that cannot run the page, or cannot send video, and what it says to them.
-import { expect, test } from "../support/test.ts";
+import { expect, MAIN, test } from "../support/test.ts";
 
-test("a browser without WebRTC is told what it lacks", async ({ startServer, viewer, kind }) => {
+test("a browser without WebRTC is told what it lacks", MAIN, async ({ startServer, viewer, kind }) => {
   const server = await startServer();
   const person = await viewer({ firefoxPreferences: { "media.peerconnection.enabled": false } });
   if (kind === "chromium") {

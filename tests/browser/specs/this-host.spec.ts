@@ -1,7 +1,7 @@
-import { expect, test } from "../support/test.ts";
+import { expect, MAIN, test } from "../support/test.ts";
 
 // Firefox sends nothing to 127.0.0.1, and no preference is set here that makes it.
-test("a browser on this host plays to a server for this host alone", async ({
+test("a browser on this host plays to a server for this host alone", MAIN, async ({
   startServer,
   startVlm,
   viewer,

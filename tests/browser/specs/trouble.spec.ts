@@ -1,9 +1,9 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "../support/test.ts";
+import { expect, MAIN, test } from "../support/test.ts";
 
-test("a refused camera is explained", async ({ startServer, viewer }) => {
+test("a refused camera is explained", MAIN, async ({ startServer, viewer }) => {
   const server = await startServer();
   const person = await viewer({ allow: false });
   await person.visit(server);
@@ -98,7 +98,7 @@ test("a VLM that is not there is reported", async ({ startServer, startVlm, view
   await expect(person.answer).toBeEmpty();
 });
 
-test("a server that goes and comes back finds the page playing on", async ({
+test("a server that goes and comes back finds the page playing on", MAIN, async ({
   startServer,
   startVlm,
   viewer,

@@ -24,6 +24,12 @@ export interface WorkerParts {
   cameras: Cameras;
 }
 
+/**
+ * What a person mainly does, and what goes by code of the browser that others do otherwise: such
+ * tests run in Firefox each time, the others only by `npm run firefox`.
+ */
+export const MAIN = { tag: "@main" };
+
 export const test = base.extend<TestParts, WorkerParts>({
   kind: ["chromium", { scope: "worker", option: true }],
 

@@ -2,28 +2,55 @@
 
 use std::time::{Duration, Instant};
 
-use futures_util::future::{join_all, try_join_all};
+use clap::Args;
 use serde_json::json;
 use tokio::time::sleep;
 
 use crate::{
     Failure, Tool,
     report::{Report, figure, table},
+    spec::{millis, seconds, some},
     stats::percentile,
-    viewer::{Browser, Viewer, Wish},
+    viewer::Wish,
+    viewers::{Viewers, ages_ms},
     vlm::Vlm,
 };
 
 /// The first turns, before the dispatcher knows how long one takes.
 const SETTLE: Duration = Duration::from_secs(8);
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Plan {
+    /// Viewers at once
+    #[arg(long, default_value_t = 4, value_parser = some)]
     pub(crate) sessions: usize,
+    #[command(flatten)]
+    pub(crate) turns: Turns,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Sweep {
+    /// Sessions per slot, one run each
+    #[arg(long, value_delimiter = ',', default_value = "1,2,4,8,16", value_parser = some)]
+    pub(crate) ratios: Vec<usize>,
+    #[command(flatten)]
+    pub(crate) turns: Turns,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Turns {
+    /// Questions that the VLM answers at once
+    #[arg(long, default_value_t = 1, value_parser = some)]
     pub(crate) slots: usize,
+    /// Milliseconds that the VLM takes for an answer
+    #[arg(long, value_name = "LATENCY", default_value = "1000", value_parser = millis)]
     pub(crate) latency: Duration,
-    pub(crate) interval: f64,
+    /// How long to measure, in seconds
+    #[arg(long = "seconds", value_name = "SECONDS", default_value = "40", value_parser = seconds)]
     pub(crate) window: Duration,
+    /// Seconds between two questions of a session
+    #[arg(long, default_value_t = 1.0)]
+    pub(crate) interval: f64,
 }
 
 /// What was found with one plan.
@@ -36,7 +63,8 @@ struct Found {
 }
 
 pub(crate) async fn measure(tool: &Tool, plan: &Plan) -> Result<Report, Failure> {
-    let found = run(tool, plan).await?;
+    let turns = &plan.turns;
+    let found = run(tool, plan.sessions, turns).await?;
     let at = |part: f64| percentile(&found.ages, part);
     let (p50, p95, most) = (at(0.5), at(0.95), at(1.0));
     let ms = |value| figure(value, 0);
@@ -46,8 +74,8 @@ pub(crate) async fn measure(tool: &Tool, plan: &Plan) -> Result<Report, Failure>
          answers per session         {:?}\n\
          slots busy                  {:.0}%, at most {} questions at the VLM at once\n",
         plan.sessions,
-        plan.slots,
-        plan.latency.as_millis(),
+        turns.slots,
+        turns.latency.as_millis(),
         tool.video,
         ms(p50),
         ms(p95),
@@ -59,8 +87,8 @@ pub(crate) async fn measure(tool: &Tool, plan: &Plan) -> Result<Report, Failure>
     );
     let figures = json!({
         "sessions": plan.sessions,
-        "slots": plan.slots,
-        "latency_ms": plan.latency.as_millis(),
+        "slots": turns.slots,
+        "latency_ms": turns.latency.as_millis(),
         "age_p50_ms": p50,
         "age_p95_ms": p95,
         "age_most_ms": most,
@@ -72,18 +100,19 @@ pub(crate) async fn measure(tool: &Tool, plan: &Plan) -> Result<Report, Failure>
 }
 
 /// Ages at several numbers of sessions per slot.
-pub(crate) async fn sweep(tool: &Tool, plan: &Plan, ratios: &[usize]) -> Result<Report, Failure> {
+pub(crate) async fn sweep(tool: &Tool, sweep: &Sweep) -> Result<Report, Failure> {
+    let turns = &sweep.turns;
     let (mut rows, mut figures) = (Vec::new(), Vec::new());
-    let latency = plan.latency.as_secs_f64() * 1000.0;
-    for ratio in ratios {
-        let plan = Plan { sessions: ratio * plan.slots, ..plan.clone() };
-        let found = run(tool, &plan).await?;
+    let latency = turns.latency.as_secs_f64() * 1000.0;
+    for ratio in &sweep.ratios {
+        let sessions = ratio * turns.slots;
+        let found = run(tool, sessions, turns).await?;
         let at = |part: f64| percentile(&found.ages, part).map(|age| age / latency);
         let (p50, p95, most) = (at(0.5), at(0.95), at(1.0));
         let fewest = found.per_session.iter().min().copied().unwrap_or(0);
         rows.push(vec![
             format!("{ratio}"),
-            format!("{}", plan.sessions),
+            format!("{sessions}"),
             figure(p50, 2),
             figure(p95, 2),
             figure(most, 2),
@@ -94,7 +123,7 @@ pub(crate) async fn sweep(tool: &Tool, plan: &Plan, ratios: &[usize]) -> Result<
         ]);
         figures.push(json!({
             "sessions_per_slot": ratio,
-            "sessions": plan.sessions,
+            "sessions": sessions,
             "age_p50_per_latency": p50,
             "age_p95_per_latency": p95,
             "age_most_per_latency": most,
@@ -107,34 +136,29 @@ pub(crate) async fn sweep(tool: &Tool, plan: &Plan, ratios: &[usize]) -> Result<
     let head = ["K/S", "K", "p50/L", "p95/L", "most/L", "answers", "fewest", "busy", "at once"];
     let text = format!(
         "freshness: K sessions on {} slot(s) of L = {latency:.0} ms, {:.0} s each, {}\n{}",
-        plan.slots,
-        plan.window.as_secs_f64(),
+        turns.slots,
+        turns.window.as_secs_f64(),
         tool.video,
         table(&head, &rows)
     );
-    let figures = json!({"slots": plan.slots, "latency_ms": latency, "runs": figures});
+    let figures = json!({"slots": turns.slots, "latency_ms": latency, "runs": figures});
     Ok(Report { text, figures })
 }
 
-async fn run(tool: &Tool, plan: &Plan) -> Result<Found, Failure> {
-    let vlm = Vlm::start(plan.slots, plan.latency).await?;
+async fn run(tool: &Tool, sessions: usize, turns: &Turns) -> Result<Found, Failure> {
+    let vlm = Vlm::start(turns.slots, turns.latency).await?;
     let server = tool.serve(&vlm).await?;
-    let wish = Wish { interval: plan.interval, ..Wish::default() };
-    let viewers = (0..plan.sessions).map(|_| async {
-        let browser = Browser::visit(&tool.http, &server.address).await?;
-        Viewer::connect(&browser, &tool.video, &wish).await
-    });
-    let mut viewers = try_join_all(viewers).await?;
-    sleep(SETTLE.min(plan.window)).await;
-    viewers.iter_mut().for_each(|viewer| drop(viewer.take_answers()));
+    let wish = Wish { interval: turns.interval, ..Wish::default() };
+    let mut viewers = Viewers::of_many(tool, &server.address, &wish, sessions).await?;
+    sleep(SETTLE.min(turns.window)).await;
+    viewers.forget_answers();
     let began = Instant::now();
-    sleep(plan.window).await;
-    let heard: Vec<Vec<_>> = viewers.iter_mut().map(Viewer::take_answers).collect();
+    sleep(turns.window).await;
+    let heard = viewers.take_answers();
     let busy = vlm.busy_since(began);
-    join_all(viewers.into_iter().map(Viewer::hang_up)).await;
+    viewers.hang_up().await;
     let per_session = heard.iter().map(Vec::len).collect();
-    let ages = heard.iter().flatten().filter_map(|heard| heard.age);
-    let ages: Vec<f64> = ages.map(|age| age.as_secs_f64() * 1000.0).collect();
+    let ages = ages_ms(heard.iter().flatten());
     if ages.is_empty() {
         return Err("no answer carried the number of its picture".into());
     }

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use clap::Args;
+use serde_json::{Value, json};
 use tokio::{
     task::JoinSet,
     time::{sleep, timeout},
@@ -13,7 +14,9 @@ use crate::{
     process::{Look, megabytes},
     report::{Report, figure, table},
     server::Server,
+    spec::{seconds, time},
     stats::slope,
+    video::Video,
     viewer::{Browser, Viewer, Wish},
     vlm::Vlm,
 };
@@ -23,18 +26,35 @@ const MOST_AT_ONCE: usize = 200;
 /// Growth counts from here on; before, caches and pools fill.
 const WARM: Duration = Duration::from_secs(120);
 
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Plan {
-    /// Sessions a second.
+    /// Sessions that begin a second
+    #[arg(long, default_value = "8.0", value_parser = rate)]
     pub(crate) rate: f64,
-    /// How long one lasts in the mean.
+    /// Seconds that a session stays on average
+    #[arg(long, default_value = "2.0", value_parser = time)]
     pub(crate) stay: Duration,
-    /// The part of them that vanishes without a word, 0 to 1.
+    /// The share of sessions, 0 to 1, that disappear without hanging up
+    #[arg(long, default_value_t = 0.5)]
     pub(crate) vanish: f64,
+    /// How long to measure, in seconds
+    #[arg(long = "seconds", value_name = "SECONDS", default_value = "600", value_parser = seconds)]
     pub(crate) window: Duration,
+    /// Seconds between two looks at the server
+    #[arg(long, default_value = "10.0", value_parser = time)]
     pub(crate) every: Duration,
-    /// The most that is waited at the end for what is left behind to go.
+    /// Most seconds to wait at the end until nothing is left behind
+    #[arg(long, default_value = "60", value_parser = seconds)]
     pub(crate) quiet: Duration,
+    /// Seed of the random numbers: the same seed gives the same run
+    #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
+}
+
+/// Sessions a second, within what a machine can do.
+fn rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse::<f64>().map_err(|error| error.to_string())?;
+    Ok(rate.clamp(0.01, 1000.0))
 }
 
 /// How a session ended.
@@ -50,6 +70,26 @@ struct Sample {
     after: Duration,
     look: Look,
     sessions: usize,
+}
+
+/// What was found in all.
+struct Found {
+    samples: Vec<Sample>,
+    /// Before the first session.
+    empty: Look,
+    /// After the last one.
+    left: Look,
+    /// How many sessions ended how.
+    ends: [usize; 3],
+    /// The last error.
+    said: Option<String>,
+}
+
+/// What comes to the process in a minute.
+struct Growth {
+    memory_mb: Option<f64>,
+    threads: Option<f64>,
+    files: Option<f64>,
 }
 
 pub(crate) async fn measure(tool: &Tool, plan: &Plan) -> Result<Report, Failure> {
@@ -84,7 +124,8 @@ pub(crate) async fn measure(tool: &Tool, plan: &Plan) -> Result<Report, Failure>
         note(end?, &mut ends, &mut said);
     }
     let left = settled(&server, &empty, plan.quiet).await?;
-    Ok(report(tool, plan, &samples, (&empty, &left), ends, said.as_deref()))
+    let found = Found { samples, empty, left, ends, said };
+    Ok(Report { text: found.text(plan, &tool.video), figures: found.json(plan) })
 }
 
 impl Plan {
@@ -147,77 +188,89 @@ async fn settled(server: &Server, empty: &Look, quiet: Duration) -> Result<Look,
     }
 }
 
-fn report(
-    tool: &Tool,
-    plan: &Plan,
-    samples: &[Sample],
-    (empty, left): (&Look, &Look),
-    ends: [usize; 3],
-    said: Option<&str>,
-) -> Report {
-    let row = |when: String, sessions: usize, look: &Look| {
-        let (threads, files) = (look.threads.to_string(), look.files.to_string());
-        let memory = format!("{:.1}", megabytes(look.memory));
-        vec![when, sessions.to_string(), threads, files, memory]
-    };
-    let mut rows = vec![row("before".into(), 0, empty)];
-    rows.extend(samples.iter().map(|sample| {
-        row(format!("{:.0} s", sample.after.as_secs_f64()), sample.sessions, &sample.look)
-    }));
-    rows.push(row("after all".into(), 0, left));
-    let warm = samples.iter().filter(|sample| sample.after >= plan.warm());
-    let growth = |of: fn(&Look) -> f64| {
-        let points: Vec<_> = warm
-            .clone()
-            .map(|sample| (sample.after.as_secs_f64() / 60.0, of(&sample.look)))
-            .collect();
-        slope(&points)
-    };
-    let memory = growth(|look| megabytes(look.memory));
-    let threads = growth(|look| look.threads as f64);
-    let files = growth(|look| look.files as f64);
-    let [hung_up, vanished, failed] = ends;
-    let text = format!(
-        "churn: {rate} sessions a second that stay {stay:.1} s in the mean, {secs:.0} s, {video}\n\
-         {table}\
-         sessions              {hung_up} hung up, {vanished} vanished, {failed} failed{said}\n\
-         growth after {warm:.0} s    {memory} MB, {threads} threads, {files} files a minute\n\
-         left behind           {left_threads:+} threads, {left_files:+} files, {left_mb:+.1} MB\n",
-        rate = plan.rate,
-        stay = plan.stay.as_secs_f64(),
-        secs = plan.window.as_secs_f64(),
-        video = tool.video,
-        table = table(&["", "sessions", "threads", "files", "MB"], &rows),
-        said = said.map(|error| format!(" ({error})")).unwrap_or_default(),
-        warm = plan.warm().as_secs_f64(),
-        memory = figure(memory, 2),
-        threads = figure(threads, 2),
-        files = figure(files, 2),
-        left_threads = difference(left.threads, empty.threads),
-        left_files = difference(left.files, empty.files),
-        left_mb = megabytes(left.memory) - megabytes(empty.memory),
-    );
-    let look = |look: &Look| {
+impl Found {
+    fn growth(&self, plan: &Plan) -> Growth {
+        let warm = self.samples.iter().filter(|sample| sample.after >= plan.warm());
+        let of = |of: fn(&Look) -> f64| {
+            let point = |sample: &Sample| (sample.after.as_secs_f64() / 60.0, of(&sample.look));
+            slope(&warm.clone().map(point).collect::<Vec<_>>())
+        };
+        Growth {
+            memory_mb: of(|look| megabytes(look.memory)),
+            threads: of(|look| look.threads as f64),
+            files: of(|look| look.files as f64),
+        }
+    }
+
+    fn table(&self) -> String {
+        let row = |when: String, sessions: usize, look: &Look| {
+            let (threads, files) = (look.threads.to_string(), look.files.to_string());
+            let memory = format!("{:.1}", megabytes(look.memory));
+            vec![when, sessions.to_string(), threads, files, memory]
+        };
+        let mut rows = vec![row("before".into(), 0, &self.empty)];
+        rows.extend(self.samples.iter().map(|sample| {
+            row(format!("{:.0} s", sample.after.as_secs_f64()), sample.sessions, &sample.look)
+        }));
+        rows.push(row("after all".into(), 0, &self.left));
+        table(&["", "sessions", "threads", "files", "MB"], &rows)
+    }
+
+    fn text(&self, plan: &Plan, video: &Video) -> String {
+        let Self { empty, left, ends: [hung_up, vanished, failed], .. } = self;
+        let Growth { memory_mb, threads, files } = self.growth(plan);
+        format!(
+            "churn: {rate} sessions a second that stay {stay:.1} s in the mean, {secs:.0} s, \
+             {video}\n\
+             {table}\
+             sessions              {hung_up} hung up, {vanished} vanished, {failed} failed{said}\n\
+             growth after {warm:.0} s    {memory} MB, {threads} threads, {files} files a minute\n\
+             left behind           {left_threads:+} threads, {left_files:+} files, \
+             {left_mb:+.1} MB\n",
+            rate = plan.rate,
+            stay = plan.stay.as_secs_f64(),
+            secs = plan.window.as_secs_f64(),
+            table = self.table(),
+            said = self.said.as_ref().map(|error| format!(" ({error})")).unwrap_or_default(),
+            warm = plan.warm().as_secs_f64(),
+            memory = figure(memory_mb, 2),
+            threads = figure(threads, 2),
+            files = figure(files, 2),
+            left_threads = difference(left.threads, empty.threads),
+            left_files = difference(left.files, empty.files),
+            left_mb = megabytes(left.memory) - megabytes(empty.memory),
+        )
+    }
+
+    fn json(&self, plan: &Plan) -> Value {
+        let look = |look: &Look| {
+            json!({
+                "threads": look.threads,
+                "files": look.files,
+                "memory_mb": megabytes(look.memory),
+            })
+        };
+        let sample = |sample: &Sample| {
+            json!({
+                "after_s": sample.after.as_secs_f64(),
+                "sessions": sample.sessions,
+                "look": look(&sample.look),
+            })
+        };
+        let [hung_up, vanished, failed] = self.ends;
+        let Growth { memory_mb, threads, files } = self.growth(plan);
         json!({
-            "threads": look.threads, "files": look.files, "memory_mb": megabytes(look.memory),
+            "rate": plan.rate,
+            "seconds": plan.window.as_secs_f64(),
+            "hung_up": hung_up,
+            "vanished": vanished,
+            "failed": failed,
+            "growth_per_minute": {"memory_mb": memory_mb, "threads": threads, "files": files},
+            "before": look(&self.empty),
+            "after": look(&self.left),
+            "samples": self.samples.iter().map(sample).collect::<Vec<_>>(),
         })
-    };
-    let figures = json!({
-        "rate": plan.rate,
-        "seconds": plan.window.as_secs_f64(),
-        "hung_up": hung_up,
-        "vanished": vanished,
-        "failed": failed,
-        "growth_per_minute": {"memory_mb": memory, "threads": threads, "files": files},
-        "before": look(empty),
-        "after": look(left),
-        "samples": samples.iter().map(|sample| json!({
-            "after_s": sample.after.as_secs_f64(),
-            "sessions": sample.sessions,
-            "look": look(&sample.look),
-        })).collect::<Vec<_>>(),
-    });
-    Report { text, figures }
+    }
 }
 
 fn difference(now: usize, then: usize) -> i64 {

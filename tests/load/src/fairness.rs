@@ -1,28 +1,46 @@
 //! Who gets how much of the VLM's time.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
+use clap::Args;
 use futures_util::future::{join_all, try_join_all};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::{
     Failure, Tool,
-    queue::Watcher,
+    queue::{Idle, Watcher},
     report::{Report, figure, table},
-    spec::UserSpec,
+    spec::{UserSpec, millis, seconds, some},
     stats::{jain, percentile},
-    viewer::{Browser, Viewer, Wish},
+    video::Video,
+    viewer::Wish,
+    viewers::{Viewers, ages_ms},
     vlm::Vlm,
 };
 
 /// Until everybody waits and the dispatcher knows how long turns take.
 const SETTLE: Duration = Duration::from_secs(5);
 
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Plan {
+    /// `NAME:COUNT[,sessions=N][,interval=SECONDS][,max-tokens=N]`, once or more. An answer of
+    /// more than 512 tokens takes the VLM longer in proportion
+    #[arg(long = "user", value_name = "SPEC",
+          default_values = ["ordinary:8", "many:1,sessions=8", "fast:1,interval=0.1"])]
     pub(crate) users: Vec<UserSpec>,
+    /// Questions that the VLM answers at once
+    #[arg(long, default_value_t = 2, value_parser = some)]
     pub(crate) slots: usize,
+    /// Milliseconds that the VLM takes for an answer
+    #[arg(long, value_name = "LATENCY", default_value = "500", value_parser = millis)]
     pub(crate) latency: Duration,
+    /// How long to measure, in seconds
+    #[arg(long = "seconds", value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     pub(crate) window: Duration,
 }
 
@@ -40,31 +58,38 @@ impl Plan {
 
 struct User {
     name: String,
-    viewers: Vec<Viewer>,
+    viewers: Viewers,
+}
+
+/// What one user got.
+struct Share {
+    user: String,
+    sessions: usize,
+    /// Seconds that the VLM worked for them.
+    vlm: f64,
+    answers: usize,
+    /// Milliseconds.
+    age_p50: Option<f64>,
+    age_p95: Option<f64>,
+    errors: usize,
+}
+
+/// What was found of all users.
+struct Found {
+    shares: Vec<Share>,
+    /// The part of the slots' time that was used.
+    busy: f64,
+    idle: Idle,
 }
 
 pub(crate) async fn measure(tool: &Tool, plan: &Plan) -> Result<Report, Failure> {
-    let vlm = Vlm::start(plan.slots, plan.latency).await?;
+    let vlm = Arc::new(Vlm::start(plan.slots, plan.latency).await?);
     let server = tool.serve(&vlm).await?;
-    let kinds =
-        plan.users.iter().flat_map(|spec| spec.names().into_iter().map(move |name| (name, spec)));
-    let users = kinds.map(|(name, spec)| async {
-        let browser = Browser::visit(&tool.http, &server.address).await?;
-        let wish = Wish {
-            interval: spec.interval,
-            max_tokens: spec.max_tokens,
-            user: Some(name.clone()),
-            ..Wish::default()
-        };
-        let viewers = (0..spec.sessions).map(|_| Viewer::connect(&browser, &tool.video, &wish));
-        Ok::<_, Failure>(User { name, viewers: try_join_all(viewers).await? })
-    });
-    let mut users = try_join_all(users).await?;
+    let mut users = arrive(tool, &server.address, plan).await?;
     sleep(SETTLE.min(plan.window)).await;
-    users.iter_mut().flat_map(|user| &mut user.viewers).for_each(|v| drop(v.take_answers()));
+    users.iter_mut().for_each(|user| user.viewers.forget_answers());
 
-    let vlm = std::sync::Arc::new(vlm);
-    let idle_slots = vlm.clone();
+    let idle_slots = Arc::clone(&vlm);
     let watcher =
         Watcher::start(&tool.http, &server.address, plan.slots, move || idle_slots.idle_slots());
     let began = Instant::now();
@@ -72,66 +97,109 @@ pub(crate) async fn measure(tool: &Tool, plan: &Plan) -> Result<Report, Failure>
     let (time, busy) = (vlm.time_since(began), vlm.busy_since(began));
     let idle = watcher.stop(plan.demand()).await?;
 
-    let (mut rows, mut shares, mut figures) = (Vec::new(), Vec::new(), Vec::new());
-    for user in &mut users {
-        let heard: Vec<_> = user.viewers.iter_mut().flat_map(Viewer::take_answers).collect();
-        let ages = heard.iter().filter_map(|heard| heard.age);
-        let ages: Vec<f64> = ages.map(|age| age.as_secs_f64() * 1000.0).collect();
-        let errors: usize = user.viewers.iter().map(|viewer| viewer.trouble().0).sum();
-        let seconds = time.get(&user.name).copied().unwrap_or(0.0);
-        let (p50, p95) = (percentile(&ages, 0.5), percentile(&ages, 0.95));
-        rows.push(vec![
-            user.name.clone(),
-            format!("{}", user.viewers.len()),
-            format!("{seconds:.2}"),
-            format!("{}", heard.len()),
-            figure(p50, 0),
-            figure(p95, 0),
-            format!("{errors}"),
-        ]);
-        figures.push(json!({
-            "user": user.name,
-            "sessions": user.viewers.len(),
-            "vlm_s": seconds,
-            "answers": heard.len(),
-            "age_p50_ms": p50,
-            "age_p95_ms": p95,
-            "errors": errors,
-        }));
-        shares.push(seconds);
-    }
-    let viewers = users.into_iter().flat_map(|user| user.viewers);
-    join_all(viewers.map(Viewer::hang_up)).await;
+    let shares = users.iter_mut().map(|user| user.share(&time)).collect();
+    join_all(users.into_iter().map(|user| user.viewers.hang_up())).await;
+    let found = Found { shares, busy, idle };
+    Ok(Report { text: found.text(plan, &tool.video), figures: found.json(plan) })
+}
 
-    let index = jain(&shares);
-    let head = ["user", "sessions", "VLM s", "answers", "age p50 ms", "p95 ms", "errors"];
-    let text = format!(
-        "fairness: {} users on {} slot(s) of {} ms, {:.0} s, {}\n{}\
-         Jain's index of the users' VLM time  {}\n\
-         slots busy                           {:.1}%\n\
-         slots idle while somebody waits      {} (by {})\n",
-        rows.len(),
-        plan.slots,
-        plan.latency.as_millis(),
-        plan.window.as_secs_f64(),
-        tool.video,
-        table(&head, &rows),
-        figure(index, 4),
-        busy * 100.0,
-        idle.part.map_or_else(|| "not known".to_owned(), |part| format!("{:.1}%", part * 100.0)),
-        idle.by,
-    );
-    let figures = json!({
-        "slots": plan.slots,
-        "latency_ms": plan.latency.as_millis(),
-        "seconds": plan.window.as_secs_f64(),
-        "users": figures,
-        "jain": index,
-        "slots_busy": busy,
-        "slots_idle_while_waiting": idle.part,
-        "waiting_by": idle.by,
+async fn arrive(tool: &Tool, server: &str, plan: &Plan) -> Result<Vec<User>, Failure> {
+    let kinds =
+        plan.users.iter().flat_map(|spec| spec.names().into_iter().map(move |name| (name, spec)));
+    let users = kinds.map(|(name, spec)| async {
+        let wish = Wish {
+            interval: spec.interval,
+            max_tokens: spec.max_tokens,
+            user: Some(name.clone()),
+            ..Wish::default()
+        };
+        let viewers = Viewers::of_one(tool, server, &wish, spec.sessions).await?;
+        Ok(User { name, viewers })
     });
-    Ok(Report { text, figures })
+    try_join_all(users).await
+}
+
+impl User {
+    /// `time` is the VLM's for each user, in seconds.
+    fn share(&mut self, time: &BTreeMap<String, f64>) -> Share {
+        let heard: Vec<_> = self.viewers.take_answers().into_iter().flatten().collect();
+        let ages = ages_ms(&heard);
+        Share {
+            user: self.name.clone(),
+            sessions: self.viewers.count(),
+            vlm: time.get(&self.name).copied().unwrap_or(0.0),
+            answers: heard.len(),
+            age_p50: percentile(&ages, 0.5),
+            age_p95: percentile(&ages, 0.95),
+            errors: self.viewers.errors(),
+        }
+    }
+}
+
+impl Share {
+    fn row(&self) -> Vec<String> {
+        vec![
+            self.user.clone(),
+            self.sessions.to_string(),
+            format!("{:.2}", self.vlm),
+            self.answers.to_string(),
+            figure(self.age_p50, 0),
+            figure(self.age_p95, 0),
+            self.errors.to_string(),
+        ]
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "user": self.user,
+            "sessions": self.sessions,
+            "vlm_s": self.vlm,
+            "answers": self.answers,
+            "age_p50_ms": self.age_p50,
+            "age_p95_ms": self.age_p95,
+            "errors": self.errors,
+        })
+    }
+}
+
+impl Found {
+    fn jain(&self) -> Option<f64> {
+        jain(&self.shares.iter().map(|share| share.vlm).collect::<Vec<_>>())
+    }
+
+    fn text(&self, plan: &Plan, video: &Video) -> String {
+        let head = ["user", "sessions", "VLM s", "answers", "age p50 ms", "p95 ms", "errors"];
+        let rows: Vec<_> = self.shares.iter().map(Share::row).collect();
+        let idle = self.idle.part.map(|part| format!("{:.1}%", part * 100.0));
+        format!(
+            "fairness: {} users on {} slot(s) of {} ms, {:.0} s, {video}\n{}\
+             Jain's index of the users' VLM time  {}\n\
+             slots busy                           {:.1}%\n\
+             slots idle while somebody waits      {} (by {})\n",
+            rows.len(),
+            plan.slots,
+            plan.latency.as_millis(),
+            plan.window.as_secs_f64(),
+            table(&head, &rows),
+            figure(self.jain(), 4),
+            self.busy * 100.0,
+            idle.as_deref().unwrap_or("not known"),
+            self.idle.by,
+        )
+    }
+
+    fn json(&self, plan: &Plan) -> Value {
+        json!({
+            "slots": plan.slots,
+            "latency_ms": plan.latency.as_millis(),
+            "seconds": plan.window.as_secs_f64(),
+            "users": self.shares.iter().map(Share::json).collect::<Vec<_>>(),
+            "jain": self.jain(),
+            "slots_busy": self.busy,
+            "slots_idle_while_waiting": self.idle.part,
+            "waiting_by": self.idle.by,
+        })
+    }
 }
 
 #[cfg(test)]

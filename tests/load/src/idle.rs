@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use clap::Args;
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -19,19 +20,29 @@ use tokio::{
 
 use crate::{
     Failure, Report, Tool,
+    spec::{millis, seconds, time},
     viewer::{Browser, Viewer, Wish},
     vlm::Vlm,
 };
 
 const BUFFER: usize = 64 << 10;
 
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Plan {
+    /// Seconds between two questions
+    #[arg(long, default_value_t = 1.0)]
     pub(crate) interval: f64,
-    pub(crate) latency: Duration,
-    /// After so long without a question a connection is closed.
+    /// Seconds after which the VLM closes a connection
+    #[arg(long, default_value = "1.0", value_parser = time)]
     pub(crate) idle: Duration,
-    /// How long the word of that is on its way.
+    /// Milliseconds until the server hears of that: a question that it sends meanwhile is lost
+    #[arg(long, default_value = "100", value_parser = millis)]
     pub(crate) delay: Duration,
+    /// Milliseconds that the VLM takes for an answer
+    #[arg(long, value_name = "LATENCY", default_value = "10", value_parser = millis)]
+    pub(crate) latency: Duration,
+    /// How long to ask, in seconds
+    #[arg(long = "seconds", value_name = "SECONDS", default_value = "600", value_parser = seconds)]
     pub(crate) window: Duration,
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use clap::Args;
 use serde_json::json;
 use tokio::time::sleep;
 
@@ -9,15 +10,23 @@ use crate::{
     Failure, Tool,
     process::megabytes,
     report::{Report, table},
+    spec::seconds,
     viewer::{Browser, Viewer, Wish},
     vlm::Vlm,
 };
 
-pub(crate) async fn measure(
-    tool: &Tool,
-    cycles: usize,
-    quiet: Duration,
-) -> Result<Report, Failure> {
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Plan {
+    /// How many
+    #[arg(long, default_value_t = 50)]
+    pub(crate) cycles: usize,
+    /// Seconds to wait before each look, for idle threads of pools to end
+    #[arg(long, default_value = "15", value_parser = seconds)]
+    pub(crate) quiet: Duration,
+}
+
+pub(crate) async fn measure(tool: &Tool, plan: &Plan) -> Result<Report, Failure> {
+    let Plan { cycles, quiet } = *plan;
     let vlm = Vlm::start(4, Duration::from_millis(20)).await?;
     let server = tool.serve(&vlm).await?;
     let (mut rows, mut figures) = (Vec::new(), Vec::new());

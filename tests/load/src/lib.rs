@@ -34,6 +34,7 @@ mod stats;
 mod timecode;
 mod video;
 mod viewer;
+mod viewers;
 mod vlm;
 mod webui;
 

@@ -1,6 +1,30 @@
-//! Users as the command line describes them.
+//! Numbers and users as the command line describes them.
 
-use std::str::FromStr;
+use std::{str::FromStr, time::Duration};
+
+/// One or more, and not so many that a mistyped number takes the machine down.
+pub(crate) fn some(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (1..=10_000).contains(number));
+    number.ok_or_else(|| format!("{text:?} is no number from 1 to 10000"))
+}
+
+/// So many seconds.
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
+    text.parse().map(Duration::from_secs).map_err(|_| format!("{text:?} is no number of seconds"))
+}
+
+/// So many milliseconds.
+pub(crate) fn millis(text: &str) -> Result<Duration, String> {
+    let number = text.parse().map(Duration::from_millis);
+    number.map_err(|_| format!("{text:?} is no number of milliseconds"))
+}
+
+/// Seconds and parts of one, from 0.05 to an hour.
+pub(crate) fn time(text: &str) -> Result<Duration, String> {
+    let number = text.parse().ok().filter(|number: &f64| number.is_finite());
+    let number = number.ok_or_else(|| format!("{text:?} is no number of seconds"))?;
+    Ok(Duration::from_secs_f64(number.clamp(0.05, 3600.0)))
+}
 
 /// Some users of one kind, such as `many:1,sessions=8`.
 #[derive(Debug, Clone, PartialEq)]

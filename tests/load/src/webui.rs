@@ -22,9 +22,10 @@ use crate::{
     Failure,
     process::{self, Look, PerSession, megabytes},
     report::{Report, figure},
+    spec::some,
     stats::percentile,
     video::{self, Wanted},
-    vlm::{self, Vlm},
+    vlm::{self, Seen, Vlm},
 };
 
 /// A Python program takes its time to start.
@@ -49,10 +50,10 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 8199)]
     vlm_port: u16,
     /// Pages at once
-    #[arg(long, default_value_t = 4, value_parser = crate::cli::some)]
+    #[arg(long, default_value_t = 4, value_parser = some)]
     sessions: usize,
     /// Questions that the VLM answers at once
-    #[arg(long, default_value_t = 1, value_parser = crate::cli::some)]
+    #[arg(long, default_value_t = 1, value_parser = some)]
     slots: usize,
     /// Milliseconds that the VLM takes for an answer
     #[arg(long, default_value_t = 1000)]
@@ -83,6 +84,22 @@ struct Got {
     measured_ms: f64,
 }
 
+/// What was found of all pages.
+struct Found {
+    each: PerSession,
+    empty_mb: f64,
+    memory_mb: f64,
+    /// Messages to a page in a second.
+    messages: f64,
+    /// Milliseconds, as the three after it.
+    first_p50: Option<f64>,
+    first_most: Option<f64>,
+    age_p50: Option<f64>,
+    age_p95: Option<f64>,
+    answers: usize,
+    seen: Seen,
+}
+
 pub(crate) async fn measure(video: &Wanted, options: &Options) -> Result<Report, Failure> {
     let latency = Duration::from_millis(options.latency);
     let vlm = Vlm::start_at(options.vlm_port, options.slots, latency).await?;
@@ -95,7 +112,8 @@ pub(crate) async fn measure(video: &Wanted, options: &Options) -> Result<Report,
     let camera = video::camera_file(video).await?;
     let (got, before, after, took) = watch(options, camera.path(), pid).await?;
     let each = PerSession::of(&empty, &before, &after, took, options.sessions);
-    Ok(report(options, &vlm, &got, &each, (&empty, &after)))
+    let found = Found::of(&got, &vlm, each, &empty, &after);
+    Ok(Report { text: found.text(options), figures: found.json(options) })
 }
 
 fn start(program: &str, arguments: &[String]) -> Result<Child, Failure> {
@@ -184,61 +202,71 @@ impl Got {
     }
 }
 
-fn report(
-    options: &Options,
-    vlm: &Vlm,
-    got: &Got,
-    each: &PerSession,
-    (empty, after): (&Look, &Look),
-) -> Report {
-    let at = |part: f64| percentile(&got.ages, part);
-    let (p50, p95) = (at(0.5), at(0.95));
-    let (first, slowest) = (percentile(&got.first, 0.5), percentile(&got.first, 1.0));
-    let messages = got.messages / (got.measured_ms / 1000.0).max(f64::MIN_POSITIVE);
-    let seen = vlm.seen();
-    let text = format!(
-        "webui: {n} Chromium pages at {url}, VLM of {slots} slot(s) of {latency} ms, {secs} s\n\
-         cpu per session          {cpu:.4} of a core\n\
-         memory per session       {memory:.1} MB ({rest:.0} MB without sessions, {all:.0} MB with)\n\
-         threads per session      {threads:.1}\n\
-         messages per session     {messages:.1} a second\n\
-         first complete answer    p50 {first} ms, most {slowest} ms after connecting\n\
-         capture to answer        p50 {p50} ms, p95 {p95} ms ({answers} answers)\n\
-         at the VLM at once       {at_once} questions at most, {unreadable} pictures unreadable\n",
-        n = options.sessions,
-        url = options.url,
-        slots = options.slots,
-        latency = options.latency,
-        secs = options.seconds,
-        cpu = each.cpu,
-        memory = each.memory_mb,
-        rest = megabytes(empty.memory),
-        all = megabytes(after.memory),
-        threads = each.threads,
-        first = figure(first, 0),
-        slowest = figure(slowest, 0),
-        p50 = figure(p50, 0),
-        p95 = figure(p95, 0),
-        answers = got.ages.len(),
-        at_once = seen.most_at_once,
-        unreadable = seen.unreadable,
-    );
-    let figures = json!({
-        "sessions": options.sessions,
-        "slots": options.slots,
-        "latency_ms": options.latency,
-        "per_session": each.json(),
-        "memory_without_sessions_mb": megabytes(empty.memory),
-        "messages_per_session_and_second": messages,
-        "first_answer_p50_ms": first,
-        "first_answer_most_ms": slowest,
-        "age_p50_ms": p50,
-        "age_p95_ms": p95,
-        "answers": got.ages.len(),
-        "most_at_once": seen.most_at_once,
-        "unreadable": seen.unreadable,
-    });
-    Report { text, figures }
+impl Found {
+    fn of(got: &Got, vlm: &Vlm, each: PerSession, empty: &Look, after: &Look) -> Self {
+        Self {
+            each,
+            empty_mb: megabytes(empty.memory),
+            memory_mb: megabytes(after.memory),
+            messages: got.messages / (got.measured_ms / 1000.0).max(f64::MIN_POSITIVE),
+            first_p50: percentile(&got.first, 0.5),
+            first_most: percentile(&got.first, 1.0),
+            age_p50: percentile(&got.ages, 0.5),
+            age_p95: percentile(&got.ages, 0.95),
+            answers: got.ages.len(),
+            seen: vlm.seen(),
+        }
+    }
+
+    fn text(&self, options: &Options) -> String {
+        let Self { each, messages, answers, seen, .. } = self;
+        format!(
+            "webui: {n} Chromium pages at {url}, VLM of {slots} slot(s) of {latency} ms, {secs} s\n\
+             cpu per session          {cpu:.4} of a core\n\
+             memory per session       {memory:.1} MB ({rest:.0} MB without sessions, {all:.0} MB \
+             with)\n\
+             threads per session      {threads:.1}\n\
+             messages per session     {messages:.1} a second\n\
+             first complete answer    p50 {first} ms, most {slowest} ms after connecting\n\
+             capture to answer        p50 {p50} ms, p95 {p95} ms ({answers} answers)\n\
+             at the VLM at once       {at_once} questions at most, {unreadable} pictures \
+             unreadable\n",
+            n = options.sessions,
+            url = options.url,
+            slots = options.slots,
+            latency = options.latency,
+            secs = options.seconds,
+            cpu = each.cpu,
+            memory = each.memory_mb,
+            rest = self.empty_mb,
+            all = self.memory_mb,
+            threads = each.threads,
+            first = figure(self.first_p50, 0),
+            slowest = figure(self.first_most, 0),
+            p50 = figure(self.age_p50, 0),
+            p95 = figure(self.age_p95, 0),
+            at_once = seen.most_at_once,
+            unreadable = seen.unreadable,
+        )
+    }
+
+    fn json(&self, options: &Options) -> Value {
+        json!({
+            "sessions": options.sessions,
+            "slots": options.slots,
+            "latency_ms": options.latency,
+            "per_session": self.each.json(),
+            "memory_without_sessions_mb": self.empty_mb,
+            "messages_per_session_and_second": self.messages,
+            "first_answer_p50_ms": self.first_p50,
+            "first_answer_most_ms": self.first_most,
+            "age_p50_ms": self.age_p50,
+            "age_p95_ms": self.age_p95,
+            "answers": self.answers,
+            "most_at_once": self.seen.most_at_once,
+            "unreadable": self.seen.unreadable,
+        })
+    }
 }
 
 #[cfg(test)]

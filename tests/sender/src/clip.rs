@@ -16,7 +16,7 @@ use live_vlm_pipelines::{
     properties::{set_if_present, set_text_if_present},
 };
 
-use super::{SenderError, media};
+use super::{SenderError, encoder::encoder};
 
 /// Decoding or encoding one frame takes some milliseconds.
 const STUCK: gst::ClockTime = gst::ClockTime::from_seconds(20);
@@ -182,7 +182,7 @@ impl Clip {
 }
 
 fn chained_encoder(bitrate: u32) -> Result<gst::Element, String> {
-    let encoder = media::encoder(Codec::Vp8, bitrate)?;
+    let encoder = encoder(Codec::Vp8, bitrate)?;
     set_text_if_present(&encoder, "temporal-scalability-layer-flags", CHAINED);
     Ok(encoder)
 }

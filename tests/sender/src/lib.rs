@@ -2,6 +2,7 @@
 //! for tests and load tests.
 
 mod clip;
+mod encoder;
 mod media;
 mod player;
 

@@ -11,6 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use live_vlm_offers::Case;
 use serde_json::json;
 use tokio::{
     task::JoinSet,
@@ -19,7 +20,6 @@ use tokio::{
 
 use super::{
     AFTERWARDS,
-    case::Case,
     child::Child,
     findings::{Deaths, Findings, POOLED},
     http, shrink,
@@ -74,26 +74,7 @@ pub(super) async fn hunt(plan: &Plan, vlm: &Vlm) -> Result<Findings, Failure> {
             over: AtomicBool::new(false),
             begun: Mutex::default(),
         });
-        let mut workers = JoinSet::new();
-        for _ in 0..plan.workers {
-            workers.spawn(work.clone().go_on());
-        }
-        let death = tokio::select! {
-            death = server.death() => Some(death?),
-            () = sleep_until(until.into()) => None,
-        };
-        work.over.store(true, Ordering::Relaxed);
-        while let Some(replies) = workers.join_next().await {
-            for reply in replies? {
-                *findings.replies.entry(reply).or_default() += 1;
-            }
-        }
-        let begun = work.begun.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        // It may have died of the last ones.
-        let death = match death {
-            Some(cause) => Some(cause),
-            None => server.dies_within(AFTERWARDS).await,
-        };
+        let death = work.clone().go_on(plan.workers, &mut server, until, &mut findings).await?;
         let Some(cause) = death else {
             findings.looks = Some((before, rest(&server, &before).await?));
             findings.add_complaints(server.complaints());
@@ -106,14 +87,43 @@ pub(super) async fn hunt(plan: &Plan, vlm: &Vlm) -> Result<Findings, Failure> {
         deaths.count += 1;
         if deaths.count == 1 && causes < CAUSES {
             let began = Instant::now();
-            investigate(plan, vlm, &cause, &begun, deaths).await?;
+            investigate(plan, vlm, &cause, &work.begun(), deaths).await?;
             until += began.elapsed();
         }
     }
 }
 
 impl Work {
-    async fn go_on(self: Arc<Self>) -> Vec<Reply> {
+    /// Has so many clients at once play cases until the server dies or time is up: what it died of.
+    async fn go_on(
+        self: Arc<Self>,
+        workers: usize,
+        server: &mut Child,
+        until: Instant,
+        findings: &mut Findings,
+    ) -> Result<Option<String>, Failure> {
+        let mut playing = JoinSet::new();
+        for _ in 0..workers {
+            playing.spawn(self.clone().play());
+        }
+        let death = tokio::select! {
+            death = server.death() => Some(death?),
+            () = sleep_until(until.into()) => None,
+        };
+        self.over.store(true, Ordering::Relaxed);
+        while let Some(replies) = playing.join_next().await {
+            for reply in replies? {
+                *findings.replies.entry(reply).or_default() += 1;
+            }
+        }
+        Ok(match death {
+            Some(cause) => Some(cause),
+            // It may have died of the last ones.
+            None => server.dies_within(AFTERWARDS).await,
+        })
+    }
+
+    async fn play(self: Arc<Self>) -> Vec<Reply> {
         let mut replies = Vec::new();
         while !self.over.load(Ordering::Relaxed) {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
@@ -128,6 +138,10 @@ impl Work {
             }
         }
         replies
+    }
+
+    fn begun(&self) -> VecDeque<u64> {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn remember(&self, number: u64) {

@@ -1,18 +1,11 @@
 //! Offers that are nearly in order, until the server dies of one.
 //!
 //! `pipelines` reads offers and hands webrtcbin its own; what native code asserts beyond that is
-//! only found by asking it. So a real server is a child here. Offers are made as browsers and
-//! publishers make them, and then changed in their structure: lines, sections, mids, numbers. Each
-//! case depends on its seed and its number alone, so that whatever ends the server does so again.
+//! only found by asking it. So a real server is a child here, and `tests/offers` makes what it gets.
 
-mod candidates;
-mod case;
 mod child;
 mod findings;
 mod hunt;
-mod mutate;
-mod sdp;
-mod shapes;
 mod shrink;
 mod visit;
 
@@ -22,10 +15,11 @@ use std::{
 };
 
 use clap::Args;
+use live_vlm_offers::Case;
 use serde_json::json;
 
-use self::{case::Case, child::Child, hunt::Plan};
-use crate::{Failure, Report, cli::some, vlm::Vlm};
+use self::{child::Child, hunt::Plan};
+use crate::{Failure, Report, spec::some, vlm::Vlm};
 
 /// An abort may come a moment after the answer.
 const AFTERWARDS: Duration = Duration::from_millis(500);

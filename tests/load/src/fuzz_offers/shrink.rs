@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::case::{Case, Step};
+use live_vlm_offers::{Case, Step};
 
 /// The fewest of `all` with which `holds` still holds, or few of them when time is up: pieces are
 /// left out, half of them at first and single ones at last (A. Zeller, "Simplifying and Isolating
@@ -64,7 +64,9 @@ pub(super) async fn case(
 mod tests {
     use std::time::Duration;
 
-    use super::{super::case::Hurry, *};
+    use live_vlm_offers::Hurry;
+
+    use super::*;
 
     fn soon() -> Instant {
         Instant::now() + Duration::from_secs(20)

@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
+use live_vlm_offers::{Case, Hurry, Step};
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
 use uuid::Uuid;
-
-use super::case::{Case, Hurry, Step};
 
 /// Longer than the server gives any request.
 const PATIENCE: Duration = Duration::from_secs(20);

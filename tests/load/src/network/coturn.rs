@@ -14,7 +14,7 @@ use rcgen::PublicKeyData as _;
 use ring::digest::{SHA256, digest};
 use tokio::{process::Child, time::sleep};
 
-use super::conditions::{STUN_PORT, TURNS_PORT};
+use super::addresses::{STUN_PORT, TURNS_PORT};
 use crate::Failure;
 
 const DOCUMENT: &str = include_str!("../../../../docs/turn.md");

@@ -1,6 +1,7 @@
 //! The product's own page on bad networks: client and server are hosts in network namespaces of
 //! their own, and the client's line loses, delays and blocks packets as a condition says.
 
+mod addresses;
 mod browser;
 mod conditions;
 mod coturn;
@@ -214,53 +215,26 @@ impl Rows {
         browser: Browser,
         outcome: &Outcome,
     ) {
-        let Outcome { found, cpu, said, sends, lost, uncaught } = outcome;
-        self.cells.push(vec![
-            condition.name.to_owned(),
-            browser.to_string(),
-            figure(found.first, 1),
-            figure(found.rate, 2),
-            figure(found.age_p50, 0),
-            figure(found.age_p95, 0),
-            figure(Some(found.gap), 1),
-            figure(Some(found.requests), 1),
-            figure(found.key_frames, 1),
-            figure(Some(found.nacks), 1),
-            figure(Some(found.kbits), 0),
-            figure(Some(cpu * 100.0), 1),
-            figure(found.back, 1),
-            figure(found.told, 1),
-        ]);
-        let mut text = format!("{which}: {}\n", condition.about);
-        // Writing to a text cannot fail.
-        let _ = writeln!(
-            text,
-            "  {sends}; {} answers to {} questions, {} of them with another prompt; lost: {}",
-            found.answers,
-            found.asked,
-            found.asked_otherwise,
-            if lost.is_empty() { "none".to_owned() } else { lost.join(", ") },
-        );
-        for (at, words) in said {
-            let _ = writeln!(text, "  {at:+.1} s  {words}");
-        }
-        let mut missed = found.missed(&condition.wanted);
-        missed.extend(uncaught.iter().map(|error| format!("uncaught in the page: {error}")));
+        self.cells.push(cells(condition, browser, outcome));
+        let mut missed = outcome.found.missed(&condition.wanted);
+        let uncaught = outcome.uncaught.iter();
+        missed.extend(uncaught.map(|error| format!("uncaught in the page: {error}")));
         self.missed.extend(missed.iter().map(|what| format!("{which}: {what}")));
-        let mut figures = found.json();
-        figures["condition"] = condition.name.into();
-        figures["browser"] = browser.to_string().into();
-        figures["cpu"] = (*cpu).into();
-        figures["sends"] = sends.as_str().into();
-        figures["videos_lost"] = json!(lost);
-        figures["said"] = json!(said);
-        figures["missed"] = json!(missed);
-        self.figures.push(figures);
+        let text = format!("{which}: {}\n{}", condition.about, words(outcome));
         self.last = match missed.as_slice() {
             [] => text.clone(),
             missed => format!("{text}  missed: {}\n", missed.join("; ")),
         };
         self.said += &text;
+        let mut figures = outcome.found.json();
+        figures["condition"] = condition.name.into();
+        figures["browser"] = browser.to_string().into();
+        figures["cpu"] = outcome.cpu.into();
+        figures["sends"] = outcome.sends.as_str().into();
+        figures["videos_lost"] = json!(outcome.lost);
+        figures["said"] = json!(outcome.said);
+        figures["missed"] = json!(missed);
+        self.figures.push(figures);
     }
 
     fn report(self, window: Duration) -> Result<Report, Failure> {
@@ -280,6 +254,46 @@ impl Rows {
         }
         Err(Box::new(Missed { report, what: self.missed }))
     }
+}
+
+/// A row of the table.
+fn cells(
+    condition: &Condition,
+    browser: Browser,
+    Outcome { found, cpu, .. }: &Outcome,
+) -> Vec<String> {
+    vec![
+        condition.name.to_owned(),
+        browser.to_string(),
+        figure(found.first, 1),
+        figure(found.rate, 2),
+        figure(found.age_p50, 0),
+        figure(found.age_p95, 0),
+        figure(Some(found.gap), 1),
+        figure(Some(found.requests), 1),
+        figure(found.key_frames, 1),
+        figure(Some(found.nacks), 1),
+        figure(Some(found.kbits), 0),
+        figure(Some(cpu * 100.0), 1),
+        figure(found.back, 1),
+        figure(found.told, 1),
+    ]
+}
+
+/// What stands below the table.
+fn words(Outcome { found, said, sends, lost, .. }: &Outcome) -> String {
+    let mut text = format!(
+        "  {sends}; {} answers to {} questions, {} of them with another prompt; lost: {}\n",
+        found.answers,
+        found.asked,
+        found.asked_otherwise,
+        if lost.is_empty() { "none".to_owned() } else { lost.join(", ") },
+    );
+    for (at, words) in said {
+        // Writing to a text cannot fail.
+        let _ = writeln!(text, "  {at:+.1} s  {words}");
+    }
+    text
 }
 
 #[cfg(test)]

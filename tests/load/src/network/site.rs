@@ -13,8 +13,9 @@ use tempfile::TempDir;
 use tokio::process::Child;
 
 use super::{
+    addresses::{NEW_ADDRESS, OUTER, PAGE_PORT, STUN_PORT},
     browser::Browser,
-    conditions::{Condition, Event, NEW_ADDRESS, OUTER, PAGE_PORT, STUN_PORT},
+    conditions::{Condition, Event},
     coturn::{self, Relay},
     figures::{Found, Times, found},
     page::{Page, Visit},

@@ -3,23 +3,36 @@
 use fastrand::Rng;
 use serde_json::{Value, json};
 
-use super::{candidates, mutate, sdp::is_attribute, shapes};
-use crate::Failure;
+use crate::{candidates, mutate, sdp::is_attribute, shapes};
+
+/// Why a file has no case in it.
+pub type ReadError = Box<dyn std::error::Error + Send + Sync>;
 
 /// One session's steps.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Case {
-    pub(super) seed: u64,
-    pub(super) number: u64,
-    pub(super) steps: Vec<Step>,
+pub struct Case {
+    /// Where chance began.
+    pub seed: u64,
+    /// Which of this seed's cases it is.
+    pub number: u64,
+    /// In their order.
+    pub steps: Vec<Step>,
 }
 
+/// What a client does in one step.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Step {
+pub enum Step {
     /// Post this SDP.
     Offer(String),
     /// Post this SDP, and do something else before it is answered.
-    Hurry { sdp: String, after_ms: u64, then: Hurry },
+    Hurry {
+        /// The offer.
+        sdp: String,
+        /// After so many milliseconds, unless the answer is there before.
+        after_ms: u64,
+        /// What else is done then.
+        then: Hurry,
+    },
     /// Send this message over the WebSocket.
     Say(Value),
     /// Wait for so many milliseconds.
@@ -28,7 +41,8 @@ pub(super) enum Step {
 
 /// What a client does that does not wait for its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Hurry {
+pub enum Hurry {
+    /// Send `hang_up` over the WebSocket.
     HangUp,
     /// Close the connection that the offer was posted on.
     Leave,
@@ -36,7 +50,7 @@ pub(super) enum Hurry {
 
 impl Case {
     /// The case of this number.
-    pub(super) fn generate(seed: u64, number: u64) -> Self {
+    pub fn generate(seed: u64, number: u64) -> Self {
         // Neighbours must not begin alike.
         let mixed = (seed ^ number.rotate_left(32)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let random = &mut Rng::with_seed(mixed);
@@ -81,18 +95,22 @@ impl Case {
     }
 
     /// An offer that is in order, and hanging up.
-    pub(super) fn ordinary() -> Self {
+    pub fn ordinary() -> Self {
         let sdp = shapes::any(&mut Rng::with_seed(0)).text("\r\n");
         Self { seed: 0, number: 0, steps: vec![Step::Offer(sdp), hang_up()] }
     }
 
-    pub(super) fn json(&self) -> Value {
+    /// For a file.
+    pub fn json(&self) -> Value {
         let steps: Vec<_> = self.steps.iter().map(Step::json).collect();
         json!({"seed": self.seed, "case": self.number, "steps": steps})
     }
 
     /// A case as [`json`](Self::json) writes it.
-    pub(super) fn read(text: &str) -> Result<Self, Failure> {
+    ///
+    /// # Errors
+    /// When it is no JSON, or no case.
+    pub fn read(text: &str) -> Result<Self, ReadError> {
         let case: Value = serde_json::from_str(text)?;
         let steps = case["steps"].as_array().ok_or("it has no steps")?;
         Ok(Self {
@@ -135,7 +153,7 @@ impl Step {
         }
     }
 
-    fn read(step: &Value) -> Result<Self, Failure> {
+    fn read(step: &Value) -> Result<Self, ReadError> {
         if let Some(sdp) = step["offer"].as_str() {
             let sdp = sdp.to_owned();
             let then = match step["then"].as_str() {

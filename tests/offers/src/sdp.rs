@@ -2,37 +2,37 @@
 
 /// The lines before the first `m=`, and those of each media section.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Sdp {
-    pub(super) session: Vec<String>,
-    pub(super) media: Vec<Vec<String>>,
+pub(crate) struct Sdp {
+    pub(crate) session: Vec<String>,
+    pub(crate) media: Vec<Vec<String>>,
 }
 
 impl Sdp {
     /// All sections: the session's is the first.
-    pub(super) fn sections(&mut self) -> Vec<&mut Vec<String>> {
+    pub(crate) fn sections(&mut self) -> Vec<&mut Vec<String>> {
         std::iter::once(&mut self.session).chain(&mut self.media).collect()
     }
 
     /// Leaves out the attributes of this name, wherever they are.
-    pub(super) fn remove(&mut self, name: &str) {
+    pub(crate) fn remove(&mut self, name: &str) {
         for section in self.sections() {
             section.retain(|line| !is_attribute(line, name));
         }
     }
 
     /// Whether it has more lines than anybody reads.
-    pub(super) fn is_long(&self) -> bool {
+    pub(crate) fn is_long(&self) -> bool {
         self.session.len() + self.media.iter().map(Vec::len).sum::<usize>() > 2000
     }
 
-    pub(super) fn text(&self, line_end: &str) -> String {
+    pub(crate) fn text(&self, line_end: &str) -> String {
         let lines = self.session.iter().chain(self.media.iter().flatten());
         lines.flat_map(|line| [line.as_str(), line_end]).collect()
     }
 }
 
 /// Whether a line is `a=NAME` or `a=NAME:...`.
-pub(super) fn is_attribute(line: &str, name: &str) -> bool {
+pub(crate) fn is_attribute(line: &str, name: &str) -> bool {
     let rest = line.strip_prefix("a=").and_then(|line| line.strip_prefix(name));
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
 }

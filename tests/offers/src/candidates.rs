@@ -4,13 +4,13 @@ use fastrand::Rng;
 use serde_json::{Value, json};
 
 /// `candidate:...` as a peer on this host has it. Nobody is there.
-pub(super) fn plain(random: &mut Rng) -> String {
+pub(crate) fn plain(random: &mut Rng) -> String {
     let (foundation, port) = (random.u32(1..), random.u16(20_000..30_000));
     format!("candidate:{foundation} 1 udp {} 127.0.0.1 {port} typ host", random.u32(..))
 }
 
 /// A candidate that is odd in one or several of its fields, or not at all.
-pub(super) fn odd(random: &mut Rng) -> String {
+pub(crate) fn odd(random: &mut Rng) -> String {
     let foundations = ["1", "0", "", "a/b", "é", "4234997325"];
     let components = ["1", "1", "1", "0", "2", "256", "65535", "65536", "-1", "x"];
     let transports = ["udp", "udp", "UDP", "tcp", "TCP", "ssltcp", "dccp", ""];
@@ -62,7 +62,7 @@ pub(super) fn odd(random: &mut Rng) -> String {
 }
 
 /// The message of the WebSocket that trickles one.
-pub(super) fn message(random: &mut Rng) -> Value {
+pub(crate) fn message(random: &mut Rng) -> Value {
     let candidate = match random.u8(..8) {
         0 => String::new(),
         1 => "candidate:".to_owned(),

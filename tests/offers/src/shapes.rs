@@ -2,7 +2,7 @@
 
 use fastrand::Rng;
 
-use super::{candidates, sdp::Sdp};
+use crate::{candidates, sdp::Sdp};
 
 /// What a media section is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +38,7 @@ const PLANS: [&[Kind]; 9] = [
 ];
 
 /// An offer that is in order.
-pub(super) fn any(random: &mut Rng) -> Sdp {
+pub(crate) fn any(random: &mut Rng) -> Sdp {
     let maker = MAKERS[random.usize(..MAKERS.len())];
     let mut kinds = PLANS[random.usize(..PLANS.len())].to_vec();
     if random.u8(..4) == 0 {
@@ -97,11 +97,11 @@ impl Secrets {
     }
 }
 
-pub(super) fn letters(random: &mut Rng, count: usize) -> String {
+pub(crate) fn letters(random: &mut Rng, count: usize) -> String {
     std::iter::repeat_with(|| random.alphanumeric()).take(count).collect()
 }
 
-pub(super) fn fingerprint(random: &mut Rng, bytes: usize) -> String {
+pub(crate) fn fingerprint(random: &mut Rng, bytes: usize) -> String {
     let bytes: Vec<_> = (0..bytes).map(|_| format!("{:02X}", random.u8(..))).collect();
     bytes.join(":")
 }
@@ -144,7 +144,7 @@ fn session(random: &mut Rng, maker: Maker, bundle: &[String], secrets: &Secrets)
 }
 
 /// Name, profile, and the payload type of its retransmissions.
-const VIDEO: [(u8, &str, &str); 6] = [
+const VIDEO: [Codec; 6] = [
     (96, "VP8", ""),
     (98, "VP9", "profile-id=0"),
     (100, "VP9", "profile-id=2"),
@@ -163,6 +163,19 @@ const EXTENSIONS: [&str; 5] = [
     "urn:3gpp:video-orientation",
 ];
 
+type Codec = (u8, &'static str, &'static str);
+
+/// Some codecs in any order, and one among them that the server takes.
+fn codecs(random: &mut Rng) -> Vec<Codec> {
+    let mut codecs = VIDEO.to_vec();
+    random.shuffle(&mut codecs);
+    codecs.truncate(random.usize(1..=VIDEO.len()));
+    if !codecs.iter().any(|(_, name, _)| ["VP8", "H264"].contains(name)) {
+        codecs.push(VIDEO[0]);
+    }
+    codecs
+}
+
 fn section(
     random: &mut Rng,
     maker: Maker,
@@ -170,12 +183,7 @@ fn section(
     mid: &str,
     secrets: &Secrets,
 ) -> Vec<String> {
-    let mut codecs: Vec<_> = VIDEO.to_vec();
-    random.shuffle(&mut codecs);
-    codecs.truncate(random.usize(1..=VIDEO.len()));
-    if !codecs.iter().any(|(_, name, _)| ["VP8", "H264"].contains(name)) {
-        codecs.push(VIDEO[0]);
-    }
+    let codecs = codecs(random);
     let formats: Vec<String> = match kind {
         Kind::Audio => vec!["111".to_owned()],
         Kind::Video => codecs
@@ -189,17 +197,7 @@ fn section(
         format!("m={} 9 {protocol} {}", name(kind), formats.join(" ")),
         "c=IN IP4 0.0.0.0".to_owned(),
     ];
-    for _ in 0..random.usize(..3) {
-        lines.push(format!("a={}", candidates::plain(random)));
-    }
-    if maker != Maker::Obs {
-        lines.extend(secrets.ice());
-        lines.push("a=setup:actpass".to_owned());
-    }
-    if matches!(maker, Maker::Chromium | Maker::Safari) {
-        lines.push("a=ice-options:trickle".to_owned());
-        lines.push(format!("a=fingerprint:sha-256 {}", secrets.fingerprint));
-    }
+    transport(random, maker, secrets, &mut lines);
     lines.push(format!("a=mid:{mid}"));
     match kind {
         Kind::Data => {
@@ -221,7 +219,21 @@ fn section(
     lines
 }
 
-fn video(random: &mut Rng, maker: Maker, codecs: &[(u8, &str, &str)], lines: &mut Vec<String>) {
+fn transport(random: &mut Rng, maker: Maker, secrets: &Secrets, lines: &mut Vec<String>) {
+    for _ in 0..random.usize(..3) {
+        lines.push(format!("a={}", candidates::plain(random)));
+    }
+    if maker != Maker::Obs {
+        lines.extend(secrets.ice());
+        lines.push("a=setup:actpass".to_owned());
+    }
+    if matches!(maker, Maker::Chromium | Maker::Safari) {
+        lines.push("a=ice-options:trickle".to_owned());
+        lines.push(format!("a=fingerprint:sha-256 {}", secrets.fingerprint));
+    }
+}
+
+fn video(random: &mut Rng, maker: Maker, codecs: &[Codec], lines: &mut Vec<String>) {
     for (number, extension) in EXTENSIONS.iter().enumerate().take(random.usize(..=EXTENSIONS.len()))
     {
         lines.push(format!("a=extmap:{} {extension}", number + 1));

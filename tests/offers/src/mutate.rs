@@ -2,7 +2,7 @@
 
 use fastrand::Rng;
 
-use super::{
+use crate::{
     candidates,
     sdp::{Sdp, is_attribute},
     shapes,
@@ -38,11 +38,11 @@ const CHANGES: [Change; 28] = [
     change_fingerprint,
     change_credentials,
     change_media_line,
-    add_attribute,
+    add_line,
 ];
 
 /// Changes an offer once.
-pub(super) fn once(random: &mut Rng, offer: &mut Sdp) {
+pub(crate) fn once(random: &mut Rng, offer: &mut Sdp) {
     CHANGES[random.usize(..CHANGES.len())](random, offer);
 }
 
@@ -407,70 +407,69 @@ fn change_media_line(random: &mut Rng, offer: &mut Sdp) {
     *head = fields.join(" ");
 }
 
-fn add_attribute(random: &mut Rng, offer: &mut Sdp) {
-    let new = one(
-        random,
-        &[
-            "a=bundle-only",
-            "a=rtcp-mux",
-            "a=rtcp-mux-only",
-            "a=rtcp:9 IN IP4 0.0.0.0",
-            "a=ice-lite",
-            "a=ice-options:ice2 renomination trickle",
-            "a=end-of-candidates",
-            "a=rid:hi send",
-            "a=rid:hi send pt=96;max-width=1280",
-            "a=simulcast:send hi;mid;lo",
-            "a=ssrc:0 cname:x",
-            "a=ssrc:1",
-            "a=ssrc:4294967295 msid:",
-            "a=ssrc-group:FID 1",
-            "a=ssrc-group:SIM 1 2 3 4 5 6 7 8 9",
-            "a=rtpmap:96 VP8/90000",
-            "a=rtpmap:96 H264/90000",
-            "a=rtpmap:96",
-            "a=rtpmap:96 /",
-            "a=rtpmap:96 rtx/90000",
-            "a=fmtp:96 apt=96",
-            "a=fmtp:96 apt=97;apt=98",
-            "a=fmtp:96 ;;=;x",
-            "a=fmtp:96 sprop-parameter-sets=Z0LAHtkDxWhAAAADAEAAAAwDxYuS,aMuMsg==",
-            "a=fmtp:96 sprop-parameter-sets=!!!!,",
-            "a=rtcp-fb:* nack",
-            "a=rtcp-fb:96",
-            "a=extmap:0 urn:ietf:params:rtp-hdrext:sdes:mid",
-            "a=extmap:1/sendonly urn:ietf:params:rtp-hdrext:sdes:mid x=y",
-            "a=extmap:256 urn:x",
-            "a=sctp-port:0",
-            "a=sctp-port:99999",
-            "a=sctpmap:5000 webrtc-datachannel 1024",
-            "a=max-message-size:0",
-            "a=max-message-size:99999999999",
-            "a=tls-id:0",
-            "a=identity:e30=",
-            "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x",
-            "a=msid:",
-            "a=framerate:NaN",
-            "a=imageattr:96 send [x=4096,y=4096]",
-            "a=maxptime:0",
-            "b=AS:0",
-            "b=TIAS:-1",
-            "b=",
-            "k=prompt",
-            "i=",
-            "c=IN IP6 ::",
-            "c=IN IP4 224.2.1.1/127/3",
-            "r=604800 3600 0 90000",
-            "z=0 -1h",
-            "m=video 9 UDP/TLS/RTP/SAVPF 96",
-            "m=",
-            "v=0",
-            "x",
-            "=",
-            "a=",
-            "a",
-        ],
-    );
+const LINES: [&str; 58] = [
+    "a=bundle-only",
+    "a=rtcp-mux",
+    "a=rtcp-mux-only",
+    "a=rtcp:9 IN IP4 0.0.0.0",
+    "a=ice-lite",
+    "a=ice-options:ice2 renomination trickle",
+    "a=end-of-candidates",
+    "a=rid:hi send",
+    "a=rid:hi send pt=96;max-width=1280",
+    "a=simulcast:send hi;mid;lo",
+    "a=ssrc:0 cname:x",
+    "a=ssrc:1",
+    "a=ssrc:4294967295 msid:",
+    "a=ssrc-group:FID 1",
+    "a=ssrc-group:SIM 1 2 3 4 5 6 7 8 9",
+    "a=rtpmap:96 VP8/90000",
+    "a=rtpmap:96 H264/90000",
+    "a=rtpmap:96",
+    "a=rtpmap:96 /",
+    "a=rtpmap:96 rtx/90000",
+    "a=fmtp:96 apt=96",
+    "a=fmtp:96 apt=97;apt=98",
+    "a=fmtp:96 ;;=;x",
+    "a=fmtp:96 sprop-parameter-sets=Z0LAHtkDxWhAAAADAEAAAAwDxYuS,aMuMsg==",
+    "a=fmtp:96 sprop-parameter-sets=!!!!,",
+    "a=rtcp-fb:* nack",
+    "a=rtcp-fb:96",
+    "a=extmap:0 urn:ietf:params:rtp-hdrext:sdes:mid",
+    "a=extmap:1/sendonly urn:ietf:params:rtp-hdrext:sdes:mid x=y",
+    "a=extmap:256 urn:x",
+    "a=sctp-port:0",
+    "a=sctp-port:99999",
+    "a=sctpmap:5000 webrtc-datachannel 1024",
+    "a=max-message-size:0",
+    "a=max-message-size:99999999999",
+    "a=tls-id:0",
+    "a=identity:e30=",
+    "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x",
+    "a=msid:",
+    "a=framerate:NaN",
+    "a=imageattr:96 send [x=4096,y=4096]",
+    "a=maxptime:0",
+    "b=AS:0",
+    "b=TIAS:-1",
+    "b=",
+    "k=prompt",
+    "i=",
+    "c=IN IP6 ::",
+    "c=IN IP4 224.2.1.1/127/3",
+    "r=604800 3600 0 90000",
+    "z=0 -1h",
+    "m=video 9 UDP/TLS/RTP/SAVPF 96",
+    "m=",
+    "v=0",
+    "x",
+    "=",
+    "a=",
+    "a",
+];
+
+fn add_line(random: &mut Rng, offer: &mut Sdp) {
+    let new = one(random, &LINES);
     if let Some(section) = section(random, offer) {
         insert(random, section, new.to_owned());
     }
