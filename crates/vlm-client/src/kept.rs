@@ -26,7 +26,10 @@ tokio::task_local! {
 
 /// The same client with connections that [`send`] can tell apart.
 pub(crate) fn keeping(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
-    builder.pool_idle_timeout(IDLE).pool_max_idle_per_host(MOST_IDLE).connector_layer(NoteFresh(()))
+    builder
+        .pool_idle_timeout(IDLE)
+        .pool_max_idle_per_host(MOST_IDLE)
+        .connector_layer(NoteFreshLayer(()))
 }
 
 /// Sends a request. One that fails on a kept connection before the response has begun is sent again
@@ -60,20 +63,20 @@ fn says_nothing(sent: &reqwest::Result<Response>) -> bool {
 /// Notes that the request at hand has made a connection. One that another request's connection
 /// served in the end makes its own in a task of its own, where nobody asks.
 #[derive(Debug, Clone, Copy)]
-struct NoteFresh(());
+struct NoteFreshLayer(());
 
 #[derive(Debug, Clone)]
-struct NotingFresh<S>(S);
+struct NoteFreshService<S>(S);
 
-impl<S> Layer<S> for NoteFresh {
-    type Service = NotingFresh<S>;
+impl<S> Layer<S> for NoteFreshLayer {
+    type Service = NoteFreshService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        NotingFresh(inner)
+        NoteFreshService(inner)
     }
 }
 
-impl<S, R> Service<R> for NotingFresh<S>
+impl<S, R> Service<R> for NoteFreshService<S>
 where
     S: Service<R>,
     S::Future: Send + 'static,

@@ -32,6 +32,18 @@ pub(super) struct Outcome {
     pub(super) longest_wait: Vec<Duration>,
 }
 
+/// Joins the sessions of these users; which of them each belongs to.
+fn join(core: &mut Core, route: RouteId, users: &[User]) -> HashMap<MemberId, usize> {
+    let mut user_of = HashMap::new();
+    for (at, user) in users.iter().enumerate() {
+        let id = core.add_user();
+        for _ in 0..user.sessions {
+            user_of.insert(core.join(id, user.weight, route).unwrap(), at);
+        }
+    }
+    user_of
+}
+
 /// Plays `run` of simulated time on one route over backends with these slots. No slot may be given
 /// twice, or idle while somebody waits.
 pub(super) fn play(users: &[User], slots: &[usize], run: Duration) -> Outcome {
@@ -39,17 +51,9 @@ pub(super) fn play(users: &[User], slots: &[usize], run: Duration) -> Outcome {
     let mut core = Core::new(CoreConfig::default());
     let backends: Vec<_> = slots.iter().map(|n| core.add_backend(Slots::Fixed(*n))).collect();
     let route = core.add_route(&backends, "m");
-    let mut user_of = HashMap::new();
+    let user_of = join(&mut core, route, users);
     // When, who, and whether its turn ends or it wants one.
-    let mut agenda = BTreeSet::new();
-    for (at, user) in users.iter().enumerate() {
-        let id = core.add_user();
-        for _ in 0..user.sessions {
-            let member = core.join(id, user.weight, route).unwrap();
-            user_of.insert(member, at);
-            agenda.insert((start, member, false));
-        }
-    }
+    let mut agenda: BTreeSet<_> = user_of.keys().map(|member| (start, *member, false)).collect();
     let mut outcome = Outcome {
         turns: vec![0; users.len()],
         used: vec![0.0; users.len()],

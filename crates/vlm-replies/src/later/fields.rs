@@ -56,11 +56,7 @@ fn of_protobuf(parts: &Map<String, Value>) -> Option<Duration> {
 mod tests {
     use serde_json::json;
 
-    use super::*;
-
-    fn ms(ms: u64) -> Option<Duration> {
-        Some(Duration::from_millis(ms))
-    }
+    use super::{super::ms, *};
 
     #[test]
     fn fields_of_an_error_are_obeyed() {

@@ -65,11 +65,7 @@ fn when(text: &str, now: SystemTime) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    fn ms(ms: u64) -> Option<Duration> {
-        Some(Duration::from_millis(ms))
-    }
+    use super::{super::ms, *};
 
     fn head(fields: &[(&'static str, &str)]) -> Option<Duration> {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777 - 5);

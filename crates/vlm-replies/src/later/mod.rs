@@ -20,3 +20,9 @@ fn seconds(seconds: f64) -> Option<Duration> {
     let seconds = Some(seconds).filter(|seconds| seconds.is_finite() && *seconds >= 0.0)?;
     Some(Duration::from_secs_f64(seconds.min(LONGEST.as_secs_f64())))
 }
+
+/// So many milliseconds, as the tests of what is read here expect them.
+#[cfg(test)]
+fn ms(ms: u64) -> Option<Duration> {
+    Some(Duration::from_millis(ms))
+}

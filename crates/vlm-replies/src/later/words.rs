@@ -100,11 +100,10 @@ fn in_chinese(text: &str) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::LONGEST, *};
-
-    fn ms(ms: u64) -> Option<Duration> {
-        Some(Duration::from_millis(ms))
-    }
+    use super::{
+        super::{LONGEST, ms},
+        *,
+    };
 
     #[test]
     fn the_words_of_an_error_are_obeyed() {

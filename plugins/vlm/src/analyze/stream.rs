@@ -73,7 +73,7 @@ impl Wanted {
 }
 
 /// What there is to know of a frame before anybody keeps it.
-struct Moment {
+struct Arrival {
     epoch: Epoch,
     arrived: Instant,
     /// When it is in its stream: its running time, or a stand-in for it.
@@ -113,25 +113,25 @@ impl Stream {
         buffer: &gst::Buffer,
     ) -> Result<(), gst::FlowError> {
         let wanted = self.shared.with_settings(Wanted::of);
-        let (moment, seen) = {
+        let (arrival, seen) = {
             let mut state = lock(&self.state);
-            state.moment(inbox, buffer, wanted)
+            state.arrival(inbox, buffer, wanted)
         };
         drop(seen.gone);
         self.shared.run().count(|counters| {
             counters.frames += 1;
-            counters.samples += u64::from(moment.is_sample);
+            counters.samples += u64::from(arrival.is_sample);
         });
         if seen.has_failed {
             return Err(gst::FlowError::Error);
         }
-        let is_offered = moment.is_sample || wanted.on_demand || seen.is_due;
+        let is_offered = arrival.is_sample || wanted.on_demand || seen.is_due;
         // Of few frames more is wanted than their time.
         if !is_offered && !seen.is_wanted {
             return Ok(());
         }
-        let is_sample = moment.is_sample;
-        let Some(sample) = self.sample(element, buffer, moment, wanted) else { return Ok(()) };
+        let is_sample = arrival.is_sample;
+        let Some(sample) = self.sample(element, buffer, arrival, wanted) else { return Ok(()) };
         let for_later = seen.is_wanted.then(|| sample.clone());
         if wanted.on_demand {
             inbox.keep(sample);
@@ -150,11 +150,11 @@ impl Stream {
         &self,
         element: &gst::Element,
         buffer: &gst::Buffer,
-        moment: Moment,
+        arrival: Arrival,
         wanted: Wanted,
     ) -> Option<Sample> {
-        let Moment { epoch, arrived, time, running_time, caps, orientation, until_next, .. } =
-            moment;
+        let Arrival { epoch, arrived, time, running_time, caps, orientation, until_next, .. } =
+            arrival;
         let frames = || Duration::from(buffer.duration()?).checked_mul(wanted.rule.frames());
         let until_next = until_next.or_else(frames);
         // A stream that is held comes later and later, which says nothing of its capture.
@@ -276,14 +276,14 @@ impl Stream {
 }
 
 impl StreamState {
-    fn moment(&mut self, inbox: &Inbox, buffer: &gst::Buffer, wanted: Wanted) -> (Moment, Seen) {
+    fn arrival(&mut self, inbox: &Inbox, buffer: &gst::Buffer, wanted: Wanted) -> (Arrival, Seen) {
         let arrived = Instant::now();
         let running_time = buffer.pts().and_then(|pts| self.segment.to_running_time(pts));
         let began = *self.began.get_or_insert(arrived);
         let time = running_time.map_or_else(|| arrived - began, Into::into);
         let seen = inbox.see(time, wanted.clip);
         let is_sample = wanted.ask && seen.is_ready && self.sampler.is_sample(time, wanted.rule);
-        let moment = Moment {
+        let arrival = Arrival {
             epoch: self.epoch,
             arrived,
             time,
@@ -293,7 +293,7 @@ impl StreamState {
             is_sample,
             until_next: self.sampler.until_next(time),
         };
-        (moment, seen)
+        (arrival, seen)
     }
 }
 
