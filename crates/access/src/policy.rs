@@ -28,7 +28,8 @@ pub struct RuleTable {
     /// Questions a minute of one user; 0 = any number [default: 60]
     #[arg(long, env = "LIVE_VLM_QUESTIONS_PER_MINUTE", value_name = "N")]
     pub questions_per_minute: Option<Whole<0, 60_000>>,
-    /// Times a minute that one user may start a video; 0 = any number [default: 60]
+    /// Videos that one user may start in a minute, or that all people at one address who have not
+    /// signed in may start together; 0 = any number [default: 60]
     #[arg(long, env = "LIVE_VLM_OFFERS_PER_MINUTE", value_name = "N")]
     pub offers_per_minute: Option<Whole<0, 60_000>>,
     /// Sessions at once of one user; 0 = any number [default: 4]

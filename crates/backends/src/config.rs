@@ -62,8 +62,8 @@ pub struct Config {
     /// The longest answer, in tokens [1-32768; default: 512]
     #[arg(long, env = "LIVE_VLM_MAX_TOKENS", value_name = "TOKENS")]
     pub max_tokens: Option<Whole<1, 32768>>,
-    /// Questions that the VLM server takes at once, or "auto"; without it by its kind: Ollama and
-    /// llama.cpp 1, vLLM and SGLang 8, others 4
+    /// Questions that the VLM server takes at once, or "auto"; without it by its kind: Ollama,
+    /// llama.cpp and transformers 1, vLLM and SGLang 8, others 4
     #[arg(long, env = "LIVE_VLM_SLOTS", value_name = "N")]
     pub slots: Option<Slots>,
 }

@@ -13,7 +13,8 @@ pub struct Config {
     /// Most sessions at once; 0 = any number [default: 200]
     #[arg(long, env = "LIVE_VLM_MAX_SESSIONS", value_name = "N")]
     pub max_sessions: Option<Whole<0, 100_000>>,
-    /// Most WebSockets at once from one address; 0 = any number [default: 10]
+    /// Most WebSockets at once from one address, and most sessions of people there who have not
+    /// signed in; 0 = any number [default: 10]
     #[arg(long, env = "LIVE_VLM_CONNECTIONS_PER_ADDRESS", value_name = "N")]
     pub connections_per_address: Option<Whole<0, 100_000>>,
 }

@@ -11,8 +11,7 @@ use super::{SignInError, jwt::TokenRules};
 #[command(next_help_heading = "Sign-in")]
 #[serde(default, deny_unknown_fields)]
 pub struct SignInTable {
-    /// Whether people sign in; auto = unless --host is this host alone and nothing else about
-    /// signing in is given [default: auto]
+    /// Whether people must sign in [default: auto]
     #[arg(long = "sign-in", env = "LIVE_VLM_SIGN_IN", value_enum, value_name = "WHEN")]
     pub mode: Option<Mode>,
     /// File with the keys that `live-vlm keys` makes [default: keys.toml in the configuration
@@ -111,7 +110,8 @@ impl SignInTable {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
-    /// Unless only this host reaches the server, and nothing else about signing in is given.
+    /// Off only if --host is a loopback address and no keys file, --jwt- key or trusted proxy is
+    /// given.
     Auto,
     /// Always.
     On,

@@ -23,8 +23,8 @@ use crate::{log, video};
     version,
     after_help = "These are the most used options; `live-vlm --help` has all of them.",
     after_long_help = "Without --api-base, Ollama, vLLM, SGLang and llama.cpp are looked for on this \
-                  host; if none has a vision model, a built-in stand-in answers. Every flag has a \
-                  key in the configuration file, too: docs/configuration.md.",
+                  host; if none has a vision model, a built-in stand-in answers. Nearly \
+                  every flag has a key in the configuration file, too: docs/configuration.md.",
     args_conflicts_with_subcommands = true
 )]
 pub struct Cli {
