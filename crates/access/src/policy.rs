@@ -28,7 +28,8 @@ pub struct RuleTable {
     /// Questions a minute of one user; 0 = no limit [default: 60]
     #[arg(long, env = "LIVE_VLM_QUESTIONS_PER_MINUTE", value_name = "N")]
     pub questions_per_minute: Option<Whole<0, 60_000>>,
-    /// Videos that one user may start in a minute; 0 = no limit [default: 60]
+    /// Videos that one user may start in a minute, or that all people at one address who have not
+    /// signed in may start together; 0 = no limit [default: 60]
     #[arg(long, env = "LIVE_VLM_OFFERS_PER_MINUTE", value_name = "N")]
     pub offers_per_minute: Option<Whole<0, 60_000>>,
     /// Most sessions at once of one user; 0 = no limit [default: 4]

@@ -14,7 +14,13 @@ pub struct Config {
     #[arg(id = "log", long = "log", env = "LIVE_VLM_LOG", value_name = "LEVEL")]
     pub level: Option<LogFilter>,
     /// Form of the log [default: text]
-    #[arg(id = "log_format", long = "log-format", env = "LIVE_VLM_LOG_FORMAT", value_enum)]
+    #[arg(
+        id = "log_format",
+        long = "log-format",
+        env = "LIVE_VLM_LOG_FORMAT",
+        value_name = "FORMAT",
+        value_enum
+    )]
     pub format: Option<Format>,
 }
 
