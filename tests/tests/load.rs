@@ -135,7 +135,7 @@ fn fuzz_offers(options: &str, server: &Path) -> Cli {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_offer_of_a_short_hunt_ends_the_server_or_leaves_anything_behind() {
     let kept = tempfile::tempdir().unwrap();
-    let options = format!("--seconds 15 --seed 1 --keep {}", kept.path().display());
+    let options = format!("--seconds 6 --seed 1 --keep {}", kept.path().display());
     let Report { text, figures } = run(fuzz_offers(&options, Path::new(PROGRAM))).await.unwrap();
     assert!(figures["cases"].as_u64().unwrap() > 100, "{text}");
     // Changes that are refused and changes that are not.

@@ -128,7 +128,7 @@ async fn headers_for_routers_are_ours_and_name_nobody() {
         let fairness = asked.header("x-llm-d-inference-fairness-id").unwrap().to_owned();
         assert!(!fairness.contains("browser"), "{fairness}");
         ids.push(fairness);
-        sender.vanish().await;
+        sender.hang_up().await;
         socket.close().await;
         until("the session's end", || server.sessions().count() == 0).await;
     }
