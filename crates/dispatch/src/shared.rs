@@ -1,5 +1,5 @@
 //! What a dispatcher's clones, members and tasks share, and how it is changed. For the locking order
-//! see the [crate](crate).
+//! see the [crate].
 
 use std::{
     collections::HashMap,
