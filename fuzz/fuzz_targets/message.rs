@@ -32,6 +32,12 @@ mod refusal {
         }
     }
 
+    impl From<live_vlm_pipelines::BadChoice> for Refusal {
+        fn from(bad: live_vlm_pipelines::BadChoice) -> Self {
+            Self::field(bad.field, bad.allowed)
+        }
+    }
+
     impl Refusal {
         pub fn new(code: Code, message: impl Into<String>) -> Self {
             Self { code, message: message.into() }
