@@ -60,6 +60,8 @@ test("a page that has been open for long asks for new names before it plays", as
     await person.visit(server);
     const names = () =>
       person.messages("server_config").map((config) => JSON.stringify(config.ice_servers));
+    // From then on they grow old.
+    await expect.poll(names).toHaveLength(1);
     const play = async (openForMs: number) => {
       await person.page.evaluate((ms) => {
         Object.assign((window as any).clocks, { wall: ms, monotonic: ms });
