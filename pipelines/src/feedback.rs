@@ -22,8 +22,8 @@ const OVERTAKEN: Duration = Duration::from_millis(100);
 /// keeps what it has to say for up to a second in the first five.
 const BANDWIDTH: f64 = 1_000_000.0;
 
-/// Has missing packets waited for, and asked for if the peer sends them again. Those that come in
-/// their order are passed on at once. To be called before there are any.
+/// Makes GStreamer wait for missing packets, and ask for them if the peer sends them again. Packets
+/// in order are passed on at once. Call it before there are any.
 pub(crate) fn configure(webrtc: &gst::Element, shared: &Arc<Shared>) {
     let is_sent_again = shared.offer.video.format.sends_lost_packets_again();
     let wait = if is_sent_again { wait_for_sent_again(None) } else { OVERTAKEN };
@@ -56,7 +56,7 @@ pub(crate) fn configure(webrtc: &gst::Element, shared: &Arc<Shared>) {
     });
 }
 
-/// Has a jitter buffer wait for as long as packets that are sent again take from this peer.
+/// Makes a jitter buffer wait as long as this peer needs to send a packet again.
 fn adapt_wait(buffer: &gst::Element, wait: Duration, shared: Arc<Shared>) {
     let Some(outlet) = buffer.static_pad("src") else { return };
     let waits = AtomicU32::new(millis(wait));
@@ -67,15 +67,15 @@ fn adapt_wait(buffer: &gst::Element, wait: Duration, shared: Arc<Shared>) {
         if waits.swap(wanted, Ordering::Relaxed) != wanted
             && let Some(buffer) = buffer.upgrade()
         {
-            tracing::debug!(wait_ms = wanted, "missing packets are waited for");
+            tracing::debug!(wait_ms = wanted, "waiting longer or shorter for missing packets");
             set_if_present(&buffer, "latency", wanted);
         }
         gst::PadProbeReturn::Ok
     });
 }
 
-/// How long to wait for a packet that was lost, and perhaps lost again when it was sent again. A key
-/// frame that was asked for takes the way there and back too, hence so does each packet.
+/// How long to wait for a lost packet, which may be lost once more when it is sent again. A request
+/// for a key frame and the frame go there and back, as do a request for a packet and the packet.
 fn wait_for_sent_again(key_frames_take: Option<Duration>) -> Duration {
     let [least, most] = SENT_AGAIN;
     let wait = (key_frames_take.unwrap_or_default() * 3).clamp(least, most);

@@ -11,8 +11,8 @@ const MAX_BITRATE = 1_500_000;
  */
 const FIRST_BITRATE = navigator.userAgent.includes("Firefox/") ? MAX_BITRATE : 100_000;
 /**
- * How long after connecting Chromium is busy measuring the line the first time. A higher rate that is
- * allowed after that is measured anew; one that is allowed earlier is only reached bit by bit.
+ * For so long after connecting, Chromium measures the line for the first time. If a higher rate is
+ * allowed after that, it measures again. If it is allowed earlier, the rate only grows bit by bit.
  */
 const FIRST_MEASURING_MS = 1200;
 /** A connection that is merely `disconnected` may come back by itself; this long is too long. */
