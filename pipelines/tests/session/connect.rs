@@ -1,8 +1,6 @@
 //! A peer connects, and its video is decoded.
 
-mod common;
-
-use common::{Meeting, Wanted};
+use crate::common::{Meeting, Wanted};
 use live_vlm_pipelines::Codec;
 use live_vlm_sender::SenderOptions;
 
@@ -71,7 +69,7 @@ async fn what_is_sent_comes_back_when_it_is_wanted() {
         meeting.first_frame().await;
         assert!(meeting.answer.contains("a=sendrecv"), "{}", meeting.answer);
         let sender = &meeting.sender;
-        common::poll(|| sender.stats().returned_packets >= 30).await;
+        crate::common::poll(|| sender.stats().returned_packets >= 30).await;
         meeting.end().await;
     }
 }

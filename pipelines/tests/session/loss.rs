@@ -1,10 +1,8 @@
 //! A peer that is gone, or is not who it said, loses its session.
 
-mod common;
-
 use std::time::{Duration, Instant};
 
-use common::{
+use crate::common::{
     LIMIT, Meeting, Wanted, lost,
     network::{Line, Network},
 };

@@ -1,10 +1,8 @@
 //! Video over a network that loses packets, holds them up, or is gone for a while.
 
-mod common;
-
 use std::time::Duration;
 
-use common::{
+use crate::common::{
     LIMIT, Meeting, Wanted, lost,
     network::{From, Line, Network},
     poll,

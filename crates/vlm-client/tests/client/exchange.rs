@@ -1,4 +1,4 @@
-//! The client against a server that says exactly what the test wants.
+//! One question and its answer.
 
 use std::time::Duration;
 

@@ -1,8 +1,6 @@
 //! Offers that get no session.
 
-mod common;
-
-use common::{Wanted, options};
+use crate::common::{Wanted, options};
 use live_vlm_pipelines::{BrowserSession, Codec, OfferError};
 
 /// What a browser sends, with the given media sections.

@@ -1,9 +1,7 @@
 //! Offers of browsers and publishers: Chromium 156 and Firefox ESR 153 as they wrote them, Safari,
 //! OBS (libdatachannel) and Pion in the form that theirs have.
 
-mod common;
-
-use common::{Wanted, options};
+use crate::common::{Wanted, options};
 use live_vlm_pipelines::{BrowserSession, Codec};
 
 struct Expected {
@@ -46,7 +44,7 @@ async fn chromium_is_answered() {
         "a=recvonly",
     ];
     let expected = Expected { codec: Codec::Vp8, lines, bundle: "0 1" };
-    is_answered(include_str!("offers/chromium.sdp"), expected).await;
+    is_answered(include_str!("../offers/chromium.sdp"), expected).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -60,7 +58,7 @@ async fn firefox_is_answered() {
         "a=msid:live-vlm video",
     ];
     let expected = Expected { codec: Codec::Vp8, lines, bundle: "0 1" };
-    is_answered(include_str!("offers/firefox.sdp"), expected).await;
+    is_answered(include_str!("../offers/firefox.sdp"), expected).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -74,7 +72,7 @@ async fn safari_is_answered() {
         "a=recvonly",
     ];
     let expected = Expected { codec: Codec::H264, lines, bundle: "0 1" };
-    is_answered(include_str!("offers/safari.sdp"), expected).await;
+    is_answered(include_str!("../offers/safari.sdp"), expected).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,7 +86,7 @@ async fn obs_is_answered() {
         "a=recvonly",
     ];
     let expected = Expected { codec: Codec::H264, lines, bundle: "0 1" };
-    is_answered(include_str!("offers/obs.sdp"), expected).await;
+    is_answered(include_str!("../offers/obs.sdp"), expected).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -96,5 +94,5 @@ async fn pion_is_answered() {
     let lines =
         &["a=rtpmap:96 VP8/90000", "a=rtcp-fb:96 nack", "a=rtpmap:97 rtx/90000", "a=sendrecv"];
     let expected = Expected { codec: Codec::Vp8, lines, bundle: "0" };
-    is_answered(include_str!("offers/pion.sdp"), expected).await;
+    is_answered(include_str!("../offers/pion.sdp"), expected).await;
 }

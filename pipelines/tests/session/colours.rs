@@ -1,8 +1,6 @@
 //! The colours that the analysing element is told of.
 
-mod common;
-
-use common::{Meeting, Wanted};
+use crate::common::{Meeting, Wanted};
 use gst::prelude::*;
 use live_vlm_pipelines::Codec;
 use live_vlm_sender::{SenderOptions, VideoSource};

@@ -1,10 +1,8 @@
 //! A frame may say of itself what it likes: it costs no more than it is worth.
 
-mod common;
-
 use std::{fs, time::Duration};
 
-use common::{Meeting, Wanted, lost};
+use crate::common::{Meeting, Wanted, lost};
 use gst::prelude::*;
 use gst_app::{AppSink, AppSrc};
 use live_vlm_pipelines::{Codec, LostReason, SessionEvent};

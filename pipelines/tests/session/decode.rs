@@ -1,8 +1,6 @@
 //! What is decoded, and when.
 
-mod common;
-
-use common::{Meeting, Wanted, settings};
+use crate::common::{Meeting, Wanted, settings};
 use live_vlm_pipelines::Codec;
 use live_vlm_sender::{Clip, ClipOptions, SenderDirection, SenderOptions, VideoSource};
 use std::time::Duration;

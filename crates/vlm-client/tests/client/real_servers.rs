@@ -1,6 +1,6 @@
 //! What real servers write, in all forms that were seen, is understood.
 
-#[path = "replies/mod.rs"]
+#[path = "../replies/mod.rs"]
 mod replies;
 
 use std::time::Duration;

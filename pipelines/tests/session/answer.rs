@@ -1,8 +1,6 @@
 //! A peer's video is asked about, by the real element and a real VLM server.
 
-mod common;
-
-use common::next;
+use crate::common::next;
 use live_vlm_pipelines::{
     BrowserSession, Choices, OfferError, SessionEvent, SessionOptions, SessionSettings,
 };
