@@ -5,16 +5,24 @@ import { Relays } from "./relays.ts";
 import type { Scope } from "./scope.ts";
 
 const MAX_BITRATE = 1_500_000;
+const IS_FIREFOX = navigator.userAgent.includes("Firefox/");
 /**
  * Until the server has a picture: a large first one keeps a thin uplink busy for many seconds. Firefox
  * starts low by itself, and from here it would take half a minute to the full rate.
  */
-const FIRST_BITRATE = navigator.userAgent.includes("Firefox/") ? MAX_BITRATE : 100_000;
+const FIRST_BITRATE = IS_FIREFOX ? MAX_BITRATE : 100_000;
 /**
  * For so long after connecting, Chromium measures the line for the first time. If a higher rate is
  * allowed after that, it measures again. If it is allowed earlier, the rate only grows bit by bit.
  */
 const FIRST_MEASURING_MS = 1200;
+/**
+ * What Chromium is allowed while it measures again. It measures no further than this, and later sends
+ * a key frame as fast as it has measured: with more than the video needs, in one go and not in pieces
+ * 40 ms apart.
+ */
+const MEASURING_BITRATE = 6_000_000;
+const MEASURING_MS = 500;
 /** A connection that is merely `disconnected` may come back by itself; this long is too long. */
 const DISCONNECTED_MS = 4000;
 /** How often to see which way the video takes. */
@@ -108,12 +116,20 @@ export class Peer {
 
   /** The server has a picture. */
   arrived(): void {
+    if (IS_FIREFOX) return;
     const since = this.#connectedAt === null ? 0 : now() - this.#connectedAt;
-    this.#scope.after(Math.max(FIRST_MEASURING_MS - since, 0), () =>
-      this.#set(({ encodings: [encoding] }) => {
-        if (encoding !== undefined) encoding.maxBitrate = MAX_BITRATE;
-      }),
-    );
+    this.#scope.after(Math.max(FIRST_MEASURING_MS - since, 0), () => this.#measureAgain());
+  }
+
+  async #measureAgain(): Promise<void> {
+    await this.#allow(MEASURING_BITRATE);
+    this.#scope.after(MEASURING_MS, () => this.#allow(MAX_BITRATE));
+  }
+
+  async #allow(bitrate: number): Promise<void> {
+    await this.#set(({ encodings: [encoding] }) => {
+      if (encoding !== undefined) encoding.maxBitrate = bitrate;
+    });
   }
 
   async #set(change: (parameters: RTCRtpSendParameters) => void): Promise<void> {
