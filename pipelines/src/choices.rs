@@ -1,6 +1,7 @@
 //! What may be chosen for a session while it runs: one list, with the bounds of each beside it.
-//! Messages, sessions and the element use this list. To add a setting, add it here; then say in
-//! `docs/protocol.md` and `web/page/protocol.json` that it is there.
+//! Messages, sessions and the element use this list. To add a setting, add it here and to the page's
+//! list in `web/page/src/choices.ts`; then say in `docs/protocol.md` and `web/page/protocol.json` that
+//! it is there.
 
 use std::time::Duration;
 

@@ -5,11 +5,11 @@ import { forgetPreferences, loadPreferences, savePreferences } from "./stored.ts
 import { ageView } from "./views/age.ts";
 import { answerView } from "./views/answer.ts";
 import { camerasView } from "./views/cameras.ts";
+import { choicesView } from "./views/choices.ts";
 import { connectView } from "./views/connect.ts";
 import { connectionView } from "./views/connection.ts";
 import { byId } from "./views/dom.ts";
 import { historyView } from "./views/history.ts";
-import { limitsView } from "./views/limits.ts";
 import { metricsView } from "./views/metrics.ts";
 import { modelsView } from "./views/models.ts";
 import { problemsView } from "./views/problems.ts";
@@ -38,7 +38,7 @@ function open(): Session {
   stageView(page, session, preferences, save);
   camerasView(page, session, preferences, problems, save);
   promptView(page, settings, () => session.askNow());
-  limitsView(page, settings);
+  choicesView(page, settings);
   answerView(page, session);
   ageView(page, session);
   historyView(page, session);

@@ -1,5 +1,7 @@
 // Every message between page and server. docs/protocol.md is the contract;
 // protocol.json pins one example of each, and the server's tests read it too.
+import type { Change, ChoiceName, Choices } from "./choices.ts";
+import { forEachChoice, isOfKind } from "./choices.ts";
 
 type Check<T> = (value: unknown) => value is T;
 type Shape = Record<string, Check<unknown>>;
@@ -27,6 +29,10 @@ function object<S extends Shape>(shape: S): Check<Checked<S>> {
 }
 
 const bound = object({ min: number, max: number });
+
+const choices = forEachChoice((name) => (value: unknown) => isOfKind(name, value)) as {
+  [N in ChoiceName]: Check<Choices[N]>;
+};
 
 const metrics = object({
   last_latency_ms: number,
@@ -57,14 +63,9 @@ const fromServer = {
     session_id: text,
     model: orNull(text),
     api_base: orNull(text),
-    prompt: text,
-    system_prompt: orNull(text),
-    max_tokens: number,
-    interval: number,
+    ...choices,
     process_every: number,
-    max_latency: number,
-    min_change: number,
-    bounds: object({ interval: bound, max_tokens: bound, min_change: bound }),
+    bounds: object(forEachChoice(() => bound)),
     ice_servers: listOf(
       object({ urls: listOf(text), username: orNull(text), credential: orNull(text) }),
     ),
@@ -75,14 +76,7 @@ const fromServer = {
   model_updated: { model: orNull(text), api_base: orNull(text), stand_in: flag },
   processing_updated: { process_every: number, interval: number },
   max_latency_updated: { max_latency: number },
-  settings_updated: {
-    prompt: text,
-    system_prompt: text,
-    max_tokens: number,
-    interval: number,
-    max_latency: number,
-    min_change: number,
-  },
+  settings_updated: choices,
   debug_updated: { debug: flag },
   answer_delta: {
     seq: number,
@@ -115,18 +109,13 @@ type Messages<S extends Record<string, Shape>> = {
 
 export type ServerMessage = Messages<typeof fromServer>[keyof typeof fromServer];
 export type ServerMessageOf<T extends ServerMessage["type"]> = Extract<ServerMessage, { type: T }>;
-export type Bound = ServerMessageOf<"server_config">["bounds"]["interval"];
 export type Metrics = ServerMessageOf<"vlm_response">["metrics"];
 export type SessionStatus = ServerMessageOf<"status">["status"];
 
+/** What the page sends. The server understands more, which other clients send. */
 export type ClientMessage =
-  | { type: "update_prompt"; prompt: string; max_tokens: number; system_prompt: string }
+  | ({ type: "update_settings" } & Change)
   | { type: "update_model"; model: string; api_base: string; api_key: string }
-  | { type: "update_processing"; process_every: number }
-  | { type: "update_processing"; interval: number }
-  | { type: "update_max_latency"; max_latency: number }
-  | { type: "update_settings"; max_latency?: number; min_change?: number }
-  | { type: "set_debug"; debug: boolean }
   | { type: "ice_candidate"; candidate: string; sdp_m_line_index: number }
   | { type: "relay_failed"; why: "silent" | "refused" | "no_way"; code: number | null }
   | { type: "ask_now" }

@@ -1,13 +1,10 @@
 // Makes the messages that the page sends, so that every one has exactly the contract's fields.
+import type { Change } from "./choices.ts";
 import type { ClientMessage } from "./protocol.ts";
 import type { RelayFailure } from "./relays.ts";
 
-export function updatePrompt(
-  prompt: string,
-  max_tokens: number,
-  system_prompt: string,
-): ClientMessage {
-  return { type: "update_prompt", prompt, max_tokens, system_prompt };
+export function updateSettings(change: Change): ClientMessage {
+  return { type: "update_settings", ...change };
 }
 
 /** An empty `apiBase` means the server's own; a key goes only with a base beside it. */
@@ -18,14 +15,6 @@ export function updateModel(model: string, apiBase = "", apiKey = ""): ClientMes
     api_base: apiBase,
     api_key: apiBase === "" ? "" : apiKey,
   };
-}
-
-export function updateInterval(interval: number): ClientMessage {
-  return { type: "update_processing", interval };
-}
-
-export function updateMinChange(min_change: number): ClientMessage {
-  return { type: "update_settings", min_change };
 }
 
 export function iceCandidate(candidate: string, sdp_m_line_index: number): ClientMessage {

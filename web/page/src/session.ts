@@ -10,7 +10,7 @@ import type { ClientMessage, ServerMessage, ServerMessageOf, SessionStatus } fro
 import type { Scope } from "./scope.ts";
 import { askNow, hangUp, iceCandidate, relayFailed } from "./send.ts";
 import { newSessionId } from "./session-id.ts";
-import type { FieldName } from "./settings.ts";
+import type { Confirmation } from "./settings.ts";
 import { SettingsKeeper } from "./settings-keeper.ts";
 import { Signal } from "./signal.ts";
 import type { SocketState, Why } from "./socket.ts";
@@ -216,17 +216,9 @@ export class Session {
       case "server_config":
         this.#config(message);
         break;
-      case "prompt_updated":
-        this.#confirm(message, ["prompt", "systemPrompt", "maxTokens"]);
-        break;
-      case "processing_updated":
-        this.#confirm(message, ["interval"]);
-        break;
       case "settings_updated":
-        this.#confirm(message, ["minChange"]);
-        break;
       case "model_updated":
-        this.#confirm(message, ["model"]);
+        this.#confirm(message);
         break;
       case "answer_delta":
         this.#delta(message);
@@ -247,6 +239,8 @@ export class Session {
         this.#refused(message);
         break;
       case "alive":
+      case "prompt_updated":
+      case "processing_updated":
       case "max_latency_updated":
       case "debug_updated":
       case "debug":
@@ -305,9 +299,9 @@ export class Session {
     if (this.#greeting !== null) this.#player.serverCame(this.#greeting);
   }
 
-  #confirm(message: ServerMessage, fields: FieldName[]): void {
+  #confirm(message: Confirmation): void {
     this.#problems.set("server", null);
-    this.settings.confirm(message, fields);
+    this.settings.confirm(message);
   }
 
   #refused(error: ServerMessageOf<"error">): void {

@@ -1,7 +1,8 @@
-import type { ClientMessage, ServerMessage, ServerMessageOf } from "./protocol.ts";
-import { updateInterval, updateMinChange, updateModel } from "./send.ts";
-import type { Applied, FieldName, Own, Vlm } from "./settings.ts";
-import { appliedFrom, confirmed, fieldOf, messagesToRestore, promptMessage } from "./settings.ts";
+import type { Bounds, Change } from "./choices.ts";
+import type { ClientMessage, ServerMessageOf } from "./protocol.ts";
+import { updateModel, updateSettings } from "./send.ts";
+import type { Applied, Confirmation, FieldName, Vlm } from "./settings.ts";
+import { appliedFrom, confirmed, fieldOf, isVlmField, messagesToRestore } from "./settings.ts";
 import { Signal } from "./signal.ts";
 import type { Preferences } from "./stored.ts";
 
@@ -13,10 +14,11 @@ export class SettingsKeeper {
 
   applied: Applied | null = null;
   /** What the server allows; null until it has said so. */
-  bounds: ServerMessageOf<"server_config">["bounds"] | null = null;
+  bounds: Bounds | null = null;
   vlm: Vlm | null = null;
 
-  readonly #own: Own;
+  /** Only what the person has changed; the rest is the server's. */
+  readonly #own: Change;
   /** What cannot be sent now is sent when the server is back: see `config`. */
   readonly #send: (message: ClientMessage) => void;
   /** Sent by the person just now, and not confirmed yet. */
@@ -27,31 +29,10 @@ export class SettingsKeeper {
     this.#send = send;
   }
 
-  setPrompt(prompt: string): void {
-    this.#own.prompt = prompt;
-    this.#sendPrompt("prompt");
-  }
-
-  setSystemPrompt(systemPrompt: string): void {
-    this.#own.systemPrompt = systemPrompt;
-    this.#sendPrompt("systemPrompt");
-  }
-
-  setMaxTokens(maxTokens: number): void {
-    this.#own.maxTokens = maxTokens;
-    this.#sendPrompt("maxTokens");
-  }
-
-  setInterval(interval: number): void {
-    this.#own.interval = interval;
-    this.#pending.add("interval");
-    this.#send(updateInterval(interval));
-  }
-
-  setMinChange(minChange: number): void {
-    this.#own.minChange = minChange;
-    this.#pending.add("minChange");
-    this.#send(updateMinChange(minChange));
+  choose(change: Change): void {
+    Object.assign(this.#own, change);
+    for (const field of Object.keys(change)) this.#pending.add(field as FieldName);
+    this.#send(updateSettings(change));
   }
 
   setVlm(vlm: Vlm): void {
@@ -63,18 +44,27 @@ export class SettingsKeeper {
   /** The server told all that it holds: a new session knows nothing of the person's yet. */
   config(config: ServerMessageOf<"server_config">): void {
     const applied = appliedFrom(config);
+    const { bounds } = config;
     this.applied = applied;
-    this.bounds = config.bounds;
+    this.bounds = bounds;
     this.changed.emit(applied);
-    for (const message of messagesToRestore(this.#own, this.vlm, applied)) this.#send(message);
+    const lacking = messagesToRestore(this.#own, this.vlm, applied, bounds);
+    for (const message of lacking) this.#send(message);
   }
 
-  confirm(message: ServerMessage, fields: FieldName[]): void {
+  confirm(message: Confirmation): void {
     if (this.applied === null) return;
-    this.applied = confirmed(this.applied, message);
-    this.changed.emit(this.applied);
-    for (const field of fields) {
-      if (this.#pending.delete(field)) this.fieldApplied.emit(field);
+    const applied = confirmed(this.applied, message);
+    this.applied = applied;
+    this.changed.emit(applied);
+    for (const field of this.#pending) {
+      const isDone = isVlmField(field)
+        ? message.type === "model_updated"
+        : // What was changed once more meanwhile is still to come.
+          message.type === "settings_updated" && message[field] === this.#own[field];
+      if (!isDone) continue;
+      this.#pending.delete(field);
+      this.fieldApplied.emit(field);
     }
   }
 
@@ -84,15 +74,9 @@ export class SettingsKeeper {
     if (field === null) return false;
     this.#pending.delete(field);
     // What the server does not take is not sent again when it comes back.
-    if (field === "model" || field === "apiBase" || field === "apiKey") this.vlm = null;
+    if (isVlmField(field)) this.vlm = null;
     else delete this.#own[field];
     this.fieldWrong.emit({ field, message: error.message });
     return true;
-  }
-
-  #sendPrompt(field: FieldName): void {
-    if (this.applied === null) return;
-    this.#pending.add(field);
-    this.#send(promptMessage(this.#own, this.applied));
   }
 }

@@ -1,16 +1,8 @@
 // What the person has set, what the server has confirmed, and what brings the two together.
-import type { ClientMessage, ServerMessage, ServerMessageOf } from "./protocol.ts";
-import { updateInterval, updateMinChange, updateModel, updatePrompt } from "./send.ts";
-
-/** Only what the person has changed; the rest is the server's. */
-export interface Own {
-  prompt?: string;
-  systemPrompt?: string;
-  maxTokens?: number;
-  interval?: number;
-  /** From 0 to 1, as in `Applied`. */
-  minChange?: number;
-}
+import type { Bounds, Change, ChoiceName, Choices } from "./choices.ts";
+import { choicesIn, isChoiceName, lacking } from "./choices.ts";
+import type { ClientMessage, ServerMessageOf } from "./protocol.ts";
+import { updateModel, updateSettings } from "./send.ts";
 
 /** The chosen VLM: an empty `apiBase` is the server's own. In memory only, for the key's sake. */
 export interface Vlm {
@@ -21,124 +13,66 @@ export interface Vlm {
 
 /** What the server holds for this session. */
 export interface Applied {
-  prompt: string;
-  systemPrompt: string;
-  maxTokens: number;
-  interval: number;
-  /** The share of the picture that must have changed for a question; 0 = none. */
-  minChange: number;
+  choices: Choices;
   model: string;
   apiBase: string;
   standIn: boolean;
 }
 
-export type FieldName =
-  | "prompt"
-  | "systemPrompt"
-  | "maxTokens"
-  | "interval"
-  | "minChange"
-  | "model"
-  | "apiBase"
-  | "apiKey";
+const VLM_FIELDS = ["model", "api_base", "api_key"] as const;
 
-const FIELDS: Readonly<Record<string, FieldName>> = {
-  prompt: "prompt",
-  system_prompt: "systemPrompt",
-  max_tokens: "maxTokens",
-  interval: "interval",
-  process_every: "interval",
-  min_change: "minChange",
-  model: "model",
-  api_base: "apiBase",
-  api_key: "apiKey",
-};
+export type VlmField = (typeof VLM_FIELDS)[number];
+/** As messages name them. */
+export type FieldName = ChoiceName | VlmField;
+
+export type Confirmation = ServerMessageOf<"settings_updated" | "model_updated">;
 
 /** The page's field for the `field` of an `error` message. */
 export function fieldOf(name: string | null): FieldName | null {
-  return name !== null && Object.hasOwn(FIELDS, name) ? (FIELDS[name] ?? null) : null;
+  if (name === null) return null;
+  if (isChoiceName(name)) return name;
+  return VLM_FIELDS.find((field) => field === name) ?? null;
+}
+
+export function isVlmField(field: FieldName): field is VlmField {
+  return !isChoiceName(field);
 }
 
 export function appliedFrom(config: ServerMessageOf<"server_config">): Applied {
-  return {
-    prompt: config.prompt,
-    systemPrompt: config.system_prompt ?? "",
-    maxTokens: config.max_tokens,
-    interval: config.interval,
-    minChange: config.min_change,
-    model: config.model ?? "",
-    apiBase: config.api_base ?? "",
-    standIn: config.stand_in,
-  };
+  return { choices: choicesIn(config), ...vlmIn(config) };
 }
 
 /** What the server holds after it has confirmed something. */
-export function confirmed(applied: Applied, message: ServerMessage): Applied {
-  switch (message.type) {
-    case "server_config":
-      return appliedFrom(message);
-    case "prompt_updated":
-      return {
-        ...applied,
-        prompt: message.prompt,
-        systemPrompt: message.system_prompt ?? "",
-        maxTokens: message.max_tokens,
-      };
-    case "processing_updated":
-      return { ...applied, interval: message.interval };
-    case "settings_updated":
-      return {
-        ...applied,
-        prompt: message.prompt,
-        systemPrompt: message.system_prompt,
-        maxTokens: message.max_tokens,
-        interval: message.interval,
-        minChange: message.min_change,
-      };
-    case "model_updated":
-      return {
-        ...applied,
-        model: message.model ?? "",
-        apiBase: message.api_base ?? "",
-        standIn: message.stand_in,
-      };
-    default:
-      return applied;
-  }
-}
-
-export function promptMessage(own: Own, applied: Applied): ClientMessage {
-  return updatePrompt(
-    own.prompt ?? applied.prompt,
-    own.maxTokens ?? applied.maxTokens,
-    own.systemPrompt ?? applied.systemPrompt,
-  );
+export function confirmed(applied: Applied, message: Confirmation): Applied {
+  if (message.type === "model_updated") return { ...applied, ...vlmIn(message) };
+  return { ...applied, choices: choicesIn(message) };
 }
 
 /** What to send so that the server holds what the person has set: nothing if it does already. */
-export function messagesToRestore(own: Own, vlm: Vlm | null, applied: Applied): ClientMessage[] {
+export function messagesToRestore(
+  own: Change,
+  vlm: Vlm | null,
+  applied: Applied,
+  bounds: Bounds,
+): ClientMessage[] {
   const messages: ClientMessage[] = [];
-  const differs = <T>(mine: T | undefined, theirs: T) => mine !== undefined && mine !== theirs;
   if (vlm !== null) {
     const base = vlm.apiBase !== "" && trimmed(vlm.apiBase) !== trimmed(applied.apiBase);
     if (base || vlm.model !== applied.model) {
       messages.push(updateModel(vlm.model, vlm.apiBase, vlm.apiKey));
     }
   }
-  if (
-    differs(own.prompt, applied.prompt) ||
-    differs(own.maxTokens, applied.maxTokens) ||
-    differs(own.systemPrompt, applied.systemPrompt)
-  ) {
-    messages.push(promptMessage(own, applied));
-  }
-  if (own.interval !== undefined && own.interval !== applied.interval) {
-    messages.push(updateInterval(own.interval));
-  }
-  if (own.minChange !== undefined && own.minChange !== applied.minChange) {
-    messages.push(updateMinChange(own.minChange));
-  }
+  const change = lacking(own, applied.choices, bounds);
+  if (Object.keys(change).length > 0) messages.push(updateSettings(change));
   return messages;
+}
+
+function vlmIn(message: ServerMessageOf<"server_config" | "model_updated">) {
+  return {
+    model: message.model ?? "",
+    apiBase: message.api_base ?? "",
+    standIn: message.stand_in,
+  };
 }
 
 function trimmed(base: string): string {

@@ -1,8 +1,10 @@
 // What the page remembers from visit to visit. Never a key, never the session's id.
-import type { Own } from "./settings.ts";
+import type { Change } from "./choices.ts";
+import { changeIn } from "./choices.ts";
 
 export interface Preferences {
-  own: Own;
+  /** What the person has chosen other than the server does. */
+  own: Change;
   mirrored: boolean;
   camera: string;
 }
@@ -36,20 +38,17 @@ export function forgetPreferences(storage: () => Storage): void {
 
 export function parsePreferences(json: unknown): Preferences {
   const kept = record(json);
-  const stored = record(kept.own);
-  const own: Own = {};
-  const { prompt, systemPrompt, maxTokens, interval, minChange } = stored;
-  if (typeof prompt === "string" && prompt !== "") own.prompt = prompt;
-  if (typeof systemPrompt === "string") own.systemPrompt = systemPrompt;
-  if (typeof maxTokens === "number" && Number.isInteger(maxTokens) && maxTokens > 0)
-    own.maxTokens = maxTokens;
-  if (typeof interval === "number" && interval > 0) own.interval = interval;
-  if (typeof minChange === "number" && minChange >= 0 && minChange <= 1) own.minChange = minChange;
   return {
-    own,
+    own: changeIn(named(record(kept.own))),
     mirrored: kept.mirrored === true,
     camera: typeof kept.camera === "string" ? kept.camera : "",
   };
+}
+
+/** Version 0.1.0 stored `maxTokens` for `max_tokens`. */
+function named(stored: Record<string, unknown>): Record<string, unknown> {
+  const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  return Object.fromEntries(Object.entries(stored).map(([name, value]) => [snake(name), value]));
 }
 
 function record(value: unknown): Record<string, unknown> {

@@ -74,10 +74,8 @@ test("each message that the page sends is exactly an example from the client", (
   // protocol.json also has messages that other clients send.
   const known = examples.from_client.map((example) => JSON.stringify(example));
   for (const message of [
-    send.updatePrompt("What is on the table?", 128, "Answer in one sentence."),
     send.updateModel("qwen2.5vl:3b", "http://192.0.2.7:8000/v1", "sk-example"),
-    send.updateInterval(1.5),
-    send.updateMinChange(0.02),
+    send.updateSettings({ min_change: 0.02 }),
     send.iceCandidate("candidate:1 1 UDP 2122252543 192.0.2.1 50000 typ host", 0),
     send.relayFailed({ why: "refused", code: 401 }),
     send.relayFailed({ why: "silent", code: null }),

@@ -11,7 +11,7 @@ export function ageView(scope: Scope, session: Session): void {
   let latency = 0;
   let playing = false;
   const show = () => {
-    const interval = 1000 * (session.settings.applied?.interval ?? 0);
+    const interval = 1000 * (session.settings.applied?.choices.interval ?? 0);
     const age = newest === null || !playing ? "" : answerAge(now() - newest, interval, latency);
     if (shown.textContent !== age) shown.textContent = age;
     shown.hidden = age === "";

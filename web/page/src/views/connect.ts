@@ -75,8 +75,8 @@ export function connectView(scope: Scope, settings: SettingsKeeper): Connect {
     own.hidden = (settings.vlm?.apiBase ?? "") === "";
   });
   settings.fieldWrong.on(scope, ({ field, message }) => {
-    if (field === "apiBase") base.wrong(message);
-    if (field === "apiKey") key.wrong(message);
+    if (field === "api_base") base.wrong(message);
+    if (field === "api_key") key.wrong(message);
   });
 
   return {

@@ -1,3 +1,4 @@
+import { written } from "../choices.ts";
 import { PRESETS } from "../presets.ts";
 import type { Scope } from "../scope.ts";
 import type { SettingsKeeper } from "../settings-keeper.ts";
@@ -40,9 +41,14 @@ export function promptView(scope: Scope, settings: SettingsKeeper, askNow: () =>
     else if (prompt === asked) {
       field.clear();
       askNow();
-    } else {
+    } else if (settings.bounds !== null) {
+      const read = written("prompt", prompt, settings.bounds);
+      if ("wrong" in read) {
+        field.wrong(read.wrong);
+        return;
+      }
       field.clear();
-      settings.setPrompt(prompt);
+      settings.choose(read.change);
     }
   };
 
@@ -56,7 +62,7 @@ export function promptView(scope: Scope, settings: SettingsKeeper, askNow: () =>
     event.preventDefault();
     apply();
   });
-  settings.changed.on(scope, ({ prompt }) => {
+  settings.changed.on(scope, ({ choices: { prompt } }) => {
     // What the person is writing stays as it is.
     if (asked === null ? text.value === "" : text.value.trim() === asked) text.value = prompt;
     asked = prompt;
