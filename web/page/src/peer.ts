@@ -53,6 +53,7 @@ export class Peer {
   /** Candidates from before the answer: the server knows no session to put them in until then. */
   #early: RTCIceCandidate[] | null = [];
   #connectedAt: number | null = null;
+  #hasArrived = false;
 
   constructor(
     scope: Scope,
@@ -114,9 +115,10 @@ export class Peer {
     await this.#sender.replaceTrack(track);
   }
 
-  /** The server has a picture. */
+  /** The server has a picture: whoever says so again changes nothing. */
   arrived(): void {
-    if (IS_FIREFOX) return;
+    if (IS_FIREFOX || this.#hasArrived) return;
+    this.#hasArrived = true;
     const since = this.#connectedAt === null ? 0 : now() - this.#connectedAt;
     this.#scope.after(Math.max(FIRST_MEASURING_MS - since, 0), () => this.#measureAgain());
   }

@@ -108,3 +108,14 @@ test("a higher rate is not allowed before the server has a picture, and then at 
     await pass(0);
     assert.deepEqual(connection.rates, [FIRST, MEASURING]);
   }));
+
+test("the rate stays as it is when the server has pictures again after a while without", () =>
+  withPeer(async (peer, connection, pass) => {
+    connection.connect();
+    peer.arrived();
+    await pass(1200);
+    await pass(500);
+    peer.arrived();
+    await pass(2000);
+    assert.deepEqual(connection.rates, [FIRST, MEASURING, FULL]);
+  }));
