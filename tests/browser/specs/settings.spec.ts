@@ -114,7 +114,8 @@ test("nothing is asked while less of the picture has changed than the person wan
   expect(person.messages("settings_updated").at(-1)).toMatchObject({ min_change: 0.5 });
   // All that moves before this camera is a small block.
   await person.play();
-  await person.readAnswers(1);
+  // The only one, which may be there already.
+  await expect.poll(() => person.answers.length).toBe(1);
   await expect(person.page.locator("#answer-age")).toContainText("last answer", { timeout: 15_000 });
   expect(vlm.questions).toHaveLength(1);
   await person.set("min-change", 0);
