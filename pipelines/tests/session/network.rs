@@ -7,6 +7,7 @@ use crate::common::{
     network::{From, Line, Network},
     poll,
 };
+use gst::prelude::*;
 use live_vlm_pipelines::{Codec, LostReason, PeerTimeouts, SessionEvent};
 use live_vlm_sender::{Clip, ClipOptions, SenderDirection, SenderOptions, VideoSource};
 use tokio::time::{Instant, timeout};
@@ -117,6 +118,31 @@ async fn pictures_come_over_a_long_way_that_loses_packets() {
     let line = Line { delay: Duration::from_millis(100), ..losing(3) };
     let came = pictures_over(line, detailed()).await;
     assert!(came >= 7, "{came} of 12");
+}
+
+/// A packet that is sent again comes no sooner than a key frame that is asked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn missing_packets_are_waited_for_as_long_as_the_way_to_this_peer_takes() {
+    let network = Network::start().await;
+    let meeting = meet(&network, detailed(), Wanted::slow()).await;
+    let pipeline = meeting.analyzer.parent().and_downcast::<gst::Bin>().unwrap();
+    let mut buffers = pipeline.iterate_all_by_element_factory_name("rtpjitterbuffer");
+    let buffer = buffers.find(|_| true).unwrap();
+    let becomes = async |wait: std::ops::Range<u32>| {
+        let changed = async {
+            while !wait.contains(&buffer.property::<u32>("latency")) {
+                pictures(&meeting, 2).await;
+            }
+        };
+        let waited = timeout(LIMIT, changed).await;
+        waited.unwrap_or_else(|_| panic!("{} ms", buffer.property::<u32>("latency")));
+    };
+    network.set(Line { delay: Duration::from_millis(300), ..Line::default() });
+    becomes(1500..1501).await;
+    network.set(Line::default());
+    becomes(500..1000).await;
+    drop(buffer);
+    meeting.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
