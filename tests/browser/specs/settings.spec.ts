@@ -47,6 +47,19 @@ test("what is out of range is told beside its field, and changes nothing", MAIN,
   expect(vlm.questions[0]).toMatchObject({ prompt: others.prompt, maxTokens: 512 });
 });
 
+test("what is wrong stands there until it is mended, also when something else is applied", async ({
+  startServer,
+  viewer,
+}) => {
+  const person = await viewer();
+  await person.visit(await startServer());
+  await person.write("interval", "0");
+  await person.set("max-tokens", 64);
+  await expectWrong(person, "interval", "From 0.1 to 3600 seconds.");
+  await expect(person.page.getByTestId("interval")).toHaveValue("0");
+  await person.set("interval", 2);
+});
+
 test("an address that is none, or where no VLM is, is told beside its field", async ({
   startServer,
   startVlm,

@@ -77,7 +77,8 @@ function bind(scope: Scope, settings: SettingsKeeper, name: ChoiceName, field: F
   });
   scope.listen(field.input, "change", apply);
   settings.changed.on(scope, ({ choices }) => {
-    if (document.activeElement === field.input) return;
+    // What the person is writing, or still has to mend, stays as it is.
+    if (document.activeElement === field.input || field.isWrong) return;
     sent = shown(name, choices);
     field.input.value = sent;
   });

@@ -17,6 +17,10 @@ export class Field<E extends HTMLInputElement | HTMLTextAreaElement | HTMLSelect
     scope.listen(this.input, "input", () => this.clear());
   }
 
+  get isWrong(): boolean {
+    return this.input.getAttribute("aria-invalid") === "true";
+  }
+
   applied(): void {
     this.#show("Applied", "applied");
     this.#cancel = this.#scope.after(APPLIED_MS, () => this.clear());
