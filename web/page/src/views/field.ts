@@ -1,4 +1,5 @@
 import type { Scope } from "../scope.ts";
+import { sentence } from "../words.ts";
 import { byId } from "./dom.ts";
 
 const APPLIED_MS = 1800;
@@ -31,7 +32,7 @@ export class Field<E extends HTMLInputElement | HTMLTextAreaElement | HTMLSelect
   }
 
   wrong(message: string): void {
-    this.#show(message, "wrong");
+    this.#show(sentence(message), "wrong");
     this.input.setAttribute("aria-invalid", "true");
     const folded = this.input.closest("details");
     if (folded !== null) folded.open = true;
