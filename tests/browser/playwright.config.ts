@@ -1,5 +1,5 @@
 import { defineConfig } from "@playwright/test";
-import { hasFirefox } from "./support/browsers.ts";
+import { hasFirefox } from "./support/installed.mjs";
 import type { WorkerParts } from "./support/test.ts";
 
 /**

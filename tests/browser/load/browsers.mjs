@@ -1,17 +1,9 @@
 // Browsers for pages that are measured. tests/browser/support/browsers.ts has those of the tests.
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { chromium, firefox } from "playwright-core";
+import { installedChromium, installedFirefox } from "../support/installed.mjs";
 
-const CHROMIUMS = ["/usr/bin/chromium", "/usr/bin/google-chrome"];
-const FIREFOX = process.env.FIREFOX || "/usr/bin/firefox-esr";
 const FLAGS = [
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
   // Pages behind others would be slowed down.
   "--disable-background-timer-throttling",
   "--disable-backgrounding-occluded-windows",
@@ -25,24 +17,18 @@ const FLAGS = [
  * certificates with the key whose SHA-256 is `trusted`, in Base64.
  */
 export function launchChromium({ camera, trusted } = {}) {
-  const executablePath = process.env.CHROMIUM ?? CHROMIUMS.find((path) => existsSync(path));
-  return chromium.launch({
-    ...(executablePath ? { executablePath } : {}),
-    args: [
+  return chromium.launch(
+    installedChromium([
       ...FLAGS,
       ...(camera ? [`--use-file-for-fake-video-capture=${camera}`] : []),
       ...(trusted ? [`--ignore-certificate-errors-spki-list=${trusted}`] : []),
-    ],
-  });
+    ]),
+  );
 }
 
 /** Debian's Firefox, with a test picture as its camera. */
 export function launchFirefox() {
-  return firefox.launch({
-    channel: "moz-firefox",
-    executablePath: FIREFOX,
-    firefoxUserPrefs: { "media.navigator.streams.fake": true, "permissions.default.camera": 1 },
-  });
+  return firefox.launch(installedFirefox({ "permissions.default.camera": 1 }));
 }
 
 /** Gives every page of the context `drawTime`. */

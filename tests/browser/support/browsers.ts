@@ -1,8 +1,8 @@
 // The browsers that people come with, each with a camera that a test chooses.
-import { existsSync } from "node:fs";
 import { type Browser, type BrowserContext, chromium, firefox } from "@playwright/test";
 import type { Camera } from "./cameras.ts";
 import { showInFirefox } from "./firefox-camera.ts";
+import { installedChromium, installedFirefox } from "./installed.mjs";
 
 export type BrowserKind = "chromium" | "firefox";
 
@@ -18,24 +18,6 @@ export interface BrowserOptions {
   /** Firefox's preferences (about:config) beside those that every test has. */
   firefoxPreferences?: Record<string, boolean | number | string>;
 }
-
-/** Debian's and Google's browsers, where their packages put them; else Playwright's own. */
-const CHROMIUMS = ["/usr/bin/chromium", "/usr/bin/google-chrome"];
-
-const CHROMIUM_FLAGS = [
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
-
-/** Debian's package, as people have it: not Playwright's own, which is a changed Firefox. */
-const FIREFOX = process.env.FIREFOX || "/usr/bin/firefox-esr";
-
-/** Where there is none, scripts/setup.sh has said so. */
-export const hasFirefox = Boolean(process.env.FIREFOX) || existsSync(FIREFOX);
 
 export async function openBrowser(
   kind: BrowserKind,
@@ -53,32 +35,25 @@ export async function openBrowser(
 }
 
 function launchChromium({ camera, allow = true }: BrowserOptions): Promise<Browser> {
-  const executablePath = process.env.CHROMIUM ?? CHROMIUMS.find((path) => existsSync(path));
   const fake = camera === "none" ? "=device-count=0" : "=fps=30";
-  return chromium.launch({
-    ...(executablePath === undefined ? {} : { executablePath }),
-    args: [
-      ...CHROMIUM_FLAGS,
+  return chromium.launch(
+    installedChromium([
       `--use-fake-device-for-media-stream${fake}`,
       ...(allow ? ["--use-fake-ui-for-media-stream"] : []),
       ...(typeof camera === "object" ? [`--use-file-for-fake-video-capture=${camera.y4m}`] : []),
-    ],
-  });
+    ]),
+  );
 }
 
 function launchFirefox({ camera, allow = true, dark, firefoxPreferences }: BrowserOptions): Promise<Browser> {
   if (camera === "none") throw new Error("Firefox cannot be made to find no camera");
-  return firefox.launch({
-    // By WebDriver BiDi, which every Firefox speaks.
-    channel: "moz-firefox",
-    executablePath: FIREFOX,
-    firefoxUserPrefs: {
-      "media.navigator.streams.fake": true,
+  return firefox.launch(
+    installedFirefox({
       // As when a person has said so for good: 1 = allow, 2 = block.
       "permissions.default.camera": allow ? 1 : 2,
       // By preference, as BiDi has no command for it yet: 0 = dark, 1 = light.
       "layout.css.prefers-color-scheme.content-override": dark === true ? 0 : 1,
       ...firefoxPreferences,
-    },
-  });
+    }),
+  );
 }
