@@ -107,8 +107,23 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use live_vlm_config::{Interval, MAX_PROMPT, Whole};
+    use serde_json::Value;
 
     use super::*;
+
+    #[test]
+    fn the_documentation_has_each_setting_with_its_bounds_and_default() {
+        let documentation = include_str!("../../../../docs/protocol.md");
+        let bounds = serde_json::to_value(Choices::BOUNDS).unwrap();
+        let defaults = serde_json::to_value(Choices::default()).unwrap();
+        let number = |value: &Value| value.as_f64().map(|number| number.to_string());
+        for (name, bound) in bounds.as_object().unwrap() {
+            let [min, max] = ["min", "max"].map(|end| number(&bound[end]).unwrap());
+            let default = number(&defaults[name]).unwrap_or_default();
+            let row = format!("| `{name}` | {min} to {max} | {default} |").replace("|  |", "| |");
+            assert!(documentation.contains(&row), "docs/protocol.md has no row {row}");
+        }
+    }
 
     #[test]
     fn configuration_and_messages_have_the_same_bounds() {
