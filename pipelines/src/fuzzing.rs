@@ -2,11 +2,11 @@
 
 use crate::{
     Codec,
-    answer::{self, Extras},
     candidate::Candidate,
     offer::Offer,
     picture_size,
     sdp::{Sdp, Section},
+    sdp_answer::{self, Extras},
 };
 
 /// A sequence parameter set of 8192x8192 (ITU-T H.264, 7.3.2.1), which is refused.
@@ -44,7 +44,7 @@ pub fn offer(data: &[u8]) {
     assert_eq!(again.for_webrtcbin(), ours);
 
     let fingerprint = &offer.transport.fingerprints[0];
-    let answer = answer::write(&offer, &ours, Extras { fingerprint, id: 1, start_kbps: 1500 });
+    let answer = sdp_answer::write(&offer, &ours, Extras { fingerprint, id: 1, start_kbps: 1500 });
     let answer = answer.expect("an answer to our own offer");
     let answer = Sdp::read(&answer).expect("our own answer");
     assert_eq!(answer.sections.len(), offer.sections.len());

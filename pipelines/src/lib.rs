@@ -22,7 +22,6 @@
 
 mod admission;
 mod analyze;
-mod answer;
 mod candidate;
 mod certificate;
 mod chain;
@@ -49,6 +48,7 @@ mod picture_size;
 pub mod properties;
 mod requirements;
 mod sdp;
+mod sdp_answer;
 mod session;
 mod settings;
 mod shared;

@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 
 use crate::{
     Codec, FrameCounter, LostReason, OfferError, SessionEvent, SessionOptions, SessionSettings,
-    analyze, answer,
+    analyze,
     candidate::{Candidate, Unusable},
     certificate::Certificate,
     chain::{self, Chain},
@@ -23,6 +23,7 @@ use crate::{
     offer::{CandidateSection, Direction, MAX_CANDIDATES, Offer, VIDEO_LINE},
     peer::{self, Gathering},
     properties::{get_if_present, make, set_if_present},
+    sdp_answer,
     shared::Shared,
     teardown::Running,
     watchdog,
@@ -357,8 +358,8 @@ async fn negotiate(
     let ours = peer::local_description(webrtc).map_err(OfferError::pipeline)?;
     let id = u64::from(glib::random_int()) << 20 | u64::from(glib::random_int() >> 12);
     let fingerprint = &Certificate::of_process().map_err(OfferError::pipeline)?.fingerprint;
-    let extras = answer::Extras { fingerprint, id, start_kbps: START_KBPS };
-    Ok((answer::write(offer, &ours, extras).map_err(OfferError::pipeline)?, found_all))
+    let extras = sdp_answer::Extras { fingerprint, id, start_kbps: START_KBPS };
+    Ok((sdp_answer::write(offer, &ours, extras).map_err(OfferError::pipeline)?, found_all))
 }
 
 /// The transceiver of the video, if there is one yet.
