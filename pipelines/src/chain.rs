@@ -10,8 +10,8 @@ use gst_app::AppSrc;
 use gst_video::ForceKeyUnitEvent;
 
 use crate::{
-    DecodeMode, LostReason, SessionEvent, admission, colours, key_frame, lock::lock, peer,
-    properties::set_if_present, shared::Shared,
+    DecodeMode, LostReason, SessionEvent, admission, colours, key_frame, lock::lock,
+    properties::set_if_present, shared::Shared, webrtc,
 };
 
 /// At most half a second of packets' frames waits to be sent back; the oldest are dropped.
@@ -162,7 +162,7 @@ impl Chain {
 /// Compares the peer's certificate with the offer's fingerprints, which webrtcbin 1.22 does not.
 /// Ends the session when they differ, and when there is none to compare.
 pub(crate) fn confirm(webrtc: &gst::Element, shared: &Shared) -> bool {
-    let certificates = peer::peer_certificates(webrtc);
+    let certificates = webrtc::peer_certificates(webrtc);
     let matches =
         !certificates.is_empty() && certificates.iter().all(|pem| shared.offer.announces(pem));
     if !matches {

@@ -10,7 +10,7 @@ use std::{
 
 use gst::{glib, prelude::*};
 
-use crate::{peer, properties::set_if_present, shared::Shared};
+use crate::{properties::set_if_present, shared::Shared, webrtc};
 
 /// How long a missing packet is waited for that the peer sends again, at least and at most.
 const SENT_AGAIN: [Duration; 2] = [Duration::from_millis(500), Duration::from_millis(1500)];
@@ -28,7 +28,7 @@ pub(crate) fn configure(webrtc: &gst::Element, shared: &Arc<Shared>) {
     let is_sent_again = shared.offer.video.format.sends_lost_packets_again();
     let wait = if is_sent_again { wait_for_sent_again(None) } else { OVERTAKEN };
     set_if_present(webrtc, "latency", millis(wait));
-    let Some(rtp) = peer::rtpbin(webrtc) else { return };
+    let Some(rtp) = webrtc::rtpbin(webrtc) else { return };
     rtp.connect("element-added", false, |values| {
         if let Some(part) = element(values.get(1))
             && part.factory().is_some_and(|factory| factory.name() == "rtpsession")

@@ -43,7 +43,6 @@ mod native_log;
 mod offer;
 mod options;
 mod pace;
-pub mod peer;
 mod picture_size;
 pub mod properties;
 mod requirements;
@@ -56,6 +55,7 @@ pub mod teardown;
 mod unfinished;
 mod warm_up;
 mod watchdog;
+pub mod webrtc;
 
 pub use analyze::{Answer, AnswerError, dispatcher_context};
 pub use choices::{BadChoice, Bound, Bounds, Change, Choices, Seconds};

@@ -21,12 +21,12 @@ use crate::{
     chain::{self, Chain},
     feedback,
     offer::{CandidateSection, Direction, MAX_CANDIDATES, Offer, VIDEO_LINE},
-    peer::{self, Gathering},
     properties::{get_if_present, make, set_if_present},
     sdp_answer,
     shared::Shared,
     teardown::Running,
     watchdog,
+    webrtc::{self, Gathering},
 };
 
 /// No step of a negotiation takes this long unless something is broken.
@@ -179,7 +179,7 @@ fn start(shared: &Arc<Shared>, options: &SessionOptions) -> Result<(Running, Par
     if let Some(context) = &options.context {
         pipeline.set_context(context);
     }
-    let webrtc = peer::webrtcbin(&options.network)?;
+    let webrtc = webrtc::webrtcbin(&options.network)?;
     feedback::configure(&webrtc, shared);
     Certificate::of_process()?.install(&webrtc)?;
     let analyzer = options.analyzer.clone();
@@ -232,7 +232,7 @@ fn listen(
             listen_to_channels(element, &channels);
         }
     });
-    if let Some(rtp) = peer::rtpbin(webrtc) {
+    if let Some(rtp) = webrtc::rtpbin(webrtc) {
         listen_to_streams(&rtp, shared);
     }
     Ok(())
@@ -341,8 +341,8 @@ async fn negotiate(
     let webrtc = &parts.webrtc;
     let offer = &parts.shared.offer;
     // What fails from here on is ours, or webrtcbin's: it has not seen a word of the peer's.
-    let remote = peer::description(WebRTCSDPType::Offer, &offer.for_webrtcbin());
-    peer::set(webrtc, "remote", &remote.map_err(OfferError::pipeline)?)
+    let remote = webrtc::description(WebRTCSDPType::Offer, &offer.for_webrtcbin());
+    webrtc::set(webrtc, "remote", &remote.map_err(OfferError::pipeline)?)
         .await
         .map_err(OfferError::pipeline)?;
     for candidate in &offer.candidates {
@@ -351,11 +351,11 @@ async fn negotiate(
     if offer.video.direction == Direction::SendRecv {
         send_back(running.pipeline(), parts).map_err(OfferError::pipeline)?;
     }
-    let answer = peer::create(webrtc, "answer").await.map_err(OfferError::pipeline)?;
+    let answer = webrtc::create(webrtc, "answer").await.map_err(OfferError::pipeline)?;
     let gathering = Gathering::new(webrtc);
-    peer::set(webrtc, "local", &answer).await.map_err(OfferError::pipeline)?;
+    webrtc::set(webrtc, "local", &answer).await.map_err(OfferError::pipeline)?;
     let found_all = gathering.complete(at_most).await;
-    let ours = peer::local_description(webrtc).map_err(OfferError::pipeline)?;
+    let ours = webrtc::local_description(webrtc).map_err(OfferError::pipeline)?;
     let id = u64::from(glib::random_int()) << 20 | u64::from(glib::random_int() >> 12);
     let fingerprint = &Certificate::of_process().map_err(OfferError::pipeline)?.fingerprint;
     let extras = sdp_answer::Extras { fingerprint, id, start_kbps: START_KBPS };

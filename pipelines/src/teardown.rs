@@ -149,20 +149,20 @@ mod tests {
     use gst_webrtc::WebRTCSDPType;
 
     use super::*;
-    use crate::{NetworkOptions, peer};
+    use crate::{NetworkOptions, webrtc};
 
     #[tokio::test]
     async fn a_connection_whose_state_changes_after_the_end_is_freed() {
         gst::init().unwrap();
-        let webrtcbin = peer::webrtcbin(&NetworkOptions::default()).unwrap();
+        let webrtcbin = webrtc::webrtcbin(&NetworkOptions::default()).unwrap();
         let running = Running::new(gst::Pipeline::new());
         running.pipeline().add(&webrtcbin).unwrap();
         running.pipeline().set_state(gst::State::Playing).unwrap();
         let offer = include_str!("../tests/offers/firefox.sdp");
-        let offer = peer::description(WebRTCSDPType::Offer, offer).unwrap();
-        peer::set(&webrtcbin, "remote", &offer).await.unwrap();
-        let answer = peer::create(&webrtcbin, "answer").await.unwrap();
-        peer::set(&webrtcbin, "local", &answer).await.unwrap();
+        let offer = webrtc::description(WebRTCSDPType::Offer, offer).unwrap();
+        webrtc::set(&webrtcbin, "remote", &offer).await.unwrap();
+        let answer = webrtc::create(&webrtcbin, "answer").await.unwrap();
+        webrtc::set(&webrtcbin, "local", &answer).await.unwrap();
         let receiving = of_type(running.pipeline(), "TransportReceiveBin").remove(0);
         let (freed, is_freed) = mpsc::channel();
         receiving.add_weak_ref_notify(move || {

@@ -1,6 +1,8 @@
 use gst::prelude::*;
 
-use crate::{Codec, NetworkOptions, OfferError, certificate::Certificate, peer, teardown::Running};
+use crate::{
+    Codec, NetworkOptions, OfferError, certificate::Certificate, teardown::Running, webrtc,
+};
 
 /// Loads what a session needs, so that the first one connects as fast as the others: it saves
 /// 0.2 to 1 s. Call it once at start-up; it takes about as long.
@@ -12,7 +14,7 @@ pub async fn warm_up() -> Result<(), OfferError> {
         .await
         .map_err(OfferError::pipeline)?
         .map_err(OfferError::pipeline)?;
-    let offer = peer::create(&webrtc, "offer").await;
+    let offer = webrtc::create(&webrtc, "offer").await;
     drop(webrtc);
     running.stop().await;
     offer.map(drop).map_err(OfferError::pipeline)
@@ -27,7 +29,7 @@ fn start() -> Result<(Running, gst::Element), String> {
         let _ = decoder.set_state(gst::State::Null);
     }
     let pipeline = gst::Pipeline::new();
-    let webrtc = peer::webrtcbin(&NetworkOptions::default())?;
+    let webrtc = webrtc::webrtcbin(&NetworkOptions::default())?;
     Certificate::of_process()?.install(&webrtc)?;
     pipeline.add(&webrtc).map_err(|error| error.to_string())?;
     let running = Running::new(pipeline.clone());

@@ -25,9 +25,9 @@ use tokio::sync::{oneshot, watch};
 
 use live_vlm_pipelines::{
     Codec, NetworkOptions,
-    peer::{self, Gathering},
     properties::{get_if_present, set_if_present, set_text_if_present},
     teardown::Running,
+    webrtc::{self, Gathering},
 };
 
 const GATHERING: Duration = Duration::from_secs(2);
@@ -191,8 +191,8 @@ impl Sender {
         let answer =
             exchange(offer).await.map_err(|error| SenderError::Exchange(error.to_string()))?;
         let answer =
-            peer::description(WebRTCSDPType::Answer, &answer).map_err(SenderError::Answer)?;
-        within("taking the answer", peer::set(&sender.webrtc, "remote", &answer))
+            webrtc::description(WebRTCSDPType::Answer, &answer).map_err(SenderError::Answer)?;
+        within("taking the answer", webrtc::set(&sender.webrtc, "remote", &answer))
             .await?
             .map_err(SenderError::Answer)?;
         Ok(sender)
@@ -209,7 +209,7 @@ impl Sender {
             }
             gst::BusSyncReply::Drop
         });
-        let webrtc = peer::webrtcbin(&options.network)?;
+        let webrtc = webrtc::webrtcbin(&options.network)?;
         if let Some(relay) = &options.relay {
             set_if_present(&webrtc, "turn-server", relay.clone());
             set_text_if_present(&webrtc, "ice-transport-policy", "relay");
@@ -241,11 +241,11 @@ impl Sender {
     }
 
     async fn offer(&self, codec: Codec) -> Result<String, String> {
-        let offer = peer::create(&self.webrtc, "offer").await?;
+        let offer = webrtc::create(&self.webrtc, "offer").await?;
         let gathering = Gathering::new(&self.webrtc);
-        peer::set(&self.webrtc, "local", &offer).await?;
+        webrtc::set(&self.webrtc, "local", &offer).await?;
         gathering.complete(GATHERING).await;
-        Ok(media::as_browsers_write(&peer::local_description(&self.webrtc)?, codec))
+        Ok(media::as_browsers_write(&webrtc::local_description(&self.webrtc)?, codec))
     }
 
     /// Waits until ICE and DTLS are through, and the data channel is open if there is one.
@@ -278,7 +278,7 @@ impl Sender {
             frames: read(&self.counters.frames),
             key_frames: read(&self.counters.key_frames),
             key_frame_requests: read(&self.counters.key_frame_requests),
-            packets_asked_for: peer::packets_asked_for(&self.webrtc),
+            packets_asked_for: webrtc::packets_asked_for(&self.webrtc),
             returned_packets: read(&self.counters.returned_packets),
         }
     }

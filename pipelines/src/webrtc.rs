@@ -1,5 +1,5 @@
-//! What sessions have in common with whatever else is a peer, such as the senders of tests: a
-//! webrtcbin and its promises.
+//! A webrtcbin, its descriptions and its promises, for whoever has a WebRTC connection: the server,
+//! and the senders of tests.
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
