@@ -1,4 +1,4 @@
-//! What of a peer's video reaches a decoder, and what ends its session instead.
+//! What of a peer's video reaches a decoder, and what ends its connection instead.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub(crate) fn guard(inlet: &gst::Pad, outlet: Option<&gst::Pad>, shared: &Arc<Sh
     }
 }
 
-/// Ends the session of a peer whose frames have no end: a depayloader keeps their packets.
+/// Ends the connection of a peer whose frames have no end: a depayloader keeps their packets.
 pub(crate) fn watch_unfinished(inlet: &gst::Pad, outlet: &gst::Pad, shared: Arc<Shared>) {
     let packets = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
     let unfinished = Arc::new(Unfinished::default());
@@ -69,7 +69,7 @@ fn install_gate(decoder: &gst::Pad, shared: Arc<Shared>) {
     });
 }
 
-/// Whether a decoder may see this frame, whatever it says of itself. Ends the session of a peer
+/// Whether a decoder may see this frame, whatever it says of itself. Ends the connection of a peer
 /// whose pictures would take the memory of everybody.
 fn admit(frame: &mut gst::Buffer, shared: &Shared) -> bool {
     let checked = match frame.map_readable() {
@@ -161,7 +161,7 @@ mod tests {
     }
 
     /// Gives a depayloader that is watched the packets of a frame of so many bytes. How many of its
-    /// bytes came out again, and what the session's owner was told.
+    /// bytes came out again, and what the connection's owner was told.
     fn depayloaded(bytes: usize) -> (usize, Vec<String>) {
         gst::init().unwrap();
         let told = Arc::new(Mutex::new(Vec::new()));
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_without_an_end_ends_its_session_and_is_kept_no_longer() {
+    fn a_frame_without_an_end_ends_its_connection_and_is_kept_no_longer() {
         let large = 3 << 20;
         assert_eq!(depayloaded(large), (large, vec![]));
         let (came, told) = depayloaded(64 << 20);

@@ -5,7 +5,7 @@ use gstvlm::VlmAnalyze;
 pub use gstvlm::messages::{Answer, AnswerError};
 
 use crate::{
-    DecodeMode, OfferError, SessionSettings,
+    DecodeMode, OfferError, PeerSettings,
     properties::{make, set_if_present},
 };
 
@@ -17,14 +17,14 @@ pub(crate) fn element() -> Result<gst::Element, OfferError> {
     make("vlmanalyze").map_err(OfferError::pipeline)
 }
 
-/// The context that has every session's element share `dispatcher`, for
-/// [`SessionOptions::context`](crate::SessionOptions::context).
+/// The context that has every connection's element share `dispatcher`, for
+/// [`PeerOptions::context`](crate::PeerOptions::context).
 pub fn dispatcher_context(dispatcher: &live_vlm_dispatch::Dispatcher) -> gst::Context {
     gstvlm::context::context(dispatcher)
 }
 
 /// Hands the settings to the element, those that it has.
-pub(crate) fn apply(element: &gst::Element, settings: &SessionSettings) {
+pub(crate) fn apply(element: &gst::Element, settings: &PeerSettings) {
     if let (Some(element), Some(endpoint)) =
         (element.downcast_ref::<VlmAnalyze>(), &settings.endpoint)
     {

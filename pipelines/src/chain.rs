@@ -10,7 +10,7 @@ use gst_app::AppSrc;
 use gst_video::ForceKeyUnitEvent;
 
 use crate::{
-    DecodeMode, LostReason, SessionEvent, admission, colours, key_frame, lock::lock,
+    DecodeMode, LostReason, PeerEvent, admission, colours, key_frame, lock::lock,
     properties::set_if_present, shared::Shared, webrtc,
 };
 
@@ -19,7 +19,7 @@ const ECHO_FRAMES: u64 = 15;
 /// Nor more bytes than an ordinary peer's frames of that time have.
 const ECHO_BYTES: u64 = 4 << 20;
 
-/// What a session keeps of its elements, for changing settings while it runs.
+/// What a peer connection keeps of its elements, for changing settings while it runs.
 pub(crate) struct Chain {
     shared: Arc<Shared>,
     pipeline: glib::WeakRef<gst::Pipeline>,
@@ -92,7 +92,7 @@ impl Chain {
     fn build(&self, pad: &gst::Pad) -> Result<(), String> {
         let (Some(pipeline), Some(analyzer)) = (self.pipeline.upgrade(), self.analyzer.upgrade())
         else {
-            return Err("the session is being stopped".to_owned());
+            return Err("the connection is being closed".to_owned());
         };
         let codec = self.shared.offer.codec();
         let mut elements = codec.depayloaders()?;
@@ -158,9 +158,9 @@ impl Chain {
     }
 }
 
-/// The peer is connected: if it is the one that made the offer, the session's owner is told, once.
-/// Compares the peer's certificate with the offer's fingerprints, which webrtcbin 1.22 does not.
-/// Ends the session when they differ, and when there is none to compare.
+/// The peer is connected: if it is the one that made the offer, the connection's owner is told,
+/// once. Compares the peer's certificate with the offer's fingerprints, which webrtcbin 1.22 does
+/// not. Ends the connection when they differ, and when there is none to compare.
 pub(crate) fn confirm(webrtc: &gst::Element, shared: &Shared) -> bool {
     let certificates = webrtc::peer_certificates(webrtc);
     let matches =
@@ -232,7 +232,7 @@ fn watch_first_frame(analyzer: &gst::Element, shared: &Arc<Shared>) {
     let Some(pad) = analyzer.sink_pads().into_iter().next() else { return };
     let shared = shared.clone();
     pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
-        shared.tell(SessionEvent::FirstFrame);
+        shared.tell(PeerEvent::FirstFrame);
         gst::PadProbeReturn::Remove
     });
 }

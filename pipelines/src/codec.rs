@@ -2,7 +2,7 @@ use gst::prelude::*;
 
 use crate::properties::{make, set_if_present, set_text_if_present};
 
-/// A video codec that a session can receive.
+/// A video codec that can be received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Codec {
     /// RFC 7741.
@@ -133,7 +133,7 @@ impl std::fmt::Display for Codec {
     }
 }
 
-/// A session decodes single frames: more threads per frame only cost memory, and a decoder that
+/// A connection decodes single frames: more threads per frame only cost memory, and a decoder that
 /// works on several frames at once would hold the one asked for until more come.
 fn configure_decoder(decoder: &gst::Element) {
     let name = decoder.factory().map(|factory| factory.name().to_string()).unwrap_or_default();

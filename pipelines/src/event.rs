@@ -1,9 +1,9 @@
 use crate::analyze::{Answer, AnswerError};
 
-/// What a session tells its owner.
+/// What a peer connection tells its owner.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub enum SessionEvent {
+pub enum PeerEvent {
     /// ICE and DTLS are through, and the peer's certificate is the one that it offered.
     Connected,
     /// The first frame was decoded.
@@ -12,11 +12,11 @@ pub enum SessionEvent {
     Answer(Answer),
     /// A question failed.
     AnswerError(AnswerError),
-    /// The session is over. Nothing follows; its pipeline is being stopped already.
+    /// The connection is over. Nothing follows; its pipeline is being stopped already.
     Lost(LostReason),
 }
 
-impl SessionEvent {
+impl PeerEvent {
     /// What an element's message tells, if it is one of `vlmanalyze`.
     pub(crate) fn from_message(message: &gst::MessageRef) -> Option<Self> {
         if let Some(answer) = Answer::from_message(message) {
@@ -26,7 +26,7 @@ impl SessionEvent {
     }
 }
 
-/// Why a session is over.
+/// Why a peer connection is over.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LostReason {

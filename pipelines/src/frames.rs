@@ -1,4 +1,4 @@
-//! How many frames of a session came, and what became of them.
+//! How many frames of a peer connection came, and what became of them.
 
 use std::sync::{
     Arc,
@@ -9,7 +9,7 @@ use gst::{glib, prelude::*};
 
 use crate::properties::get_if_present;
 
-/// Frames of one session since its start.
+/// Frames of one peer connection since its start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FrameCounts {
     /// Encoded frames that came from the peer.
@@ -20,8 +20,8 @@ pub struct FrameCounts {
     pub asked: u64,
 }
 
-/// Reads a session's [`FrameCounts`] from any thread, even when the session has ended: they then
-/// stay what they were when last read. Cheap to clone.
+/// Reads a connection's [`FrameCounts`] from any thread, even when the connection has ended: they
+/// then stay what they were when last read. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct FrameCounter {
     frames: Arc<Frames>,

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-/// What of a session's video is decoded.
+/// What of a peer's video is decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DecodeMode {
     /// Only key frames; every other frame is dropped before the decoder. The element asks the

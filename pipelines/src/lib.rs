@@ -1,7 +1,7 @@
-//! Where video comes from, and one pipeline per session around `vlmanalyze`.
+//! Where video comes from, and one pipeline per peer connection around `vlmanalyze`.
 //!
-//! [`BrowserSession::answer`] turns a WebRTC offer into a running pipeline and an answer; what
-//! happens then comes as [`SessionEvent`]s.
+//! [`PeerConnection::answer`] turns a WebRTC offer into a running pipeline and an answer; what
+//! happens then comes as [`PeerEvent`]s.
 //!
 //! ```text
 //! webrtcbin -> depayloader -> parser? -> gate -> decoder -> vlmanalyze -> fakesink
@@ -9,15 +9,15 @@
 //! ```
 //!
 //! Invariants
-//! - No HTTP types in here, and nothing that outlives its session.
+//! - No HTTP types in here, and nothing that outlives its connection.
 //! - Media reaches no decoder before the peer's certificate was compared with its offer.
 //! - Nor does a frame whose picture is larger than is decoded here, whatever it says of itself.
 //! - Nothing is decoded that no question will show: see [`DecodeMode`].
-//! - A session reports [`SessionEvent::Lost`] at most once, and nothing after it.
+//! - A connection reports [`PeerEvent::Lost`] at most once, and nothing after it.
 //!
 //! Locking order: there is none to keep, because every lock in here is a leaf. A lock is held for
 //! a few assignments; no signal is emitted, event pushed, property set, state changed or event
-//! handler called under one. One `Once` is held while [`SessionEvent::Connected`] is told, so that
+//! handler called under one. One `Once` is held while [`PeerEvent::Connected`] is told, so that
 //! no other event comes before it.
 
 mod admission;
@@ -43,12 +43,12 @@ mod native_log;
 mod offer;
 mod options;
 mod pace;
+mod peer_connection;
 mod picture_size;
 pub mod properties;
 mod requirements;
 mod sdp;
 mod sdp_answer;
-mod session;
 mod settings;
 mod shared;
 pub mod teardown;
@@ -61,13 +61,13 @@ pub use analyze::{Answer, AnswerError, dispatcher_context};
 pub use choices::{BadChoice, Bound, Bounds, Change, Choices, Seconds};
 pub use codec::Codec;
 pub use error::OfferError;
-pub use event::{LostReason, SessionEvent};
+pub use event::{LostReason, PeerEvent};
 pub use frames::{FrameCounter, FrameCounts};
 pub use gate::DecodeMode;
 pub use native_log::{NativeLevel, NativeLine, native_debugging, take_native_log};
 pub use offer::{CandidateSection, TRANSPORT_CC};
-pub use options::{NetworkOptions, PeerTimeouts, SessionOptions};
+pub use options::{NetworkOptions, PeerOptions, PeerTimeouts};
+pub use peer_connection::PeerConnection;
 pub use requirements::{Missing, init};
-pub use session::BrowserSession;
-pub use settings::SessionSettings;
+pub use settings::PeerSettings;
 pub use warm_up::warm_up;

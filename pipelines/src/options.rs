@@ -1,6 +1,6 @@
 use std::{net::IpAddr, time::Duration};
 
-use crate::{OfferError, SessionSettings, analyze};
+use crate::{OfferError, PeerSettings, analyze};
 
 /// How a peer reaches us.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -8,17 +8,17 @@ pub struct NetworkOptions {
     /// The only address to offer and listen on, `127.0.0.1` say. Default: every interface's.
     pub bind: Option<IpAddr>,
     /// One more address beside `bind`, without which it does not count; if it is not to be had,
-    /// the session goes on without it. Default: none.
+    /// the connection is made without it. Default: none.
     pub also_bind: Option<IpAddr>,
     /// The lowest UDP port to use. Default: any.
     pub min_port: Option<u16>,
-    /// The highest UDP port to use, inclusive. Default: any. A session takes one or two ports.
+    /// The highest UDP port to use, inclusive. Default: any. A connection takes one or two ports.
     pub max_port: Option<u16>,
     /// A STUN server as `stun://host:port`, for when the server is behind NAT. Default: none.
     pub stun_server: Option<String>,
 }
 
-/// How long a session waits before it takes its peer for lost.
+/// How long a connection waits before it takes its peer for lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PeerTimeouts {
     /// From the answer to the connection. Default: 15 s.
@@ -28,8 +28,8 @@ pub struct PeerTimeouts {
     /// Without any media after the peer said goodbye to one of its streams (RTCP BYE), which may be
     /// followed by another. Default: 1 s.
     pub goodbye: Duration,
-    /// Without a key frame, whatever it is asked, from a peer that sent them before when it was asked
-    /// to. Default: 15 s.
+    /// Without a key frame, whatever it is asked, from a peer that sent them before when it was
+    /// asked to. Default: 15 s.
     pub key_frame: Duration,
 }
 
@@ -44,33 +44,33 @@ impl Default for PeerTimeouts {
     }
 }
 
-/// What a session is made of.
+/// What a peer connection is made of.
 #[derive(Debug, Clone)]
-pub struct SessionOptions {
+pub struct PeerOptions {
     /// How the peer reaches us.
     pub network: NetworkOptions,
     /// What is asked.
-    pub settings: SessionSettings,
+    pub settings: PeerSettings,
     /// When the peer is taken for lost.
     pub timeouts: PeerTimeouts,
     /// What looks at the decoded frames. It gets those of `settings` that it has properties for.
     pub analyzer: gst::Element,
-    /// Given to the pipeline before it starts, to share one dispatcher among all sessions.
+    /// Given to the pipeline before it starts, to share one dispatcher among all connections.
     pub context: Option<gst::Context>,
 }
 
-impl SessionOptions {
+impl PeerOptions {
     /// Options with `vlmanalyze` and the defaults.
     ///
     /// # Errors
     /// [`OfferError::Pipeline`] when the element is missing.
-    pub fn new(settings: SessionSettings) -> Result<Self, OfferError> {
+    pub fn new(settings: PeerSettings) -> Result<Self, OfferError> {
         Ok(Self::with_analyzer(settings, analyze::element()?))
     }
 
     /// Options with another element in the place of `vlmanalyze`: one sink pad, one source pad.
-    /// It must belong to no bin, and to no other session.
-    pub fn with_analyzer(settings: SessionSettings, analyzer: gst::Element) -> Self {
+    /// It must belong to no bin, and to no other connection.
+    pub fn with_analyzer(settings: PeerSettings, analyzer: gst::Element) -> Self {
         Self {
             network: NetworkOptions::default(),
             settings,

@@ -1,6 +1,6 @@
 use gst::glib;
 
-/// What every session needs, and the Debian package that has it.
+/// What every peer connection needs, and the Debian package that has it.
 const ELEMENTS: &[(&str, &str)] = &[
     ("webrtcbin", "gstreamer1.0-plugins-bad"),
     ("dtlsdec", "gstreamer1.0-plugins-bad"),
@@ -27,8 +27,8 @@ pub enum Missing {
     },
 }
 
-/// Starts GStreamer and looks whether everything is there that every session needs. Codecs are
-/// looked for when a peer offers them.
+/// Starts GStreamer and looks whether everything is there that every peer connection needs. Codecs
+/// are looked for when a peer offers them.
 ///
 /// # Errors
 /// Names what is missing and where it is to be had.

@@ -1,8 +1,8 @@
 use crate::{choices::Choices, gate::DecodeMode};
 
-/// Whom a session asks, and what and how often. Each session has its own.
+/// Who is asked about a peer's video, and what and how often. Each connection has its own.
 #[derive(Debug, Clone)]
-pub struct SessionSettings {
+pub struct PeerSettings {
     /// The model's name; empty = the first vision model that the server lists.
     pub model: String,
     /// The VLM server and its key; `None` = the element's own. Default: `None`.
@@ -13,13 +13,13 @@ pub struct SessionSettings {
     pub choices: Choices,
 }
 
-impl Default for SessionSettings {
+impl Default for PeerSettings {
     fn default() -> Self {
         Self { model: String::new(), endpoint: None, asks: true, choices: Choices::default() }
     }
 }
 
-impl SessionSettings {
+impl PeerSettings {
     /// What must be decoded for these settings.
     pub fn decode_mode(&self) -> DecodeMode {
         DecodeMode::for_interval(self.choices.interval.duration())

@@ -1,4 +1,4 @@
-//! What a session's callbacks share.
+//! What a peer connection's callbacks share.
 //!
 //! Each mutex is a leaf: while one is held no other is locked, and the owner is not called. `Once`
 //! is held while the owner is told that the peer is connected.
@@ -14,7 +14,7 @@ use std::{
 use tokio::sync::Notify;
 
 use crate::{
-    DecodeMode, LostReason, SessionEvent,
+    DecodeMode, LostReason, PeerEvent,
     frames::Frames,
     gate::{Frame, Gate, Verdict},
     hearing::Hearing,
@@ -28,9 +28,9 @@ const KEY_FRAME_OVERDUE: Duration = Duration::from_millis(500);
 /// Packets that come after so long without any are the end of an outage.
 const OUTAGE: Duration = Duration::from_millis(500);
 
-/// What a session's callbacks share. It holds no element, so that no element holds itself.
+/// What a peer connection's callbacks share. It holds no element, so that no element holds itself.
 pub(crate) struct Shared {
-    events: Box<dyn Fn(SessionEvent) + Send + Sync>,
+    events: Box<dyn Fn(PeerEvent) + Send + Sync>,
     pub(crate) offer: Offer,
     gate: Mutex<Gate>,
     pub(crate) frames: Arc<Frames>,
@@ -48,11 +48,11 @@ pub(crate) struct Shared {
     began: Moment,
     media: Moment,
     goodbye: Moment,
-    /// Wakes the watchdog: a moment has changed, or the session is over.
+    /// Wakes the watchdog: a moment has changed, or the connection is over.
     pub(crate) changed: Notify,
 }
 
-/// A time since the session's start or since something else, or never.
+/// A time since the connection's start or since something else, or never.
 struct Moment(AtomicU64);
 
 impl Moment {
@@ -75,7 +75,7 @@ impl Shared {
     pub(crate) fn new(
         offer: Offer,
         mode: DecodeMode,
-        events: Box<dyn Fn(SessionEvent) + Send + Sync>,
+        events: Box<dyn Fn(PeerEvent) + Send + Sync>,
     ) -> Self {
         Self {
             events,
@@ -97,25 +97,25 @@ impl Shared {
         }
     }
 
-    /// Tells the owner, unless the session is over.
-    pub(crate) fn tell(&self, event: SessionEvent) {
+    /// Tells the owner, unless the connection is over.
+    pub(crate) fn tell(&self, event: PeerEvent) {
         if !self.is_over() {
             (self.events)(event);
         }
     }
 
-    /// Ends the session and says why; only the first reason counts.
+    /// Ends the connection and says why; only the first reason counts.
     pub(crate) fn lose(&self, reason: LostReason) {
         if self.over.swap(true, Ordering::AcqRel) {
             return;
         }
-        tracing::debug!(%reason, "session lost");
+        tracing::debug!(%reason, "peer connection lost");
         self.gate().close();
-        (self.events)(SessionEvent::Lost(reason));
+        (self.events)(PeerEvent::Lost(reason));
         self.changed.notify_one();
     }
 
-    /// Ends the session without a word, because its owner wants it so.
+    /// Ends the connection without a word, because its owner wants it so.
     pub(crate) fn finish(&self) {
         self.over.store(true, Ordering::Release);
         self.gate().close();
@@ -132,7 +132,7 @@ impl Shared {
         self.told_connected.call_once(|| {
             self.connected.set(self.started.elapsed());
             self.changed.notify_one();
-            self.tell(SessionEvent::Connected);
+            self.tell(PeerEvent::Connected);
         });
     }
 
@@ -240,7 +240,7 @@ impl Shared {
     }
 }
 
-/// The signs of life of a peer, as times since the session's start.
+/// The signs of life of a peer, as times since the connection's start.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Signs {
     pub(crate) now: Duration,

@@ -4,8 +4,8 @@ use crate::{
     Codec, NetworkOptions, OfferError, certificate::Certificate, teardown::Running, webrtc,
 };
 
-/// Loads what a session needs, so that the first one connects as fast as the others: it saves
-/// 0.2 to 1 s. Call it once at start-up; it takes about as long.
+/// Loads what a peer connection needs, so that the first one connects as fast as the others: it
+/// saves 0.2 to 1 s. Call it once at start-up; it takes about as long.
 ///
 /// # Errors
 /// [`OfferError::Pipeline`] when GStreamer or one of the needed plugins is missing.

@@ -46,7 +46,7 @@ fn judge(signs: Signs, timeouts: PeerTimeouts) -> Verdict {
     }
 }
 
-/// Watches one peer until the session is over, then stops its pipeline: WebRTC itself does not
+/// Watches one peer until its connection is over, then stops its pipeline: WebRTC itself does not
 /// say that a peer is gone.
 pub(crate) async fn watch(shared: Arc<Shared>, timeouts: PeerTimeouts, teardown: Teardown) {
     while !shared.is_over() {

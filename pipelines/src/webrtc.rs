@@ -14,8 +14,8 @@ use crate::{
     teardown,
 };
 
-/// A webrtcbin with what saves time and threads: no TCP, no UPnP, one transport for all, and no wait
-/// for missing packets.
+/// A webrtcbin with what saves time and threads: no TCP, no UPnP, one transport for all, and no
+/// wait for missing packets.
 pub fn webrtcbin(network: &NetworkOptions) -> Result<gst::Element, String> {
     let webrtc = make("webrtcbin")?;
     set_text_if_present(&webrtc, "bundle-policy", "max-bundle");
@@ -182,7 +182,7 @@ fn promise() -> (gst::Promise, Reply) {
             Ok(structure) => Ok(structure.map(ToOwned::to_owned)),
             Err(error) => Err(format!("webrtcbin gave no reply: {error:?}")),
         };
-        // The other end has stopped waiting when the session was given up.
+        // The other end has stopped waiting when the connection was given up.
         let _ = sender.send(reply);
     });
     (promise, Reply(receiver))

@@ -1,4 +1,4 @@
-//! A session leaves nothing behind.
+//! A connection leaves nothing behind.
 
 mod common;
 
@@ -8,7 +8,7 @@ use gst::prelude::*;
 use tokio::time::timeout;
 
 use common::{LIMIT, Meeting, Wanted, options, poll};
-use live_vlm_pipelines::{BrowserSession, Codec, warm_up};
+use live_vlm_pipelines::{Codec, PeerConnection, warm_up};
 use live_vlm_sender::SenderOptions;
 
 /// What this process has, by what it is called.
@@ -61,24 +61,24 @@ async fn visit(number: usize) {
     let options = SenderOptions { codec, ..SenderOptions::default() };
     let mut meeting = Meeting::start(options, Wanted::slow()).await;
     meeting.first_frame().await;
-    let Meeting { session, sender, analyzer, .. } = meeting;
-    // The session's pipeline holds this element: one is freed with the other.
+    let Meeting { connection, sender, analyzer, .. } = meeting;
+    // The connection's pipeline holds this element: one is freed with the other.
     let element = analyzer.downgrade();
     drop(analyzer);
     // Who leaves first makes no difference, nor does dropping instead of stopping.
     match number % 3 {
         0 => {
             sender.vanish().await;
-            session.stop().await;
+            connection.stop().await;
             assert!(element.upgrade().is_none(), "stop returned before all was freed");
         }
         1 => {
-            session.stop().await;
+            connection.stop().await;
             assert!(element.upgrade().is_none(), "stop returned before all was freed");
             sender.vanish().await;
         }
         _ => {
-            drop(session);
+            drop(connection);
             drop(sender);
             poll(|| element.upgrade().is_none()).await;
         }
@@ -121,7 +121,7 @@ fn a_client_that_leaves_at_any_moment_of_the_negotiation_leaves_nothing_behind()
             let element = analyzer.downgrade();
             drop(analyzer);
             let offer = include_str!("offers/chromium.sdp");
-            drop(timeout(after, BrowserSession::answer(offer, options, |_| {})).await);
+            drop(timeout(after, PeerConnection::answer(offer, options, |_| {})).await);
             poll(|| element.upgrade().is_none()).await;
         }
         settled.wait_until_no_more_stays().await;

@@ -24,7 +24,7 @@ use crate::{
 pub const TRANSPORT_CC: &str =
     "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 
-/// Candidates per offer and per session. Browsers send up to about 20.
+/// Candidates per offer and per connection. Browsers send up to about 20.
 pub(crate) const MAX_CANDIDATES: usize = 64;
 const MAX_MEDIA_SECTIONS: usize = 16;
 /// The longest `a=mid` that is read, in bytes. Browsers' have one digit.

@@ -1,4 +1,4 @@
-//! A sender and a session that meet on 127.0.0.1, with a counting stand-in for `vlmanalyze`.
+//! A sender and a connection that meet on 127.0.0.1, with a counting stand-in for `vlmanalyze`.
 #![allow(dead_code, reason = "each test file uses its part of this")]
 
 pub(crate) mod network;
@@ -14,8 +14,7 @@ use std::{
 
 use gst::prelude::*;
 use live_vlm_pipelines::{
-    BrowserSession, Choices, LostReason, PeerTimeouts, SessionEvent, SessionOptions,
-    SessionSettings,
+    Choices, LostReason, PeerConnection, PeerEvent, PeerOptions, PeerSettings, PeerTimeouts,
 };
 use live_vlm_sender::{Sender, SenderOptions};
 use network::Network;
@@ -24,7 +23,7 @@ use tokio::sync::{mpsc, watch};
 /// Longer than anything takes on a busy machine; no test waits for it when all is well.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 
-/// What a test wants of its session.
+/// What a test wants of its connection.
 pub(crate) struct Wanted {
     pub(crate) interval: Duration,
     pub(crate) timeouts: PeerTimeouts,
@@ -47,13 +46,13 @@ impl Wanted {
 }
 
 /// The settings for an interval.
-pub(crate) fn settings(interval: Duration) -> SessionSettings {
+pub(crate) fn settings(interval: Duration) -> PeerSettings {
     let choices = Choices { interval: interval.into(), ..Choices::default() };
-    SessionSettings { choices, ..SessionSettings::default() }
+    PeerSettings { choices, ..PeerSettings::default() }
 }
 
 /// Options with `identity` in place of `vlmanalyze`, on the loopback interface.
-pub(crate) fn options(wanted: &Wanted) -> (SessionOptions, gst::Element, watch::Receiver<u64>) {
+pub(crate) fn options(wanted: &Wanted) -> (PeerOptions, gst::Element, watch::Receiver<u64>) {
     gst::init().unwrap();
     let analyzer = gst::ElementFactory::make("identity").build().unwrap();
     let (tell, decoded) = watch::channel(0);
@@ -62,7 +61,7 @@ pub(crate) fn options(wanted: &Wanted) -> (SessionOptions, gst::Element, watch::
         tell.send_replace(count.fetch_add(1, Ordering::SeqCst) + 1);
         gst::PadProbeReturn::Ok
     });
-    let mut options = SessionOptions::with_analyzer(settings(wanted.interval), analyzer.clone());
+    let mut options = PeerOptions::with_analyzer(settings(wanted.interval), analyzer.clone());
     options.network.bind = Some(IpAddr::V4(Ipv4Addr::LOCALHOST));
     options.timeouts = wanted.timeouts;
     (options, analyzer, decoded)
@@ -71,9 +70,9 @@ pub(crate) fn options(wanted: &Wanted) -> (SessionOptions, gst::Element, watch::
 /// A connected pair.
 pub(crate) struct Meeting {
     pub(crate) sender: Sender,
-    pub(crate) session: BrowserSession,
+    pub(crate) connection: PeerConnection,
     pub(crate) analyzer: gst::Element,
-    pub(crate) events: mpsc::UnboundedReceiver<SessionEvent>,
+    pub(crate) events: mpsc::UnboundedReceiver<PeerEvent>,
     pub(crate) decoded: watch::Receiver<u64>,
     pub(crate) offer: String,
     pub(crate) answer: String,
@@ -117,18 +116,18 @@ impl Meeting {
         let sender = Sender::connect(sender, move |offer| async move {
             let offer = change_offer(offer);
             let tell = move |event| drop(tell.send(event));
-            let (session, answer) = BrowserSession::answer(&offer, options, tell).await?;
-            *keep.lock().unwrap() = Some((session, offer, answer.clone()));
+            let (connection, answer) = PeerConnection::answer(&offer, options, tell).await?;
+            *keep.lock().unwrap() = Some((connection, offer, answer.clone()));
             Ok::<_, live_vlm_pipelines::OfferError>(change_answer(answer))
         })
         .await
         .unwrap();
-        let (session, offer, answer) = kept.lock().unwrap().take().unwrap();
-        Self { sender, session, analyzer, events, decoded, offer, answer }
+        let (connection, offer, answer) = kept.lock().unwrap().take().unwrap();
+        Self { sender, connection, analyzer, events, decoded, offer, answer }
     }
 
     /// The next event.
-    pub(crate) async fn event(&mut self) -> SessionEvent {
+    pub(crate) async fn event(&mut self) -> PeerEvent {
         next(&mut self.events).await
     }
 
@@ -162,18 +161,18 @@ impl Meeting {
 
     pub(crate) async fn end(self) {
         self.sender.hang_up().await;
-        self.session.stop().await;
+        self.connection.stop().await;
     }
 }
 
-pub(crate) async fn next(events: &mut mpsc::UnboundedReceiver<SessionEvent>) -> SessionEvent {
+pub(crate) async fn next(events: &mut mpsc::UnboundedReceiver<PeerEvent>) -> PeerEvent {
     tokio::time::timeout(LIMIT, events.recv()).await.expect("an event in time").expect("an event")
 }
 
-/// The reason why a session was lost, after whatever came before.
-pub(crate) async fn lost(events: &mut mpsc::UnboundedReceiver<SessionEvent>) -> LostReason {
+/// The reason why a connection was lost, after whatever came before.
+pub(crate) async fn lost(events: &mut mpsc::UnboundedReceiver<PeerEvent>) -> LostReason {
     loop {
-        if let SessionEvent::Lost(reason) = next(events).await {
+        if let PeerEvent::Lost(reason) = next(events).await {
             return reason;
         }
     }

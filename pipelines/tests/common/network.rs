@@ -1,5 +1,5 @@
-//! A network between a sender and a session, on 127.0.0.1: it loses packets, holds some up, and
-//! may send a sender's from two addresses. Both ends take it for the other.
+//! A network between a sender and a peer connection, on 127.0.0.1: it loses packets, holds some up,
+//! and may send a sender's from two addresses. Both ends take it for the other.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -33,7 +33,7 @@ pub(crate) struct Line {
     pub(crate) one_way: bool,
 }
 
-/// Addresses of the sender, as the session sees them. The first is the one of the offer.
+/// Addresses of the sender, as the connection sees them. The first is the one of the offer.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) enum From {
     #[default]
@@ -58,13 +58,13 @@ pub(crate) struct Network {
 
 struct Shared {
     line: Mutex<Line>,
-    /// What the sender takes for the session.
+    /// What the sender takes for the connection.
     near: UdpSocket,
-    /// What the session takes for the sender; the offer names the first.
+    /// What the connection takes for the sender; the offer names the first.
     far: [UdpSocket; 2],
     sender: OnceLock<SocketAddr>,
-    session: OnceLock<SocketAddr>,
-    /// At which of the sender's addresses the session's STUN requests came (RFC 8489): they are
+    connection: OnceLock<SocketAddr>,
+    /// At which of the sender's addresses the connection's STUN requests came (RFC 8489): they are
     /// answered from there.
     asked: Mutex<HashMap<Transaction, usize>>,
 }
@@ -80,7 +80,7 @@ impl Network {
             near: socket().await.unwrap(),
             far: [socket().await.unwrap(), socket().await.unwrap()],
             sender: OnceLock::new(),
-            session: OnceLock::new(),
+            connection: OnceLock::new(),
             asked: Mutex::default(),
         });
         let ways = [Way::There, Way::Back(0), Way::Back(1)]
@@ -93,14 +93,14 @@ impl Network {
         *self.shared.line.lock().unwrap() = line;
     }
 
-    /// The offer as the session gets it.
+    /// The offer as the connection gets it.
     pub(crate) fn carry_offer(&self, offer: &str) -> String {
         readdress(offer, &self.shared.sender, self.shared.far[0].local_addr().unwrap())
     }
 
     /// The answer as the sender gets it.
     pub(crate) fn carry_answer(&self, answer: &str) -> String {
-        readdress(answer, &self.shared.session, self.shared.near.local_addr().unwrap())
+        readdress(answer, &self.shared.connection, self.shared.near.local_addr().unwrap())
     }
 }
 
@@ -134,9 +134,9 @@ fn readdress(sdp: &str, hidden: &OnceLock<SocketAddr>, shown: SocketAddr) -> Str
 
 #[derive(Clone, Copy)]
 enum Way {
-    /// From the sender to the session.
+    /// From the sender to the connection.
     There,
-    /// From the session to that address of the sender.
+    /// From the connection to that address of the sender.
     Back(usize),
 }
 
@@ -217,7 +217,7 @@ impl Way {
                     From::Second => 1,
                     From::Both => number % 2,
                 };
-                (&shared.far[asked.unwrap_or(any)], shared.session.get())
+                (&shared.far[asked.unwrap_or(any)], shared.connection.get())
             }
             Self::Back(address) => {
                 if let Some(transaction) = stun(packet) {

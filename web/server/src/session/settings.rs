@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use live_vlm_access::policy::Rules;
 use live_vlm_config::NOMINAL_FRAME_RATE;
-use live_vlm_pipelines::{Choices, SessionSettings};
+use live_vlm_pipelines::{Choices, PeerSettings};
 use vlm_client::Endpoint;
 
 use crate::{
@@ -52,8 +52,8 @@ impl Settings {
     }
 
     /// The same for the session's pipeline.
-    pub(crate) fn for_pipeline(&self) -> SessionSettings {
-        SessionSettings {
+    pub(crate) fn for_pipeline(&self) -> PeerSettings {
+        PeerSettings {
             endpoint: Some(self.endpoint.clone()),
             model: self.model.clone(),
             asks: true,

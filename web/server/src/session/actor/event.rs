@@ -1,4 +1,4 @@
-use live_vlm_pipelines::{BrowserSession, OfferError, SessionEvent};
+use live_vlm_pipelines::{OfferError, PeerConnection, PeerEvent};
 use tokio::sync::mpsc;
 use vlm_client::Endpoint;
 
@@ -13,9 +13,9 @@ const RESERVED: usize = 256;
 /// one before it.
 pub(super) enum Event {
     /// From the video of this number; those of earlier ones come too late.
-    Video { number: u64, event: SessionEvent },
+    Video { number: u64, event: PeerEvent },
     /// An offer was answered, or not.
-    Negotiated(Result<(BrowserSession, String), OfferError>),
+    Negotiated(Result<(PeerConnection, String), OfferError>),
     /// A model was looked for in its server's list.
     ModelChecked { number: u64, change: ModelChange, listed: Result<Option<Vec<String>>, Refusal> },
 }
@@ -43,8 +43,8 @@ impl Events {
 
     /// For streaming threads, which must not wait. When the session is overwhelmed it misses pieces
     /// of an answer.
-    pub(super) fn video(&self, number: u64, event: SessionEvent) {
-        let may_be_missed = matches!(&event, SessionEvent::Answer(answer) if !answer.done);
+    pub(super) fn video(&self, number: u64, event: PeerEvent) {
+        let may_be_missed = matches!(&event, PeerEvent::Answer(answer) if !answer.done);
         if may_be_missed && self.0.capacity() <= RESERVED {
             return;
         }
@@ -63,14 +63,14 @@ mod tests {
     #[tokio::test]
     async fn whole_answers_keep_their_place_when_pieces_find_no_room() {
         let (events, mut told) = Events::new();
-        let answer = |seq, done| SessionEvent::Answer(Answer { seq, done, ..Answer::default() });
+        let answer = |seq, done| PeerEvent::Answer(Answer { seq, done, ..Answer::default() });
         for seq in 0..ROOM as u64 {
             events.video(1, answer(seq, false));
         }
         events.video(1, answer(1000, true));
-        events.video(1, SessionEvent::FirstFrame);
+        events.video(1, PeerEvent::FirstFrame);
         let mut seqs = Vec::new();
-        while let Ok(Event::Video { event: SessionEvent::Answer(answer), .. }) = told.try_recv() {
+        while let Ok(Event::Video { event: PeerEvent::Answer(answer), .. }) = told.try_recv() {
             seqs.push(answer.seq);
         }
         let pieces = (ROOM - RESERVED) as u64;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use live_vlm_observe::metrics;
 use live_vlm_pipelines::{
-    Answer, BrowserSession, CandidateSection, FrameCounter, FrameCounts, LostReason, OfferError,
-    SessionEvent, SessionOptions, SessionSettings,
+    Answer, CandidateSection, FrameCounter, FrameCounts, LostReason, OfferError, PeerConnection,
+    PeerEvent, PeerOptions, PeerSettings,
 };
 use tokio::{sync::oneshot, time::Instant};
 use tokio_util::task::AbortOnDropHandle;
@@ -29,7 +29,7 @@ const NOTE_OFFERS: Duration = Duration::from_secs(60);
 
 /// One that was answered, and what is known of it.
 pub(super) struct Video {
-    session: BrowserSession,
+    connection: PeerConnection,
     frames: FrameCounter,
     /// Whether it asks, as it was last told.
     asks: bool,
@@ -71,7 +71,7 @@ pub(super) struct Negotiation {
     of: Offerer,
     reply: oneshot::Sender<Result<String, Refusal>>,
     /// What its video has told before the answer was there, which is little.
-    early: Vec<SessionEvent>,
+    early: Vec<PeerEvent>,
     _task: AbortOnDropHandle<()>,
 }
 
@@ -97,12 +97,12 @@ impl Session {
             Wanted::Candidate { candidate, mid, line } => {
                 if let Some(video) = &self.video {
                     let section = CandidateSection::new(mid.as_deref(), line);
-                    video.session.add_ice_candidate(section, &candidate);
+                    video.connection.add_ice_candidate(section, &candidate);
                 }
             }
             Wanted::Question => {
                 if let Some(video) = &self.video {
-                    video.session.ask_now();
+                    video.connection.ask_now();
                 }
             }
             Wanted::End => {
@@ -128,18 +128,18 @@ impl Session {
         let (events, told) = (self.events.clone(), self.events.clone());
         let task = tokio::spawn(async move {
             let tell = move |event| told.video(number, event);
-            let answered = BrowserSession::answer(&sdp, options, tell).await;
+            let answered = PeerConnection::answer(&sdp, options, tell).await;
             events.send(Event::Negotiated(answered)).await;
         });
         let task = AbortOnDropHandle::new(task);
         self.negotiation = Some(Negotiation { number, of, reply, early: Vec::new(), _task: task });
     }
 
-    fn options(&self) -> Result<SessionOptions, Refusal> {
+    fn options(&self) -> Result<PeerOptions, Refusal> {
         self.may_ask()?;
         // Nothing is asked before it is clear whether somebody is there.
-        let quiet = SessionSettings { asks: false, ..self.settings.for_pipeline() };
-        let mut options = SessionOptions::new(quiet)?;
+        let quiet = PeerSettings { asks: false, ..self.settings.for_pipeline() };
+        let mut options = PeerOptions::new(quiet)?;
         options.network = media_address::reachable(&self.services.network);
         options.context = Some(live_vlm_pipelines::dispatcher_context(&self.dispatcher));
         Ok(options)
@@ -149,7 +149,7 @@ impl Session {
     /// was wanted meanwhile.
     pub(super) async fn negotiated(
         &mut self,
-        answered: Result<(BrowserSession, String), OfferError>,
+        answered: Result<(PeerConnection, String), OfferError>,
     ) {
         let Some(Negotiation { number, of, reply, early, .. }) = self.negotiation.take() else {
             return;
@@ -178,7 +178,7 @@ impl Session {
     async fn replace_video(
         &mut self,
         number: u64,
-        video: BrowserSession,
+        video: PeerConnection,
         of: Offerer,
     ) -> Result<(), Refusal> {
         // Rules may have changed meanwhile.
@@ -197,8 +197,13 @@ impl Session {
             let FrameCounts { received, decoded, asked } = counter.read();
             metrics::FrameCounts { received, decoded, asked }
         });
-        self.video =
-            Some(Video { session: video, frames, asks: false, pictures: None, has_shown: false });
+        self.video = Some(Video {
+            connection: video,
+            frames,
+            asks: false,
+            pictures: None,
+            has_shown: false,
+        });
         self.presence.video_began(of);
         // Settings may have changed meanwhile, too.
         self.apply();
@@ -207,7 +212,7 @@ impl Session {
     }
 
     /// Once a minute, as a page may offer as often as it likes.
-    fn note_offer(&mut self, video: &BrowserSession) {
+    fn note_offer(&mut self, video: &PeerConnection) {
         let (session, codec) = (self.handle.id().short(), video.codec());
         match &mut self.offers {
             Some((noted, since)) if noted.elapsed() < NOTE_OFFERS => {
@@ -222,7 +227,7 @@ impl Session {
         }
     }
 
-    pub(super) async fn on_video(&mut self, number: u64, event: SessionEvent) {
+    pub(super) async fn on_video(&mut self, number: u64, event: PeerEvent) {
         if let Some(negotiation) = &mut self.negotiation
             && negotiation.number == number
         {
@@ -234,23 +239,23 @@ impl Session {
         }
     }
 
-    async fn on_own_video(&mut self, event: SessionEvent) {
+    async fn on_own_video(&mut self, event: PeerEvent) {
         match event {
-            SessionEvent::Connected => {
+            PeerEvent::Connected => {
                 if let Some(video) = &mut self.video {
                     let now = Instant::now();
                     let pictures = Pictures::new(video.frames.received(), now);
                     video.pictures = Some((pictures, now + pictures::LOOK));
                 }
             }
-            SessionEvent::FirstFrame => {
+            PeerEvent::FirstFrame => {
                 if let Some(video) = &mut self.video {
                     video.has_shown = true;
                 }
                 self.set_status(Status::Live, "Live");
             }
-            SessionEvent::Answer(answer) => self.on_answer(answer),
-            SessionEvent::AnswerError(error) => {
+            PeerEvent::Answer(answer) => self.on_answer(answer),
+            PeerEvent::AnswerError(error) => {
                 self.has_asked = true;
                 tracing::debug!(
                     session = self.handle.id().short(),
@@ -259,7 +264,7 @@ impl Session {
                 );
                 self.tell(&answers::tell_error(error));
             }
-            SessionEvent::Lost(reason) => {
+            PeerEvent::Lost(reason) => {
                 tracing::info!(session = self.handle.id().short(), %reason, "video lost");
                 self.figures.video_lost(lost_name(&reason));
                 self.stop_video().await;
@@ -301,7 +306,7 @@ impl Session {
         let asks = self.asks();
         if let Some(video) = &mut self.video {
             video.asks = asks;
-            video.session.apply(&SessionSettings { asks, ..self.settings.for_pipeline() });
+            video.connection.apply(&PeerSettings { asks, ..self.settings.for_pipeline() });
         }
     }
 
@@ -341,7 +346,7 @@ impl Session {
         self.video_number = None;
         self.figures.video_ends();
         if let Some(video) = self.video.take() {
-            video.session.stop().await;
+            video.connection.stop().await;
         }
     }
 }

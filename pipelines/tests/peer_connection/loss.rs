@@ -1,4 +1,4 @@
-//! A peer that is gone, or is not who it said, loses its session.
+//! A peer that is gone, or is not who it said, loses its connection.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use crate::common::{
     network::{Line, Network},
 };
 use gst::prelude::*;
-use live_vlm_pipelines::{CandidateSection, LostReason, PeerTimeouts, SessionEvent};
+use live_vlm_pipelines::{CandidateSection, LostReason, PeerEvent, PeerTimeouts};
 use live_vlm_sender::SenderOptions;
 
 /// Shorter than any browser needs, for tests that wait for it.
@@ -35,7 +35,7 @@ async fn another_certificate_than_the_offered_one_is_cut_off() {
         let mut meeting =
             Meeting::start_with(options, Wanted::fast(), |offer| forged(&offer)).await;
         let first = meeting.event().await;
-        assert!(matches!(first, SessionEvent::Lost(LostReason::FingerprintMismatch)), "{first:?}");
+        assert!(matches!(first, PeerEvent::Lost(LostReason::FingerprintMismatch)), "{first:?}");
         meeting.sent(30).await;
         assert_eq!(meeting.decoded_so_far(), 0, "media reached the decoder");
         assert!(meeting.events.try_recv().is_err(), "something was told after the end");
@@ -53,7 +53,7 @@ async fn hanging_up_is_noticed_at_once_with_a_data_channel() {
     assert_eq!(lost(&mut meeting.events).await, LostReason::HungUp);
     let took = begin.elapsed();
     assert!(took < PeerTimeouts::default().media / 2, "{took:?}");
-    meeting.session.stop().await;
+    meeting.connection.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -75,7 +75,7 @@ async fn a_peer_that_sends_nothing_more_is_lost() {
     meeting.first_frame().await;
     meeting.sender.vanish().await;
     assert_eq!(lost(&mut meeting.events).await, LostReason::NoMedia);
-    meeting.session.stop().await;
+    meeting.connection.stop().await;
 }
 
 /// GStreamer tells of silence after 5 to 12 s.
@@ -111,10 +111,10 @@ async fn a_peer_that_never_connects_is_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_that_is_stopped_tells_nothing_more() {
+async fn a_connection_that_is_stopped_tells_nothing_more() {
     let mut meeting = Meeting::start(SenderOptions::default(), Wanted::slow()).await;
     meeting.first_frame().await;
-    meeting.session.stop().await;
+    meeting.connection.stop().await;
     assert!(meeting.events.recv().await.is_none());
     meeting.sender.hang_up().await;
 }
@@ -131,11 +131,11 @@ async fn candidates_may_come_later_and_bad_ones_do_no_harm() {
     let mut meeting = Meeting::start_with(SenderOptions::default(), Wanted::slow(), trickle).await;
     assert!(!candidates.is_empty());
     for bad in ["", "nonsense", "candidate:1 1 udp 1 7d3c.local 9 typ host", "\0"] {
-        meeting.session.add_ice_candidate(CandidateSection::Line(0), bad);
+        meeting.connection.add_ice_candidate(CandidateSection::Line(0), bad);
     }
     for candidate in &candidates {
-        meeting.session.add_ice_candidate(CandidateSection::Line(0), candidate);
-        meeting.session.add_ice_candidate(CandidateSection::Line(99), candidate);
+        meeting.connection.add_ice_candidate(CandidateSection::Line(0), candidate);
+        meeting.connection.add_ice_candidate(CandidateSection::Line(99), candidate);
     }
     meeting.first_frame().await;
     meeting.end().await;

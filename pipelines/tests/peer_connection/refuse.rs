@@ -1,7 +1,7 @@
-//! Offers that get no session.
+//! Offers that get no connection.
 
 use crate::common::{Wanted, options};
-use live_vlm_pipelines::{BrowserSession, Codec, OfferError};
+use live_vlm_pipelines::{Codec, OfferError, PeerConnection};
 
 /// What a browser sends, with the given media sections.
 fn offer(media: &str) -> String {
@@ -23,7 +23,7 @@ fn video(payload: u8, codec: &str) -> String {
 async fn refusal(sdp: &str) -> OfferError {
     let (options, ..) = options(&Wanted::slow());
     let heard = |event| panic!("nothing may be told of a refused offer, but was: {event:?}");
-    BrowserSession::answer(sdp, options, heard).await.expect_err("a refusal")
+    PeerConnection::answer(sdp, options, heard).await.expect_err("a refusal")
 }
 
 #[tokio::test]

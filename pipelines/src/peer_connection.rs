@@ -14,8 +14,7 @@ use gst_webrtc::{
 use tokio::task::JoinHandle;
 
 use crate::{
-    Codec, FrameCounter, LostReason, OfferError, SessionEvent, SessionOptions, SessionSettings,
-    analyze,
+    Codec, FrameCounter, LostReason, OfferError, PeerEvent, PeerOptions, PeerSettings, analyze,
     candidate::{Candidate, Unusable},
     certificate::Certificate,
     chain::{self, Chain},
@@ -38,22 +37,23 @@ const GATHERING_STUN: Duration = Duration::from_millis(500);
 /// Streams and data channels that a peer may have; a browser has one or two of each.
 const MAX_STREAMS: u32 = 8;
 const MAX_CHANNELS: usize = 4;
-/// The bandwidth that the peer's browser assumes at first. With more, its packets fill a thin uplink for
-/// seconds. With much less, Chromium never sends faster on a line that loses many packets.
+/// The bandwidth that the peer's browser assumes at first. With more, its packets fill a thin
+/// uplink for seconds. With much less, Chromium never sends faster on a line that loses many
+/// packets.
 const START_KBPS: u32 = 600;
 
 /// One peer that sends video, and the pipeline that looks at it.
 ///
 /// Dropping it stops the pipeline too, in the background; [`stop`](Self::stop) also waits.
 #[derive(Debug)]
-pub struct BrowserSession {
+pub struct PeerConnection {
     running: Running,
     watchdog: JoinHandle<()>,
     parts: Parts,
     found_all: bool,
 }
 
-/// What is left of a session once it runs.
+/// What is left of a peer connection once it runs.
 struct Parts {
     webrtc: gst::Element,
     analyzer: gst::Element,
@@ -75,8 +75,8 @@ impl Drop for Parts {
     }
 }
 
-impl BrowserSession {
-    /// Answers a WebRTC offer (RFC 8829) and starts the session's pipeline. The answer carries
+impl PeerConnection {
+    /// Answers a WebRTC offer (RFC 8829) and starts the connection's pipeline. The answer carries
     /// our ICE candidates; the peer's may be in the offer or come later.
     ///
     /// `events` is called from streaming threads and from the runtime: it must not block.
@@ -85,8 +85,8 @@ impl BrowserSession {
     /// When the offer cannot be used or the pipeline cannot be started; nothing is left behind.
     pub async fn answer(
         offer_sdp: &str,
-        options: SessionOptions,
-        events: impl Fn(SessionEvent) + Send + Sync + 'static,
+        options: PeerOptions,
+        events: impl Fn(PeerEvent) + Send + Sync + 'static,
     ) -> Result<(Self, String), OfferError> {
         gst::init().map_err(OfferError::pipeline)?;
         let offer = Offer::parse(offer_sdp, &Codec::decodable())?;
@@ -133,14 +133,14 @@ impl BrowserSession {
     }
 
     /// Changes what is asked, and how much is decoded for it, while the video runs.
-    pub fn apply(&self, settings: &SessionSettings) {
+    pub fn apply(&self, settings: &PeerSettings) {
         let mode = settings.decode_mode();
         analyze::apply(&self.parts.analyzer, settings);
         analyze::set_mode(&self.parts.analyzer, mode);
         self.parts.chain.set_mode(mode);
     }
 
-    /// Asks about a new frame at once, before the session's next question would be due.
+    /// Asks about a new frame at once, before the next question would be due.
     pub fn ask_now(&self) {
         analyze::ask_now(&self.parts.analyzer);
     }
@@ -156,7 +156,7 @@ impl BrowserSession {
         self.found_all
     }
 
-    /// Counts this session's frames, for as long as anybody reads.
+    /// Counts this connection's frames, for as long as anybody reads.
     pub fn frames(&self) -> FrameCounter {
         FrameCounter::new(self.parts.shared.frames.clone(), &self.parts.analyzer)
     }
@@ -166,7 +166,7 @@ impl BrowserSession {
         let Self { running, watchdog, parts, .. } = self;
         parts.shared.finish();
         if let Err(error) = watchdog.await {
-            tracing::error!(%error, "a session's watchdog ended badly");
+            tracing::error!(%error, "a peer connection's watchdog ended badly");
         }
         drop(parts);
         running.stop().await;
@@ -174,7 +174,7 @@ impl BrowserSession {
 }
 
 /// Builds the pipeline and starts it. Blocks for some milliseconds.
-fn start(shared: &Arc<Shared>, options: &SessionOptions) -> Result<(Running, Parts), String> {
+fn start(shared: &Arc<Shared>, options: &PeerOptions) -> Result<(Running, Parts), String> {
     let pipeline = gst::Pipeline::new();
     if let Some(context) = &options.context {
         pipeline.set_context(context);
@@ -200,7 +200,7 @@ fn start(shared: &Arc<Shared>, options: &SessionOptions) -> Result<(Running, Par
     Ok((running, Parts { webrtc, analyzer, shared: shared.clone(), chain, candidates }))
 }
 
-/// Connects all that the session hears of. What is connected holds no element.
+/// Connects all that the connection hears of. What is connected holds no element.
 fn listen(
     pipeline: &gst::Pipeline,
     webrtc: &gst::Element,
@@ -267,8 +267,8 @@ fn listen_to_streams(rtpbin: &gst::Element, shared: &Arc<Shared>) {
     }
 }
 
-/// Hears of data channels where their streams are: a channel itself does not tell that it was closed
-/// before webrtcbin had read that it is open.
+/// Hears of data channels where their streams are: a channel itself does not tell that it was
+/// closed before webrtcbin had read that it is open.
 fn listen_to_channels(sctpdec: &gst::Element, shared: &Arc<Shared>) {
     let (opened, channels) = (AtomicUsize::new(0), shared.clone());
     sctpdec.connect_pad_added(move |_, _| {
@@ -284,7 +284,7 @@ fn listen_to_channels(sctpdec: &gst::Element, shared: &Arc<Shared>) {
 fn on_message(message: &gst::MessageRef, shared: &Shared) {
     match message.view() {
         gst::MessageView::Element(_) => {
-            if let Some(event) = SessionEvent::from_message(message) {
+            if let Some(event) = PeerEvent::from_message(message) {
                 shared.tell(event);
             }
         }
@@ -303,7 +303,7 @@ fn on_message(message: &gst::MessageRef, shared: &Shared) {
             }
         }
         gst::MessageView::Warning(warning) => {
-            tracing::debug!(error = %warning.error(), "a session's element warns");
+            tracing::debug!(error = %warning.error(), "an element of a peer connection warns");
         }
         gst::MessageView::Eos(_) => shared.lose(LostReason::HungUp),
         _ => {}

@@ -5,10 +5,10 @@ use std::{fs, time::Duration};
 use crate::common::{Meeting, Wanted, lost};
 use gst::prelude::*;
 use gst_app::{AppSink, AppSrc};
-use live_vlm_pipelines::{Codec, LostReason, SessionEvent};
+use live_vlm_pipelines::{Codec, LostReason, PeerEvent};
 use live_vlm_sender::{SenderOptions, VideoSource};
 
-/// What sessions with small pictures may take more than those before them, in KiB: what threads
+/// What connections with small pictures may take more than those before them, in KiB: what threads
 /// leave behind. A picture of 16384x16384 takes thirty times as much.
 const NOISE: u64 = 24 * 1024;
 
@@ -62,7 +62,7 @@ fn peak() -> u64 {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-/// Has a session decode these frames, and gives the memory that the process peaks at.
+/// Has a connection decode these frames, and gives the memory that the process peaks at.
 async fn decode(sender: SenderOptions, frames: u64) -> u64 {
     let mut meeting = Meeting::start(sender, Wanted::fast()).await;
     meeting.first_frame().await;
@@ -71,7 +71,7 @@ async fn decode(sender: SenderOptions, frames: u64) -> u64 {
     peak()
 }
 
-/// Why a session that is sent these frames is lost.
+/// Why a connection that is sent these frames is lost.
 async fn refused(sender: SenderOptions) -> LostReason {
     let mut meeting = Meeting::start(sender, Wanted::fast()).await;
     let reason = lost(&mut meeting.events).await;
@@ -95,7 +95,7 @@ fn huge() -> Vec<u8> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn four_sessions_that_claim_huge_pictures_are_lost_and_cost_what_ordinary_ones_do() {
+async fn four_connections_that_claim_huge_pictures_are_lost_and_cost_what_ordinary_ones_do() {
     // Encoders take memory too.
     let (ordinary, huge) = (encoded(VP9, 64, 64, 1), huge());
     let vp9 = |frames| sender(Codec::Vp9, "video/x-vp9", frames, 30);
@@ -154,6 +154,6 @@ async fn a_frame_that_cannot_be_read_is_passed_over() {
     meeting.sent(30).await;
     let (sent, decoded) = (meeting.sender.stats().frames, meeting.decoded_so_far());
     assert!(decoded > 5 && decoded <= sent / 3 + 1, "{decoded} of {sent}");
-    assert!(matches!(meeting.events.try_recv(), Err(_) | Ok(SessionEvent::Answer(_))));
+    assert!(matches!(meeting.events.try_recv(), Err(_) | Ok(PeerEvent::Answer(_))));
     meeting.end().await;
 }

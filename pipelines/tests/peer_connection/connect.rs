@@ -7,7 +7,7 @@ use live_vlm_sender::SenderOptions;
 async fn connects_with(codec: Codec) {
     let options = SenderOptions { codec, ..SenderOptions::default() };
     let mut meeting = Meeting::start(options, Wanted::slow()).await;
-    assert_eq!(meeting.session.codec(), codec);
+    assert_eq!(meeting.connection.codec(), codec);
     meeting.first_frame().await;
     meeting.end().await;
 }

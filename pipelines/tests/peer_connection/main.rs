@@ -1,4 +1,4 @@
-//! Sessions on 127.0.0.1, from the offer to the end.
+//! Connections on 127.0.0.1, from the offer to the end.
 
 mod answer;
 mod colours;

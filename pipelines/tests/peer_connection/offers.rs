@@ -2,7 +2,7 @@
 //! OBS (libdatachannel) and Pion in the form that theirs have.
 
 use crate::common::{Wanted, options};
-use live_vlm_pipelines::{BrowserSession, Codec};
+use live_vlm_pipelines::{Codec, PeerConnection};
 
 struct Expected {
     codec: Codec,
@@ -14,9 +14,9 @@ struct Expected {
 
 async fn is_answered(offer: &str, expected: Expected) {
     let (options, ..) = options(&Wanted::slow());
-    let (session, answer) = BrowserSession::answer(offer, options, |_| {}).await.unwrap();
-    assert_eq!(session.codec(), expected.codec);
-    session.stop().await;
+    let (connection, answer) = PeerConnection::answer(offer, options, |_| {}).await.unwrap();
+    assert_eq!(connection.codec(), expected.codec);
+    connection.stop().await;
 
     let media = |sdp: &str| {
         let sections = sdp.lines().filter_map(|line| line.strip_prefix("m="));

@@ -8,15 +8,15 @@ use crate::common::{
     poll,
 };
 use gst::prelude::*;
-use live_vlm_pipelines::{Codec, LostReason, PeerTimeouts, SessionEvent};
+use live_vlm_pipelines::{Codec, LostReason, PeerEvent, PeerTimeouts};
 use live_vlm_sender::{Clip, ClipOptions, SenderDirection, SenderOptions, VideoSource};
 use tokio::time::{Instant, timeout};
 
 /// Time for a picture to be asked for and to come. Senders give no two within half a second.
 const BEAT: Duration = Duration::from_millis(600);
 
-/// How many of 12 pictures must come at 10% loss. About ten come when lost packets are sent again, and
-/// about two when they are not; chance moves that by up to four.
+/// How many of 12 pictures must come at 10% loss. About ten come when lost packets are sent again,
+/// and about two when they are not; chance moves that by up to four.
 const ENOUGH: u32 = 5;
 
 /// Ten seconds of video; a key frame is 15 packets, any other 4.
@@ -198,9 +198,9 @@ async fn the_first_picture_comes_at_once() {
     let mut quickest = LIMIT;
     for _ in 0..3 {
         let mut meeting = Meeting::start(SenderOptions::default(), Wanted::slow()).await;
-        assert!(matches!(meeting.event().await, SessionEvent::Connected));
+        assert!(matches!(meeting.event().await, PeerEvent::Connected));
         let connected = Instant::now();
-        assert!(matches!(meeting.event().await, SessionEvent::FirstFrame));
+        assert!(matches!(meeting.event().await, PeerEvent::FirstFrame));
         quickest = quickest.min(connected.elapsed());
         meeting.end().await;
     }
@@ -275,7 +275,7 @@ async fn a_peer_that_sends_but_is_not_reached_any_more_is_lost() {
     let asking = async {
         loop {
             pictures(&meeting, 1).await;
-            if let Ok(SessionEvent::Lost(reason)) = meeting.events.try_recv() {
+            if let Ok(PeerEvent::Lost(reason)) = meeting.events.try_recv() {
                 return reason;
             }
         }

@@ -19,7 +19,7 @@ fn clip() -> SenderOptions {
 async fn questions_decode(options: SenderOptions) {
     let mut meeting = Meeting::start(options, Wanted::slow()).await;
     meeting.first_frame().await;
-    // If the sender's first key frame was lost, the session has asked for another.
+    // If the sender's first key frame was lost, the connection has asked for another.
     meeting.sent(20).await;
     let (before, decoded) = (meeting.sender.stats(), meeting.decoded_so_far());
     meeting.sent(20).await;
@@ -100,7 +100,7 @@ async fn a_first_key_frame_that_is_lost_before_the_depayloader_is_asked_for() {
 async fn many_questions_decode_every_frame() {
     let mut meeting = Meeting::start(SenderOptions::default(), Wanted::fast()).await;
     meeting.first_frame().await;
-    let frames = meeting.session.frames();
+    let frames = meeting.connection.frames();
     let dropped = || {
         let counts = frames.read();
         counts.received - counts.decoded
@@ -117,11 +117,11 @@ async fn a_faster_interval_begins_with_a_new_key_frame() {
     meeting.first_frame().await;
     meeting.sent(20).await;
     let (before, decoded) = (meeting.sender.stats(), meeting.decoded_so_far());
-    meeting.session.apply(&settings(Duration::from_millis(100)));
+    meeting.connection.apply(&settings(Duration::from_millis(100)));
     meeting.frames(decoded + 20).await;
     assert!(meeting.sender.stats().key_frame_requests > before.key_frame_requests);
 
-    meeting.session.apply(&settings(Duration::from_secs(2)));
+    meeting.connection.apply(&settings(Duration::from_secs(2)));
     // What was on its way when the mode changed.
     meeting.sent(5).await;
     let decoded = meeting.decoded_so_far();

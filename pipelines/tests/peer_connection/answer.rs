@@ -2,7 +2,7 @@
 
 use crate::common::next;
 use live_vlm_pipelines::{
-    BrowserSession, Choices, OfferError, SessionEvent, SessionOptions, SessionSettings,
+    Choices, OfferError, PeerConnection, PeerEvent, PeerOptions, PeerSettings,
 };
 use live_vlm_sender::{Sender, SenderOptions};
 use std::{sync::Mutex, time::Duration};
@@ -18,7 +18,7 @@ async fn answers_every(interval: Duration) {
     }));
 
     gst::init().unwrap();
-    let mut options = SessionOptions::new(SessionSettings {
+    let mut options = PeerOptions::new(PeerSettings {
         model: demo_vlm::MODEL.to_owned(),
         choices: Choices {
             prompt: "What do you see?".to_owned(),
@@ -26,16 +26,16 @@ async fn answers_every(interval: Duration) {
             ..Choices::default()
         },
         endpoint: Some(Endpoint::new(&base, None).unwrap()),
-        ..SessionSettings::default()
+        ..PeerSettings::default()
     })
     .unwrap();
     options.network.bind = Some([127, 0, 0, 1].into());
     let (tell, mut events) = mpsc::unbounded_channel();
-    let session = Mutex::new(None);
+    let connection = Mutex::new(None);
     let sender = Sender::connect(SenderOptions::default(), |offer| async {
         let tell = move |event| drop(tell.send(event));
-        let (own, answer) = BrowserSession::answer(&offer, options, tell).await?;
-        *session.lock().unwrap() = Some(own);
+        let (own, answer) = PeerConnection::answer(&offer, options, tell).await?;
+        *connection.lock().unwrap() = Some(own);
         drop(offer);
         Ok::<_, OfferError>(answer)
     })
@@ -45,17 +45,17 @@ async fn answers_every(interval: Duration) {
     let mut complete = 0;
     while complete < 2 {
         match next(&mut events).await {
-            SessionEvent::Answer(answer) if answer.done => {
+            PeerEvent::Answer(answer) if answer.done => {
                 assert!(answer.text.contains("640"), "it describes the picture: {}", answer.text);
                 complete += 1;
             }
-            SessionEvent::AnswerError(error) => panic!("{error:?}"),
-            SessionEvent::Lost(reason) => panic!("{reason}"),
+            PeerEvent::AnswerError(error) => panic!("{error:?}"),
+            PeerEvent::Lost(reason) => panic!("{reason}"),
             _ => {}
         }
     }
-    let session = session.into_inner().unwrap().unwrap();
-    session.stop().await;
+    let connection = connection.into_inner().unwrap().unwrap();
+    connection.stop().await;
     sender.hang_up().await;
     drop(stop);
     server.await.unwrap().unwrap();
