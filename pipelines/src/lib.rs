@@ -1,6 +1,6 @@
 //! Where video comes from, and one pipeline per peer connection around `vlmanalyze`.
 //!
-//! [`PeerConnection::answer`] turns a WebRTC offer into a running pipeline and an answer; what
+//! [`PeerConnection::accept_offer`] turns a WebRTC offer into a running pipeline and an answer; what
 //! happens then comes as [`PeerEvent`]s.
 //!
 //! ```text

@@ -76,14 +76,14 @@ impl Drop for Parts {
 }
 
 impl PeerConnection {
-    /// Answers a WebRTC offer (RFC 8829) and starts the connection's pipeline. The answer carries
-    /// our ICE candidates; the peer's may be in the offer or come later.
+    /// Accepts a WebRTC offer (RFC 8829): starts the pipeline, and returns the connection and the
+    /// SDP answer. That carries our ICE candidates; the peer's may be in the offer or come later.
     ///
     /// `events` is called from streaming threads and from the runtime: it must not block.
     ///
     /// # Errors
     /// When the offer cannot be used or the pipeline cannot be started; nothing is left behind.
-    pub async fn answer(
+    pub async fn accept_offer(
         offer_sdp: &str,
         options: PeerOptions,
         events: impl Fn(PeerEvent) + Send + Sync + 'static,
@@ -97,13 +97,13 @@ impl PeerConnection {
         let shared = Arc::new(Shared::new(offer, options.settings.decode_mode(), Box::new(events)));
         let start = {
             let shared = shared.clone();
-            move || start(&shared, &options)
+            move || start_pipeline(&shared, &options)
         };
         let (running, parts) = tokio::task::spawn_blocking(start)
             .await
             .map_err(OfferError::pipeline)?
             .map_err(OfferError::pipeline)?;
-        let negotiation = negotiate(&running, &parts, gathering);
+        let negotiation = make_sdp_answer(&running, &parts, gathering);
         let (answer, found_all) = match tokio::time::timeout(NEGOTIATION, negotiation).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => return Err(error),
@@ -174,7 +174,7 @@ impl PeerConnection {
 }
 
 /// Builds the pipeline and starts it. Blocks for some milliseconds.
-fn start(shared: &Arc<Shared>, options: &PeerOptions) -> Result<(Running, Parts), String> {
+fn start_pipeline(shared: &Arc<Shared>, options: &PeerOptions) -> Result<(Running, Parts), String> {
     let pipeline = gst::Pipeline::new();
     if let Some(context) = &options.context {
         pipeline.set_context(context);
@@ -332,8 +332,9 @@ fn prepare(transceiver: &WebRTCRTPTransceiver, offer: &Offer) {
     }
 }
 
-/// The answer, and whether it has every candidate of ours.
-async fn negotiate(
+/// Gives webrtcbin the offer and writes what it answers for the peer. Also returns whether the
+/// answer has every candidate of ours.
+async fn make_sdp_answer(
     running: &Running,
     parts: &Parts,
     at_most: Duration,

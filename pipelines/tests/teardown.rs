@@ -121,7 +121,7 @@ fn a_client_that_leaves_at_any_moment_of_the_negotiation_leaves_nothing_behind()
             let element = analyzer.downgrade();
             drop(analyzer);
             let offer = include_str!("offers/chromium.sdp");
-            drop(timeout(after, PeerConnection::answer(offer, options, |_| {})).await);
+            drop(timeout(after, PeerConnection::accept_offer(offer, options, |_| {})).await);
             poll(|| element.upgrade().is_none()).await;
         }
         settled.wait_until_no_more_stays().await;

@@ -116,7 +116,7 @@ impl Meeting {
         let sender = Sender::connect(sender, move |offer| async move {
             let offer = change_offer(offer);
             let tell = move |event| drop(tell.send(event));
-            let (connection, answer) = PeerConnection::answer(&offer, options, tell).await?;
+            let (connection, answer) = PeerConnection::accept_offer(&offer, options, tell).await?;
             *keep.lock().unwrap() = Some((connection, offer, answer.clone()));
             Ok::<_, live_vlm_pipelines::OfferError>(change_answer(answer))
         })

@@ -34,7 +34,7 @@ async fn answers_every(interval: Duration) {
     let connection = Mutex::new(None);
     let sender = Sender::connect(SenderOptions::default(), |offer| async {
         let tell = move |event| drop(tell.send(event));
-        let (own, answer) = PeerConnection::answer(&offer, options, tell).await?;
+        let (own, answer) = PeerConnection::accept_offer(&offer, options, tell).await?;
         *connection.lock().unwrap() = Some(own);
         drop(offer);
         Ok::<_, OfferError>(answer)

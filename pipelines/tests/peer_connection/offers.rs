@@ -14,7 +14,7 @@ struct Expected {
 
 async fn is_answered(offer: &str, expected: Expected) {
     let (options, ..) = options(&Wanted::slow());
-    let (connection, answer) = PeerConnection::answer(offer, options, |_| {}).await.unwrap();
+    let (connection, answer) = PeerConnection::accept_offer(offer, options, |_| {}).await.unwrap();
     assert_eq!(connection.codec(), expected.codec);
     connection.stop().await;
 

@@ -23,7 +23,7 @@ fn video(payload: u8, codec: &str) -> String {
 async fn refusal(sdp: &str) -> OfferError {
     let (options, ..) = options(&Wanted::slow());
     let heard = |event| panic!("nothing may be told of a refused offer, but was: {event:?}");
-    PeerConnection::answer(sdp, options, heard).await.expect_err("a refusal")
+    PeerConnection::accept_offer(sdp, options, heard).await.expect_err("a refusal")
 }
 
 #[tokio::test]

@@ -62,13 +62,14 @@ pub(super) async fn offer(
     }
     let offer = Offer::parse(&body)?;
     let session = app.sessions.open(offer.session_id.as_deref(), &requester)?;
-    let sdp = session.offer(offer.sdp, offer_of(&headers, offer.session_id.as_deref())).await?;
+    let sdp =
+        session.answer_offer(offer.sdp, offerer(&headers, offer.session_id.as_deref())).await?;
     Ok(Json(Answer { sdp, r#type: "answer", session_id: session.id().to_string() }))
 }
 
 /// A page has chosen its session's id, and connects to that session by WebSocket. Browsers send an
 /// `Origin` with what a page posts (Fetch, section 3.2), programs do not.
-fn offer_of(headers: &HeaderMap, session_id: Option<&str>) -> Offerer {
+fn offerer(headers: &HeaderMap, session_id: Option<&str>) -> Offerer {
     match headers.contains_key(header::ORIGIN) && session_id.is_some() {
         true => Offerer::Page,
         false => Offerer::Program,

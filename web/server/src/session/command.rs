@@ -68,12 +68,12 @@ impl Handle {
         self.commands.send(Command::Message(message)).await.is_ok()
     }
 
-    /// Answers an offer, in place of a video that may run. One of a page has a WebSocket too, or
-    /// comes to have one.
+    /// Has the session answer an offer, in place of a video that may run. One of a page has a
+    /// WebSocket too, or comes to have one.
     ///
     /// # Errors
     /// When the offer cannot be used.
-    pub(crate) async fn offer(&self, sdp: String, of: Offerer) -> Result<String, Refusal> {
+    pub(crate) async fn answer_offer(&self, sdp: String, of: Offerer) -> Result<String, Refusal> {
         let (reply, answer) = oneshot::channel();
         let sent = self.commands.send(Command::Offer { sdp, of, reply }).await;
         match (sent, answer.await) {

@@ -180,7 +180,7 @@ impl Session {
             Command::Message(Ok(message)) => self.obey(message).await,
             Command::Message(Err(refusal)) => self.refuse(refusal),
             Command::Offer { sdp, of, reply } => {
-                self.in_turn(Wanted::Offer(Offer { sdp, of, reply })).await;
+                self.begin_or_queue(Wanted::Offer(Offer { sdp, of, reply })).await;
             }
             Command::RulesChanged => self.obey_rules().await,
             Command::Closing(within) => self.tell(&ServerMessage::closing(within)),
@@ -198,7 +198,7 @@ impl Session {
     async fn on_event(&mut self, event: Event) {
         match event {
             Event::Video { number, event } => self.on_video(number, event).await,
-            Event::Negotiated(answered) => self.negotiated(answered).await,
+            Event::Negotiated(answered) => self.finish_negotiation(answered).await,
             Event::ModelChecked { number, change, listed } => {
                 // Another choice since makes this one void.
                 if number == self.model_changes {
@@ -280,11 +280,11 @@ impl Session {
                 self.tell(&ServerMessage::DebugUpdated { debug });
             }
             ClientMessage::IceCandidate { candidate, mid, line } => {
-                self.in_turn(Wanted::Candidate { candidate, mid, line }).await;
+                self.begin_or_queue(Wanted::Candidate { candidate, mid, line }).await;
             }
             ClientMessage::RelayFailed(failure) => self.note_relay_failure(failure),
-            ClientMessage::AskNow => self.in_turn(Wanted::Question).await,
-            ClientMessage::HangUp => self.in_turn(Wanted::End).await,
+            ClientMessage::AskNow => self.begin_or_queue(Wanted::Question).await,
+            ClientMessage::HangUp => self.begin_or_queue(Wanted::End).await,
             // Answered by the connection.
             ClientMessage::Alive => {}
         }

@@ -76,8 +76,8 @@ pub(super) struct Negotiation {
 }
 
 impl Session {
-    /// Does what concerns the video, after what was wanted before.
-    pub(super) async fn in_turn(&mut self, wanted: Wanted) {
+    /// Does what concerns the video, at once or after the negotiation that runs.
+    pub(super) async fn begin_or_queue(&mut self, wanted: Wanted) {
         if self.negotiation.is_none() {
             return self.begin(wanted).await;
         }
@@ -93,7 +93,7 @@ impl Session {
         match wanted {
             // Whoever has given up, or has offered anew meanwhile, costs no pipeline.
             Wanted::Offer(offer) if offer.reply.is_closed() => {}
-            Wanted::Offer(offer) => self.negotiate(offer),
+            Wanted::Offer(offer) => self.start_negotiation(offer),
             Wanted::Candidate { candidate, mid, line } => {
                 if let Some(video) = &self.video {
                     let section = CandidateSection::new(mid.as_deref(), line);
@@ -113,8 +113,9 @@ impl Session {
         }
     }
 
-    /// Answers an offer aside. The video that runs goes on until the new offer has proved usable.
-    fn negotiate(&mut self, offer: Offer) {
+    /// Has an offer answered by a task of its own. The video that runs goes on until the new offer
+    /// has proved usable.
+    fn start_negotiation(&mut self, offer: Offer) {
         let Offer { sdp, of, reply } = offer;
         let options = match self.options() {
             Ok(options) => options,
@@ -128,7 +129,7 @@ impl Session {
         let (events, told) = (self.events.clone(), self.events.clone());
         let task = tokio::spawn(async move {
             let tell = move |event| told.video(number, event);
-            let answered = PeerConnection::answer(&sdp, options, tell).await;
+            let answered = PeerConnection::accept_offer(&sdp, options, tell).await;
             events.send(Event::Negotiated(answered)).await;
         });
         let task = AbortOnDropHandle::new(task);
@@ -147,7 +148,7 @@ impl Session {
 
     /// Puts the video that was negotiated in the place of one that may run, and goes on with what
     /// was wanted meanwhile.
-    pub(super) async fn negotiated(
+    pub(super) async fn finish_negotiation(
         &mut self,
         answered: Result<(PeerConnection, String), OfferError>,
     ) {
