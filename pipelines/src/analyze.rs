@@ -24,7 +24,7 @@ pub fn dispatcher_context(dispatcher: &live_vlm_dispatch::Dispatcher) -> gst::Co
 }
 
 /// Hands the settings to the element, those that it has.
-pub(crate) fn apply(element: &gst::Element, settings: &PeerSettings) {
+pub(crate) fn set_properties(element: &gst::Element, settings: &PeerSettings) {
     if let (Some(element), Some(endpoint)) =
         (element.downcast_ref::<VlmAnalyze>(), &settings.endpoint)
     {
@@ -33,7 +33,7 @@ pub(crate) fn apply(element: &gst::Element, settings: &PeerSettings) {
     }
     set_if_present(element, "model", settings.model.clone());
     set_if_present(element, "ask", settings.asks);
-    settings.choices.set(element);
+    settings.choices.set_properties(element);
 }
 
 /// Tells the element whether frames come only when asked for.

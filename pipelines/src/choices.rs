@@ -201,7 +201,7 @@ macro_rules! choices {
             pub const BOUNDS: Bounds = Bounds { $($name: Bound { min: $min, max: $max },)+ };
 
             /// Takes what is chosen anew.
-            pub fn apply(&mut self, change: Change) {
+            pub fn update(&mut self, change: Change) {
                 $(if let Some(value) = change.$name {
                     self.$name = value;
                 })+
@@ -209,7 +209,7 @@ macro_rules! choices {
 
             /// Hands them to the element, those that it has. A value out of its bounds, such as no
             /// prompt, leaves the element's own.
-            pub(crate) fn set(&self, element: &gst::Element) {
+            pub(crate) fn set_properties(&self, element: &gst::Element) {
                 $(if Self::BOUNDS.$name.holds(self.$name.size()) {
                     set_if_present(element, $property, self.$name.property());
                 })+
@@ -280,7 +280,7 @@ mod tests {
     fn what_is_chosen_is_read_and_the_rest_left_as_it_is() {
         let mut choices = Choices::default();
         let change = read(&json!({"min_change": "0.02", "max_tokens": null, "other": 7})).unwrap();
-        choices.apply(change);
+        choices.update(change);
         assert_eq!(choices, Choices { min_change: 0.02, ..Choices::default() });
     }
 
@@ -308,7 +308,7 @@ mod tests {
             max_latency: Seconds(1.5),
             min_change: 0.25,
         };
-        choices.set(&element);
+        choices.set_properties(&element);
         use gst::prelude::*;
         assert_eq!(element.property::<String>("prompt"), "?");
         assert_eq!(element.property::<String>("system-prompt"), "briefly");

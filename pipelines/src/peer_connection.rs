@@ -133,9 +133,9 @@ impl PeerConnection {
     }
 
     /// Changes what is asked, and how much is decoded for it, while the video runs.
-    pub fn apply(&self, settings: &PeerSettings) {
+    pub fn change_settings(&self, settings: &PeerSettings) {
         let mode = settings.decode_mode();
-        analyze::apply(&self.parts.analyzer, settings);
+        analyze::set_properties(&self.parts.analyzer, settings);
         analyze::set_mode(&self.parts.analyzer, mode);
         self.parts.chain.set_mode(mode);
     }
@@ -183,7 +183,7 @@ fn start_pipeline(shared: &Arc<Shared>, options: &PeerOptions) -> Result<(Runnin
     feedback::configure(&webrtc, shared);
     Certificate::of_process()?.install(&webrtc)?;
     let analyzer = options.analyzer.clone();
-    analyze::apply(&analyzer, &options.settings);
+    analyze::set_properties(&analyzer, &options.settings);
     analyze::set_mode(&analyzer, shared.mode());
     let sink = make("fakesink")?;
     for property in ["sync", "async", "enable-last-sample"] {

@@ -117,11 +117,11 @@ async fn a_faster_interval_begins_with_a_new_key_frame() {
     meeting.first_frame().await;
     meeting.sent(20).await;
     let (before, decoded) = (meeting.sender.stats(), meeting.decoded_so_far());
-    meeting.connection.apply(&settings(Duration::from_millis(100)));
+    meeting.connection.change_settings(&settings(Duration::from_millis(100)));
     meeting.frames(decoded + 20).await;
     assert!(meeting.sender.stats().key_frame_requests > before.key_frame_requests);
 
-    meeting.connection.apply(&settings(Duration::from_secs(2)));
+    meeting.connection.change_settings(&settings(Duration::from_secs(2)));
     // What was on its way when the mode changed.
     meeting.sent(5).await;
     let decoded = meeting.decoded_so_far();

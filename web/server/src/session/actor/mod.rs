@@ -267,8 +267,8 @@ impl Session {
         match message {
             ClientMessage::Change { by, change } => {
                 self.presence.said();
-                self.settings.choices.apply(change);
-                self.apply();
+                self.settings.choices.update(change);
+                self.send_settings_to_video();
                 self.tell(&self.settings.confirmation(by));
             }
             ClientMessage::UpdateModel { model, api_base, api_key } => {

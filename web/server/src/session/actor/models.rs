@@ -166,7 +166,7 @@ impl Session {
         }
         self.settings.endpoint = endpoint;
         self.settings.model = model;
-        self.apply();
+        self.send_settings_to_video();
         self.tell(&ServerMessage::ModelUpdated {
             model: self.settings.model.clone(),
             api_base: self.settings.endpoint.base().to_owned(),

@@ -207,7 +207,7 @@ impl Session {
         });
         self.presence.video_began(of);
         // Settings may have changed meanwhile, too.
-        self.apply();
+        self.send_settings_to_video();
         self.set_status(Status::Connecting, "Connecting to your camera");
         Ok(())
     }
@@ -302,19 +302,21 @@ impl Session {
         }
     }
 
-    /// Tells the video its settings.
-    pub(super) fn apply(&mut self) {
+    /// Tells the video the session's settings, and whether to ask.
+    pub(super) fn send_settings_to_video(&mut self) {
         let asks = self.asks();
         if let Some(video) = &mut self.video {
             video.asks = asks;
-            video.connection.apply(&PeerSettings { asks, ..self.settings.for_pipeline() });
+            video
+                .connection
+                .change_settings(&PeerSettings { asks, ..self.settings.for_pipeline() });
         }
     }
 
     /// Tells the video whether to ask, if that has changed.
     pub(super) fn ask_or_not(&mut self) {
         if self.video.as_ref().is_some_and(|video| video.asks != self.asks()) {
-            self.apply();
+            self.send_settings_to_video();
         }
     }
 
