@@ -5,16 +5,16 @@ use gstvlm::VlmAnalyze;
 pub use gstvlm::messages::{Answer, AnswerError};
 
 use crate::{
-    DecodeMode, OfferError, PeerSettings,
+    DecodeMode, PeerSettings, PipelineError,
     properties::{make, set_if_present},
 };
 
 /// A new `vlmanalyze`.
-pub(crate) fn element() -> Result<gst::Element, OfferError> {
-    gst::init().map_err(OfferError::pipeline)?;
+pub(crate) fn element() -> Result<gst::Element, PipelineError> {
+    gst::init()?;
     // Registering it again replaces it by itself.
-    gstvlm::register_static().map_err(OfferError::pipeline)?;
-    make("vlmanalyze").map_err(OfferError::pipeline)
+    gstvlm::register_static()?;
+    make("vlmanalyze")
 }
 
 /// The context that has every connection's element share `dispatcher`, for

@@ -3,7 +3,7 @@ use std::sync::LazyLock;
 use gst::prelude::*;
 use rcgen::{CertificateParams, DnType, KeyPair, PKCS_ECDSA_P256_SHA256, date_time_ymd};
 
-use crate::{fingerprint::Fingerprint, properties::set_if_present};
+use crate::{PipelineError, fingerprint::Fingerprint, properties::set_if_present};
 
 /// This process's DTLS certificate. It is an ECDSA one on P-256, which every WebRTC peer must know
 /// (RFC 8827, section 6.5); the RSA certificate that GStreamer makes by itself is refused by those
@@ -15,19 +15,19 @@ pub(crate) struct Certificate {
     pub(crate) fingerprint: Fingerprint,
 }
 
-static CERTIFICATE: LazyLock<Result<Certificate, String>> = LazyLock::new(Certificate::make);
+static CERTIFICATE: LazyLock<Result<Certificate, PipelineError>> = LazyLock::new(Certificate::make);
 
 impl Certificate {
     /// The certificate of this process; made when it is first asked for.
     ///
     /// # Errors
     /// When it could not be made.
-    pub(crate) fn of_process() -> Result<&'static Self, String> {
+    pub(crate) fn of_process() -> Result<&'static Self, PipelineError> {
         CERTIFICATE.as_ref().map_err(Clone::clone)
     }
 
-    fn make() -> Result<Self, String> {
-        let failed = |error: rcgen::Error| format!("no DTLS certificate could be made: {error}");
+    fn make() -> Result<Self, PipelineError> {
+        let failed = |error: rcgen::Error| PipelineError::Certificate(error.to_string());
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(failed)?;
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, "live-vlm");
@@ -35,7 +35,8 @@ impl Certificate {
         params.not_before = date_time_ymd(2000, 1, 1);
         params.not_after = date_time_ymd(2049, 12, 31);
         let pem = params.self_signed(&key).map_err(failed)?.pem();
-        let fingerprint = Fingerprint::of(&pem).ok_or("a DTLS certificate has no fingerprint")?;
+        let fingerprint = Fingerprint::of(&pem)
+            .ok_or_else(|| PipelineError::Certificate("it has no fingerprint".to_owned()))?;
         Ok(Self { pem: pem + &key.serialize_pem(), fingerprint })
     }
 
@@ -43,8 +44,10 @@ impl Certificate {
     ///
     /// # Errors
     /// When it is not a webrtcbin.
-    pub(crate) fn install(&'static self, webrtc: &gst::Element) -> Result<(), String> {
-        let bin = webrtc.downcast_ref::<gst::Bin>().ok_or("webrtcbin is not a bin")?;
+    pub(crate) fn install(&'static self, webrtc: &gst::Element) -> Result<(), PipelineError> {
+        let bin = webrtc
+            .downcast_ref::<gst::Bin>()
+            .ok_or(PipelineError::Lacking("webrtcbin is not a bin"))?;
         bin.connect_deep_element_added(|_, _, element| {
             if element.factory().is_some_and(|factory| factory.name() == "dtlsdec") {
                 set_if_present(element, "pem", self.pem.clone());

@@ -10,7 +10,7 @@ use gst_app::AppSrc;
 use gst_video::ForceKeyUnitEvent;
 
 use crate::{
-    DecodeMode, LostReason, PeerEvent, admission, colours, key_frame, lock::lock,
+    DecodeMode, LostReason, PeerEvent, PipelineError, admission, colours, key_frame, lock::lock,
     properties::set_if_present, shared::Shared, webrtc,
 };
 
@@ -83,16 +83,16 @@ impl Chain {
             discard(pad);
             return;
         }
-        if let Err(reason) = self.build(pad) {
+        if let Err(error) = self.build(pad) {
             discard(pad);
-            self.shared.lose(LostReason::Pipeline(reason));
+            self.shared.lose(LostReason::Pipeline(error.to_string()));
         }
     }
 
-    fn build(&self, pad: &gst::Pad) -> Result<(), String> {
+    fn build(&self, pad: &gst::Pad) -> Result<(), PipelineError> {
         let (Some(pipeline), Some(analyzer)) = (self.pipeline.upgrade(), self.analyzer.upgrade())
         else {
-            return Err("the connection is being closed".to_owned());
+            return Err(PipelineError::Closed);
         };
         let codec = self.shared.offer.codec();
         let mut elements = codec.depayloaders()?;
@@ -102,10 +102,12 @@ impl Chain {
         let decoder = codec.decoder()?;
         elements.push(decoder.clone());
 
-        pipeline.add_many(&elements).map_err(|error| error.to_string())?;
-        gst::Element::link_many(&elements).map_err(|error| error.to_string())?;
-        decoder.link(&analyzer).map_err(|error| error.to_string())?;
-        let inlet = decoder.static_pad("sink").ok_or("the decoder has no sink pad")?;
+        pipeline.add_many(&elements)?;
+        gst::Element::link_many(&elements)?;
+        decoder.link(&analyzer)?;
+        let inlet = decoder
+            .static_pad("sink")
+            .ok_or(PipelineError::Lacking("the decoder has no sink pad"))?;
         if let Some(echo) = self.echo.upgrade() {
             // Before the gate, which keeps most of it back.
             copy_to(&inlet, &echo);
@@ -117,13 +119,17 @@ impl Chain {
         self.follow_mode(self.shared.mode());
 
         for element in elements.iter().rev() {
-            element.sync_state_with_parent().map_err(|error| error.to_string())?;
+            element.sync_state_with_parent()?;
         }
-        let sink = depayloader.static_pad("sink").ok_or("the depayloader has no sink pad")?;
-        let outlet = depayloader.static_pad("src").ok_or("the depayloader has no source pad")?;
+        let sink = depayloader
+            .static_pad("sink")
+            .ok_or(PipelineError::Lacking("the depayloader has no sink pad"))?;
+        let outlet = depayloader
+            .static_pad("src")
+            .ok_or(PipelineError::Lacking("the depayloader has no source pad"))?;
         key_frame::hold_back(&sink, &outlet, &self.shared);
         admission::watch_unfinished(&sink, &outlet, self.shared.clone());
-        pad.link(&sink).map_err(|error| format!("the video cannot be linked: {error:?}"))?;
+        pad.link(&sink).map_err(|error| PipelineError::Link { stream: "video", error })?;
         Ok(())
     }
 
@@ -179,7 +185,7 @@ pub(crate) fn echo(
     pipeline: &gst::Pipeline,
     shared: &Shared,
     sink: &gst::Pad,
-) -> Result<AppSrc, String> {
+) -> Result<AppSrc, PipelineError> {
     // webrtcbin holds what it sends until it is connected; the video itself must not wait.
     let source = AppSrc::builder()
         .format(gst::Format::Time)
@@ -190,12 +196,14 @@ pub(crate) fn echo(
         .build();
     let format = &shared.offer.video.format;
     let payloader = format.codec.payloader(format.payload)?;
-    pipeline.add_many([source.upcast_ref(), &payloader]).map_err(|error| error.to_string())?;
-    source.link(&payloader).map_err(|error| error.to_string())?;
-    let outlet = payloader.static_pad("src").ok_or("the payloader has no source pad")?;
-    outlet.link(sink).map_err(|error| format!("the echo cannot be linked: {error:?}"))?;
-    payloader.sync_state_with_parent().map_err(|error| error.to_string())?;
-    source.sync_state_with_parent().map_err(|error| error.to_string())?;
+    pipeline.add_many([source.upcast_ref(), &payloader])?;
+    source.link(&payloader)?;
+    let outlet = payloader
+        .static_pad("src")
+        .ok_or(PipelineError::Lacking("the payloader has no source pad"))?;
+    outlet.link(sink).map_err(|error| PipelineError::Link { stream: "echo", error })?;
+    payloader.sync_state_with_parent()?;
+    source.sync_state_with_parent()?;
     Ok(source)
 }
 

@@ -1,6 +1,9 @@
 use gst::prelude::*;
 
-use crate::properties::{make, set_if_present, set_text_if_present};
+use crate::{
+    PipelineError,
+    properties::{make, set_if_present, set_text_if_present},
+};
 
 /// A video codec that can be received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -56,7 +59,7 @@ impl Codec {
     }
 
     /// The elements that make encoded frames of RTP packets, in order.
-    pub(crate) fn depayloaders(self) -> Result<Vec<gst::Element>, String> {
+    pub(crate) fn depayloaders(self) -> Result<Vec<gst::Element>, PipelineError> {
         match self {
             Self::Vp8 => Ok(vec![make("rtpvp8depay")?]),
             Self::Vp9 => Ok(vec![make("rtpvp9depay")?]),
@@ -74,7 +77,7 @@ impl Codec {
     }
 
     /// The element that makes RTP packets of encoded frames again.
-    pub fn payloader(self, payload: u8) -> Result<gst::Element, String> {
+    pub fn payloader(self, payload: u8) -> Result<gst::Element, PipelineError> {
         let payloader = match self {
             Self::Vp8 => make("rtpvp8pay")?,
             Self::Vp9 => make("rtpvp9pay")?,
@@ -111,7 +114,7 @@ impl Codec {
 
     /// The best decoder that can be opened, in READY. A hardware decoder may be registered and
     /// yet refuse, when its device is busy or has no session left.
-    pub(crate) fn decoder(self) -> Result<gst::Element, String> {
+    pub(crate) fn decoder(self) -> Result<gst::Element, PipelineError> {
         for factory in self.decoder_factories() {
             let Ok(decoder) = factory.create().build() else { continue };
             configure_decoder(&decoder);
@@ -123,7 +126,7 @@ impl Codec {
                 }
             }
         }
-        Err(format!("no decoder for {} can be opened", self.encoding_name()))
+        Err(PipelineError::NoDecoder(self.encoding_name()))
     }
 }
 

@@ -1,4 +1,4 @@
-use crate::Codec;
+use crate::{Codec, PipelineError};
 
 /// Why an offer got no answer. Every message says what happened and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -40,11 +40,8 @@ pub enum OfferError {
         allowed: Vec<Codec>,
     },
     /// Something of GStreamer is missing or failed.
-    #[error("the video pipeline could not be started: {reason}")]
-    Pipeline {
-        /// What failed, for the log of whoever runs the server.
-        reason: String,
-    },
+    #[error("the video pipeline could not be started: {0}")]
+    Pipeline(#[from] PipelineError),
     /// Negotiation took longer than it ever should.
     #[error("the connection could not be set up in time; try again")]
     Timeout,
@@ -56,10 +53,6 @@ impl OfferError {
 
     pub(crate) fn malformed(reason: impl Into<String>) -> Self {
         Self::Malformed { reason: reason.into() }
-    }
-
-    pub(crate) fn pipeline(reason: impl std::fmt::Display) -> Self {
-        Self::Pipeline { reason: reason.to_string() }
     }
 }
 

@@ -45,6 +45,7 @@ mod options;
 mod pace;
 mod peer_connection;
 mod picture_size;
+mod pipeline_error;
 pub mod properties;
 mod requirements;
 mod sdp;
@@ -68,6 +69,7 @@ pub use native_log::{NativeLevel, NativeLine, native_debugging, take_native_log}
 pub use offer::{CandidateSection, TRANSPORT_CC};
 pub use options::{NetworkOptions, PeerOptions, PeerTimeouts};
 pub use peer_connection::PeerConnection;
+pub use pipeline_error::PipelineError;
 pub use requirements::{Missing, init};
 pub use settings::PeerSettings;
 pub use warm_up::warm_up;

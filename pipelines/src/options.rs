@@ -1,6 +1,6 @@
 use std::{net::IpAddr, time::Duration};
 
-use crate::{OfferError, PeerSettings, analyze};
+use crate::{PeerSettings, PipelineError, analyze};
 
 /// How a peer reaches us.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -63,8 +63,8 @@ impl PeerOptions {
     /// Options with `vlmanalyze` and the defaults.
     ///
     /// # Errors
-    /// [`OfferError::Pipeline`] when the element is missing.
-    pub fn new(settings: PeerSettings) -> Result<Self, OfferError> {
+    /// When the element is missing.
+    pub fn new(settings: PeerSettings) -> Result<Self, PipelineError> {
         Ok(Self::with_analyzer(settings, analyze::element()?))
     }
 

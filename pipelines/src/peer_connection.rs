@@ -14,7 +14,8 @@ use gst_webrtc::{
 use tokio::task::JoinHandle;
 
 use crate::{
-    Codec, FrameCounter, LostReason, OfferError, PeerEvent, PeerOptions, PeerSettings, analyze,
+    Codec, FrameCounter, LostReason, OfferError, PeerEvent, PeerOptions, PeerSettings,
+    PipelineError, analyze,
     candidate::{Candidate, Unusable},
     certificate::Certificate,
     chain::{self, Chain},
@@ -88,7 +89,7 @@ impl PeerConnection {
         options: PeerOptions,
         events: impl Fn(PeerEvent) + Send + Sync + 'static,
     ) -> Result<(Self, String), OfferError> {
-        gst::init().map_err(OfferError::pipeline)?;
+        gst::init().map_err(PipelineError::from)?;
         let offer = Offer::parse(offer_sdp, &Codec::decodable())?;
         let timeouts = options.timeouts;
         let gathering =
@@ -99,14 +100,12 @@ impl PeerConnection {
             let shared = shared.clone();
             move || start_pipeline(&shared, &options)
         };
-        let (running, parts) = tokio::task::spawn_blocking(start)
-            .await
-            .map_err(OfferError::pipeline)?
-            .map_err(OfferError::pipeline)?;
+        let (running, parts) =
+            tokio::task::spawn_blocking(start).await.map_err(PipelineError::from)??;
         let negotiation = make_sdp_answer(&running, &parts, gathering);
         let (answer, found_all) = match tokio::time::timeout(NEGOTIATION, negotiation).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => return Err(error),
+            Ok(Err(error)) => return Err(error.into()),
             Err(_) => return Err(OfferError::Timeout),
         };
         let watchdog = tokio::spawn(watchdog::watch(shared, timeouts, running.teardown()));
@@ -174,7 +173,10 @@ impl PeerConnection {
 }
 
 /// Builds the pipeline and starts it. Blocks for some milliseconds.
-fn start_pipeline(shared: &Arc<Shared>, options: &PeerOptions) -> Result<(Running, Parts), String> {
+fn start_pipeline(
+    shared: &Arc<Shared>,
+    options: &PeerOptions,
+) -> Result<(Running, Parts), PipelineError> {
     let pipeline = gst::Pipeline::new();
     if let Some(context) = &options.context {
         pipeline.set_context(context);
@@ -189,13 +191,13 @@ fn start_pipeline(shared: &Arc<Shared>, options: &PeerOptions) -> Result<(Runnin
     for property in ["sync", "async", "enable-last-sample"] {
         sink.set_property(property, false);
     }
-    pipeline.add_many([&webrtc, &analyzer, &sink]).map_err(|error| error.to_string())?;
-    analyzer.link(&sink).map_err(|error| error.to_string())?;
+    pipeline.add_many([&webrtc, &analyzer, &sink])?;
+    analyzer.link(&sink)?;
 
     let running = Running::new(pipeline.clone());
     let chain = Arc::new(Chain::new(shared.clone(), &pipeline, &analyzer));
     listen(&pipeline, &webrtc, shared, &chain)?;
-    pipeline.set_state(gst::State::Playing).map_err(|error| error.to_string())?;
+    pipeline.set_state(gst::State::Playing)?;
     let candidates = AtomicUsize::new(0);
     Ok((running, Parts { webrtc, analyzer, shared: shared.clone(), chain, candidates }))
 }
@@ -206,8 +208,8 @@ fn listen(
     webrtc: &gst::Element,
     shared: &Arc<Shared>,
     chain: &Arc<Chain>,
-) -> Result<(), String> {
-    let bus = pipeline.bus().ok_or("the pipeline has no bus")?;
+) -> Result<(), PipelineError> {
+    let bus = pipeline.bus().ok_or(PipelineError::Lacking("the pipeline has no bus"))?;
     let heard = shared.clone();
     bus.set_sync_handler(move |_, message| {
         on_message(message, &heard);
@@ -338,29 +340,27 @@ async fn make_sdp_answer(
     running: &Running,
     parts: &Parts,
     at_most: Duration,
-) -> Result<(String, bool), OfferError> {
+) -> Result<(String, bool), PipelineError> {
     let webrtc = &parts.webrtc;
     let offer = &parts.shared.offer;
     // What fails from here on is ours, or webrtcbin's: it has not seen a word of the peer's.
     let remote = webrtc::description(WebRTCSDPType::Offer, &offer.for_webrtcbin());
-    webrtc::set(webrtc, "remote", &remote.map_err(OfferError::pipeline)?)
-        .await
-        .map_err(OfferError::pipeline)?;
+    webrtc::set(webrtc, "remote", &remote?).await?;
     for candidate in &offer.candidates {
         parts.add_candidate(candidate);
     }
     if offer.video.direction == Direction::SendRecv {
-        send_back(running.pipeline(), parts).map_err(OfferError::pipeline)?;
+        send_back(running.pipeline(), parts)?;
     }
-    let answer = webrtc::create(webrtc, "answer").await.map_err(OfferError::pipeline)?;
+    let answer = webrtc::create(webrtc, "answer").await?;
     let gathering = Gathering::new(webrtc);
-    webrtc::set(webrtc, "local", &answer).await.map_err(OfferError::pipeline)?;
+    webrtc::set(webrtc, "local", &answer).await?;
     let found_all = gathering.complete(at_most).await;
-    let ours = webrtc::local_description(webrtc).map_err(OfferError::pipeline)?;
+    let ours = webrtc::local_description(webrtc)?;
     let id = u64::from(glib::random_int()) << 20 | u64::from(glib::random_int() >> 12);
-    let fingerprint = &Certificate::of_process().map_err(OfferError::pipeline)?.fingerprint;
+    let fingerprint = &Certificate::of_process()?.fingerprint;
     let extras = sdp_answer::Extras { fingerprint, id, start_kbps: START_KBPS };
-    Ok((sdp_answer::write(offer, &ours, extras).map_err(OfferError::pipeline)?, found_all))
+    Ok((sdp_answer::write(offer, &ours, extras)?, found_all))
 }
 
 /// The transceiver of the video, if there is one yet.
@@ -370,7 +370,7 @@ fn video_transceiver(webrtc: &gst::Element) -> Option<WebRTCRTPTransceiver> {
 }
 
 /// Prepares the way back, for a peer that wants its video back.
-fn send_back(pipeline: &gst::Pipeline, parts: &Parts) -> Result<(), String> {
+fn send_back(pipeline: &gst::Pipeline, parts: &Parts) -> Result<(), PipelineError> {
     let video = &parts.shared.offer.video;
     let caps = video.format.caps(video.transport_cc);
     let webrtc = &parts.webrtc;
@@ -378,12 +378,13 @@ fn send_back(pipeline: &gst::Pipeline, parts: &Parts) -> Result<(), String> {
     if let Some(transceiver) = video_transceiver(webrtc) {
         transceiver.set_direction(TransceiverDirection::Sendrecv);
     }
-    let template = webrtc.pad_template("sink_%u").ok_or("webrtcbin has no sink_%u")?;
+    let template =
+        webrtc.pad_template("sink_%u").ok_or(PipelineError::Lacking("webrtcbin has no sink_%u"))?;
     let sink = webrtc
         .request_pad(&template, Some(&format!("sink_{VIDEO_LINE}")), Some(&caps))
-        .ok_or("webrtcbin gives no sink pad")?;
+        .ok_or(PipelineError::Lacking("webrtcbin gives no sink pad"))?;
     let transceiver = get_if_present::<WebRTCRTPTransceiver>(&sink, "transceiver")
-        .ok_or("the sink pad has no transceiver")?;
+        .ok_or(PipelineError::Lacking("the sink pad has no transceiver"))?;
     transceiver.set_codec_preferences(Some(&caps));
     transceiver.set_direction(TransceiverDirection::Sendrecv);
     parts.chain.send_back_through(&chain::echo(pipeline, &parts.shared, &sink)?);

@@ -2,6 +2,8 @@
 
 use gst::{glib, prelude::*};
 
+use crate::PipelineError;
+
 /// Sets a property that some versions or some elements lack. Answers whether it was set.
 ///
 /// `set_property` panics on a missing or differently typed property; a property of another
@@ -40,8 +42,8 @@ where
 }
 
 /// Makes an element, with an error that says which one is missing.
-pub fn make(factory: &str) -> Result<gst::Element, String> {
+pub fn make(factory: &str) -> Result<gst::Element, PipelineError> {
     gst::ElementFactory::make(factory)
         .build()
-        .map_err(|_| format!("the GStreamer element {factory} is not installed"))
+        .map_err(|_| PipelineError::MissingElement(factory.to_owned()))
 }

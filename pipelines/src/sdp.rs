@@ -26,18 +26,22 @@ pub(crate) struct Section<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Attributes<'a>(Vec<(&'a str, &'a str)>);
 
+/// A text that is not read, as it may mean anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("one of its m= lines cannot be read")]
+pub(crate) struct BadMediaLine;
+
 impl<'a> Sdp<'a> {
     /// Reads a text. Lines may end in CR LF, LF, or both mixed.
     ///
     /// # Errors
-    /// Says in words what keeps the text from being read: an `m=` line that has no media type,
-    /// port, protocol and format.
-    pub(crate) fn read(text: &'a str) -> Result<Self, String> {
+    /// When an `m=` line does not have a media type, port, protocol and format.
+    pub(crate) fn read(text: &'a str) -> Result<Self, BadMediaLine> {
         let mut sdp = Self::default();
         for line in text.lines().map(str::trim) {
             if let Some(media) = line.strip_prefix("m=") {
                 let section = Section::read(media);
-                sdp.sections.push(section.ok_or("one of its m= lines cannot be read")?);
+                sdp.sections.push(section.ok_or(BadMediaLine)?);
             } else if let Some(attribute) = line.strip_prefix("a=") {
                 let (name, value) = attribute.split_once(':').unwrap_or((attribute, ""));
                 let attributes = match sdp.sections.last_mut() {

@@ -2,6 +2,7 @@
 //! the form of the offer that the peer wrote.
 
 use crate::{
+    PipelineError,
     fingerprint::Fingerprint,
     offer::{Direction, Offer, Offered, Role, TRANSPORT_CC},
     sdp::{Sdp, Section},
@@ -23,9 +24,8 @@ pub(crate) struct Extras<'a> {
 /// its candidates.
 ///
 /// # Errors
-/// When webrtcbin has not accepted the video or its answer lacks something; the text is for the
-/// log.
-pub(crate) fn write(offer: &Offer, ours: &str, extras: Extras) -> Result<String, String> {
+/// When webrtcbin has not accepted the video or its answer lacks something.
+pub(crate) fn write(offer: &Offer, ours: &str, extras: Extras) -> Result<String, PipelineError> {
     let ours = Ours::read(ours, extras)?;
     let mut lines = vec![
         "v=0".to_owned(),
@@ -53,10 +53,10 @@ struct Ours<'a> {
 }
 
 impl<'a> Ours<'a> {
-    fn read(text: &'a str, extras: Extras) -> Result<Self, String> {
-        let mut sections = Sdp::read(text)?.sections.into_iter();
+    fn read(text: &'a str, extras: Extras) -> Result<Self, PipelineError> {
+        let mut sections = Sdp::read(text).map_err(failed)?.sections.into_iter();
         let video = sections.next().filter(|section| !section.is_rejected());
-        let video = video.ok_or("webrtcbin did not accept the video")?;
+        let video = video.ok_or_else(|| failed("webrtcbin did not accept the video"))?;
         let has_data = sections.next().is_some_and(|section| !section.is_rejected());
         let transport = transport_lines(&video, extras.fingerprint)?;
         Ok(Self { video, has_data, transport, start_kbps: extras.start_kbps })
@@ -69,6 +69,10 @@ impl<'a> Ours<'a> {
             Role::TurnedDown => false,
         }
     }
+}
+
+fn failed(what: impl std::fmt::Display) -> PipelineError {
+    PipelineError::SdpAnswer(what.to_string())
 }
 
 /// The accepted sections. That which has the transport comes first (RFC 9143, section 7.3.1).
@@ -136,12 +140,15 @@ fn video_lines(offer: &Offer, ours: &Section, start_kbps: u32) -> Vec<String> {
 }
 
 /// The lines by which the peer finds us. All sections have the same.
-fn transport_lines(ours: &Section, fingerprint: &Fingerprint) -> Result<Vec<String>, String> {
+fn transport_lines(
+    ours: &Section,
+    fingerprint: &Fingerprint,
+) -> Result<Vec<String>, PipelineError> {
     ["ice-ufrag", "ice-pwd", "setup"]
         .into_iter()
         .map(|name| match ours.attributes.value(name) {
             Some(value) => Ok(format!("a={name}:{value}")),
-            None => Err(format!("the answer of webrtcbin has no a={name}")),
+            None => Err(failed(format!("the answer of webrtcbin has no a={name}"))),
         })
         .chain([Ok(format!("a=fingerprint:{fingerprint}")), Ok("a=ice-options:trickle".to_owned())])
         .collect()
@@ -170,7 +177,7 @@ mod tests {
                         a=candidate:1 2 UDP 1 192.0.2.1 40001 typ host\n\
                         m=application 9 UDP/DTLS/SCTP webrtc-datachannel\n";
 
-    fn answer(offer: &Offer, ours: &str) -> Result<String, String> {
+    fn answer(offer: &Offer, ours: &str) -> Result<String, PipelineError> {
         let fingerprint = Fingerprint::parse(&format!("sha-256 {}", ["AB"; 32].join(":"))).unwrap();
         write(offer, ours, Extras { fingerprint: &fingerprint, id: 7, start_kbps: 1500 })
     }
@@ -231,6 +238,6 @@ mod tests {
         assert!(answer(&offer, "v=0\n").is_err());
         assert!(answer(&offer, &OURS.replace("m=video 9", "m=video 0")).is_err());
         let error = answer(&offer, &OURS.replace("a=setup:active\n", "")).unwrap_err();
-        assert!(error.contains("a=setup"), "{error}");
+        assert!(error.to_string().contains("a=setup"), "{error}");
     }
 }

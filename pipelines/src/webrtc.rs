@@ -9,14 +9,14 @@ use gst_webrtc::{WebRTCICEGatheringState, WebRTCSDPType, WebRTCSessionDescriptio
 use tokio::sync::{Notify, oneshot};
 
 use crate::{
-    NetworkOptions,
+    NetworkOptions, PipelineError,
     properties::{get_if_present, make, set_if_present, set_text_if_present},
     teardown,
 };
 
 /// A webrtcbin with what saves time and threads: no TCP, no UPnP, one transport for all, and no
 /// wait for missing packets.
-pub fn webrtcbin(network: &NetworkOptions) -> Result<gst::Element, String> {
+pub fn webrtcbin(network: &NetworkOptions) -> Result<gst::Element, PipelineError> {
     let webrtc = make("webrtcbin")?;
     set_text_if_present(&webrtc, "bundle-policy", "max-bundle");
     set_if_present(&webrtc, "latency", 0u32);
@@ -24,7 +24,9 @@ pub fn webrtcbin(network: &NetworkOptions) -> Result<gst::Element, String> {
         set_if_present(&webrtc, "stun-server", server.clone());
     }
     let Some(ice) = get_if_present::<glib::Object>(&webrtc, "ice-agent") else {
-        return Err("this webrtcbin has no ice-agent; GStreamer 1.20 or newer is needed".into());
+        return Err(PipelineError::Lacking(
+            "this webrtcbin has no ice-agent; GStreamer 1.20 or newer is needed",
+        ));
     };
     set_if_present(&ice, "ice-tcp", false);
     if let Some(agent) = get_if_present::<glib::Object>(&ice, "agent") {
@@ -40,7 +42,7 @@ pub fn webrtcbin(network: &NetworkOptions) -> Result<gst::Element, String> {
     }
     if let Some(address) = network.bind {
         if !add_address(&ice, address) {
-            return Err(format!("the ICE agent does not take the address {address}"));
+            return Err(PipelineError::Address(address));
         }
         if let Some(address) = network.also_bind
             && !add_address(&ice, address)
@@ -60,15 +62,18 @@ fn add_address(ice: &glib::Object, address: IpAddr) -> bool {
 pub async fn create(
     webrtc: &gst::Element,
     what: &'static str,
-) -> Result<WebRTCSessionDescription, String> {
+) -> Result<WebRTCSessionDescription, PipelineError> {
     let reply = {
         let (promise, reply) = promise();
         let none = None::<gst::Structure>;
         webrtc.emit_by_name::<()>(&format!("create-{what}"), &[&none, &promise]);
         reply
     };
-    let reply = reply.wait().await?.ok_or_else(|| format!("no {what} was made"))?;
-    reply.get::<WebRTCSessionDescription>(what).map_err(|error| error.to_string())
+    let reply =
+        reply.wait().await?.ok_or_else(|| PipelineError::WebRtc(format!("no {what} was made")))?;
+    reply
+        .get::<WebRTCSessionDescription>(what)
+        .map_err(|error| PipelineError::WebRtc(error.to_string()))
 }
 
 /// Sets a description: `whose` is `local` or `remote`.
@@ -76,7 +81,7 @@ pub async fn set(
     webrtc: &gst::Element,
     whose: &'static str,
     description: &WebRTCSessionDescription,
-) -> Result<(), String> {
+) -> Result<(), PipelineError> {
     let reply = {
         let (promise, reply) = promise();
         webrtc.emit_by_name::<()>(&format!("set-{whose}-description"), &[description, &promise]);
@@ -86,18 +91,21 @@ pub async fn set(
 }
 
 /// A description of an SDP text.
-pub fn description(kind: WebRTCSDPType, sdp: &str) -> Result<WebRTCSessionDescription, String> {
-    let sdp = SDPMessage::parse_buffer(sdp.as_bytes()).map_err(|error| error.to_string())?;
+pub fn description(
+    kind: WebRTCSDPType,
+    sdp: &str,
+) -> Result<WebRTCSessionDescription, PipelineError> {
+    let sdp = SDPMessage::parse_buffer(sdp.as_bytes())?;
     Ok(WebRTCSessionDescription::new(kind, sdp))
 }
 
 /// The text of the local description, with the candidates found so far.
-pub fn local_description(webrtc: &gst::Element) -> Result<String, String> {
+pub fn local_description(webrtc: &gst::Element) -> Result<String, PipelineError> {
     let description =
         get_if_present::<Option<WebRTCSessionDescription>>(webrtc, "local-description")
             .flatten()
-            .ok_or("webrtcbin has no local description")?;
-    description.sdp().as_text().map_err(|error| error.to_string())
+            .ok_or(PipelineError::Lacking("webrtcbin has no local description"))?;
+    description.sdp().as_text().map_err(|error| PipelineError::WebRtc(error.to_string()))
 }
 
 /// Waits for ICE candidates. Made before the local description is set, so that nothing is missed.
@@ -173,14 +181,14 @@ pub fn packets_asked_for(webrtc: &gst::Element) -> u64 {
         .sum()
 }
 
-struct Reply(oneshot::Receiver<Result<Option<gst::Structure>, String>>);
+struct Reply(oneshot::Receiver<Result<Option<gst::Structure>, PipelineError>>);
 
 fn promise() -> (gst::Promise, Reply) {
     let (sender, receiver) = oneshot::channel();
     let promise = gst::Promise::with_change_func(move |reply| {
         let reply = match reply {
             Ok(structure) => Ok(structure.map(ToOwned::to_owned)),
-            Err(error) => Err(format!("webrtcbin gave no reply: {error:?}")),
+            Err(error) => Err(PipelineError::WebRtc(format!("webrtcbin gave no reply: {error:?}"))),
         };
         // The other end has stopped waiting when the connection was given up.
         let _ = sender.send(reply);
@@ -191,10 +199,13 @@ fn promise() -> (gst::Promise, Reply) {
 impl Reply {
     /// # Errors
     /// With webrtcbin's own words when it reports an error.
-    async fn wait(self) -> Result<Option<gst::Structure>, String> {
-        let reply = self.0.await.map_err(|_| "webrtcbin was closed".to_owned())??;
+    async fn wait(self) -> Result<Option<gst::Structure>, PipelineError> {
+        let reply = self
+            .0
+            .await
+            .map_err(|_| PipelineError::WebRtc("webrtcbin was closed".to_owned()))??;
         match reply.as_ref().and_then(|reply| reply.get::<glib::Error>("error").ok()) {
-            Some(error) => Err(error.message().to_owned()),
+            Some(error) => Err(PipelineError::WebRtc(error.message().to_owned())),
             None => Ok(reply),
         }
     }

@@ -132,7 +132,7 @@ impl Offer {
         if !text.trim_start().starts_with("v=0") {
             return Err(OfferError::malformed("it does not begin with v=0"));
         }
-        let sdp = Sdp::read(text).map_err(OfferError::malformed)?;
+        let sdp = Sdp::read(text).map_err(|bad| OfferError::malformed(bad.to_string()))?;
         if sdp.sections.len() > MAX_MEDIA_SECTIONS {
             return Err(OfferError::malformed(format!(
                 "it has more than {MAX_MEDIA_SECTIONS} media sections"

@@ -16,7 +16,7 @@ use live_vlm_pipelines::{
     properties::{set_if_present, set_text_if_present},
 };
 
-use super::{SenderError, encoder::encoder};
+use super::{BoxError, SenderError, encoder::encoder};
 
 /// Decoding or encoding one frame takes some milliseconds.
 const STUCK: gst::ClockTime = gst::ClockTime::from_seconds(20);
@@ -111,7 +111,7 @@ impl Clip {
         options: &ClipOptions,
         paint: impl FnMut(usize, &mut [u8]),
     ) -> Result<Arc<Self>, SenderError> {
-        Self::encoded(options, paint).map(Arc::new).map_err(SenderError::Pipeline)
+        Self::encoded(options, paint).map(Arc::new).map_err(SenderError::pipeline)
     }
 
     /// How many frames it has; frame numbers are smaller.
@@ -145,8 +145,8 @@ impl Clip {
     fn encoded(
         options: &ClipOptions,
         mut paint: impl FnMut(usize, &mut [u8]),
-    ) -> Result<Self, String> {
-        gst::init().map_err(|error| error.to_string())?;
+    ) -> Result<Self, BoxError> {
+        gst::init()?;
         let wanted = options.frames.max(1);
         let chain = Encoder::start(options, chained_encoder(options.bitrate)?)?;
         let keys = Encoder::start(options, key_encoder(options.bitrate)?)?;
@@ -158,7 +158,7 @@ impl Clip {
                 {
                     let frame = frame.make_mut();
                     frame.set_pts(options.time_of(number));
-                    let mut planes = frame.map_writable().map_err(|error| error.to_string())?;
+                    let mut planes = frame.map_writable()?;
                     paint(number, &mut planes);
                 }
                 chain.push(frame.clone())?;
@@ -166,7 +166,7 @@ impl Clip {
                 number += 1;
             }
             if number == began {
-                return Err(source.pipeline.complaint());
+                return Err(source.pipeline.complaint().into());
             }
         }
         let (chain, keys) = (chain.finish(wanted)?, keys.finish(wanted)?);
@@ -181,13 +181,13 @@ impl Clip {
     }
 }
 
-fn chained_encoder(bitrate: u32) -> Result<gst::Element, String> {
+fn chained_encoder(bitrate: u32) -> Result<gst::Element, BoxError> {
     let encoder = encoder(Codec::Vp8, bitrate)?;
     set_text_if_present(&encoder, "temporal-scalability-layer-flags", CHAINED);
     Ok(encoder)
 }
 
-fn key_encoder(bitrate: u32) -> Result<gst::Element, String> {
+fn key_encoder(bitrate: u32) -> Result<gst::Element, BoxError> {
     let encoder = chained_encoder(bitrate)?;
     set_text_if_present(&encoder, "keyframe-mode", "auto");
     set_if_present(&encoder, "keyframe-max-dist", 0i32);
@@ -216,14 +216,14 @@ impl Drop for Stopped {
     }
 }
 
-fn run(chain: &[gst::Element]) -> Result<Stopped, String> {
+fn run(chain: &[gst::Element]) -> Result<Stopped, BoxError> {
     let pipeline = gst::Pipeline::new();
-    pipeline.add_many(chain).map_err(|error| error.to_string())?;
-    gst::Element::link_many(chain).map_err(|error| error.to_string())?;
+    pipeline.add_many(chain)?;
+    gst::Element::link_many(chain)?;
     play(pipeline)
 }
 
-fn play(pipeline: gst::Pipeline) -> Result<Stopped, String> {
+fn play(pipeline: gst::Pipeline) -> Result<Stopped, BoxError> {
     let pipeline = Stopped(pipeline);
     pipeline.0.set_state(gst::State::Playing).map_err(|_| pipeline.complaint())?;
     Ok(pipeline)
@@ -236,7 +236,7 @@ struct Source {
 }
 
 impl Source {
-    fn open(options: &ClipOptions) -> Result<Self, String> {
+    fn open(options: &ClipOptions) -> Result<Self, BoxError> {
         // Not as a bin: that would take the pad of what a decoder will be linked to for its own.
         let line = format!(
             "{} ! videoconvert ! videoscale add-borders=true ! videorate ! \
@@ -265,7 +265,7 @@ struct Encoder {
 }
 
 impl Encoder {
-    fn start(options: &ClipOptions, encoder: gst::Element) -> Result<Self, String> {
+    fn start(options: &ClipOptions, encoder: gst::Element) -> Result<Self, BoxError> {
         let source = AppSrc::builder()
             .caps(&options.caps("video/x-raw"))
             .format(gst::Format::Time)
@@ -276,12 +276,12 @@ impl Encoder {
         Ok(Self { source, sink, _pipeline: pipeline })
     }
 
-    fn push(&self, frame: gst::Buffer) -> Result<(), String> {
-        self.source.push_buffer(frame).map(drop).map_err(|_| "the clip's encoder fails".to_owned())
+    fn push(&self, frame: gst::Buffer) -> Result<(), BoxError> {
+        self.source.push_buffer(frame).map(drop).map_err(|_| "the clip's encoder fails".into())
     }
 
-    fn finish(&self, frames: usize) -> Result<Vec<gst::Buffer>, String> {
-        self.source.end_of_stream().map_err(|error| error.to_string())?;
+    fn finish(&self, frames: usize) -> Result<Vec<gst::Buffer>, BoxError> {
+        self.source.end_of_stream()?;
         let coded: Vec<gst::Buffer> = std::iter::from_fn(|| self.sink.try_pull_sample(STUCK))
             .take(frames)
             .filter_map(|sample| sample.buffer_owned())
@@ -289,7 +289,7 @@ impl Encoder {
         if coded.len() == frames {
             return Ok(coded);
         }
-        Err(format!("the clip's encoder gave {} of {frames} frames", coded.len()))
+        Err(format!("the clip's encoder gave {} of {frames} frames", coded.len()).into())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Encoders that cost little: many senders share a machine with what they test.
 
 use live_vlm_pipelines::{
-    Codec,
+    Codec, PipelineError,
     properties::{make, set_if_present, set_text_if_present},
 };
 
@@ -9,7 +9,7 @@ use live_vlm_pipelines::{
 const KEY_FRAME_DISTANCE: i32 = 120_000;
 
 /// An encoder with its cheapest settings.
-pub(super) fn encoder(codec: Codec, bitrate: u32) -> Result<gst::Element, String> {
+pub(super) fn encoder(codec: Codec, bitrate: u32) -> Result<gst::Element, PipelineError> {
     match codec {
         Codec::Vp8 | Codec::Vp9 => {
             let encoder = make(if codec == Codec::Vp8 { "vp8enc" } else { "vp9enc" })?;

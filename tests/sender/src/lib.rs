@@ -129,6 +129,19 @@ pub enum SenderError {
     Timeout(&'static str),
 }
 
+impl SenderError {
+    fn pipeline(error: impl std::fmt::Display) -> Self {
+        Self::Pipeline(error.to_string())
+    }
+
+    fn answer(error: impl std::fmt::Display) -> Self {
+        Self::Answer(error.to_string())
+    }
+}
+
+/// Any error of what makes a sender; only its text is told.
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
 /// What a [`Sender`] has counted so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SenderStats {
@@ -184,22 +197,22 @@ impl Sender {
         let codec = options.codec;
         let sender = tokio::task::spawn_blocking(move || Self::start(&options))
             .await
-            .map_err(|error| SenderError::Pipeline(error.to_string()))?
-            .map_err(SenderError::Pipeline)?;
+            .map_err(SenderError::pipeline)?
+            .map_err(SenderError::pipeline)?;
         let offer =
-            within("the offer", sender.offer(codec)).await?.map_err(SenderError::Pipeline)?;
+            within("the offer", sender.offer(codec)).await?.map_err(SenderError::pipeline)?;
         let answer =
             exchange(offer).await.map_err(|error| SenderError::Exchange(error.to_string()))?;
         let answer =
-            webrtc::description(WebRTCSDPType::Answer, &answer).map_err(SenderError::Answer)?;
+            webrtc::description(WebRTCSDPType::Answer, &answer).map_err(SenderError::answer)?;
         within("taking the answer", webrtc::set(&sender.webrtc, "remote", &answer))
             .await?
-            .map_err(SenderError::Answer)?;
+            .map_err(SenderError::answer)?;
         Ok(sender)
     }
 
-    fn start(options: &SenderOptions) -> Result<Self, String> {
-        gst::init().map_err(|error| error.to_string())?;
+    fn start(options: &SenderOptions) -> Result<Self, BoxError> {
+        gst::init()?;
         let pipeline = gst::Pipeline::new();
         let running = Running::new(pipeline.clone());
         let bus = pipeline.bus().ok_or("the pipeline has no bus")?;
@@ -214,7 +227,7 @@ impl Sender {
             set_if_present(&webrtc, "turn-server", relay.clone());
             set_text_if_present(&webrtc, "ice-transport-policy", "relay");
         }
-        pipeline.add(&webrtc).map_err(|error| error.to_string())?;
+        pipeline.add(&webrtc)?;
         let counters = Arc::new(Counters::default());
         let sent = SentFrames::default();
         media::add_video(&pipeline, &webrtc, options, &counters, &sent)?;
@@ -229,7 +242,7 @@ impl Sender {
                 tell.send_replace(state);
             }
         });
-        pipeline.set_state(gst::State::Playing).map_err(|error| error.to_string())?;
+        pipeline.set_state(gst::State::Playing)?;
         let channel = options.data_channel.then(|| open_channel(&webrtc, "control")).flatten();
         let (tell, open) = watch::channel(false);
         if let Some(channel) = &channel {
@@ -240,7 +253,7 @@ impl Sender {
         Ok(Self { running, webrtc, counters, sent, state, open, channel })
     }
 
-    async fn offer(&self, codec: Codec) -> Result<String, String> {
+    async fn offer(&self, codec: Codec) -> Result<String, BoxError> {
         let offer = webrtc::create(&self.webrtc, "offer").await?;
         let gathering = Gathering::new(&self.webrtc);
         webrtc::set(&self.webrtc, "local", &offer).await?;

@@ -17,7 +17,8 @@ use live_vlm_pipelines::{
 };
 
 use super::{
-    Counters, SenderDirection, SenderOptions, SentFrames, VideoSource, encoder::encoder, player,
+    BoxError, Counters, SenderDirection, SenderOptions, SentFrames, VideoSource, encoder::encoder,
+    player,
 };
 
 /// As Chromium numbers them.
@@ -32,7 +33,7 @@ pub(super) fn add_video(
     options: &SenderOptions,
     counters: &Arc<Counters>,
     sent: &SentFrames,
-) -> Result<(), String> {
+) -> Result<(), BoxError> {
     let mut chain = match &options.source {
         VideoSource::Element(element) => encoded(element.clone(), options)?,
         VideoSource::Description(text) => {
@@ -42,7 +43,7 @@ pub(super) fn add_video(
         }
         VideoSource::Encoded(element) => vec![element.clone()],
         VideoSource::Clip(_) if options.codec != Codec::Vp8 => {
-            return Err(format!("a clip is VP8 and not {}", options.codec));
+            return Err(format!("a clip is VP8 and not {}", options.codec).into());
         }
         VideoSource::Clip(clip) => vec![player::source(clip, sent)?],
     };
@@ -51,8 +52,8 @@ pub(super) fn add_video(
     let packets = make("capsfilter")?;
     packets.set_property("caps", packet_caps(options.codec));
     chain.extend([payloader, packets.clone()]);
-    pipeline.add_many(&chain).map_err(|error| error.to_string())?;
-    gst::Element::link_many(&chain).map_err(|error| error.to_string())?;
+    pipeline.add_many(&chain)?;
+    gst::Element::link_many(&chain)?;
     let direction = match options.direction {
         SenderDirection::SendOnly => TransceiverDirection::Sendonly,
         SenderDirection::SendRecv => TransceiverDirection::Sendrecv,
@@ -64,7 +65,7 @@ pub(super) fn add_video(
 }
 
 /// Raw video and what encodes it for this sender alone.
-fn encoded(source: gst::Element, options: &SenderOptions) -> Result<Vec<gst::Element>, String> {
+fn encoded(source: gst::Element, options: &SenderOptions) -> Result<Vec<gst::Element>, BoxError> {
     let queue = make("queue")?;
     // A camera drops frames too when its encoder is late.
     queue.set_property_from_str("leaky", "downstream");
@@ -99,7 +100,7 @@ fn link(
     last: &gst::Element,
     preferences: &gst::Caps,
     direction: TransceiverDirection,
-) -> Result<(), String> {
+) -> Result<(), BoxError> {
     let sink = webrtc.request_pad_simple("sink_%u").ok_or("webrtcbin gives no sink pad")?;
     let source = last.static_pad("src").ok_or("the last element has no source pad")?;
     source.link(&sink).map_err(|error| format!("webrtcbin cannot be linked: {error:?}"))?;
@@ -112,7 +113,7 @@ fn link(
     Ok(())
 }
 
-fn lose_first(packets: &gst::Element, lost: u32) -> Result<(), String> {
+fn lose_first(packets: &gst::Element, lost: u32) -> Result<(), BoxError> {
     let pad = packets.static_pad("src").ok_or("the packets have no pad")?;
     let left = AtomicU32::new(lost);
     pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST, move |_, _| {
@@ -126,7 +127,7 @@ fn lose_first(packets: &gst::Element, lost: u32) -> Result<(), String> {
 }
 
 /// Has the timestamps of the packets be ahead by `Counters::clock`.
-fn set_clock_by(packets: &gst::Element, counters: &Arc<Counters>) -> Result<(), String> {
+fn set_clock_by(packets: &gst::Element, counters: &Arc<Counters>) -> Result<(), BoxError> {
     let pad = packets.static_pad("src").ok_or("the packets have no pad")?;
     let counters = Arc::clone(counters);
     pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST, move |_, info| {
@@ -156,7 +157,7 @@ fn set_ahead(packet: &mut gst::BufferRef, ahead: u32) {
 }
 
 /// Counts what goes out of the element that gives encoded frames, and is asked of it.
-fn count(encoded: &gst::Element, counters: &Arc<Counters>) -> Result<(), String> {
+fn count(encoded: &gst::Element, counters: &Arc<Counters>) -> Result<(), BoxError> {
     let pad = encoded.static_pad("src").ok_or("encoded video has no source pad")?;
     let frames = counters.clone();
     pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {

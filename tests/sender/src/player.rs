@@ -11,7 +11,7 @@ use std::{
 use gst::prelude::*;
 use gst_app::{AppSrc, AppSrcCallbacks};
 
-use super::clip::Clip;
+use super::{BoxError, clip::Clip};
 
 /// Browsers ignore requests for key frames that come sooner after the last one.
 const KEY_FRAME_DISTANCE: Duration = Duration::from_millis(500);
@@ -69,7 +69,7 @@ impl Playback {
 }
 
 /// An element that gives the clip's frames over and over, each when it is due.
-pub(super) fn source(clip: &Arc<Clip>, sent: &SentFrames) -> Result<gst::Element, String> {
+pub(super) fn source(clip: &Arc<Clip>, sent: &SentFrames) -> Result<gst::Element, BoxError> {
     let source = AppSrc::builder()
         .caps(clip.caps())
         .format(gst::Format::Time)

@@ -140,7 +140,7 @@ impl Session {
         self.may_ask()?;
         // Nothing is asked before it is clear whether somebody is there.
         let quiet = PeerSettings { asks: false, ..self.settings.for_pipeline() };
-        let mut options = PeerOptions::new(quiet)?;
+        let mut options = PeerOptions::new(quiet).map_err(OfferError::from)?;
         options.network = media_address::reachable(&self.services.network);
         options.context = Some(live_vlm_pipelines::dispatcher_context(&self.dispatcher));
         Ok(options)
