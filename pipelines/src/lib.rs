@@ -1,7 +1,7 @@
 //! Where video comes from, and one pipeline per peer connection around `vlmanalyze`.
 //!
-//! [`PeerConnection::accept_offer`] turns a WebRTC offer into a running pipeline and an answer; what
-//! happens then comes as [`PeerEvent`]s.
+//! [`PeerConnection::accept_offer`] turns a WebRTC offer into a running pipeline and an answer;
+//! what happens then comes as [`PeerEvent`]s.
 //!
 //! ```text
 //! webrtcbin -> depayloader -> parser? -> gate -> decoder -> vlmanalyze -> fakesink
@@ -38,11 +38,11 @@ pub mod fuzzing;
 mod gate;
 mod hearing;
 mod key_frame;
+mod key_frame_retry;
 mod lock;
 mod native_log;
 mod offer;
 mod options;
-mod pace;
 mod peer_connection;
 mod picture_size;
 mod pipeline_error;

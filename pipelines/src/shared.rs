@@ -18,9 +18,9 @@ use crate::{
     frames::Frames,
     gate::{Frame, Gate, Verdict},
     hearing::Hearing,
+    key_frame_retry::KeyFrameRetry,
     lock::lock,
     offer::Offer,
-    pace::Pace,
 };
 
 /// How long packets come without a frame that can be decoded before a key frame is asked for.
@@ -36,7 +36,7 @@ pub(crate) struct Shared {
     pub(crate) frames: Arc<Frames>,
     /// When a frame last passed the gate.
     passed: Moment,
-    pace: Mutex<Pace>,
+    retry: Mutex<KeyFrameRetry>,
     /// How long key frames take to come.
     key_frames_take: Moment,
     over: AtomicBool,
@@ -83,7 +83,7 @@ impl Shared {
             gate: Mutex::new(Gate::new(mode)),
             frames: Arc::default(),
             passed: Moment::never(),
-            pace: Mutex::default(),
+            retry: Mutex::default(),
             key_frames_take: Moment::never(),
             over: AtomicBool::new(false),
             started: Instant::now(),
@@ -148,23 +148,23 @@ impl Shared {
         }
         self.media.set(now);
         if last.is_some_and(|last| now.saturating_sub(last) >= OUTAGE) {
-            return self.pace().resume(now);
+            return self.retry().resume(now);
         }
         let (began, passed) = (self.began.get(), self.passed.get());
-        lacks_key_frame(self.mode(), now, began, passed) && self.pace().ask(now)
+        lacks_key_frame(self.mode(), now, began, passed) && self.retry().ask(now)
     }
 
     /// A depayloader would ask for a key frame. Answers whether it may.
     pub(crate) fn may_ask_for_key_frame(&self) -> bool {
         let now = self.started.elapsed();
-        needs_key_frames(self.mode(), self.passed.get()) && self.pace().ask(now)
+        needs_key_frames(self.mode(), self.passed.get()) && self.retry().ask(now)
     }
 
     /// Somebody waits for a key frame. True if the peer is to be asked for it now; otherwise it was
     /// asked a moment ago.
     pub(crate) fn request_key_frame(&self) -> bool {
         let now = self.started.elapsed();
-        let is_due = self.pace().ask(now);
+        let is_due = self.retry().ask(now);
         if is_due && self.hearing().asked(now) {
             self.changed.notify_one();
         }
@@ -204,9 +204,9 @@ impl Shared {
             self.passed.set(now);
             if frame == Frame::Key {
                 let took = {
-                    let mut pace = self.pace();
-                    pace.came(now);
-                    pace.took()
+                    let mut retry = self.retry();
+                    retry.came(now);
+                    retry.took()
                 };
                 if let Some(took) = took {
                     self.key_frames_take.set(took);
@@ -227,8 +227,8 @@ impl Shared {
         self.gate().mode()
     }
 
-    fn pace(&self) -> MutexGuard<'_, Pace> {
-        lock(&self.pace)
+    fn retry(&self) -> MutexGuard<'_, KeyFrameRetry> {
+        lock(&self.retry)
     }
 
     fn hearing(&self) -> MutexGuard<'_, Hearing> {

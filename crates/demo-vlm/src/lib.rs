@@ -26,13 +26,13 @@ mod describe;
 mod error;
 mod measure;
 mod options;
-mod pace;
 mod picture;
 mod plane;
 mod qr;
 mod regions;
 mod serve;
 mod server;
+mod timing;
 mod tokens;
 mod topics;
 

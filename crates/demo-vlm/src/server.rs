@@ -21,7 +21,7 @@ use crate::conversations::Conversations;
 use crate::describe::{self, Comparison};
 use crate::error::ApiError;
 use crate::measure::measure;
-use crate::pace::Pace;
+use crate::timing::Timing;
 use crate::{BRIEF_MODEL, MODEL, Options, picture, tokens};
 
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -31,7 +31,7 @@ const DISCARD_TIMEOUT: Duration = Duration::from_secs(2);
 /// What all requests share.
 pub(crate) struct App {
     options: Options,
-    pace: Pace,
+    timing: Timing,
     /// Places for requests that are answered or wait.
     places: Arc<Semaphore>,
     slots: Arc<Semaphore>,
@@ -47,7 +47,7 @@ impl App {
     pub(crate) fn new(options: Options) -> Arc<Self> {
         let slots = usize::from(options.slots.max(1));
         Arc::new(Self {
-            pace: Pace::new(&options),
+            timing: Timing::new(&options),
             places: Arc::new(Semaphore::new(slots + usize::from(options.queue))),
             slots: Arc::new(Semaphore::new(slots)),
             measuring: Arc::new(Semaphore::new(slots)),
@@ -65,7 +65,7 @@ impl App {
     }
 
     fn place(&self) -> Result<OwnedSemaphorePermit, ApiError> {
-        let retry_after = self.pace.retry_after();
+        let retry_after = self.timing.retry_after();
         self.places.clone().try_acquire_owned().map_err(|error| match error {
             tokio::sync::TryAcquireError::Closed => ApiError::Closing,
             tokio::sync::TryAcquireError::NoPermits => ApiError::Overloaded { retry_after },
@@ -208,19 +208,19 @@ impl Answer {
     }
 
     /// The chunks of a streamed answer, each with how long after its start it is due.
-    fn chunks(&self, pace: Pace, include_usage: bool) -> Vec<(Duration, Completion)> {
+    fn chunks(&self, timing: Timing, include_usage: bool) -> Vec<(Duration, Completion)> {
         let chunk = |words, finish_reason| {
             let choice = Choice { index: 0, said: Said::Delta(words), finish_reason };
             self.completion("chat.completion.chunk", Some(choice), None)
         };
         let count = self.pieces.len();
         let role = Words { role: Some("assistant"), content: Some(String::new()) };
-        let mut chunks = vec![(pace.token(0, count), chunk(role, None))];
+        let mut chunks = vec![(timing.token(0, count), chunk(role, None))];
         chunks.extend(self.pieces.iter().enumerate().map(|(index, piece)| {
             let words = Words { role: None, content: Some(piece.clone()) };
-            (pace.token(index, count), chunk(words, None))
+            (timing.token(index, count), chunk(words, None))
         }));
-        let end = pace.token(count.saturating_sub(1), count);
+        let end = timing.token(count.saturating_sub(1), count);
         chunks.push((end, chunk(Words::default(), Some(self.finish_reason))));
         if include_usage {
             chunks.push((end, self.completion("chat.completion.chunk", None, Some(self.usage))));
@@ -265,10 +265,10 @@ async fn chat(State(app): State<Arc<App>>, body: Body) -> Result<Response, ApiEr
     let start = Instant::now();
     let answer = app.answer(question).await?;
     if streamed {
-        let chunks = answer.chunks(app.pace, include_usage);
+        let chunks = answer.chunks(app.timing, include_usage);
         Ok(Sse::new(events(start, chunks, (slot, place))).into_response())
     } else {
-        sleep_until(start + app.pace.whole()).await;
+        sleep_until(start + app.timing.whole()).await;
         Ok(Json(answer.whole()).into_response())
     }
 }

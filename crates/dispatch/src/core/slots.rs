@@ -41,7 +41,7 @@ pub(super) struct SlotCount {
 #[derive(Debug, Default)]
 struct Auto {
     /// What answers take with so many slots, all of them in use.
-    pace: Pace,
+    times: AnswerTimes,
     trial: Option<Trial>,
     /// Whether the number has proved better than one less.
     is_proved: bool,
@@ -54,21 +54,21 @@ struct Auto {
 #[derive(Debug, Clone, Copy)]
 enum Trial {
     /// One less, which was good.
-    More { than: Pace },
+    More { than: AnswerTimes },
     /// One more, which nobody knows to be worth it.
-    Fewer { than: Pace },
+    Fewer { than: AnswerTimes },
 }
 
 /// What answers take, in seconds.
 #[derive(Debug, Clone, Copy, Default)]
-struct Pace {
+struct AnswerTimes {
     answers: usize,
     first_token: f64,
     whole: f64,
     first_token_of_late: f64,
 }
 
-impl Pace {
+impl AnswerTimes {
     fn add(&mut self, first_token: Duration, whole: Duration) {
         let (first_token, whole) = (first_token.as_secs_f64(), whole.as_secs_f64().max(0.000_1));
         self.answers += 1;
@@ -119,27 +119,27 @@ impl SlotCount {
         if at_once != slots {
             return;
         }
-        auto.pace.add(first_token, whole);
-        if !auto.pace.is_known(slots) {
+        auto.times.add(first_token, whole);
+        if !auto.times.is_known(slots) {
             return;
         }
         match auto.trial {
-            Some(Trial::More { than }) if is_worth_it(&than, &auto.pace, slots) => {
+            Some(Trial::More { than }) if is_worth_it(&than, &auto.times, slots) => {
                 auto.trial = None;
                 auto.is_proved = true;
             }
             Some(Trial::More { .. }) => self.take_back(now),
-            Some(Trial::Fewer { than }) if is_worth_it(&auto.pace, &than, slots + 1) => {
+            Some(Trial::Fewer { than }) if is_worth_it(&auto.times, &than, slots + 1) => {
                 self.set(slots + 1, None, true);
             }
             Some(Trial::Fewer { .. }) => auto.trial = None,
-            None if auto.pace.waits_of_late() => self.take_back(now),
+            None if auto.times.waits_of_late() => self.take_back(now),
             None if slots > 1 && !auto.is_proved => {
-                let than = auto.pace;
+                let than = auto.times;
                 self.set(slots - 1, Some(Trial::Fewer { than }), false);
             }
             None if slots < MOST && !auto.is_too_many(slots + 1, now) => {
-                let than = auto.pace;
+                let than = auto.times;
                 self.set(slots + 1, Some(Trial::More { than }), false);
             }
             None => {}
@@ -157,7 +157,7 @@ impl SlotCount {
         let slots = self.slots;
         let Some(auto) = &mut self.auto else { return };
         if slots == 1 {
-            auto.pace = Pace::default();
+            auto.times = AnswerTimes::default();
             return;
         }
         let rest = doubled(FIRST_REST, auto.times_too_many, LONGEST_REST);
@@ -170,15 +170,15 @@ impl SlotCount {
         self.slots = slots;
         if let Some(auto) = &mut self.auto {
             // What was measured with another number says nothing of this one.
-            *auto = Auto { pace: Pace::default(), trial, is_proved, ..*auto };
+            *auto = Auto { times: AnswerTimes::default(), trial, is_proved, ..*auto };
         }
     }
 }
 
 /// Whether so many slots give enough more answers than one less.
-fn is_worth_it(fewer: &Pace, pace: &Pace, slots: usize) -> bool {
+fn is_worth_it(fewer: &AnswerTimes, times: &AnswerTimes, slots: usize) -> bool {
     let before = (slots - 1) as f64;
-    let gain = (slots as f64 / pace.whole) / (before / fewer.whole);
+    let gain = (slots as f64 / times.whole) / (before / fewer.whole);
     gain >= 1.0 + WORTH / before
 }
 
@@ -195,7 +195,8 @@ mod tests {
     const PROMPT: f64 = 0.1;
     const ANSWER: f64 = 1.0;
 
-    /// How an answer goes with so many questions at once: its first token and all of it, in seconds.
+    /// How an answer goes with so many questions at once: its first token and all of it, in
+    /// seconds.
     type Server = fn(usize) -> (f64, f64);
 
     /// One question after the other: who comes when it is taken waits for a whole answer.

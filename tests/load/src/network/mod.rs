@@ -24,7 +24,7 @@ use tokio::time::timeout;
 use self::{
     browser::Browser,
     conditions::Condition,
-    site::{Outcome, Pace, Task},
+    site::{Durations, Outcome, Task},
 };
 use crate::{
     Failure, Missed, Report,
@@ -108,11 +108,11 @@ impl Options {
         wanted.flat_map(|one| browsers(&one).into_iter().map(move |b| (one.clone(), b))).collect()
     }
 
-    fn pace(&self) -> Pace {
+    fn durations(&self) -> Durations {
         let [settle, window, calm, after] =
             if self.short { [1, 8, 2, 1] } else { [3, self.seconds, 6, 5] }
                 .map(Duration::from_secs);
-        Pace { settle, window, calm, after }
+        Durations { settle, window, calm, after }
     }
 }
 
@@ -129,7 +129,7 @@ pub(crate) async fn measure(server: &Path, options: &Options) -> Result<Report, 
         return Ok(Report { text, figures: json!({"skipped": lacks}) });
     }
     let mut rows = Rows::default();
-    let pace = options.pace();
+    let durations = options.durations();
     for (condition, browser) in options.runs() {
         progress(&format!("{} in {browser} ...\n", condition.name));
         let task = Task {
@@ -137,17 +137,17 @@ pub(crate) async fn measure(server: &Path, options: &Options) -> Result<Report, 
             browser,
             server,
             script: &options.script,
-            pace,
+            durations,
             seed: options.seed,
             logs: options.logs.as_deref(),
         };
-        let limit = BESIDE + condition.longest(pace.window);
+        let limit = BESIDE + condition.longest(durations.window);
         let measured = timeout(limit, site::measure(&task)).await;
         let measured = measured.unwrap_or_else(|_| Err("it took too long".into()));
         rows.add(&condition, browser, measured);
         progress(&rows.last);
     }
-    rows.report(pace.window)
+    rows.report(durations.window)
 }
 
 /// So that whoever waits half an hour for the table sees that it comes.

@@ -45,7 +45,7 @@ pub(crate) struct Task<'a> {
     pub(crate) browser: Browser,
     pub(crate) server: &'a Path,
     pub(crate) script: &'a Path,
-    pub(crate) pace: Pace,
+    pub(crate) durations: Durations,
     pub(crate) seed: u64,
     /// Where logs are kept.
     pub(crate) logs: Option<&'a Path>,
@@ -53,7 +53,7 @@ pub(crate) struct Task<'a> {
 
 /// How long what takes.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Pace {
+pub(crate) struct Durations {
     /// From the first answer until it is measured.
     pub(crate) settle: Duration,
     /// How long a page is measured to which nothing happens.
@@ -102,7 +102,7 @@ type Moment = (u64, Look);
 pub(crate) async fn measure(task: &Task<'_>) -> Result<Outcome, Failure> {
     let mut site = Site::new(task).await?;
     let Condition { event, watch, interval, .. } = task.condition;
-    let Pace { settle, window, calm, after } = task.pace;
+    let Durations { settle, window, calm, after } = task.durations;
     let played = site.play(task.condition).await?;
     let (begin, end, event_ms, over) = if site.page.seen.answers.is_empty() {
         (played, site.moment()?, None, None)

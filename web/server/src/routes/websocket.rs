@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tungstenite::error::ProtocolError;
 
 use super::{
-    pace::{PER_SECOND, Pace},
+    rate_limit::{PER_SECOND, RateLimit},
     signs::{BEAT, Due, SILENCE, Signs},
 };
 use crate::{
@@ -149,8 +149,8 @@ impl Page<'_> {
 async fn run(socket: WebSocket, page: Page<'_>, mut inbound: Inbound, refusals: &PageRefusals) {
     let (to_page, mut from_page) = socket.split();
     let began = Instant::now();
-    let (signs, pace) = (Signs::new(began), Pace::new(began));
-    let mut connection = Connection { page, refusals, to_page, signs, pace, look: began };
+    let (signs, rate_limit) = (Signs::new(began), RateLimit::new(began));
+    let mut connection = Connection { page, refusals, to_page, signs, rate_limit, look: began };
     loop {
         let goes_on = tokio::select! {
             // First what has come: it may be what silence would be taken for.
@@ -171,7 +171,7 @@ struct Connection<'a> {
     refusals: &'a PageRefusals,
     to_page: SplitSink<WebSocket, Message>,
     signs: Signs,
-    pace: Pace,
+    rate_limit: RateLimit,
     /// When to look at the signs of life.
     look: Instant,
 }
@@ -187,7 +187,7 @@ impl Connection<'_> {
         let is_back = self.signs.heard(now);
         self.look = now;
         let goes_on = match message {
-            Some(Ok(_)) if !self.pace.admits(now) => {
+            Some(Ok(_)) if !self.rate_limit.admits(now) => {
                 let refusal = too_many();
                 self.refusals.note(&refusal, self.page.session);
                 let away = turn_away(refusal, &mut self.to_page, from_page);

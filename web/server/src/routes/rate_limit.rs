@@ -7,12 +7,12 @@ pub(super) const PER_SECOND: u32 = 50;
 
 /// How many messages one connection may send: a token bucket.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct RateLimit {
     left: f64,
     at: Instant,
 }
 
-impl Pace {
+impl RateLimit {
     pub(super) fn new(now: Instant) -> Self {
         Self { left: BURST, at: now }
     }
@@ -35,20 +35,20 @@ mod tests {
     #[test]
     fn a_burst_and_a_steady_rate_are_admitted_and_no_more() {
         let start = Instant::now();
-        let mut pace = Pace::new(start);
-        assert_eq!((0..1000).take_while(|_| pace.admits(start)).count(), 200);
+        let mut limit = RateLimit::new(start);
+        assert_eq!((0..1000).take_while(|_| limit.admits(start)).count(), 200);
 
-        let mut pace = Pace::new(start);
+        let mut limit = RateLimit::new(start);
         let at =
             |n: u32, per_second: f64| start + Duration::from_secs_f64(f64::from(n) / per_second);
-        assert!((0..10_000).all(|n| pace.admits(at(n, 50.0))));
-        let mut pace = Pace::new(start);
-        let admitted = (0..10_000).take_while(|n| pace.admits(at(*n, 60.0))).count();
+        assert!((0..10_000).all(|n| limit.admits(at(n, 50.0))));
+        let mut limit = RateLimit::new(start);
+        let admitted = (0..10_000).take_while(|n| limit.admits(at(*n, 60.0))).count();
         assert!((1190..1210).contains(&admitted), "{admitted}");
 
         // What was saved up is a burst, and no more than that.
-        let mut pace = Pace::new(start);
+        let mut limit = RateLimit::new(start);
         let later = start + Duration::from_secs(3600);
-        assert_eq!((0..1000).take_while(|_| pace.admits(later)).count(), 200);
+        assert_eq!((0..1000).take_while(|_| limit.admits(later)).count(), 200);
     }
 }

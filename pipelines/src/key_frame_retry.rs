@@ -7,11 +7,11 @@ const RESTS: [Duration; 3] =
 /// The same after the very first request, which is easily lost while a connection comes about.
 const FIRST: Duration = Duration::from_millis(100);
 
-/// When to ask a peer again for a key frame that has not come. The request or the frame may be lost.
-/// Or the frame is still on its way over a thin line: then asking again only adds another frame behind
-/// it. Pure: times are arguments.
+/// When to ask a peer again for a key frame that has not come. The request or the frame may be
+/// lost. Or the frame is still on its way over a thin line: then asking again only adds another
+/// frame behind it. Pure: times are arguments.
 #[derive(Debug, Default)]
-pub(crate) struct Pace {
+pub(crate) struct KeyFrameRetry {
     /// When it was first asked for since one came, and last.
     first: Option<Duration>,
     asked: Option<Duration>,
@@ -23,7 +23,7 @@ pub(crate) struct Pace {
     has_begun: bool,
 }
 
-impl Pace {
+impl KeyFrameRetry {
     /// Whether the peer may be asked now. If so, this counts as a request.
     pub(crate) fn ask(&mut self, now: Duration) -> bool {
         let rested = |asked| now.saturating_sub(asked) >= self.rest();
@@ -36,8 +36,8 @@ impl Pace {
         may
     }
 
-    /// Packets come again after a while without any. Whether to ask the peer at once, as it cannot have
-    /// heard the requests of that while. If so, this counts as a request.
+    /// Packets come again after a while without any. Whether to ask the peer at once, as it cannot
+    /// have heard the requests of that while. If so, this counts as a request.
     pub(crate) fn resume(&mut self, now: Duration) -> bool {
         // One that was asked in vain once or twice may be answering with these packets.
         let in_vain = self.tries >= RESTS.len();
@@ -59,7 +59,8 @@ impl Pace {
         self.has_begun = true;
     }
 
-    /// How long key frames take to come; of the newest two the quicker, as the other may have been lost first.
+    /// How long key frames take to come; of the newest two the quicker, as the other may have been
+    /// lost first.
     pub(crate) fn took(&self) -> Option<Duration> {
         self.took.map(|[newest, before]| newest.min(before))
     }
@@ -88,59 +89,59 @@ mod tests {
     }
 
     /// One that was asked for a key frame once, and it took so long.
-    fn after_one_that_took(ms: u64) -> Pace {
-        let mut pace = Pace::default();
-        assert!(pace.ask(at(0)));
-        pace.came(at(ms));
-        pace
+    fn after_one_that_took(ms: u64) -> KeyFrameRetry {
+        let mut retry = KeyFrameRetry::default();
+        assert!(retry.ask(at(0)));
+        retry.came(at(ms));
+        retry
     }
 
     /// When it is asked by whoever tries every 50 ms, in ms.
-    fn asked(pace: &mut Pace, from: u64, until: u64) -> Vec<u64> {
-        (from..until).step_by(50).filter(|ms| pace.ask(at(*ms))).collect()
+    fn asked(retry: &mut KeyFrameRetry, from: u64, until: u64) -> Vec<u64> {
+        (from..until).step_by(50).filter(|ms| retry.ask(at(*ms))).collect()
     }
 
     #[test]
     fn what_does_not_come_is_asked_for_less_and_less_often() {
-        let mut pace = Pace::default();
-        assert_eq!(asked(&mut pace, 0, 8000), [0, 100, 600, 1600, 3600, 5600, 7600]);
-        let mut pace = after_one_that_took(40);
-        assert_eq!(asked(&mut pace, 1000, 7000), [1000, 1500, 2500, 4500, 6500]);
+        let mut retry = KeyFrameRetry::default();
+        assert_eq!(asked(&mut retry, 0, 8000), [0, 100, 600, 1600, 3600, 5600, 7600]);
+        let mut retry = after_one_that_took(40);
+        assert_eq!(asked(&mut retry, 1000, 7000), [1000, 1500, 2500, 4500, 6500]);
     }
 
     #[test]
     fn what_takes_its_time_is_given_it() {
-        let mut pace = after_one_that_took(800);
-        assert_eq!(asked(&mut pace, 1000, 6000), [1000, 2200, 3400, 5400]);
-        pace.came(at(5500));
-        assert!(pace.ask(at(6000)));
-        pace.came(at(6040));
-        assert_eq!(asked(&mut pace, 7000, 9000), [7000, 7500, 8500], "one of two was lost");
-        let mut pace = after_one_that_took(60_000);
-        assert_eq!(asked(&mut pace, 61_000, 66_000), [61_000, 63_000, 65_000]);
+        let mut retry = after_one_that_took(800);
+        assert_eq!(asked(&mut retry, 1000, 6000), [1000, 2200, 3400, 5400]);
+        retry.came(at(5500));
+        assert!(retry.ask(at(6000)));
+        retry.came(at(6040));
+        assert_eq!(asked(&mut retry, 7000, 9000), [7000, 7500, 8500], "one of two was lost");
+        let mut retry = after_one_that_took(60_000);
+        assert_eq!(asked(&mut retry, 61_000, 66_000), [61_000, 63_000, 65_000]);
     }
 
     #[test]
     fn after_an_outage_it_is_asked_for_at_once() {
-        let mut pace = after_one_that_took(40);
-        assert_eq!(asked(&mut pace, 1000, 6000), [1000, 1500, 2500, 4500]);
-        assert!(pace.resume(at(6000)));
-        assert_eq!(asked(&mut pace, 6000, 8000), [6500, 7500]);
+        let mut retry = after_one_that_took(40);
+        assert_eq!(asked(&mut retry, 1000, 6000), [1000, 1500, 2500, 4500]);
+        assert!(retry.resume(at(6000)));
+        assert_eq!(asked(&mut retry, 6000, 8000), [6500, 7500]);
     }
 
     #[test]
     fn packets_that_may_be_the_answer_are_no_reason_to_ask() {
-        let mut pace = after_one_that_took(40);
-        assert_eq!(asked(&mut pace, 1000, 1700), [1000, 1500]);
-        assert!(!pace.resume(at(1700)));
+        let mut retry = after_one_that_took(40);
+        assert_eq!(asked(&mut retry, 1000, 1700), [1000, 1500]);
+        assert!(!retry.resume(at(1700)));
     }
 
     #[test]
     fn what_comes_is_asked_for_as_often_as_wanted() {
-        let mut pace = Pace::default();
+        let mut retry = KeyFrameRetry::default();
         for ms in (0..1000).step_by(100) {
-            assert!(pace.ask(at(ms)), "at {ms} ms");
-            pace.came(at(ms + 50));
+            assert!(retry.ask(at(ms)), "at {ms} ms");
+            retry.came(at(ms + 50));
         }
     }
 }

@@ -8,13 +8,13 @@ use crate::Options;
 const LONGEST: Duration = Duration::from_secs(60 * 60);
 
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Pace {
+pub(crate) struct Timing {
     total: Option<Duration>,
     first: Duration,
     gap: Duration,
 }
 
-impl Pace {
+impl Timing {
     pub(crate) fn new(options: &Options) -> Self {
         let total = (!options.latency.is_zero()).then(|| options.latency.min(LONGEST));
         let usual = total.map_or(Duration::ZERO, |total| total * 3 / 10);
@@ -65,15 +65,15 @@ mod tests {
     }
 
     fn dues(options: &Options, count: usize) -> Vec<Duration> {
-        let pace = Pace::new(options);
-        (0..count).map(|index| pace.token(index, count)).collect()
+        let timing = Timing::new(options);
+        (0..count).map(|index| timing.token(index, count)).collect()
     }
 
     #[test]
     fn latency_spreads_the_tokens_evenly_and_ends_on_time() {
         let options = Options { latency: ms(1000), ..Options::default() };
         assert_eq!(dues(&options, 3), [ms(300), ms(650), ms(1000)]);
-        assert_eq!(Pace::new(&options).whole(), ms(1000));
+        assert_eq!(Timing::new(&options).whole(), ms(1000));
     }
 
     #[test]
@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn without_latency_tokens_follow_at_the_token_delay() {
         assert_eq!(dues(&Options::default(), 3), [ms(0), ms(15), ms(30)]);
-        assert_eq!(Pace::new(&Options::default()).whole(), ms(0));
+        assert_eq!(Timing::new(&Options::default()).whole(), ms(0));
     }
 
     #[test]
@@ -115,8 +115,8 @@ mod tests {
 
     #[test]
     fn a_refused_client_is_told_whole_seconds() {
-        assert_eq!(Pace::new(&Options::default()).retry_after(), 1);
+        assert_eq!(Timing::new(&Options::default()).retry_after(), 1);
         let options = Options { latency: ms(2001), ..Options::default() };
-        assert_eq!(Pace::new(&options).retry_after(), 3);
+        assert_eq!(Timing::new(&options).retry_after(), 3);
     }
 }
