@@ -34,7 +34,8 @@ pub(crate) struct Joined {
     pub(crate) _tasks: Arc<Tasks>,
 }
 
-/// A session that has joined a [`Dispatcher`](crate::Dispatcher). Dropping it leaves, and frees its slot at once.
+/// A session that has joined a [`Dispatcher`](crate::Dispatcher). Dropping it leaves, and frees its
+/// slot at once.
 #[derive(Debug)]
 pub struct Member {
     joined: Joined,
@@ -118,10 +119,10 @@ impl Member {
         near: F,
     ) -> impl Future<Output = Result<Turn<'a>, NoTurn>> + use<'a, F> {
         let waits_already = self.waits_already.swap(false, Ordering::Relaxed);
-        let place = Place { member: self };
+        let guard = TurnGuard { member: self };
         async move {
-            place.member.wait_in_line(want, waits_already);
-            place.turn(want, near).await
+            guard.member.wait_in_line(want, waits_already);
+            guard.turn(want, near).await
         }
     }
 
@@ -203,11 +204,11 @@ impl Drop for Member {
 
 /// A place in the queue, or a slot. Dropping it gives either up.
 #[derive(Debug)]
-struct Place<'a> {
+struct TurnGuard<'a> {
     member: &'a Member,
 }
 
-impl<'a> Place<'a> {
+impl<'a> TurnGuard<'a> {
     /// Waits for the turn, and admits the question.
     async fn turn(self, want: Want, near: impl FnMut()) -> Result<Turn<'a>, NoTurn> {
         let wanted = now();
@@ -235,7 +236,7 @@ impl<'a> Place<'a> {
             tokens_out: 0,
         };
         let is_stranger = member.is_stranger();
-        Ok(Turn { place: self, backend, server, report, failure: None, again: false, is_stranger })
+        Ok(Turn { guard: self, backend, server, report, failure: None, again: false, is_stranger })
     }
 
     fn give_up(&self, verdict: Verdict, first_token: Option<Duration>) {
@@ -247,7 +248,7 @@ impl<'a> Place<'a> {
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for TurnGuard<'_> {
     fn drop(&mut self) {
         if !self.member.waits_already.load(Ordering::Relaxed) {
             self.give_up(Verdict::Unknown, None);
@@ -260,7 +261,7 @@ impl Drop for Place<'_> {
 #[derive(Debug)]
 #[must_use = "dropping a turn gives it up"]
 pub struct Turn<'a> {
-    place: Place<'a>,
+    guard: TurnGuard<'a>,
     backend: BackendId,
     server: Backend,
     report: QuestionReport,
@@ -288,7 +289,7 @@ impl Turn<'_> {
 
     /// What else goes with the question.
     pub fn headers(&self) -> AskHeaders {
-        let account = self.place.member.account();
+        let account = self.guard.member.account();
         AskHeaders {
             fairness_id: account
                 .filter(|_| self.server.fairness_header)
@@ -304,9 +305,9 @@ impl Turn<'_> {
 
     /// Whether another server could answer now if this one does not.
     pub fn has_other(&self) -> bool {
-        let (id, backend) = (self.place.member.joined.id, self.backend);
+        let (id, backend) = (self.guard.member.joined.id, self.backend);
         let now = now();
-        self.place.member.joined.shared.lock().core.has_other(id, backend, now)
+        self.guard.member.joined.shared.lock().core.has_other(id, backend, now)
     }
 
     /// The question is being sent, to this model, about a frame of this moment.
@@ -372,24 +373,24 @@ impl Drop for Turn<'_> {
             .sent
             .zip(self.report.first_token)
             .map(|(sent, first)| first.saturating_duration_since(sent));
-        let shared = &self.place.member.joined.shared;
+        let shared = &self.guard.member.joined.shared;
         let failure = self.failure.take().filter(|_| matches!(verdict, Verdict::Bad { .. }));
         if failure.is_some() || verdict == Verdict::Good {
             let model = self.report.model.as_str();
             shared.lock().pool.failed(self.backend, model, failure.as_ref());
         }
         if self.again {
-            let member = self.place.member;
+            let member = self.guard.member;
             member.waits_already.store(true, Ordering::Relaxed);
             let _ = member.joined.notices.take();
             shared.decide(|state, now| {
                 state.core.rest_and_want(member.joined.id, verdict, first_token, now);
             });
         } else {
-            self.place.give_up(verdict, first_token);
+            self.guard.give_up(verdict, first_token);
         }
         self.report.ended = now();
-        if let Some(account) = self.place.member.account() {
+        if let Some(account) = self.guard.member.account() {
             account.ended(&self.report);
         }
     }

@@ -32,7 +32,7 @@ use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 
 use live_vlm_access::{
-    limits::{AddressKey, Counts, Place as Connection},
+    limits::{AddressKey, CountGuard as Connection, Counts},
     log_limit::{LogLimit, Site},
 };
 

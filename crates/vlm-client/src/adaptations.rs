@@ -12,11 +12,11 @@ use crate::{adapt::Adaptation, lock::lock};
 const MOST: usize = 256;
 
 /// A server's base address, and a model there.
-type Place = (String, String);
+type ModelKey = (String, String);
 
 /// How the models differ that take no usual requests. A leaf lock, held for a look-up.
 #[derive(Debug, Default)]
-pub(crate) struct Adaptations(Mutex<VecDeque<(Place, Adaptation)>>);
+pub(crate) struct Adaptations(Mutex<VecDeque<(ModelKey, Adaptation)>>);
 
 impl Adaptations {
     pub(crate) fn of(&self, base: &str, model: &str) -> Adaptation {
@@ -32,7 +32,7 @@ impl Adaptations {
         known.push_front(((base.to_owned(), model.to_owned()), adaptation));
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<(Place, Adaptation)>> {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<(ModelKey, Adaptation)>> {
         lock(&self.0)
     }
 }

@@ -4,7 +4,7 @@ use super::mark::{Mark, Sure};
 
 /// Where a mark stands.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct MarkContext {
     /// Whether the answer has not begun yet.
     pub(super) is_before_answer: bool,
     /// Whether a line begins with it.
@@ -26,8 +26,8 @@ pub(super) struct AsText {
 
 impl AsText {
     /// Whether a mark that is written so is meant as text there. To be asked once.
-    pub(super) fn takes(&mut self, mark: Mark, written: &str, place: Place) -> bool {
-        let Place { is_before_answer, begins_line, after, has_thought, has_aside } = place;
+    pub(super) fn takes(&mut self, mark: Mark, written: &str, context: MarkContext) -> bool {
+        let MarkContext { is_before_answer, begins_line, after, has_thought, has_aside } = context;
         match mark {
             Mark::Open(sure) => {
                 let is_text = match sure {
@@ -71,8 +71,8 @@ impl AsText {
     }
 }
 
-/// Whether what stands behind `<answer>` is what was asked for: a tag that is spoken of has a blank or
-/// a full stop behind it.
+/// Whether what stands behind `<answer>` is what was asked for: a tag that is spoken of has a blank
+/// or a full stop behind it.
 fn begins_answer(c: char) -> bool {
     c.is_alphanumeric() || "\n({[*#$\\".contains(c)
 }
@@ -81,7 +81,7 @@ fn begins_answer(c: char) -> bool {
 mod tests {
     use super::*;
 
-    const INLINE: Place = Place {
+    const INLINE: MarkContext = MarkContext {
         is_before_answer: false,
         begins_line: false,
         after: Some(' '),
@@ -116,17 +116,18 @@ mod tests {
 
     #[test]
     fn what_a_tag_means_depends_on_where_it_stands() {
-        let is_text = |mark, place| AsText::default().takes(mark, "", place);
-        let first = Place { is_before_answer: true, begins_line: true, after: None, ..INLINE };
-        let thought = Place { has_thought: true, ..INLINE };
+        let is_text = |mark, context| AsText::default().takes(mark, "", context);
+        let first =
+            MarkContext { is_before_answer: true, begins_line: true, after: None, ..INLINE };
+        let thought = MarkContext { has_thought: true, ..INLINE };
         let answer = |after_thoughts| Mark::AnswerOpen { after_thoughts };
         for mark in [Mark::Open(Sure::Tag), Mark::Open(Sure::Word), answer(false)] {
             assert!(!is_text(mark, first) && is_text(mark, INLINE), "{mark:?}");
         }
-        assert!(!is_text(answer(false), Place { after: Some('a'), ..INLINE }));
+        assert!(!is_text(answer(false), MarkContext { after: Some('a'), ..INLINE }));
         assert!(is_text(answer(true), first));
-        assert!(!is_text(answer(true), Place { has_aside: true, ..first }));
+        assert!(!is_text(answer(true), MarkContext { has_aside: true, ..first }));
         assert!(is_text(Mark::Close(Sure::Special), thought));
-        assert!(!is_text(Mark::Close(Sure::Special), Place { after: Some('\n'), ..thought }));
+        assert!(!is_text(Mark::Close(Sure::Special), MarkContext { after: Some('\n'), ..thought }));
     }
 }

@@ -5,7 +5,7 @@
 use super::{
     mark::{Found, Mark, Sure},
     marks::{at_beginning, next_place},
-    meant::{AsText, Place},
+    meant::{AsText, MarkContext},
 };
 
 /// A piece of what a model writes.
@@ -103,7 +103,8 @@ impl Thinking {
     /// Thoughts came aside of this text, and nothing of it with them if they came `alone`.
     pub(crate) fn think_aside(&mut self, alone: bool) {
         self.has_aside = true;
-        // LMDeploy leaves the mark that they begin with in the text, and not the one that ends them.
+        // LMDeploy leaves the mark that they begin with in the text, and not the one that ends
+        // them.
         if alone && self.phase == Phase::Inside && self.is_bare {
             self.close();
         }
@@ -145,7 +146,7 @@ impl Thinking {
             Found::Nothing => None,
             Found::Mark(length, mark) => Some((length, mark)),
         };
-        let place = Place {
+        let context = MarkContext {
             is_before_answer: !self.has_answered,
             begins_line: true,
             after: None,
@@ -153,7 +154,7 @@ impl Thinking {
             has_aside: self.has_aside,
         };
         let mark =
-            mark.filter(|(length, mark)| !self.as_text.takes(*mark, &text[..*length], place));
+            mark.filter(|(length, mark)| !self.as_text.takes(*mark, &text[..*length], context));
         if mark.is_none() && std::mem::take(&mut self.takes_back) {
             self.take_back(give);
         }
@@ -239,7 +240,8 @@ impl Thinking {
         is_found
     }
 
-    /// How much stands before the word that ends thoughts, or what may become it; whether it is there.
+    /// How much stands before the word that ends thoughts, or what may become it; whether it is
+    /// there.
     fn before_final(&self, is_all: bool) -> (usize, bool) {
         if let Some(at) = self.held.find(WORD_FINAL) {
             return (at, true);
@@ -326,7 +328,8 @@ impl Thinking {
         }
     }
 
-    /// Whether a mark is spoken of: it has a backtick on both sides. `None` if that takes more text.
+    /// Whether a mark is spoken of: it has a backtick on both sides. `None` if that takes more
+    /// text.
     fn is_quoted(
         &self,
         at: usize,
@@ -389,7 +392,7 @@ impl Thinking {
         if depends && after.is_none() && !is_all {
             return None;
         }
-        let place = Place {
+        let context = MarkContext {
             is_before_answer: false,
             begins_line,
             after,
@@ -397,7 +400,7 @@ impl Thinking {
             has_aside: self.has_aside,
         };
         let written = &self.held[at..at + length];
-        Some(is_quoted || self.as_text.takes(mark, written, place))
+        Some(is_quoted || self.as_text.takes(mark, written, context))
     }
 
     /// The mark that what is held begins with, behind a part of the answer.

@@ -34,7 +34,7 @@ pub struct Full {
 }
 
 /// Something open. Dropping it closes it.
-pub struct Place<K: Eq + Hash> {
+pub struct CountGuard<K: Eq + Hash> {
     counts: Counts<K>,
     key: K,
 }
@@ -44,7 +44,7 @@ impl<K: Eq + Hash + Clone> Counts<K> {
     ///
     /// # Errors
     /// When there are `most`.
-    pub fn take(&self, key: K, most: u32) -> Result<Place<K>, Full> {
+    pub fn take(&self, key: K, most: u32) -> Result<CountGuard<K>, Full> {
         let mut open = self.lock();
         let count = open.entry(key.clone()).or_default();
         if most > 0 && count.open >= most {
@@ -54,7 +54,7 @@ impl<K: Eq + Hash + Clone> Counts<K> {
         }
         count.open += 1;
         drop(open);
-        Ok(Place { counts: self.clone(), key })
+        Ok(CountGuard { counts: self.clone(), key })
     }
 
     /// How many are open.
@@ -74,7 +74,7 @@ impl<K: Eq + Hash> Counts<K> {
     }
 }
 
-impl<K: Eq + Hash> Drop for Place<K> {
+impl<K: Eq + Hash> Drop for CountGuard<K> {
     fn drop(&mut self) {
         let mut open = self.counts.lock();
         // The key cannot be moved out of what is being dropped, so it is looked up.
@@ -103,9 +103,9 @@ impl<K> Default for Counts<K> {
     }
 }
 
-impl<K: Eq + Hash> fmt::Debug for Place<K> {
+impl<K: Eq + Hash> fmt::Debug for CountGuard<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Place")
+        f.write_str("CountGuard")
     }
 }
 
@@ -131,19 +131,19 @@ mod tests {
     #[test]
     fn zero_is_no_limit_and_is_counted_all_the_same() {
         let counts = Counts::default();
-        let places: Vec<_> = (0..1000).map(|_| counts.take("a", 0).unwrap()).collect();
+        let guards: Vec<_> = (0..1000).map(|_| counts.take("a", 0).unwrap()).collect();
         assert_eq!(counts.open(&"a"), 1000);
         assert!(counts.take("a", 1000).is_err());
-        drop(places);
+        drop(guards);
         assert!(counts.take("a", 1).is_ok());
     }
 
     #[test]
     fn the_memory_of_many_is_given_back() {
         let counts = Counts::default();
-        let places: Vec<_> = (0..10_000).map(|key| counts.take(key, 1).unwrap()).collect();
+        let guards: Vec<_> = (0..10_000).map(|key| counts.take(key, 1).unwrap()).collect();
         assert!(counts.lock().capacity() >= 10_000);
-        drop(places);
+        drop(guards);
         assert!(counts.lock().capacity() <= SMALL * 2, "{}", counts.lock().capacity());
     }
 }

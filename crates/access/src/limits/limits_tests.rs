@@ -271,10 +271,10 @@ fn sessions_are_counted_by_user_and_connections_by_address() {
     scene.limits.session(USER, &rules).unwrap();
 
     let connection = |address: &str| scene.limits.connection(address.parse().unwrap(), 1);
-    let place = connection("192.0.2.1").unwrap();
+    let guard = connection("192.0.2.1").unwrap();
     assert_eq!(connection("::ffff:192.0.2.1").unwrap_err().limit, Limit::Connections);
     connection("192.0.2.2").unwrap();
-    drop(place);
+    drop(guard);
     connection("192.0.2.1").unwrap();
 }
 

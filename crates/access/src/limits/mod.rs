@@ -1,7 +1,7 @@
 //! How much a user, an address and all together may use, and what is said when it is too much.
 //!
-//! Counts of what is open end by themselves with the [`Place`] that stands for it. Rates and days
-//! take the time as an argument.
+//! Counts of what is open end by themselves with the [`CountGuard`] that stands for it. Rates and
+//! days take the time as an argument.
 //!
 //! Locking: each count, and the mutexes of questions and offers, is a leaf: none is held while
 //! another is taken.
@@ -22,7 +22,7 @@ use std::{
 
 pub use asked::Used;
 pub use config::{Config, ServerLimits};
-pub use counts::{Counts, Full, Place};
+pub use counts::{CountGuard, Counts, Full};
 pub use reached::{Limit, LimitReached};
 
 use asked::Asked;
@@ -128,7 +128,7 @@ impl Limits {
     ///
     /// # Errors
     /// When the user has as many as they may.
-    pub fn session(&self, user: &str, rules: &Rules) -> Result<Place<String>, LimitReached> {
+    pub fn session(&self, user: &str, rules: &Rules) -> Result<CountGuard<String>, LimitReached> {
         let most = rules.sessions;
         self.sessions.take(user.to_owned(), most).map_err(|_| LimitReached {
             limit: Limit::Sessions,
@@ -145,7 +145,7 @@ impl Limits {
         &self,
         address: IpAddr,
         most: u32,
-    ) -> Result<Place<AddressKey>, LimitReached> {
+    ) -> Result<CountGuard<AddressKey>, LimitReached> {
         self.connections.take(address.into(), most).map_err(|_| LimitReached {
             limit: Limit::Connections,
             value: most.into(),
@@ -162,7 +162,7 @@ impl Limits {
         &self,
         address: IpAddr,
         most: u32,
-    ) -> Result<Place<AddressKey>, LimitReached> {
+    ) -> Result<CountGuard<AddressKey>, LimitReached> {
         self.unsigned_sessions.take(address.into(), most).map_err(|_| LimitReached {
             limit: Limit::Connections,
             value: most.into(),

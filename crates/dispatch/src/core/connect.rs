@@ -60,11 +60,11 @@ impl Core {
             }
         }
         for member in self.members.values() {
-            if let TurnState::Waiting { place, .. } = &member.turn
+            if let TurnState::Waiting { entry, .. } = &member.turn
                 && let Some(queue) = self.routes.get(&member.route).map(|route| route.queue)
                 && let Some(queue) = self.queues.get_mut(&queue)
             {
-                queue.push(member.user, member.route, *place);
+                queue.push(member.user, member.route, *entry);
             }
         }
     }

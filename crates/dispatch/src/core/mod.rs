@@ -2,8 +2,8 @@
 //!
 //! A *member* is a session that takes turns; it belongs to a *user* and asks on a *route*: for one
 //! model, of the set of backends that can answer for it. Routes that have backends in common share
-//! one fair queue. A backend that is not there is left alone by all of them; a model that fails there
-//! by those who ask for it.
+//! one fair queue. A backend that is not there is left alone by all of them; a model that fails
+//! there by those who ask for it.
 
 mod breaker;
 mod connect;
@@ -29,7 +29,7 @@ use std::{
 use self::{
     breaker::Breaker,
     models::Models,
-    queue::{Place, Queue},
+    queue::{Queue, QueueEntry},
     slots::SlotCount,
 };
 pub use self::{
@@ -113,7 +113,7 @@ struct MemberState {
 #[derive(Debug, Clone)]
 enum TurnState {
     Resting,
-    Waiting { place: Place, avoid: Option<BackendId>, told_near: bool },
+    Waiting { entry: QueueEntry, avoid: Option<BackendId>, told_near: bool },
     Asking(Asking),
 }
 
@@ -293,17 +293,17 @@ impl Core {
         };
         match &mut this.turn {
             TurnState::Asking(_) => return,
-            TurnState::Waiting { place, .. } => {
-                if urgent && queue.remove(this.user, route, *place) {
-                    *place = place.hurried();
-                    queue.push(this.user, route, *place);
+            TurnState::Waiting { entry, .. } => {
+                if urgent && queue.remove(this.user, route, *entry) {
+                    *entry = entry.hurried();
+                    queue.push(this.user, route, *entry);
                 }
                 return;
             }
             TurnState::Resting => {
-                let place = Place::new(member, urgent, since);
-                this.turn = TurnState::Waiting { place, avoid, told_near: false };
-                queue.push(this.user, route, place);
+                let entry = QueueEntry::new(member, urgent, since);
+                this.turn = TurnState::Waiting { entry, avoid, told_near: false };
+                queue.push(this.user, route, entry);
             }
         }
         self.fill_route(route, now);
@@ -325,9 +325,9 @@ impl Core {
         let (user, route) = (this.user, this.route);
         match turn {
             TurnState::Resting => {}
-            TurnState::Waiting { place, .. } => {
+            TurnState::Waiting { entry, .. } => {
                 if let Some(queue) = self.queue_of(route) {
-                    queue.remove(user, route, place);
+                    queue.remove(user, route, entry);
                 }
             }
             TurnState::Asking(asking) => {
@@ -350,11 +350,11 @@ impl Core {
         let Some(this) = self.members.get_mut(&member) else { return };
         let TurnState::Asking(asking) = this.turn.clone() else { return };
         let (user, route) = (this.user, this.route);
-        let place = Place::new(member, false, since);
-        this.turn = TurnState::Waiting { place, avoid: None, told_near: false };
+        let entry = QueueEntry::new(member, false, since);
+        this.turn = TurnState::Waiting { entry, avoid: None, told_near: false };
         let open = self.end_turn(member, &asking, verdict, first_token, now);
         if let Some(queue) = self.queue_of(route) {
-            queue.push(user, route, place);
+            queue.push(user, route, entry);
         }
         self.after_breaker(asking.backend, open, now);
         self.fill_route(route, now);

@@ -4,9 +4,9 @@
 //! Turns are given by start-time fair queueing (P. Goyal, H. Vin, H. Cheng, "Start-Time Fair
 //! Queueing", SIGCOMM 1996). Each user carries a *tag*: the slot time used so far, divided by the
 //! user's weight, on the clock of the *virtual time*. The waiting user with the smallest tag goes
-//! next, and the virtual time is the tag of whoever went last. A tag lags behind the virtual time by
-//! one usual turn at the most, so nobody can save up turns while away, and whoever had a backend to
-//! themselves owes nothing for it. (By one turn, and not by none as in the paper: a session that
+//! next, and the virtual time is the tag of whoever went last. A tag lags behind the virtual time
+//! by one usual turn at the most, so nobody can save up turns while away, and whoever had a backend
+//! to themselves owes nothing for it. (By one turn, and not by none as in the paper: a session that
 //! asks one question at a time is away for a moment after each, and would lose its place.)
 //!
 //! What a turn costs is known only when it has ended. Until then the user is charged what turns
@@ -28,13 +28,13 @@ pub(super) type Tag = u64;
 /// A session's place among those of its user: those that somebody waits for go before those that
 /// ask by themselves, then whoever has waited longest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
+pub(super) struct QueueEntry {
     by_itself: bool,
     since: u64,
     pub(super) member: MemberId,
 }
 
-impl Place {
+impl QueueEntry {
     pub(super) fn new(member: MemberId, urgent: bool, since: u64) -> Self {
         Self { by_itself: !urgent, since, member }
     }
@@ -71,7 +71,7 @@ struct User {
     members: usize,
     tag: Tag,
     last_turn: u64,
-    places: HashMap<RouteId, BTreeSet<Place>>,
+    entries: HashMap<RouteId, BTreeSet<QueueEntry>>,
 }
 
 #[derive(Debug, Default)]
@@ -107,7 +107,7 @@ impl Queue {
             members: 0,
             tag: virtual_time,
             last_turn: 0,
-            places: HashMap::new(),
+            entries: HashMap::new(),
         });
         self.gone.remove(&(user.tag, id));
         user.weight = weight;
@@ -138,29 +138,29 @@ impl Queue {
         }
     }
 
-    pub(super) fn push(&mut self, id: UserId, route: RouteId, place: Place) {
+    pub(super) fn push(&mut self, id: UserId, route: RouteId, entry: QueueEntry) {
         let (virtual_time, usual_turn) = (self.virtual_time, self.usual_turn);
         self.change(id, |user| {
             let least = virtual_time.saturating_sub(user.cost(usual_turn));
             user.tag = user.tag.max(least);
         });
         let Some(user) = self.users.get_mut(&id) else { return };
-        user.places.entry(route).or_default().insert(place);
+        user.entries.entry(route).or_default().insert(entry);
         let waiting = self.waiting.entry(route).or_default();
         waiting.users.insert(user.rank(id));
         waiting.members += 1;
     }
 
     /// Takes a session out; false if it did not wait.
-    pub(super) fn remove(&mut self, id: UserId, route: RouteId, place: Place) -> bool {
+    pub(super) fn remove(&mut self, id: UserId, route: RouteId, entry: QueueEntry) -> bool {
         let Some(user) = self.users.get_mut(&id) else { return false };
-        let Some(places) = user.places.get_mut(&route) else { return false };
-        if !places.remove(&place) {
+        let Some(entries) = user.entries.get_mut(&route) else { return false };
+        if !entries.remove(&entry) {
             return false;
         }
-        let was_last = places.is_empty();
+        let was_last = entries.is_empty();
         if was_last {
-            user.places.remove(&route);
+            user.entries.remove(&route);
         }
         let rank = user.rank(id);
         if let Some(waiting) = self.waiting.get_mut(&route) {
@@ -180,10 +180,10 @@ impl Queue {
         &self,
         route: RouteId,
         may: impl Fn(MemberId) -> bool,
-    ) -> Option<(Rank, Place)> {
+    ) -> Option<(Rank, QueueEntry)> {
         self.waiting.get(&route)?.users.iter().find_map(|rank| {
-            let place = self.places(rank.user, route).find(|place| may(place.member))?;
-            Some((*rank, *place))
+            let entry = self.entries(rank.user, route).find(|entry| may(entry.member))?;
+            Some((*rank, *entry))
         })
     }
 
@@ -197,11 +197,11 @@ impl Queue {
         let users = &self.waiting.get(&route)?.users;
         let untold = |only_new: bool| {
             users.iter().find_map(|rank| {
-                let mut places = self.places(rank.user, route);
-                if only_new && places.clone().any(|place| told(place.member)) {
+                let mut entries = self.entries(rank.user, route);
+                if only_new && entries.clone().any(|entry| told(entry.member)) {
                     return None;
                 }
-                places.find(|place| !told(place.member)).map(|place| (*rank, place.member))
+                entries.find(|entry| !told(entry.member)).map(|entry| (*rank, entry.member))
             })
         };
         untold(true).or_else(|| untold(false))
@@ -212,10 +212,10 @@ impl Queue {
         &mut self,
         id: UserId,
         route: RouteId,
-        place: Place,
+        entry: QueueEntry,
         expected: Duration,
     ) {
-        self.remove(id, route, place);
+        self.remove(id, route, entry);
         self.turns += 1;
         let turn = self.turns;
         let mut began = 0;
@@ -244,7 +244,7 @@ impl Queue {
     /// Every session that waits on a route, in no order.
     pub(super) fn all(&self, route: RouteId) -> Vec<MemberId> {
         let users = self.waiting.get(&route).into_iter().flat_map(|waiting| &waiting.users);
-        users.flat_map(|rank| self.places(rank.user, route)).map(|place| place.member).collect()
+        users.flat_map(|rank| self.entries(rank.user, route)).map(|entry| entry.member).collect()
     }
 
     /// Takes over the clocks of another queue whose backends are now shared with this one's.
@@ -258,9 +258,9 @@ impl Queue {
         }
     }
 
-    fn places(&self, id: UserId, route: RouteId) -> impl Iterator<Item = &Place> + Clone {
-        let places = self.users.get(&id).and_then(|user| user.places.get(&route));
-        places.into_iter().flatten()
+    fn entries(&self, id: UserId, route: RouteId) -> impl Iterator<Item = &QueueEntry> + Clone {
+        let entries = self.users.get(&id).and_then(|user| user.entries.get(&route));
+        entries.into_iter().flatten()
     }
 
     /// Changes a user's rank wherever it stands.
@@ -272,7 +272,7 @@ impl Queue {
         if before == after {
             return;
         }
-        for route in user.places.keys() {
+        for route in user.entries.keys() {
             if let Some(waiting) = self.waiting.get_mut(route) {
                 waiting.users.remove(&before);
                 waiting.users.insert(after);

@@ -57,18 +57,18 @@ impl Core {
             .filter_map(|route| {
                 let on = self.routes.get(route).filter(|on| this.admits(&on.model, now))?;
                 let queue = self.queues.get(&on.queue)?;
-                let (rank, place) =
+                let (rank, entry) =
                     queue.first(*route, |member| self.may_ask(member, backend, now))?;
-                Some((rank, place, *route))
+                Some((rank, entry, *route))
             })
             .min_by_key(|(rank, ..)| *rank);
-        let Some((rank, place, route)) = best else { return false };
-        let member = place.member;
+        let Some((rank, entry, route)) = best else { return false };
+        let member = entry.member;
         let own = self.members.get(&member).and_then(|member| member.expected_turn);
         let expected = own.or(this.expected_turn);
         let charged = expected.unwrap_or_default();
         if let Some(queue) = self.queue_of(route) {
-            queue.give_turn(rank.user, route, place, charged);
+            queue.give_turn(rank.user, route, entry, charged);
         }
         let near_end = expected.map(|turn| now + turn - self.config.near.min(turn));
         let Some(this) = self.backends.get_mut(&backend) else { return false };

@@ -12,8 +12,8 @@ use std::{
 use tokio::sync::Notify;
 
 use super::{
-    place::Epoch,
     sample::{Clip, Sample},
+    stream_position::Epoch,
     window::{ClipRule, Window},
 };
 use crate::lock::lock;
@@ -328,7 +328,7 @@ impl Inbox {
     pub(crate) fn put_back(&self, clip: Clip, due: bool) {
         let unwanted = {
             let mut state = self.lock();
-            if state.asker != Asker::Runs || state.epoch != clip.newest.place.epoch {
+            if state.asker != Asker::Runs || state.epoch != clip.newest.position.epoch {
                 Some(clip)
             } else {
                 state.is_due |= due;
@@ -415,7 +415,8 @@ impl Inbox {
         state.asker != Asker::Runs || state.video != Video::Flushes
     }
 
-    /// A flush begins: a streaming thread that waits here is let go, and what was kept is forgotten.
+    /// A flush begins: a streaming thread that waits here is let go, and what was kept is
+    /// forgotten.
     pub(crate) fn flush_start(&self, epoch: Epoch) {
         self.begin(Video::Flushes, epoch);
     }

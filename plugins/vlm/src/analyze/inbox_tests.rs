@@ -1,7 +1,7 @@
 use gst_vlm_jpeg::RawFrame;
 
 use super::{
-    super::{place::Place, sample::Frame},
+    super::{sample::Frame, stream_position::StreamPosition},
     *,
 };
 
@@ -19,7 +19,7 @@ fn sample(pts: u64) -> Sample {
         running_time: None,
         captured: Instant::now(),
         arrived: Instant::now(),
-        place: Place::default(),
+        position: StreamPosition::default(),
     }
 }
 

@@ -42,13 +42,13 @@ mod drawing;
 mod imp;
 mod inbox;
 mod orientation;
-mod place;
 mod properties;
 mod sample;
 mod sampler;
 mod settings;
 mod shared;
 mod stream;
+mod stream_position;
 mod text;
 mod window;
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use gst_vlm_jpeg::RawFrame;
 use vlm_client::Picture;
 
-use super::place::Place;
+use super::stream_position::StreamPosition;
 
 /// A frame that a question may be about.
 #[derive(Clone, Debug)]
@@ -20,7 +20,7 @@ pub(crate) struct Sample {
     /// When it reached the element.
     pub(crate) arrived: Instant,
     /// Where a caption about it belongs.
-    pub(crate) place: Place,
+    pub(crate) position: StreamPosition,
 }
 
 /// What there is of a sample's picture.

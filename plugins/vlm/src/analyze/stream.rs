@@ -15,11 +15,11 @@ use super::{
     category::CAT,
     inbox::{Inbox, Seen},
     orientation::{self, Orientation},
-    place::{Epoch, Place},
     sample::{Frame, Sample},
     sampler::{Rule, Sampler},
     settings::{Busy, Settings},
     shared::Shared,
+    stream_position::{Epoch, StreamPosition},
     window::ClipRule,
 };
 use crate::lock::lock;
@@ -169,7 +169,7 @@ impl Stream {
             running_time,
             captured: arrived.checked_sub(lateness).unwrap_or(arrived),
             arrived,
-            place: Place { epoch, until_next },
+            position: StreamPosition { epoch, until_next },
         })
     }
 

@@ -16,7 +16,7 @@ use futures_util::{
     SinkExt, StreamExt,
     stream::{SplitSink, SplitStream},
 };
-use live_vlm_access::limits::{AddressKey, Limit, LimitReached, Place};
+use live_vlm_access::limits::{AddressKey, CountGuard, Limit, LimitReached};
 use serde::Deserialize;
 use tokio::time::{Instant, sleep_until, timeout};
 use tungstenite::error::ProtocolError;
@@ -63,7 +63,7 @@ pub(super) async fn websocket(
     let upgrade = upgrade.max_message_size(READ_LIMIT).max_frame_size(READ_LIMIT);
     let id = query.session_id.as_deref().filter(|id| !id.is_empty());
     let refusals = app.refusals.clone();
-    let (place, session) = match admit(&app, id, &requester) {
+    let (guard, session) = match admit(&app, id, &requester) {
         Ok(admitted) => admitted,
         Err(refusal) if refusal.retry_after_s.is_some() && is_page(&headers) => {
             refusals.note((&refusal).into(), requester.address, None);
@@ -75,7 +75,7 @@ pub(super) async fn websocket(
     let figure = app.observer.metrics.connection();
     Ok(upgrade.on_upgrade(async move |socket| {
         serve(socket, session, &PageRefusals { refusals, address: requester.address }).await;
-        drop((connection, place, figure));
+        drop((connection, guard, figure));
     }))
 }
 
@@ -83,10 +83,10 @@ fn admit(
     app: &App,
     id: Option<&str>,
     requester: &Requester,
-) -> Result<(Place<AddressKey>, Handle), Refusal> {
+) -> Result<(CountGuard<AddressKey>, Handle), Refusal> {
     let most = app.live.now().limits.connections_per_address;
-    let place = app.limits.connection(requester.address, most)?;
-    Ok((place, app.sessions.open(id, requester)?))
+    let guard = app.limits.connection(requester.address, most)?;
+    Ok((guard, app.sessions.open(id, requester)?))
 }
 
 /// A browser does not tell its pages why a WebSocket was refused; programs, which send no

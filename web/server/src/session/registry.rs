@@ -13,7 +13,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use live_vlm_access::{
-    limits::{AddressKey, Limit, LimitReached, Place},
+    limits::{AddressKey, CountGuard, Limit, LimitReached},
     sign_in::Credential,
 };
 use live_vlm_observe::overload::Overloaded;
@@ -64,9 +64,9 @@ struct Entry {
 
 /// What a session takes of its user's and its address' limits.
 #[derive(Debug)]
-struct Places {
-    _of_user: Place<String>,
-    _of_address: Option<Place<AddressKey>>,
+struct CountGuards {
+    _of_user: CountGuard<String>,
+    _of_address: Option<CountGuard<AddressKey>>,
 }
 
 /// Takes a session out of the list, even if its task panics.
@@ -74,7 +74,7 @@ struct Registration {
     sessions: Sessions,
     handle: Handle,
     /// Free for the user's next session after this one is out of the list.
-    _places: Places,
+    _guards: CountGuards,
 }
 
 impl Drop for Registration {
@@ -146,7 +146,7 @@ impl Sessions {
             )
             .about("session_id"));
         }
-        let places = self.admit(&state, requester, overloaded)?;
+        let guards = self.admit(&state, requester, overloaded)?;
         let (commands, inbox) = mpsc::channel(COMMANDS);
         let handle = Handle { id, commands };
         let (owner, user) = (Owner::of(requester), &requester.user);
@@ -157,7 +157,7 @@ impl Sessions {
         state.sessions.insert(id, entry);
         drop(state);
         let registration =
-            Registration { sessions: self.clone(), handle: handle.clone(), _places: places };
+            Registration { sessions: self.clone(), handle: handle.clone(), _guards: guards };
         let services = Arc::clone(&self.shared.services);
         let task =
             actor::run(services, handle.clone(), requester.clone(), groups, registration, inbox);
@@ -171,7 +171,7 @@ impl Sessions {
         state: &SessionsState,
         requester: &Requester,
         overloaded: Option<Overloaded>,
-    ) -> Result<Places, Refusal> {
+    ) -> Result<CountGuards, Refusal> {
         if state.closing {
             let message = "this server is shutting down; try again in a moment";
             let refusal = Refusal::new(Code::TooManySessions, message);
@@ -197,7 +197,7 @@ impl Sessions {
                 Some(limits.unsigned_session(requester.address, most)?)
             }
         };
-        Ok(Places { _of_user: of_user, _of_address: of_address })
+        Ok(CountGuards { _of_user: of_user, _of_address: of_address })
     }
 
     /// Admits no new session, tells those that run, and lets the questions in flight end, at most

@@ -1,6 +1,6 @@
-//! One question, from the wish to ask to the complete answer. It is read downwards: a turn is waited
-//! for, the newest sample chosen and encoded, the question sent, and its answer told as it is
-//! written.
+//! One question, from the wish to ask to the complete answer. It is read downwards: a turn is
+//! waited for, the newest sample chosen and encoded, the question sent, and its answer told as it
+//! is written.
 
 use std::{sync::Arc, time::Duration};
 
@@ -351,10 +351,10 @@ impl Questions {
     /// Leaves a complete answer for the text pad, if there is one.
     fn caption(&self, answer: &Answer, sample: &Sample, settings: &Settings) {
         let lasts = match settings.busy {
-            Busy::Wait if !settings.on_demand => Lasts::Until(sample.place.until_next),
+            Busy::Wait if !settings.on_demand => Lasts::Until(sample.position.until_next),
             _ => Lasts::AtLeast(settings.captions_apart()),
         };
-        self.captions.caption(answer, sample.place.epoch, lasts);
+        self.captions.caption(answer, sample.position.epoch, lasts);
     }
 
     /// Whether the next question is due already.

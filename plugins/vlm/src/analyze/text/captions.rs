@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    super::place::Epoch,
+    super::stream_position::Epoch,
     timeline::{Lasts, Span, Timeline},
 };
 use crate::{lock::lock, messages::Answer};

@@ -17,7 +17,7 @@ use gst::{glib, prelude::*};
 
 pub(crate) use self::{captions::Captions, timeline::Lasts};
 use self::{captions::PadId, form::Form};
-use super::{category::CAT, place::Epoch, settings::TextFormat, shared::Shared};
+use super::{category::CAT, settings::TextFormat, shared::Shared, stream_position::Epoch};
 use crate::lock::lock;
 
 /// What the pad and its template are called.

@@ -16,7 +16,7 @@ impl Epoch {
 
 /// Where a caption about a frame belongs.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Place {
+pub(crate) struct StreamPosition {
     pub(crate) epoch: Epoch,
     /// From the frame to the next sample, if that is known.
     pub(crate) until_next: Option<Duration>,
