@@ -25,7 +25,7 @@ const LISTED: Duration = Duration::from_secs(1);
 pub(super) async fn watch(shared: Arc<Shared>) {
     let mut tick = interval(EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut told = HashMap::new();
+    let mut logged = HashMap::new();
     for round in 0_u64.. {
         tick.tick().await;
         let watched = shared.watched();
@@ -42,41 +42,41 @@ pub(super) async fn watch(shared: Arc<Shared>) {
             }
         }))
         .await;
-        tell_changes(&shared, &mut told);
+        log_changes(&shared, &mut logged);
     }
 }
 
-/// How a server was when that was last told.
+/// How a server was when that was last logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Told {
+struct LoggedHealth {
     is_up: bool,
     trouble: Option<Trouble>,
 }
 
-impl Told {
+impl LoggedHealth {
     const WELL: Self = Self { is_up: true, trouble: None };
 }
 
 /// Says which servers are in trouble or left alone from now on, once, and which are asked again.
-fn tell_changes(shared: &Shared, told: &mut HashMap<String, Told>) {
+fn log_changes(shared: &Shared, logged: &mut HashMap<String, LoggedHealth>) {
     let snapshots = {
         let state = shared.lock();
         state.pool.snapshot(&state.core)
     };
     for backend in snapshots {
         let is_up = backend.state == BackendState::Up;
-        let now = Told { is_up, trouble: backend.trouble };
+        let now = LoggedHealth { is_up, trouble: backend.trouble };
         let base = backend.base;
-        let before = told.insert(base.clone(), now).unwrap_or(Told::WELL);
+        let before = logged.insert(base.clone(), now).unwrap_or(LoggedHealth::WELL);
         let error = backend.last_error.unwrap_or_default();
         if now == before {
             continue;
         }
-        if now == Told::WELL {
+        if now == LoggedHealth::WELL {
             tracing::info!(base, "a VLM server answers again");
         } else if let Some(trouble) = now.trouble.filter(|_| now.trouble != before.trouble) {
             tracing::warn!(base, error, "a VLM server cannot be asked: {}", trouble.words());
-        } else if !is_up && before == Told::WELL {
+        } else if !is_up && before == LoggedHealth::WELL {
             tracing::warn!(base, error, "a VLM server fails, and is left alone for a while");
         }
     }

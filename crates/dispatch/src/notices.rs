@@ -15,13 +15,13 @@ use crate::{
 /// A member's notices. Its mutex is a leaf.
 #[derive(Debug, Default)]
 pub(crate) struct Notices {
-    told: Mutex<Told>,
+    pending: Mutex<PendingNotices>,
     woken: Notify,
 }
 
 /// What was told since the member last looked.
 #[derive(Debug, Default)]
-pub(crate) struct Told {
+pub(crate) struct PendingNotices {
     pub(crate) near: bool,
     pub(crate) turn: Option<BackendId>,
     pub(crate) unavailable: Option<Instant>,
@@ -30,12 +30,12 @@ pub(crate) struct Told {
 
 impl Notices {
     pub(crate) fn tell(&self, event: Event) {
-        let mut told = self.lock();
+        let mut pending = self.lock();
         match event {
-            Event::Near(_) => told.near = true,
-            Event::Turn(_, backend) => told.turn = Some(backend),
-            Event::Unavailable(_, until) => told.unavailable = Some(until),
-            Event::Back(_) => told.back = true,
+            Event::Near(_) => pending.near = true,
+            Event::Turn(_, backend) => pending.turn = Some(backend),
+            Event::Unavailable(_, until) => pending.unavailable = Some(until),
+            Event::Back(_) => pending.back = true,
         }
     }
 
@@ -49,7 +49,7 @@ impl Notices {
         self.woken.notified().await;
     }
 
-    pub(crate) fn take(&self) -> Told {
+    pub(crate) fn take(&self) -> PendingNotices {
         std::mem::take(&mut *self.lock())
     }
 
@@ -58,7 +58,7 @@ impl Notices {
         std::mem::take(&mut self.lock().back)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Told> {
-        lock(&self.told)
+    fn lock(&self) -> MutexGuard<'_, PendingNotices> {
+        lock(&self.pending)
     }
 }
