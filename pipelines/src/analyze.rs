@@ -2,7 +2,7 @@
 
 use gst::prelude::*;
 use gstvlm::VlmAnalyze;
-pub use gstvlm::messages::{Answer, AnswerError};
+pub use gstvlm::messages::{Answer, AnswerError, CANCELLED};
 
 use crate::{
     DecodeMode, PeerSettings, PipelineError,

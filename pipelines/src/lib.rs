@@ -58,7 +58,7 @@ mod warm_up;
 mod watchdog;
 pub mod webrtc;
 
-pub use analyze::{Answer, AnswerError, dispatcher_context};
+pub use analyze::{Answer, AnswerError, CANCELLED, dispatcher_context};
 pub use choices::{BadChoice, Bound, Bounds, Change, Choices, Seconds};
 pub use codec::Codec;
 pub use error::OfferError;

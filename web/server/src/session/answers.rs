@@ -6,7 +6,7 @@ use std::{
 };
 
 use live_vlm_access::limits::Limit;
-use live_vlm_pipelines::{Answer, AnswerError};
+use live_vlm_pipelines::{Answer, AnswerError, CANCELLED};
 
 use crate::{
     protocol::{Metrics, Response, ServerMessage},
@@ -15,9 +15,6 @@ use crate::{
 
 /// How many answers a page that comes back is told.
 const HISTORY: usize = 20;
-
-/// The `finish-reason` of an answer nobody waits for any more.
-const CANCELLED: &str = "cancelled";
 
 /// The session's answers so far.
 #[derive(Debug, Default)]
