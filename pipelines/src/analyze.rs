@@ -12,7 +12,6 @@ use crate::{
 /// A new `vlmanalyze`.
 pub(crate) fn element() -> Result<gst::Element, PipelineError> {
     gst::init()?;
-    // Registering it again replaces it by itself.
     gstvlm::register_static()?;
     make("vlmanalyze")
 }

@@ -5,6 +5,8 @@
 //! [`messages`], the [`meta`] on buffers, and the [`context`] through which many elements share
 //! one dispatcher.
 
+use std::sync::Mutex;
+
 #[cfg(feature = "v1_24")]
 mod analytics;
 pub mod analyze;
@@ -23,11 +25,20 @@ fn plugin_init(plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {
 }
 
 /// Makes the plugin known to this process, for applications that link it instead of loading it.
+/// Any thread may call it, and more than once: after the first success it does nothing.
 ///
 /// # Errors
-/// When GStreamer refuses the registration.
+/// When GStreamer refuses the registration, for example because it has not been initialised.
 pub fn register_static() -> Result<(), gst::glib::BoolError> {
-    plugin::plugin_register_static()
+    // GStreamer would keep one more plugin with every call, and two calls at the same moment would
+    // both register the metadata's type. Nothing that GStreamer calls here takes this lock.
+    static REGISTERED: Mutex<bool> = Mutex::new(false);
+    let mut registered = lock::lock(&REGISTERED);
+    if !*registered {
+        plugin::plugin_register_static()?;
+        *registered = true;
+    }
+    Ok(())
 }
 
 #[allow(missing_docs, unreachable_pub, reason = "what the macro makes, GStreamer reads")]

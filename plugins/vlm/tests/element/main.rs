@@ -20,6 +20,7 @@ mod overlay;
 mod picture;
 mod pool;
 mod reference;
+mod registering;
 mod replies;
 mod restart;
 mod retries;
