@@ -1,12 +1,15 @@
 //! Several VLM servers: who is asked, what happens when one fails, and what pages are told.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use live_vlm_tests::{
-    client::new_id,
+    client::{Client, new_id},
     server::Server,
     until,
     vlm::{Asked, Reply, Vlm},
@@ -15,6 +18,7 @@ use live_vlm_tests::{
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::time::interval;
 
 use super::OFTEN;
 
@@ -136,6 +140,19 @@ async fn headers_for_routers_are_ours_and_name_nobody() {
     server.stop().await;
 }
 
+/// What `/readyz` says as soon as the server is ready, or is not.
+async fn readiness(page: &Client, is_ready: bool) -> Value {
+    let wanted = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let mut tick = interval(Duration::from_millis(20));
+    loop {
+        tick.tick().await;
+        let response = page.get("/readyz").await;
+        if response.status() == wanted {
+            return response.json().await.unwrap();
+        }
+    }
+}
+
 #[tokio::test]
 async fn without_a_server_that_answers_it_is_not_ready_and_recovers_by_itself() {
     let broken = Arc::new(AtomicBool::new(true));
@@ -143,19 +160,10 @@ async fn without_a_server_that_answers_it_is_not_ready_and_recovers_by_itself() 
     let (_folder, config) = pool(&[(&vlm, "")]);
     let server = start(&config).await;
     let page = server.browser().await;
-    let not_ready = async {
-        loop {
-            let response = page.get("/readyz").await;
-            if response.status() == StatusCode::SERVICE_UNAVAILABLE {
-                return response.json::<Value>().await.unwrap();
-            }
-        }
-    };
-    let told = within("the failure to be noticed", not_ready).await;
+    let told = within("the failure to be noticed", readiness(&page, false)).await;
     assert_eq!(told, json!({"ready": false, "reasons": ["no_backend"]}));
     broken.store(false, Ordering::Relaxed);
-    let ready = async { while page.get("/readyz").await.status() != StatusCode::OK {} };
-    within("the recovery to be noticed", ready).await;
+    within("the recovery to be noticed", readiness(&page, true)).await;
     server.stop().await;
 }
 
@@ -310,19 +318,10 @@ async fn a_key_that_the_only_server_refuses_makes_it_not_ready_until_it_is_taken
         let (_folder, config) = pool(&[(&vlm, key)]);
         let server = start(&config).await;
         let page = server.browser().await;
-        let told = async {
-            loop {
-                let told = page.get("/readyz").await.json::<Value>().await.unwrap();
-                if told["ready"] == false {
-                    return told;
-                }
-            }
-        };
-        let told = within("the refusal to be noticed", told).await;
+        let told = within("the refusal to be noticed", readiness(&page, false)).await;
         assert_eq!(told["reasons"], json!(["no_backend", reason]));
         refused.store(false, Ordering::Relaxed);
-        let ready = async { while page.get("/readyz").await.status() != StatusCode::OK {} };
-        within("the key to be taken", ready).await;
+        within("the key to be taken", readiness(&page, true)).await;
         server.stop().await;
     }
 }
