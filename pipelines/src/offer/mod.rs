@@ -1,6 +1,6 @@
 //! What a peer offers, read and understood. Its text goes no further than this folder: webrtcbin
 //! gets a description that [`for_webrtcbin`] writes, and the peer an answer that
-//! [`answer`](super::answer) writes.
+//! [`sdp_answer`](super::sdp_answer) writes.
 
 mod for_webrtcbin;
 mod format;
