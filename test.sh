@@ -52,9 +52,7 @@ step_rust() {
     ensure_nextest
     ensure_cargo_deb
     step "Rust"
-    # Most tests wait for most of their time.
-    G_DEBUG=fatal_warnings cargo nextest run --workspace --locked "${features[@]}" \
-        --test-threads "$((2 * $(nproc)))"
+    G_DEBUG=fatal_warnings cargo nextest run --workspace --locked "${features[@]}"
     cargo test --workspace --doc --locked --quiet "${features[@]}"
 }
 
