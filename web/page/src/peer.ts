@@ -17,9 +17,9 @@ const FIRST_BITRATE = IS_FIREFOX ? MAX_BITRATE : 100_000;
  */
 const FIRST_MEASURING_MS = 1200;
 /**
- * What Chromium is allowed while it measures again. It measures no further than this, and later sends
- * a key frame as fast as it has measured: with more than the video needs, in one go and not in pieces
- * 40 ms apart.
+ * What Chromium may send while it measures again. How fast it measures the line to be is how fast it
+ * sends a key frame later. At the video's own rate a key frame would go out in pieces, 40 ms apart, so
+ * this is more.
  */
 const MEASURING_BITRATE = 6_000_000;
 const MEASURING_MS = 500;
