@@ -8,7 +8,9 @@ use std::{
 use axum::{Json, Router, extract::State, http::StatusCode, response::IntoResponse, routing::post};
 use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
-use vlm_client::{AskHeaders, ChatRequest, Client, Endpoint, Error, ExtraBody, Picture};
+use vlm_client::{AskHeaders, ChatRequest, Client, Endpoint, Error, ExtraBody};
+
+use super::support;
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -73,13 +75,9 @@ async fn completions(
 fn question() -> ChatRequest {
     ChatRequest {
         model: "m".into(),
-        prompt: "What is it?".into(),
-        pictures: vec![Picture::jpeg(b"jpeg")],
-        max_tokens: 10,
         temperature: Some(0.2),
-        stream: true,
         user: "u1".into(),
-        ..ChatRequest::default()
+        ..support::question()
     }
 }
 

@@ -8,9 +8,11 @@ use tokio::{
     task::JoinHandle,
 };
 use vlm_client::{
-    AnswerEvent, ApiKey, AskHeaders, ChatRequest, Client, Endpoint, Error, ErrorKind, ExtraHeaders,
-    Picture, ServerKind, Usage,
+    AnswerEvent, ApiKey, AskHeaders, Client, Endpoint, Error, ErrorKind, ExtraHeaders, ServerKind,
+    Usage,
 };
+
+use super::support::{ask, question};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -60,30 +62,9 @@ fn sse(body: &str) -> String {
     response("200 OK", "content-type: text/event-stream\r\n", body)
 }
 
-fn question() -> ChatRequest {
-    ChatRequest {
-        model: "some-model".into(),
-        prompt: "What is it?".into(),
-        pictures: vec![Picture::jpeg(b"jpeg")],
-        max_tokens: 10,
-        stream: true,
-        ..ChatRequest::default()
-    }
-}
-
-async fn ask(endpoint: &Endpoint) -> Result<Vec<AnswerEvent>, Error> {
-    let mut answer =
-        Client::new().unwrap().ask(endpoint, &question(), &AskHeaders::default(), LONG).await?;
-    let mut events = Vec::new();
-    while let Some(event) = answer.next().await {
-        events.push(event?);
-    }
-    Ok(events)
-}
-
 async fn error_of(reply: String) -> Error {
     let (endpoint, _) = server(reply).await;
-    ask(&endpoint).await.unwrap_err()
+    ask(&endpoint, LONG).await.unwrap_err()
 }
 
 fn text(events: &[AnswerEvent]) -> String {
@@ -107,7 +88,7 @@ async fn a_streamed_answer_comes_piece_by_piece_with_its_usage() {
          data: [DONE]\n\n",
     ))
     .await;
-    let events = ask(&endpoint).await.unwrap();
+    let events = ask(&endpoint, LONG).await.unwrap();
     assert_eq!(events[..2], [AnswerEvent::Text("A red".into()), AnswerEvent::Text(" ball".into())]);
     let AnswerEvent::Done(summary) = &events[2] else { panic!("{events:?}") };
     assert_eq!(summary.finish_reason, "stop");
@@ -135,7 +116,7 @@ async fn what_a_model_thinks_is_kept_apart_from_what_it_answers() {
     ] {
         let body = deltas.iter().map(|delta| piece(delta)).collect::<String>() + end;
         let (endpoint, _) = server(sse(&body)).await;
-        let events = ask(&endpoint).await.unwrap();
+        let events = ask(&endpoint, LONG).await.unwrap();
         assert_eq!(text(&events), "A cup.", "{deltas:?}");
         let thought: String = events
             .iter()
@@ -149,7 +130,7 @@ async fn what_a_model_thinks_is_kept_apart_from_what_it_answers() {
     let body = r#"{"choices":[{"message":{"content":"<think>Hm.</think> A ball"}}]}"#;
     let whole = response("200 OK", "content-type: application/json\r\n", body);
     let (endpoint, _) = server(whole).await;
-    assert_eq!(text(&ask(&endpoint).await.unwrap()), "A ball");
+    assert_eq!(text(&ask(&endpoint, LONG).await.unwrap()), "A ball");
 }
 
 #[tokio::test]
@@ -158,7 +139,7 @@ async fn a_server_that_answers_with_the_whole_is_understood() {
         "finish_reason":"length"}],"usage":{"prompt_tokens":1,"completion_tokens":2}}"#;
     let (endpoint, _) =
         server(response("200 OK", "content-type: application/json\r\n", body)).await;
-    let events = ask(&endpoint).await.unwrap();
+    let events = ask(&endpoint, LONG).await.unwrap();
     assert_eq!(text(&events), "A ball");
     assert!(matches!(&events[1], AnswerEvent::Done(s) if s.finish_reason == "length"));
 }
@@ -169,7 +150,7 @@ async fn a_stream_without_done_is_complete_once_it_has_a_finish_reason() {
         "data: {\"choices\":[{\"delta\":{\"content\":\"yes\"},\"finish_reason\":\"stop\"}]}\n\n",
     ))
     .await;
-    assert_eq!(text(&ask(&endpoint).await.unwrap()), "yes");
+    assert_eq!(text(&ask(&endpoint, LONG).await.unwrap()), "yes");
 }
 
 #[tokio::test]
@@ -358,7 +339,7 @@ async fn nobody_listening_is_told_apart_from_other_failures() {
     let base = format!("http://{}/v1", listener.local_addr().unwrap());
     drop(listener);
     let endpoint = Endpoint::new(&base, None).unwrap();
-    assert_eq!(ask(&endpoint).await.unwrap_err(), Error::new(&base, ErrorKind::Refused));
+    assert_eq!(ask(&endpoint, LONG).await.unwrap_err(), Error::new(&base, ErrorKind::Refused));
 }
 
 #[tokio::test]
@@ -372,7 +353,7 @@ async fn plain_http_where_tls_was_expected_is_a_tls_error() {
         stream.read(&mut [0; 4096]).await
     });
     let endpoint = Endpoint::new(&base, None).unwrap();
-    let error = ask(&endpoint).await.unwrap_err();
+    let error = ask(&endpoint, LONG).await.unwrap_err();
     assert_eq!(error.kind.name(), "tls", "{error}");
 }
 
@@ -475,7 +456,7 @@ async fn azures_deployments_are_asked_as_azure_wants_it() {
     let path = "/openai/deployments/my-gpt/chat/completions?api-version=2024-10-21";
     let body = r#"{"choices":[{"message":{"content":"A ball"}}]}"#;
     let (endpoint, asked) = server(response("200 OK", "", body)).await;
-    assert_eq!(text(&ask(&at(&endpoint, path, "sk-azure")).await.unwrap()), "A ball");
+    assert_eq!(text(&ask(&at(&endpoint, path, "sk-azure"), LONG).await.unwrap()), "A ball");
     let asked = asked.await.unwrap();
     assert!(asked.starts_with(&format!("POST {path} HTTP/1.1\r\n")), "{asked}");
     assert_eq!(header(&asked, "api-key"), Some("sk-azure"));
@@ -491,7 +472,10 @@ async fn azures_deployments_are_asked_as_azure_wants_it() {
     let gone = r#"{"error":{"code":"DeploymentNotFound","message":"The API deployment for this
         resource does not exist."}}"#;
     let (endpoint, _) = server(response("404 Not Found", "", gone)).await;
-    assert_eq!(ask(&at(&endpoint, path, "sk")).await.unwrap_err().kind.name(), "model-unknown");
+    assert_eq!(
+        ask(&at(&endpoint, path, "sk"), LONG).await.unwrap_err().kind.name(),
+        "model-unknown"
+    );
 }
 
 #[tokio::test]
@@ -499,7 +483,7 @@ async fn headers_go_with_each_request_and_into_no_message() {
     let headers = ExtraHeaders::parse(r#"{"x-gateway-key": "gw-secret-1"}"#).unwrap();
     let said = r#"{"error":{"message":"no gw-secret-1 here"}}"#;
     let (endpoint, asked) = server(response("400 Bad Request", "", said)).await;
-    let error = ask(&endpoint.with_headers(headers)).await.unwrap_err();
+    let error = ask(&endpoint.with_headers(headers), LONG).await.unwrap_err();
     assert!(!format!("{error} {error:?}").contains("secret"), "{error}");
     let asked = asked.await.unwrap();
     assert_eq!(header(&asked, "x-gateway-key"), Some("gw-secret-1"));
@@ -507,7 +491,7 @@ async fn headers_go_with_each_request_and_into_no_message() {
     // One of ours is replaced, and not sent twice.
     let own = ExtraHeaders::parse(r#"{"Authorization": "Basic abc"}"#).unwrap();
     let (endpoint, asked) = server(response("400 Bad Request", "", "")).await;
-    let _ = ask(&endpoint.with_headers(own)).await;
+    let _ = ask(&endpoint.with_headers(own), LONG).await;
     let asked = asked.await.unwrap();
     assert_eq!(asked.matches("authorization: ").count(), 1, "{asked}");
     assert_eq!(header(&asked, "authorization"), Some("Basic abc"));
@@ -517,10 +501,10 @@ async fn headers_go_with_each_request_and_into_no_message() {
 async fn a_key_that_is_missing_is_told_apart_from_one_that_is_refused() {
     let refused = response("401 Unauthorized", "", r#"{"error":{"message":"bad key"}}"#);
     let (endpoint, _) = server(refused.clone()).await;
-    let error = ask(&endpoint).await.unwrap_err();
+    let error = ask(&endpoint, LONG).await.unwrap_err();
     assert!(error.to_string().contains("refused the key"), "{error}");
     let (endpoint, _) = server(refused).await;
-    let error = ask(&Endpoint::new(endpoint.base(), None).unwrap()).await.unwrap_err();
+    let error = ask(&Endpoint::new(endpoint.base(), None).unwrap(), LONG).await.unwrap_err();
     assert_eq!(error.kind.name(), "unauthorized");
     assert!(error.to_string().contains("none was given"), "{error}");
 }

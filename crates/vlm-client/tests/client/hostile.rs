@@ -15,7 +15,9 @@ use tokio::{
     net::TcpListener,
     task::JoinHandle,
 };
-use vlm_client::{AnswerEvent, AskHeaders, ChatRequest, Client, Endpoint, Error, Picture};
+use vlm_client::{AnswerEvent, Client, Endpoint, Error};
+
+use super::support::ask;
 
 const LONG: Duration = Duration::from_secs(60);
 /// What sockets of both sides hold at the most.
@@ -63,27 +65,6 @@ impl Flood {
         assert!(sent <= most + IN_FLIGHT, "{sent} bytes went through: {error}");
         error
     }
-}
-
-fn question() -> ChatRequest {
-    ChatRequest {
-        model: "some-model".into(),
-        prompt: "What is it?".into(),
-        pictures: vec![Picture::jpeg(b"jpeg")],
-        max_tokens: 10,
-        stream: true,
-        ..ChatRequest::default()
-    }
-}
-
-async fn ask(endpoint: &Endpoint, timeout: Duration) -> Result<Vec<AnswerEvent>, Error> {
-    let mut answer =
-        Client::new().unwrap().ask(endpoint, &question(), &AskHeaders::default(), timeout).await?;
-    let mut events = Vec::new();
-    while let Some(event) = answer.next().await {
-        events.push(event?);
-    }
-    Ok(events)
 }
 
 const WHOLE: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n";

@@ -14,7 +14,9 @@ use tokio::{
     sync::mpsc,
     time::{Instant, timeout},
 };
-use vlm_client::{AnswerEvent, AskHeaders, ChatRequest, Client, Endpoint, Error, Picture};
+use vlm_client::{AnswerEvent, AskHeaders, ChatRequest, Client, Endpoint, Error};
+
+use super::support::question;
 
 const LONG: Duration = Duration::from_secs(20);
 const ANSWER: &str = r#"{"choices":[{"message":{"content":"A ball"},"finish_reason":"stop"}]}"#;
@@ -110,13 +112,7 @@ async fn read_request(stream: &mut TcpStream) -> bool {
 }
 
 async fn ask(client: &Client, endpoint: &Endpoint) -> Result<String, Error> {
-    let question = ChatRequest {
-        model: "m".into(),
-        prompt: "What is it?".into(),
-        pictures: vec![Picture::jpeg(b"jpeg")],
-        max_tokens: 10,
-        ..ChatRequest::default()
-    };
+    let question = ChatRequest { stream: false, ..question() };
     let mut answer = client.ask(endpoint, &question, &AskHeaders::default(), LONG).await?;
     let mut text = String::new();
     while let Some(event) = answer.next().await {

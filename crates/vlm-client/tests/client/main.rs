@@ -6,4 +6,5 @@ mod foreign;
 mod hostile;
 mod kept;
 mod real_servers;
+mod support;
 mod tls;

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use replies::{Reply, Server, replies};
 use vlm_client::{
-    AnswerEvent, AskHeaders, ChatRequest, Client, Endpoint, Error, ErrorKind, Picture, choose_model,
+    AnswerEvent, AskHeaders, ChatRequest, Client, Endpoint, Error, ErrorKind, choose_model,
 };
+
+use super::support::question;
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -19,14 +21,7 @@ struct Answer {
 }
 
 async fn ask(base: &str, model: &str) -> Result<Answer, Error> {
-    let request = ChatRequest {
-        model: model.into(),
-        prompt: "What is it?".into(),
-        pictures: vec![Picture::jpeg(b"jpeg")],
-        max_tokens: 10,
-        stream: true,
-        ..ChatRequest::default()
-    };
+    let request = ChatRequest { model: model.into(), ..question() };
     let endpoint = Endpoint::new(base, None).unwrap();
     let client = Client::new().unwrap();
     let mut stream = client.ask(&endpoint, &request, &AskHeaders::default(), LONG).await?;
