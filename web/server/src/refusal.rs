@@ -58,6 +58,8 @@ pub(crate) enum Code {
     SignInFailed,
     /// There is nothing at this address.
     NotFound,
+    /// The session ended before it could answer.
+    SessionEnded,
     /// Our fault; the log has more.
     Internal,
 }
@@ -138,6 +140,12 @@ impl Refusal {
         let message = "sign in first: open the server's page, or send a key or a token as \
                        Authorization: Bearer";
         Self::new(Code::SignInRequired, message)
+    }
+
+    /// The session ended before it could answer: its page went, or its user is signed out.
+    pub(crate) fn session_ended() -> Self {
+        let message = "the session ended before it could answer; trying again begins a new one";
+        Self { retry_after_s: Some(2.0), ..Self::new(Code::SessionEnded, message) }
     }
 
     /// Whoever opened the session is not signed in any more.

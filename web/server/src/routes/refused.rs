@@ -57,6 +57,7 @@ fn status(code: Code) -> StatusCode {
         Code::TooManySessions | Code::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
         Code::NotImplemented => StatusCode::NOT_IMPLEMENTED,
         Code::NotFound => StatusCode::NOT_FOUND,
+        Code::SessionEnded => StatusCode::GONE,
         Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

@@ -78,7 +78,7 @@ impl Handle {
         let sent = self.commands.send(Command::Offer { sdp, of, reply }).await;
         match (sent, answer.await) {
             (Ok(()), Ok(answer)) => answer,
-            _ => Err(Refusal::internal(&"the session ended while it was answering an offer")),
+            _ => Err(Refusal::session_ended()),
         }
     }
 }

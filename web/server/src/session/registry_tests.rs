@@ -132,3 +132,17 @@ async fn an_offer_that_was_given_up_while_it_waited_costs_no_pipeline() {
     assert!(inbound.next().await.unwrap().contains("Connecting"));
     sessions.close(Duration::from_secs(9)).await;
 }
+
+#[tokio::test]
+async fn an_offer_to_a_session_that_ends_is_refused_as_such_and_is_no_fault_of_ours() {
+    let (_tell, reached) = watch::channel(None);
+    let sessions = sessions(reached);
+    let (user, address) = (User::signed_in("ada", Vec::new()), [192, 0, 2, 1].into());
+    let ada = Requester { user, address, credential: None };
+    let session = sessions.open(None, &ada).unwrap();
+    session.commands.send(Command::Close).await.ok().unwrap();
+
+    let refusal = session.answer_offer("v=0".into(), Offerer::Page).await.unwrap_err();
+    assert_eq!((refusal.code, refusal.retry_after_s), (Code::SessionEnded, Some(2.0)));
+    sessions.close(Duration::from_secs(9)).await;
+}
