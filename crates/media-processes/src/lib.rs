@@ -2,7 +2,8 @@
 //! taken apart by C libraries, without keys and without privileges.
 //!
 //! [`placement`] decides which process a connection goes to, and [`blame`] what follows for those
-//! in whose process something went wrong. Both are pure: time is an argument.
+//! in whose process something went wrong. [`conduct`] judges what a process says, which is not
+//! trusted, and [`deadlines`] when it should have said something. All are pure: time is an argument.
 //!
 //! ```
 //! use std::time::Instant;
@@ -30,6 +31,8 @@
 
 pub mod blame;
 pub mod bucket;
+pub mod conduct;
+pub mod deadlines;
 mod owner;
 pub mod placement;
 
