@@ -25,4 +25,5 @@ pub mod reload;
 mod routes;
 pub mod run;
 pub mod session;
+pub mod times;
 mod video;
