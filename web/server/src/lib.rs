@@ -26,3 +26,4 @@ pub mod reload;
 mod routes;
 pub mod run;
 pub mod session;
+pub mod times;

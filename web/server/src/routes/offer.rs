@@ -21,7 +21,6 @@ use crate::{
 
 /// An offer, and JSON around it: escapes can double its length.
 const MAX_BODY: usize = 2 * OfferError::MAX_BYTES + 4096;
-const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 /// Whoever offers too often waits so long for the refusal, so that a flood comes no faster than
 /// its connections are many.
 const HOLD: Duration = Duration::from_secs(1);
@@ -45,16 +44,17 @@ pub(super) async fn offer(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<SdpAnswer>, Refusal> {
-    let body = body::whole(body, MAX_BODY, BODY_TIMEOUT).await.map_err(|unread| match unread {
-        Unread::Late => {
-            Refusal::new(Code::BadOffer, "the offer did not arrive in time; send it again")
-        }
-        Unread::TooLarge => {
-            Refusal::new(Code::TooLarge, format!("an offer may have at most {MAX_BODY} bytes"))
-                .about("sdp")
-                .allowing(format!("up to {} bytes", OfferError::MAX_BYTES))
-        }
-    })?;
+    let body =
+        body::whole(body, MAX_BODY, app.times.offer).await.map_err(|unread| match unread {
+            Unread::Late => {
+                Refusal::new(Code::BadOffer, "the offer did not arrive in time; send it again")
+            }
+            Unread::TooLarge => {
+                Refusal::new(Code::TooLarge, format!("an offer may have at most {MAX_BODY} bytes"))
+                    .about("sdp")
+                    .allowing(format!("up to {} bytes", OfferError::MAX_BYTES))
+            }
+        })?;
     if let Err(reached) = admit(&app, &requester) {
         drop(body);
         sleep(reached.retry_after.min(HOLD)).await;
