@@ -50,7 +50,9 @@
 //! - What [`encode`] lets through, a [`Decoder`] of the same version takes. Texts that are only for
 //!   people are shortened on the way, so that no stranger's text ends an honest media process.
 
+mod bounds;
 mod codec;
+mod connection_id;
 mod error;
 mod frame;
 mod frame_counts;
@@ -68,7 +70,9 @@ mod text;
 mod timeouts;
 mod to_media;
 
+pub use bounds::{MAX_SDP, MAX_TEXT, VERSION};
 pub use codec::Codec;
+pub use connection_id::ConnectionId;
 pub use error::LinkError;
 pub use frame::{Decoder, MAX_ATTACHMENT, MAX_JSON, Received, encode};
 pub use frame_counts::FrameCounts;
@@ -77,7 +81,7 @@ pub use from_media::{
     PictureInfo, SandboxParts, pictures,
 };
 pub use lost_reason::LostReason;
-pub use message::{ConnectionId, MAX_SDP, MAX_TEXT, Message, VERSION};
+pub use message::Message;
 pub use network::NetworkOptions;
 pub use offer_error::OfferError;
 pub use sampling::SamplingSettings;
