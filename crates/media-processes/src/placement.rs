@@ -44,7 +44,7 @@ pub struct Bounds {
 pub enum Place {
     /// To a process that there is.
     In(ProcessNumber),
-    /// To one that is to be started, under this number.
+    /// To a new one.
     New(ProcessNumber),
 }
 
@@ -66,7 +66,6 @@ pub struct Full;
 pub struct Placement {
     bounds: Bounds,
     processes: BTreeMap<ProcessNumber, Occupants>,
-    last_number: u64,
 }
 
 #[derive(Debug, Default)]
@@ -119,15 +118,16 @@ impl Placement {
         let wanted = bounds.wanted.max(1);
         let (most, connections) = (bounds.most.max(wanted), bounds.connections.max(1));
         let bounds = Bounds { wanted, most, connections };
-        Self { bounds, processes: BTreeMap::new(), last_number: 0 }
+        Self { bounds, processes: BTreeMap::new() }
     }
 
     /// A place for one more connection, which is taken until [`leave`](Self::leave) or
-    /// [`remove`](Self::remove).
+    /// [`remove`](Self::remove). `new` is the number of the process that comes if one is needed; it
+    /// must not have been used.
     ///
     /// # Errors
     /// When there is none.
-    pub fn place(&mut self, owner: &Owner) -> Result<Place, Full> {
+    pub fn place(&mut self, owner: &Owner, new: ProcessNumber) -> Result<Place, Full> {
         let own = self.best(|process| process.is_of(&owner.user) && process.apart.is_none());
         if let Some(number) = own {
             return Ok(self.take(number, owner));
@@ -137,17 +137,17 @@ impl Placement {
         {
             return Ok(self.take(number, owner));
         }
-        self.start(owner, None)
+        self.start(new, owner, None)
     }
 
     /// As [`place`](Self::place), in a process where no other party is.
     ///
     /// # Errors
     /// When there is none.
-    pub fn place_apart(&mut self, owner: &Owner) -> Result<Place, Full> {
+    pub fn place_apart(&mut self, owner: &Owner, new: ProcessNumber) -> Result<Place, Full> {
         match self.best(|process| process.apart.as_ref() == Some(&owner.blamed)) {
             Some(number) => Ok(self.take(number, owner)),
-            None => self.start(owner, Some(Arc::clone(&owner.blamed))),
+            None => self.start(new, owner, Some(Arc::clone(&owner.blamed))),
         }
     }
 
@@ -169,12 +169,15 @@ impl Placement {
         Place::In(number)
     }
 
-    fn start(&mut self, owner: &Owner, apart: Option<Arc<str>>) -> Result<Place, Full> {
+    fn start(
+        &mut self,
+        number: ProcessNumber,
+        owner: &Owner,
+        apart: Option<Arc<str>>,
+    ) -> Result<Place, Full> {
         if self.processes.len() >= self.bounds.most {
             return Err(Full);
         }
-        self.last_number += 1;
-        let number = ProcessNumber(self.last_number);
         self.processes.insert(number, Occupants { apart, ..Occupants::default() });
         self.take(number, owner);
         Ok(Place::New(number))

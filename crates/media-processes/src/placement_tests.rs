@@ -6,6 +6,8 @@ const BOUNDS: Bounds = Bounds { wanted: 2, most: 5, connections: 3 };
 
 struct Scene {
     placement: Placement,
+    /// How many processes there were.
+    begun: u64,
     now: Instant,
 }
 
@@ -15,16 +17,26 @@ fn owner(user: &str) -> Owner {
 
 impl Scene {
     fn new(bounds: Bounds) -> Self {
-        Self { placement: Placement::new(bounds), now: Instant::now() }
+        Self { placement: Placement::new(bounds), begun: 0, now: Instant::now() }
+    }
+
+    fn begin(&mut self, user: &str, apart: bool) -> Result<Place, Full> {
+        let new = ProcessNumber(self.begun + 1);
+        let placed = match apart {
+            true => self.placement.place_apart(&owner(user), new),
+            false => self.placement.place(&owner(user), new),
+        };
+        self.begun += u64::from(placed == Ok(Place::New(new)));
+        placed
     }
 
     /// Places connections of these users, and says in which processes.
     fn place<const N: usize>(&mut self, users: [&str; N]) -> [u64; N] {
-        users.map(|user| self.placement.place(&owner(user)).unwrap().number().0)
+        users.map(|user| self.begin(user, false).unwrap().number().0)
     }
 
     fn place_apart<const N: usize>(&mut self, users: [&str; N]) -> [u64; N] {
-        users.map(|user| self.placement.place_apart(&owner(user)).unwrap().number().0)
+        users.map(|user| self.begin(user, true).unwrap().number().0)
     }
 
     fn leave(&mut self, number: u64, user: &str) -> bool {
@@ -40,9 +52,9 @@ impl Scene {
 #[test]
 fn a_user_has_a_process_of_their_own_and_all_their_connections_are_there() {
     let mut scene = Scene::new(BOUNDS);
-    assert_eq!(scene.placement.place(&owner("ada")), Ok(Place::New(ProcessNumber(1))));
-    assert_eq!(scene.placement.place(&owner("bob")), Ok(Place::New(ProcessNumber(2))));
-    assert_eq!(scene.placement.place(&owner("ada")), Ok(Place::In(ProcessNumber(1))));
+    assert_eq!(scene.begin("ada", false), Ok(Place::New(ProcessNumber(1))));
+    assert_eq!(scene.begin("bob", false), Ok(Place::New(ProcessNumber(2))));
+    assert_eq!(scene.begin("ada", false), Ok(Place::In(ProcessNumber(1))));
     assert_eq!(scene.place(["bob", "ada"]), [2, 1]);
     assert_eq!((scene.placement.in_use(), scene.placement.connections()), (2, 5));
 }
@@ -61,8 +73,8 @@ fn when_all_are_full_there_is_one_more_and_never_more_than_the_most() {
     let full = ["ada", "ada", "ada", "bob", "bob", "bob", "ada", "bob", "cy"];
     assert_eq!(scene.place(full), [1, 1, 1, 2, 2, 2, 3, 3, 3]);
     assert_eq!(scene.place(["ada", "ada", "ada", "ada", "ada", "ada"]), [4, 4, 4, 5, 5, 5]);
-    assert_eq!(scene.placement.place(&owner("ada")), Err(Full));
-    assert_eq!(scene.placement.place_apart(&owner("eve")), Err(Full));
+    assert_eq!(scene.begin("ada", false), Err(Full));
+    assert_eq!(scene.begin("eve", true), Err(Full));
     scene.leave(2, "bob");
     assert_eq!(scene.place(["di"]), [2]);
 }
@@ -112,11 +124,12 @@ fn who_is_placed_apart_is_with_nobody_else() {
 fn users_at_one_address_are_placed_apart_together_and_blamed_as_one() {
     let mut placement = Placement::new(BOUNDS);
     let [one, two] = ["browser:1", "browser:2"].map(|user| Owner::at_address(user, "address:::1"));
-    assert_eq!(placement.place(&one).unwrap().number(), ProcessNumber(1));
-    assert_eq!(placement.place(&two).unwrap().number(), ProcessNumber(2), "users as others");
-    let apart = placement.place_apart(&one).unwrap();
-    assert_eq!(placement.place_apart(&two), Ok(Place::In(apart.number())));
-    assert_eq!(placement.remove(apart.number(), Instant::now()), ["address:::1".into()]);
+    assert_eq!(placement.place(&one, ProcessNumber(1)), Ok(Place::New(ProcessNumber(1))));
+    assert_eq!(placement.place(&two, ProcessNumber(2)), Ok(Place::New(ProcessNumber(2))));
+    let apart = ProcessNumber(3);
+    assert_eq!(placement.place_apart(&one, apart), Ok(Place::New(apart)));
+    assert_eq!(placement.place_apart(&two, ProcessNumber(4)), Ok(Place::In(apart)));
+    assert_eq!(placement.remove(apart, Instant::now()), ["address:::1".into()]);
 }
 
 #[test]
@@ -148,7 +161,7 @@ fn who_left_is_remembered_within_bounds() {
 fn bounds_of_zero_are_one() {
     let mut scene = Scene::new(Bounds { wanted: 0, most: 0, connections: 0 });
     assert_eq!(scene.place(["ada"]), [1]);
-    assert_eq!(scene.placement.place(&owner("ada")), Err(Full));
+    assert_eq!(scene.begin("ada", false), Err(Full));
 }
 
 /// Numbers that look random and are the same each time.
@@ -191,15 +204,16 @@ fn whatever_happens_no_bound_is_broken_and_who_is_apart_is_alone() {
         };
         let mut placement = Placement::new(bounds);
         let (mut taken, now) = (Vec::<Taken>::new(), Instant::now());
-        for _ in 0..300 {
+        for step in 0..300 {
+            let new = ProcessNumber(step);
             let user = numbers.below(9);
             let owner = owner(&user.to_string());
             match numbers.below(10) {
-                step @ 0..5 => {
-                    let apart = step == 0;
+                choice @ 0..5 => {
+                    let apart = choice == 0;
                     let placed = match apart {
-                        true => placement.place_apart(&owner),
-                        false => placement.place(&owner),
+                        true => placement.place_apart(&owner, new),
+                        false => placement.place(&owner, new),
                     };
                     if let Ok(place) = placed {
                         taken.push((place.number(), user, apart));

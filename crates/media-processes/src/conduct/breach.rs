@@ -45,6 +45,9 @@ pub enum Breach {
     /// It does not take what it is sent.
     #[error("does not read what it is sent")]
     DoesNotRead,
+    /// It closed the link, and goes on.
+    #[error("closed its link without ending")]
+    HungUp,
     /// It speaks another version of the link.
     #[error("is of another version: {0}")]
     Version(String),
@@ -61,6 +64,7 @@ impl Breach {
             Self::OutOfOrder { .. } | Self::WrongPong | Self::NotReady => "out_of_order",
             Self::Flood | Self::FloodOfBytes => "flood",
             Self::Silence { .. } | Self::DoesNotRead => "silence",
+            Self::HungUp => "hung_up",
             Self::Version(_) => "version",
             Self::Link(_) | Self::Meaningless => "bad_message",
         }

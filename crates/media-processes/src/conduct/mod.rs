@@ -221,6 +221,11 @@ impl Conduct {
     pub fn has(&self, connection: ConnectionId) -> bool {
         self.connections.contains_key(&connection)
     }
+
+    /// Whether this connection is there, and not to end: other settings may be sent to it.
+    pub fn takes(&self, connection: ConnectionId) -> bool {
+        self.connections.get(&connection).is_some_and(|known| !known.is_stopping)
+    }
 }
 
 #[cfg(test)]
