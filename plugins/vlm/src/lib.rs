@@ -3,7 +3,7 @@
 //!
 //! As a plugin it is `libgstvlm.so`; as a Rust library it also gives applications typed
 //! [`messages`], the [`meta`] on buffers, and the [`context`] through which many elements share
-//! one dispatcher.
+//! one dispatcher, or have somebody else ask for them ([`remote`]).
 
 use std::sync::Mutex;
 
@@ -15,6 +15,7 @@ pub mod context;
 mod lock;
 pub mod messages;
 pub mod meta;
+pub mod remote;
 mod runtime;
 
 pub use analyze::VlmAnalyze;

@@ -1,7 +1,7 @@
 //! The element itself: its class, pads and states. What it does is done by its parts: [`Stream`]
-//! looks at each buffer, [`AskingTask`] asks about some of them, [`Overlay`] and [`Text`] show answers.
+//! looks at each buffer, [`asker`](super::asker) asks about some of them, [`Overlay`] and [`Text`] show answers.
 //!
-//! Locking order: `started`, `dispatcher`, `stream`, and those of [`Overlay`] and [`Text`] are taken
+//! Locking order: `started`, `way`, `stream`, and those of [`Overlay`] and [`Text`] are taken
 //! one at a time, never one inside another, and those of [`Shared`], [`Inbox`] and of captions are leaves that may be taken
 //! inside them. No lock is held while a buffer, event, query or message leaves the element.
 
@@ -9,13 +9,12 @@ use std::sync::{Arc, LazyLock, Mutex};
 
 use gst::{glib, prelude::*, subclass::prelude::*};
 use gst_vlm_overlay::OverlayText;
-use live_vlm_dispatch::Dispatcher;
 use tokio::task::AbortHandle;
 use vlm_client::Endpoint;
 
 use super::{
     allocation,
-    asker::{AskingTask, Start},
+    asker::Start,
     category::CAT,
     drawing::{Overlay, without_metas},
     inbox::{Inbox, SharedInbox},
@@ -24,13 +23,17 @@ use super::{
     stream::Stream,
     text::{self, Text},
 };
-use crate::{context, lock::lock, meta, runtime};
+use crate::{
+    context::{self, Way},
+    lock::lock,
+    meta, runtime,
+};
 
 pub struct VlmAnalyze {
     sinkpad: gst::Pad,
     srcpad: gst::Pad,
     shared: Arc<Shared>,
-    dispatcher: Mutex<Option<Dispatcher>>,
+    way: Mutex<Option<Way>>,
     started: Mutex<Option<Started>>,
     stream: Stream,
     text: Text,
@@ -55,22 +58,26 @@ impl VlmAnalyze {
     }
 
     fn prepare(&self) -> Result<(), gst::ErrorMessage> {
+        let element = self.obj();
+        if lock(&self.way).is_none() {
+            context::request(element.upcast_ref());
+        }
+        let way = lock(&self.way).clone();
+        if matches!(way, Some(Way::Remote(_))) {
+            gst::debug!(CAT, imp = self, "Somebody else asks");
+            return Ok(());
+        }
         self.shared.with_settings(|settings| settings.endpoint()).map_err(|error| {
             gst::error_msg!(gst::ResourceError::Settings, ("api-base: {error}"))
         })?;
-        if lock(&self.dispatcher).is_some() {
-            return Ok(());
-        }
-        let element = self.obj();
-        context::request(element.upcast_ref());
-        if lock(&self.dispatcher).is_some() {
+        if way.is_some() {
             gst::debug!(CAT, imp = self, "Sharing the dispatcher that the context gave");
             return Ok(());
         }
         gst::debug!(CAT, imp = self, "Making a dispatcher");
         let own = runtime::own_dispatcher()
             .map_err(|error| gst::error_msg!(gst::ResourceError::Failed, ("{error}")))?;
-        *lock(&self.dispatcher) = Some(own.clone());
+        *lock(&self.way) = Some(Way::Dispatcher(own.clone()));
         context::announce(element.upcast_ref(), &own);
         Ok(())
     }
@@ -87,8 +94,8 @@ impl VlmAnalyze {
     }
 
     fn start(&self) -> Result<(), gst::ErrorMessage> {
-        let Some(dispatcher) = lock(&self.dispatcher).clone() else {
-            return Err(gst::error_msg!(gst::CoreError::StateChange, ("There is no dispatcher")));
+        let Some(way) = lock(&self.way).clone() else {
+            return Err(gst::error_msg!(gst::CoreError::StateChange, ("There is no way to ask")));
         };
         // Nothing is left of an earlier start, also if that was never stopped.
         self.stop();
@@ -98,18 +105,18 @@ impl VlmAnalyze {
         self.overlay.reset();
         self.text.captions().reset(epoch);
         let inbox = Arc::new(Inbox::new(epoch));
-        let runtime = dispatcher.runtime().clone();
+        let runtime = way.runtime().clone();
         let overlay_text = Arc::clone(&run.overlay_text);
         let painter = self.overlay.painter(self.obj().upcast_ref(), Arc::clone(&overlay_text));
-        let asker = AskingTask::new(Start {
+        let start = Start {
             element: self.obj().upcast_ref::<gst::Element>().downgrade(),
             shared: Arc::clone(&self.shared),
             run,
             inbox: Arc::clone(&inbox),
             captions: Arc::clone(self.text.captions()),
-            dispatcher,
-        });
-        let asker = runtime.spawn(asker.run()).abort_handle();
+            way,
+        };
+        let asker = start.spawn();
         let painter = runtime.spawn(painter).abort_handle();
         let _encoders = gst_vlm_jpeg::User::new();
         *lock(&self.started) = Some(Started { inbox, asker, painter, overlay_text, _encoders });
@@ -174,7 +181,8 @@ impl VlmAnalyze {
         if query.context_type() != context::CONTEXT_TYPE {
             return false;
         }
-        let Some(dispatcher) = lock(&self.dispatcher).clone() else { return false };
+        // Whoever asks for this element asks for no other.
+        let Some(Way::Dispatcher(dispatcher)) = lock(&self.way).clone() else { return false };
         query.set_context(&context::context(&dispatcher));
         true
     }
@@ -242,7 +250,7 @@ impl ObjectSubclass for VlmAnalyze {
             sinkpad,
             srcpad,
             shared,
-            dispatcher: Mutex::default(),
+            way: Mutex::default(),
             started: Mutex::default(),
             stream,
             text,
@@ -391,8 +399,8 @@ impl ElementImpl for VlmAnalyze {
     }
 
     fn set_context(&self, context: &gst::Context) {
-        if let Some(dispatcher) = context::dispatcher(context) {
-            *lock(&self.dispatcher) = Some(dispatcher);
+        if let Some(way) = context::way(context) {
+            *lock(&self.way) = Some(way);
         }
         self.parent_set_context(context);
     }
@@ -421,7 +429,7 @@ impl ElementImpl for VlmAnalyze {
         }
         let success = changed?;
         if transition == gst::StateChange::ReadyToNull {
-            *lock(&self.dispatcher) = None;
+            *lock(&self.way) = None;
         }
         Ok(success)
     }

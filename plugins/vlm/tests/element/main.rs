@@ -21,6 +21,7 @@ mod picture;
 mod pool;
 mod reference;
 mod registering;
+mod remote;
 mod replies;
 mod restart;
 mod retries;

@@ -15,17 +15,7 @@ use super::{
     novelty::Novelty,
     source::Source,
 };
-
-/// Why there is nothing to ask about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Nothing {
-    /// The source sends no frames, though it was asked to.
-    Silent,
-    /// There is no frame, or none is fresh enough.
-    NoFrame,
-    /// Too little has changed in the picture.
-    Unchanged,
-}
+use crate::remote::NothingToAsk;
 
 /// The frames of one start of the element.
 pub(super) struct Frames {
@@ -128,18 +118,18 @@ impl Frames {
     }
 
     /// Takes the newest sample, once it is fresh, with what is shown before it.
-    pub(super) async fn choose(&mut self, settings: &Settings) -> Result<Clip, Nothing> {
+    pub(super) async fn choose(&mut self, settings: &Settings) -> Result<Clip, NothingToAsk> {
         if settings.on_demand && !self.source.fresh_frame().await {
-            return Err(Nothing::Silent);
+            return Err(NothingToAsk::Silent);
         }
         let taken = self.inbox.take(settings.max_age(), settings.clip());
-        let clip = taken.ok_or(Nothing::NoFrame)?;
+        let clip = taken.ok_or(NothingToAsk::NoFrame)?;
         if settings.min_change > 0.0
             && let Some(now) = self.novelty.thumbnail(&clip.newest.frame)
         {
             let looks = settings.on_demand && !self.is_urgent && !self.novelty.look_anyway;
             if looks && self.novelty.is_old(&now, settings.min_change) {
-                return Err(Nothing::Unchanged);
+                return Err(NothingToAsk::Unchanged);
             }
             self.novelty.see(now);
         }

@@ -1,10 +1,12 @@
 //! The asking task: one per start of the element. It waits until it is time to ask ([`frames`]),
-//! asks by itself ([`questions`]), and leaves a VLM alone that fails.
+//! asks by itself ([`questions`]), and leaves a VLM alone that fails. Where somebody else asks, it
+//! says what there is to ask about ([`remote`]).
 
 mod frames;
 mod novelty;
 mod pictures;
 mod questions;
+mod remote;
 mod report;
 mod source;
 
@@ -13,10 +15,9 @@ use std::{sync::Arc, time::Duration};
 use gst::glib;
 use gst_vlm_overlay::OverlayMode;
 use live_vlm_ask::{Asker, Changes, Failure, Next, Outcome};
-use live_vlm_dispatch::Dispatcher;
-use tokio::time::timeout;
+use tokio::{task::AbortHandle, time::timeout};
 
-use self::{frames::Frames, questions::Questions, report::Reporter};
+use self::{frames::Frames, questions::Questions, remote::RemoteTask, report::Reporter};
 use super::{
     category::CAT,
     inbox::SharedInbox,
@@ -25,7 +26,7 @@ use super::{
     shared::{Run, Shared},
     text::Captions,
 };
-use crate::messages::AnswerError;
+use crate::{context::Way, messages::AnswerError};
 
 /// The stream is not held for longer than this for the text over its picture.
 const LONGEST_DRAWING: Duration = Duration::from_secs(1);
@@ -37,10 +38,11 @@ pub(super) struct Start {
     pub(super) run: Arc<Run>,
     pub(super) inbox: SharedInbox,
     pub(super) captions: Arc<Captions>,
-    pub(super) dispatcher: Dispatcher,
+    pub(super) way: Way,
 }
 
-pub(super) struct AskingTask {
+/// Asks by itself.
+struct AskingTask {
     shared: Arc<Shared>,
     inbox: SharedInbox,
     asker: Asker,
@@ -57,29 +59,42 @@ impl Drop for AskingTask {
     }
 }
 
-impl AskingTask {
-    pub(super) fn new(start: Start) -> Self {
-        let Start { element, shared, run, inbox, captions, dispatcher } = start;
-        let asker = Asker::new(dispatcher, Arc::clone(&shared.chosen), shared.user.clone());
-        let reporter =
-            Reporter { element: element.clone(), inbox: Arc::clone(&inbox), run: Arc::clone(&run) };
+impl Start {
+    /// Begins to ask, on the runtime of whatever it asks with.
+    pub(super) fn spawn(self) -> AbortHandle {
+        let Self { element, shared, run, inbox, captions, way } = self;
         let frames =
-            Frames::new(Arc::clone(&shared), Arc::clone(&run), Arc::clone(&inbox), element);
-        let settings = shared.settings();
-        let questions = Questions {
-            shared: Arc::clone(&shared),
-            run,
-            inbox: Arc::clone(&inbox),
-            captions,
-            reporter,
-            frames,
-            settings,
-            told: None,
-        };
-        Self { shared, inbox, asker, questions }
+            Frames::new(Arc::clone(&shared), Arc::clone(&run), Arc::clone(&inbox), element.clone());
+        match way {
+            Way::Remote(remote) => {
+                let runtime = remote.runtime().clone();
+                let task = RemoteTask { element, shared, run, inbox, frames, remote };
+                runtime.spawn(task.run()).abort_handle()
+            }
+            Way::Dispatcher(dispatcher) => {
+                let runtime = dispatcher.runtime().clone();
+                let asker = Asker::new(dispatcher, Arc::clone(&shared.chosen), shared.user.clone());
+                let reporter =
+                    Reporter { element, inbox: Arc::clone(&inbox), run: Arc::clone(&run) };
+                let questions = Questions {
+                    shared: Arc::clone(&shared),
+                    run,
+                    inbox: Arc::clone(&inbox),
+                    captions,
+                    reporter,
+                    frames,
+                    settings: shared.settings(),
+                    told: None,
+                };
+                let task = AskingTask { shared, inbox, asker, questions };
+                runtime.spawn(task.run()).abort_handle()
+            }
+        }
     }
+}
 
-    pub(super) async fn run(mut self) {
+impl AskingTask {
+    async fn run(mut self) {
         let mut changes = self.shared.signals.changes();
         let mut again = false;
         loop {

@@ -9,13 +9,7 @@ use super::super::{
     sample::{Clip, Frame, Sample},
     settings::Settings,
 };
-
-/// A picture, and what is said of it.
-pub(super) struct Picture {
-    pub(super) jpeg: Arc<Vec<u8>>,
-    /// Tells the pictures of a clip apart; else empty.
-    pub(super) label: String,
-}
+use crate::remote::Picture;
 
 /// Encodes what is not yet encoded, on the way freeing the frames for their pools: answers take
 /// seconds, and a camera's pool may have four frames.
@@ -36,7 +30,7 @@ pub(super) async fn pictures(
         };
         sample.frame = Frame::Encoded(Arc::clone(&jpeg));
         let label = if is_clip { label(sample) } else { String::new() };
-        pictures.push(Picture { jpeg, label });
+        pictures.push(Picture { jpeg, label, captured: sample.captured });
     }
     Ok(pictures)
 }

@@ -20,7 +20,10 @@ use super::{
     pictures::pictures,
     report::Reporter,
 };
-use crate::messages::{Answer, AnswerError};
+use crate::{
+    messages::{Answer, AnswerError},
+    remote,
+};
 
 pub(super) struct Questions {
     pub(super) shared: Arc<Shared>,
@@ -91,8 +94,7 @@ impl Subject for Questions {
             same_frame: matches!(error, EncodeError::Stuck),
             ..Failure::new("encode", error.to_string(), true)
         })?;
-        let picture =
-            |shown: super::pictures::Picture| Picture::jpeg(&shown.jpeg).labelled(shown.label);
+        let picture = |shown: remote::Picture| Picture::jpeg(&shown.jpeg).labelled(shown.label);
         Ok(shown.into_iter().map(picture).collect())
     }
 
