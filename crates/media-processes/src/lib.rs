@@ -42,6 +42,8 @@ pub mod deadlines;
 mod event;
 mod failure;
 mod frames;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod last_words;
 pub mod launcher;
 mod lines;
