@@ -16,7 +16,7 @@ test *STEPS:
 # Formatting, lints, documentation
 lint: (test "lint")
 
-# Format everything, and let the linters mend what they can
+# Format everything, and let the linters fix what they can
 fix:
     cargo fmt --all
     cargo fmt --manifest-path fuzz/Cargo.toml
@@ -29,6 +29,7 @@ one CRATE *FILTER:
 
 # One file of browser tests: just browser-one isolation
 browser-one NAME:
+    cargo build --locked -p live-vlm-tests --bins
     cd tests/browser && npm test -- specs/{{ NAME }}.spec.ts
 
 # The Debian packages

@@ -10,8 +10,8 @@ use gst_app::AppSrc;
 use gst_video::ForceKeyUnitEvent;
 
 use crate::{
-    DecodeMode, LostReason, PeerEvent, PipelineError, admission, colours, key_frame, lock::lock,
-    properties::set_if_present, shared::Shared, webrtc,
+    DecodeMode, LostReason, PeerEvent, PipelineError, admission, codec, colours, key_frame,
+    lock::lock, properties::set_if_present, shared::Shared, webrtc,
 };
 
 /// At most half a second of packets' frames waits to be sent back; the oldest are dropped.
@@ -95,11 +95,11 @@ impl Chain {
             return Err(PipelineError::Closed);
         };
         let codec = self.shared.offer.codec();
-        let mut elements = codec.depayloaders()?;
+        let mut elements = codec::depayloaders(codec)?;
         let depayloader = elements[0].clone();
         // After a loss, nothing that builds on it is decoded.
         set_if_present(&depayloader, "wait-for-keyframe", true);
-        let decoder = codec.decoder()?;
+        let decoder = codec::decoder(codec)?;
         elements.push(decoder.clone());
 
         pipeline.add_many(&elements)?;
@@ -195,7 +195,7 @@ pub(crate) fn echo(
         .leaky_type(gst_app::AppLeakyType::Downstream)
         .build();
     let format = &shared.offer.video.format;
-    let payloader = format.codec.payloader(format.payload)?;
+    let payloader = codec::payloader(format.codec, format.payload)?;
     pipeline.add_many([source.upcast_ref(), &payloader])?;
     source.link(&payloader)?;
     let outlet = payloader

@@ -250,6 +250,7 @@ macro_rules! choices {
     };
 }
 
+// Sessions of the server begin with its own prompt, max_tokens and interval.
 choices! {
     /// The question. Default: none, which is the element's own.
     prompt: String = String::new(), 1.0..=8000.0 "", "prompt";

@@ -6,19 +6,9 @@ use std::sync::{
 };
 
 use gst::{glib, prelude::*};
+use live_vlm_media_link::FrameCounts;
 
 use crate::properties::get_if_present;
-
-/// Frames of one peer connection since its start.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct FrameCounts {
-    /// Encoded frames that came from the peer.
-    pub received: u64,
-    /// Those of them that went to the decoder.
-    pub decoded: u64,
-    /// Those that a VLM was asked about.
-    pub asked: u64,
-}
 
 /// Reads a connection's [`FrameCounts`] from any thread, even when the connection has ended: they
 /// then stay what they were when last read. Cheap to clone.

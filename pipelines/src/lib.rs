@@ -28,7 +28,6 @@ mod chain;
 mod choices;
 mod codec;
 mod colours;
-mod error;
 mod event;
 mod feedback;
 mod fingerprint;
@@ -60,14 +59,16 @@ pub mod webrtc;
 
 pub use analyze::{Answer, AnswerError, CANCELLED, dispatcher_context};
 pub use choices::{BadChoice, Bound, Bounds, Change, Choices, Seconds};
-pub use codec::Codec;
-pub use error::OfferError;
-pub use event::{LostReason, PeerEvent};
-pub use frames::{FrameCounter, FrameCounts};
+pub use codec::payloader;
+pub use event::PeerEvent;
+pub use frames::FrameCounter;
 pub use gate::DecodeMode;
+pub use live_vlm_media_link::{
+    Codec, FrameCounts, LostReason, NetworkOptions, OfferError, PeerTimeouts,
+};
 pub use native_log::{NativeLevel, NativeLine, native_debugging, take_native_log};
 pub use offer::{CandidateSection, TRANSPORT_CC};
-pub use options::{NetworkOptions, PeerOptions, PeerTimeouts};
+pub use options::PeerOptions;
 pub use peer_connection::PeerConnection;
 pub use pipeline_error::PipelineError;
 pub use requirements::{Missing, init};

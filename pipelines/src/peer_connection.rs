@@ -19,7 +19,7 @@ use crate::{
     candidate::{Candidate, Unusable},
     certificate::Certificate,
     chain::{self, Chain},
-    feedback,
+    codec, feedback,
     offer::{CandidateSection, Direction, MAX_CANDIDATES, Offer, VIDEO_LINE},
     properties::{get_if_present, make, set_if_present},
     sdp_answer,
@@ -90,7 +90,7 @@ impl PeerConnection {
         events: impl Fn(PeerEvent) + Send + Sync + 'static,
     ) -> Result<(Self, String), OfferError> {
         gst::init().map_err(PipelineError::from)?;
-        let offer = Offer::parse(offer_sdp, &Codec::decodable())?;
+        let offer = Offer::parse(offer_sdp, &codec::decodable())?;
         let timeouts = options.timeouts;
         let gathering =
             if options.network.stun_server.is_some() { GATHERING_STUN } else { GATHERING };

@@ -1,6 +1,7 @@
 use std::net::IpAddr;
 
 use gst::glib;
+use live_vlm_media_link::OfferError;
 
 /// What failed in a pipeline. The messages are for the log of whoever runs the server.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -61,5 +62,11 @@ impl From<glib::BoolError> for PipelineError {
 impl From<tokio::task::JoinError> for PipelineError {
     fn from(error: tokio::task::JoinError) -> Self {
         Self::Panicked(error.to_string())
+    }
+}
+
+impl From<PipelineError> for OfferError {
+    fn from(error: PipelineError) -> Self {
+        Self::Pipeline(error.to_string())
     }
 }

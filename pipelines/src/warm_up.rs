@@ -1,7 +1,7 @@
 use gst::prelude::*;
 
 use crate::{
-    Codec, NetworkOptions, PipelineError, certificate::Certificate, teardown::Running, webrtc,
+    NetworkOptions, PipelineError, certificate::Certificate, codec, teardown::Running, webrtc,
 };
 
 /// Loads what a peer connection needs, so that the first one connects as fast as the others: it
@@ -19,9 +19,9 @@ pub async fn warm_up() -> Result<(), PipelineError> {
 
 fn start() -> Result<(Running, gst::Element), PipelineError> {
     gst::init()?;
-    for codec in Codec::decodable() {
-        drop(codec.depayloaders()?);
-        let decoder = codec.decoder()?;
+    for codec in codec::decodable() {
+        drop(codec::depayloaders(codec)?);
+        let decoder = codec::decoder(codec)?;
         // Elements must not be dropped in any other state.
         let _ = decoder.set_state(gst::State::Null);
     }

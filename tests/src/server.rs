@@ -1,6 +1,6 @@
 //! The server inside the test's own process.
 
-use std::{net::SocketAddr, time::Duration};
+use std::net::SocketAddr;
 
 use clap::Parser;
 use live_vlm::{
@@ -8,6 +8,7 @@ use live_vlm::{
     config::{Cli, Config},
     run::{Overrides, Server as Prepared},
     session::Sessions,
+    times::Times,
 };
 use live_vlm_access::limits::Limits;
 use live_vlm_backends::own::OwnEndpoints;
@@ -71,12 +72,12 @@ impl Server {
         Self::start_with(arguments, Overrides::default()).await
     }
 
-    /// As [`start`](Self::start), with another time that sessions wait for their page.
+    /// As [`start`](Self::start), with other times than a user's server has.
     ///
     /// # Panics
     /// When it does not start.
-    pub async fn start_with_grace(arguments: &[&str], grace: Duration) -> Self {
-        Self::start_with(arguments, Overrides { grace, ..Overrides::default() }).await
+    pub async fn start_with_times(arguments: &[&str], times: Times) -> Self {
+        Self::start_with(arguments, Overrides { times, ..Overrides::default() }).await
     }
 
     /// As [`start`](Self::start), and with these rules for the VLM servers that people bring,

@@ -17,7 +17,7 @@ fn main() {
     }
     let dist = out.join("page");
     let _ = fs::remove_dir_all(&dist);
-    let built = Command::new("node").arg("build.mjs").arg(&dist).current_dir(&page).status();
+    let built = Command::new(node(&page)).arg("build.mjs").arg(&dist).current_dir(&page).status();
     match built {
         Ok(status) if status.success() => {}
         Ok(status) => fail(&format!("`node build.mjs` in web/page failed ({status})")),
@@ -26,6 +26,12 @@ fn main() {
     fs::write(out.join("page_files.rs"), listing(&dist)).unwrap_or_else(|error| {
         fail(&format!("cannot write the list of the page's files: {error}"));
     });
+}
+
+/// The Node that `./run.sh` installs, if it had to; else the one of this machine.
+fn node(page: &Path) -> PathBuf {
+    let own = page.join("../../target/node/bin/node");
+    own.canonicalize().unwrap_or_else(|_| PathBuf::from("node"))
 }
 
 fn listing(dist: &Path) -> String {

@@ -1,4 +1,4 @@
-//! Who may come in, what they may do, and how much of it: [sign-in](sign_in), [rules](policy) and
+//! Who may come in, what they may do, and how much of it: [sign-in](sign_in), [rules](rules) and
 //! [limits]. It knows no HTTP and no sessions; whoever serves requests asks it.
 //!
 //! Each feature has a `Config` or table that is both its flags and its table of the configuration
@@ -9,16 +9,16 @@
 //!
 //! use live_vlm_access::{
 //!     limits::{Limit, Limits, Now},
-//!     policy::{Policy, RuleTable},
+//!     rules::{AllRules, RuleTable},
 //!     user::User,
 //! };
 //!
 //! // What the operator says: everybody may have one session.
 //! let everybody = RuleTable { sessions: "1".parse().ok(), ..RuleTable::default() };
-//! let policy = Policy::new(&everybody, BTreeMap::new(), BTreeMap::new());
+//! let all_rules = AllRules::new(&everybody, BTreeMap::new(), BTreeMap::new());
 //!
 //! let ada = User::signed_in("ada", Vec::new());
-//! let rules = policy.rules_for(&ada.id, &ada.groups);
+//! let rules = all_rules.rules_for(&ada.id, &ada.groups);
 //! let limits = Limits::new(Now::read());
 //!
 //! let first = limits.session(&ada.id, &rules).unwrap();
@@ -33,6 +33,6 @@ pub mod limits;
 pub mod listings;
 mod lock;
 pub mod log_limit;
-pub mod policy;
+pub mod rules;
 pub mod sign_in;
 pub mod user;

@@ -56,7 +56,7 @@ pub struct Config {
     /// Question that a session begins with
     #[arg(long, env = "LIVE_VLM_PROMPT")]
     pub prompt: Option<Prompt>,
-    /// Ask about every n-th frame, at 30 a second [1-3600; default: 30]
+    /// Time between two questions of a session, in thirtieths of a second [1-3600; default: 30]
     #[arg(long, env = "LIVE_VLM_PROCESS_EVERY", value_name = "FRAMES")]
     pub process_every: Option<Whole<1, 3600>>,
     /// The longest answer, in tokens [1-32768; default: 512]
@@ -75,7 +75,7 @@ pub struct Options {
     pub model: Option<String>,
     /// What is asked.
     pub prompt: String,
-    /// About every n-th frame, at [`NOMINAL_FRAME_RATE`].
+    /// The time between two questions, in frames at [`NOMINAL_FRAME_RATE`].
     pub process_every: u32,
     /// The longest answer, in tokens.
     pub max_tokens: u32,

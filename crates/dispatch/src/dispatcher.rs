@@ -42,7 +42,7 @@ impl Dispatcher {
     /// A dispatcher whose sessions ask through `client`, on `runtime`.
     pub fn new(config: DispatcherConfig, client: Client, runtime: &Handle) -> Self {
         let shared = Arc::new(Shared::new(config, client, runtime));
-        let tasks = Arc::new(Tasks::start(&shared));
+        let tasks = Arc::new(Tasks::start(&shared, config.check_every));
         Self { shared, account: None, tasks }
     }
 

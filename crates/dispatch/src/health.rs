@@ -14,16 +14,15 @@ use crate::{
     shared::Shared,
 };
 
-const EVERY: Duration = Duration::from_secs(5);
 const TIMEOUT: Duration = Duration::from_secs(4);
 /// Models change seldom, and large routers list hundreds. What is not well is asked each time.
 const MODELS_EVERY: u64 = 3;
 /// How long a list that somebody asked for is good.
 const LISTED: Duration = Duration::from_secs(1);
 
-/// Runs until it is aborted.
-pub(super) async fn watch(shared: Arc<Shared>) {
-    let mut tick = interval(EVERY);
+/// Looks at them so often until it is aborted.
+pub(super) async fn watch(shared: Arc<Shared>, every: Duration) {
+    let mut tick = interval(every);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut logged = HashMap::new();
     for round in 0_u64.. {

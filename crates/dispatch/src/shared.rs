@@ -4,7 +4,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use tokio::{runtime::Handle, sync::Notify, time::sleep_until};
@@ -25,11 +25,13 @@ pub struct DispatcherConfig {
     /// How many questions at once a server takes that was not
     /// [added](crate::Dispatcher::add_backend). Default 4.
     pub default_slots: usize,
+    /// How often the servers of the pool are looked at. Default 5 s.
+    pub check_every: Duration,
 }
 
 impl Default for DispatcherConfig {
     fn default() -> Self {
-        Self { core: CoreConfig::default(), default_slots: 4 }
+        Self { core: CoreConfig::default(), default_slots: 4, check_every: Duration::from_secs(5) }
     }
 }
 

@@ -1,6 +1,9 @@
 //! The tasks of a dispatcher.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use tokio::task::AbortHandle;
 
@@ -14,6 +17,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Tasks {
     timer: AbortHandle,
+    check_every: Duration,
     health: Mutex<Option<AbortHandle>>,
 }
 
@@ -29,16 +33,16 @@ impl Drop for Tasks {
 
 impl Tasks {
     /// Starts what every dispatcher needs.
-    pub(crate) fn start(shared: &Arc<Shared>) -> Self {
+    pub(crate) fn start(shared: &Arc<Shared>, check_every: Duration) -> Self {
         let timer = shared.runtime.spawn(run_timer(Arc::clone(shared))).abort_handle();
-        Self { timer, health: Mutex::default() }
+        Self { timer, check_every, health: Mutex::default() }
     }
 
     /// Watches the servers of the pool from now on.
     pub(crate) fn watch_health(&self, shared: &Arc<Shared>) {
         let mut health = lock(&self.health);
         if health.is_none() {
-            let watched = health::watch(Arc::clone(shared));
+            let watched = health::watch(Arc::clone(shared), self.check_every);
             *health = Some(shared.runtime.spawn(watched).abort_handle());
         }
     }

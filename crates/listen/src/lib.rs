@@ -3,10 +3,8 @@
 //! router, in which each request finds its [`Peer`].
 //!
 //! ```no_run
-//! use std::time::Duration;
-//!
 //! use axum::{Router, routing::get};
-//! use live_vlm_listen::{PerAddress, Security, forwarded::TrustedProxies};
+//! use live_vlm_listen::{ConnectionTimes, PerAddress, Security, forwarded::TrustedProxies};
 //!
 //! # async fn example() -> std::io::Result<()> {
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:8090").await?;
@@ -14,8 +12,8 @@
 //! // An address may have ten WebSockets, and so many more connections as a page needs.
 //! let per_address = PerAddress::new(|| 10, TrustedProxies::default());
 //! let shutdown = std::future::pending();
-//! let grace = Duration::from_millis(500);
-//! live_vlm_listen::serve(listener, Security::Plain, router, per_address, shutdown, grace).await;
+//! let times = ConnectionTimes::default();
+//! live_vlm_listen::serve(listener, Security::Plain, router, per_address, shutdown, times).await;
 //! # Ok(())
 //! # }
 //! ```
@@ -28,4 +26,4 @@ mod serve;
 pub mod tls;
 
 pub use config::{Certificate, Config, Options};
-pub use serve::{Peer, PerAddress, Security, require_tls, serve};
+pub use serve::{ConnectionTimes, Peer, PerAddress, Security, require_tls, serve};

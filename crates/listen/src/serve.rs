@@ -18,7 +18,10 @@ use axum::{
 };
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto::Builder, graceful::GracefulShutdown},
+    server::{
+        conn::auto::Builder,
+        graceful::{GracefulShutdown, Watcher},
+    },
     service::TowerToHyperService,
 };
 use rustls::ServerConfig;
@@ -40,14 +43,10 @@ use crate::{forwarded::TrustedProxies, host};
 
 /// Connections at once. High enough that no real client reaches it.
 const CONNECTIONS: usize = 2048;
-const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Bytes, fewer than hyper reads at once: it then reads past this buffer.
 const AHEAD: usize = 1024;
-const HEADERS: Duration = Duration::from_secs(15);
 /// The longest head of a request, in bytes, and what is read ahead of a connection.
 const HEAD: usize = 64 << 10;
-/// For a client to take some of what it asked for.
-const STALL: Duration = Duration::from_secs(20);
 /// Connections of an address for each WebSocket that it may have, and at least.
 const PER_WEBSOCKET: u32 = 4;
 const FEWEST_PER_ADDRESS: u32 = 128;
@@ -55,6 +54,30 @@ const FEWEST_PER_ADDRESS: u32 = 128;
 const TLS_HANDSHAKE: u8 = 0x16;
 /// After a failure to accept, which is mostly too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long clients are waited for.
+#[derive(Debug, Clone, Copy)]
+pub struct ConnectionTimes {
+    /// For the first byte, and for a TLS handshake. Default: 10 s.
+    pub handshake: Duration,
+    /// For the head of a request, from its first byte. Default: 15 s.
+    pub head: Duration,
+    /// For a client to take some of what it asked for. Default: 20 s.
+    pub stall: Duration,
+    /// For connections to end after the shutdown. Default: 500 ms.
+    pub end: Duration,
+}
+
+impl Default for ConnectionTimes {
+    fn default() -> Self {
+        Self {
+            handshake: Duration::from_secs(10),
+            head: Duration::from_secs(15),
+            stall: Duration::from_secs(20),
+            end: Duration::from_millis(500),
+        }
+    }
+}
 
 /// Where a connection comes from.
 #[derive(Debug, Clone, Copy)]
@@ -128,14 +151,14 @@ impl Security {
     }
 }
 
-/// Serves until `shutdown`, then gives connections `grace` to end.
+/// Serves until `shutdown`, then gives connections some time to end.
 pub async fn serve(
     listener: TcpListener,
     security: Security,
     router: Router,
     per_address: PerAddress,
     shutdown: impl Future<Output = ()>,
-    grace: Duration,
+    times: ConnectionTimes,
 ) {
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     let connections = GracefulShutdown::new();
@@ -151,14 +174,15 @@ pub async fn serve(
         let watcher = connections.watcher();
         let (security, router) = (security.clone(), router.clone());
         tokio::spawn(async move {
-            if let Err(error) = connection(stream, address, security, router, watcher).await {
+            if let Err(error) = connection(stream, address, security, router, watcher, times).await
+            {
                 tracing::debug!(%address, %error, "connection ended");
             }
             drop((place, of_address));
         });
     }
     drop(listener);
-    if timeout(grace, connections.shutdown()).await.is_err() {
+    if timeout(times.end, connections.shutdown()).await.is_err() {
         tracing::debug!("some connections were cut");
     }
 }
@@ -193,14 +217,15 @@ async fn connection(
     address: SocketAddr,
     security: Security,
     router: Router,
-    watcher: hyper_util::server::graceful::Watcher,
+    watcher: Watcher,
+    times: ConnectionTimes,
 ) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let tls = match security {
         Security::Plain => None,
         Security::OwnTls(config) | Security::GivenTls(config) => {
             let mut first = [0];
-            let read = timeout(HANDSHAKE, stream.peek(&mut first)).await??;
+            let read = timeout(times.handshake, stream.peek(&mut first)).await??;
             if read == 0 {
                 return Ok(());
             }
@@ -210,27 +235,31 @@ async fn connection(
     match tls {
         Some(config) => {
             let accept = TlsAcceptor::from(config).accept(stream);
-            let stream = timeout(HANDSHAKE, accept).await??;
-            http(stream, router.layer(Extension(Peer { address, tls: true })), watcher).await
+            let stream = timeout(times.handshake, accept).await??;
+            http(stream, router.layer(Extension(Peer { address, tls: true })), watcher, times).await
         }
-        None => http(stream, router.layer(Extension(Peer { address, tls: false })), watcher).await,
+        None => {
+            http(stream, router.layer(Extension(Peer { address, tls: false })), watcher, times)
+                .await
+        }
     }
 }
 
 async fn http(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     router: Router,
-    watcher: hyper_util::server::graceful::Watcher,
+    watcher: Watcher,
+    times: ConnectionTimes,
 ) -> io::Result<()> {
     // HTTP/1.1 alone: the time for headers then begins with the first byte, which is waited for
     // here.
     let mut stream = BufReader::with_capacity(AHEAD, stream);
-    timeout(HANDSHAKE, stream.fill_buf()).await??;
+    timeout(times.handshake, stream.fill_buf()).await??;
     let mut builder = Builder::new(TokioExecutor::new()).http1_only();
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS).max_buf_size(HEAD);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(times.head).max_buf_size(HEAD);
     let service = TowerToHyperService::new(router);
     let mut stream = TimeoutStream::new(stream);
-    stream.set_write_timeout(Some(STALL));
+    stream.set_write_timeout(Some(times.stall));
     let stream = TokioIo::new(Box::pin(stream));
     let connection = builder.serve_connection_with_upgrades(stream, service);
     watcher.watch(connection.into_owned()).await.map_err(io::Error::other)

@@ -9,7 +9,7 @@ pub const ANSWER: &str = "vlm-answer";
 pub const ERROR: &str = "vlm-error";
 
 /// The `finish-reason` of an answer that a changed setting made worthless.
-pub const CANCELLED: &str = "cancelled";
+pub use live_vlm_ask::CANCELLED;
 
 /// An answer, or its state so far. Posted for each batch of tokens, and once when it is complete.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -79,9 +79,51 @@ pub struct AnswerError {
 }
 
 impl Answer {
-    /// Whether anything of it was said, if only to be taken back.
-    pub(crate) fn is_begun(&self) -> bool {
-        !self.text.is_empty() || self.retracted
+    /// What is known of an answer, about a frame of these times.
+    pub(crate) fn about(
+        answer: &live_vlm_ask::Answer,
+        pts: Option<gst::ClockTime>,
+        running_time: Option<gst::ClockTime>,
+    ) -> Self {
+        let live_vlm_ask::Answer {
+            seq,
+            text,
+            delta,
+            retracted,
+            reasoning,
+            done,
+            model,
+            api_base,
+            prompt,
+            age_ms,
+            first_token_ms,
+            latency_ms,
+            tokens_in,
+            tokens_out,
+            finish_reason,
+        } = answer.clone();
+        let (json, fields) = (String::new(), None);
+        Self {
+            seq,
+            text,
+            delta,
+            retracted,
+            reasoning,
+            json,
+            fields,
+            done,
+            pts,
+            running_time,
+            model,
+            api_base,
+            prompt,
+            age_ms,
+            first_token_ms,
+            latency_ms,
+            tokens_in,
+            tokens_out,
+            finish_reason,
+        }
     }
 
     /// The structure of the message on the bus.

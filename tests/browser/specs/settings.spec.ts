@@ -75,7 +75,7 @@ test("an address that is none, or where no VLM is, is told beside its field", as
   await person.play();
   await person.page.getByText("Connect a VLM").click();
   for (const [address, words] of [
-    ["localhost:8000", "Begin the address with http:// or https://"],
+    ["ftp://localhost:8000", "must be an http or https URL"],
     [gone.apiBase, new URL(gone.apiBase).host],
     [locked.apiBase, /key/],
   ] as const) {

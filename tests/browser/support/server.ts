@@ -7,7 +7,7 @@ import { Program } from "./processes.ts";
 import { type Held, held } from "./proc.ts";
 
 const BINARY = resolve(
-  process.env.LIVE_VLM_BINARY ?? join(import.meta.dirname, "../../../target/release/live-vlm"),
+  process.env.LIVE_VLM_BINARY ?? join(import.meta.dirname, "../../../target/debug/live-vlm-under-test"),
 );
 
 /** Here one host is many people. */

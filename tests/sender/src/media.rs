@@ -12,7 +12,7 @@ use gst::prelude::*;
 use gst_webrtc::{WebRTCRTPTransceiver, WebRTCRTPTransceiverDirection as TransceiverDirection};
 
 use live_vlm_pipelines::{
-    Codec, TRANSPORT_CC,
+    Codec, TRANSPORT_CC, payloader,
     properties::{get_if_present, make, set_if_present},
 };
 
@@ -48,7 +48,7 @@ pub(super) fn add_video(
         VideoSource::Clip(clip) => vec![player::source(clip, sent)?],
     };
     let last = chain.last().ok_or("there is no source")?.clone();
-    let payloader = options.codec.payloader(payload(options.codec))?;
+    let payloader = payloader(options.codec, payload(options.codec))?;
     let packets = make("capsfilter")?;
     packets.set_property("caps", packet_caps(options.codec));
     chain.extend([payloader, packets.clone()]);

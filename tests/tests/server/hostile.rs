@@ -3,6 +3,8 @@
 use std::{net::SocketAddr, time::Duration};
 
 use futures_util::future::join_all;
+use live_vlm::times::Times;
+use live_vlm_listen::ConnectionTimes;
 use live_vlm_sender::Sender;
 use live_vlm_tests::{
     client::{Refused, about, new_id},
@@ -37,8 +39,13 @@ struct Scene {
 
 impl Scene {
     async fn new() -> Self {
+        Self::with_times(Times::default()).await
+    }
+
+    /// One whose server waits as long as this for its clients.
+    async fn with_times(times: Times) -> Self {
         let vlm = Vlm::saying(&["llava:7b"], "Yes.").await;
-        let server = Server::start(&asking(&vlm)).await;
+        let server = Server::start_with_times(&asking(&vlm), times).await;
         let (page, id) = (server.browser().await, new_id());
         let (mut bystander, _) = page.open(&id).await;
         let sender = page.send_video(&id).await.unwrap();
@@ -199,7 +206,9 @@ async fn frames_that_break_the_protocol_are_cut_off() {
 
 #[tokio::test]
 async fn whoever_sends_slowly_is_not_waited_for() {
-    let scene = Scene::new().await;
+    let soon = Duration::from_secs(1);
+    let connections = ConnectionTimes { handshake: soon, head: soon, ..Default::default() };
+    let scene = Scene::with_times(Times { offer: soon, connections, ..Times::default() }).await;
     let offer = "POST /offer HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
     let heads = [
         // A connection that says nothing, and heads without an end.
@@ -213,7 +222,7 @@ async fn whoever_sends_slowly_is_not_waited_for() {
     let slow = heads.iter().map(async |head| {
         let (mut from, mut to) = scene.connection(head).await.into_split();
         let drip = async {
-            let mut tick = tokio::time::interval(Duration::from_secs(1));
+            let mut tick = tokio::time::interval(Duration::from_millis(100));
             loop {
                 tick.tick().await;
                 if head.is_empty() || to.write_all(b"1").await.is_err() {
@@ -243,12 +252,13 @@ async fn whoever_sends_slowly_is_not_waited_for() {
 
 #[tokio::test]
 async fn whoever_does_not_take_what_it_asked_for_is_cut_off() {
-    let scene = Scene::new().await;
+    let connections = ConnectionTimes { stall: Duration::from_secs(1), ..Default::default() };
+    let scene = Scene::with_times(Times { connections, ..Times::default() }).await;
     let mut stream = scene.connection("").await;
     let request = "GET / HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(1000);
     // More is asked for than fits between the two; nothing of it is read.
     let cut_off = async { while stream.write_all(request.as_bytes()).await.is_ok() {} };
-    tokio::time::timeout(Duration::from_secs(60), cut_off).await.expect("the server's hanging up");
+    within("the server's hanging up", cut_off).await;
     scene.nobody_noticed().await;
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use live_vlm::times::Times;
 use live_vlm_tests::{
     client::{new_id, video},
     server::Server,
@@ -127,7 +128,8 @@ async fn one_that_hangs_up_leaves_the_other_and_can_begin_anew() {
 #[tokio::test]
 async fn a_session_without_socket_and_video_is_freed_and_its_id_can_be_used_again() {
     let vlm = echo().await;
-    let server = Server::start_with_grace(&asking(&vlm), Duration::from_millis(50)).await;
+    let times = Times { grace: Duration::from_millis(50), ..Times::default() };
+    let server = Server::start_with_times(&asking(&vlm), times).await;
     let (other, other_id) = (server.browser().await, new_id());
     let (mut bystander, _) = other.open(&other_id).await;
     let (page, id) = (server.browser().await, new_id());

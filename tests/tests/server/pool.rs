@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use live_vlm::times::Times;
 use live_vlm_tests::{
     client::{Client, new_id},
     server::Server,
@@ -35,8 +36,10 @@ fn pool(backends: &[(&Vlm, &str)]) -> (TempDir, String) {
     (folder, path)
 }
 
+/// A server that looks at those of its pool often.
 async fn start(config: &str) -> Server {
-    Server::start(&[OFTEN, &["--config", config]].concat()).await
+    let times = Times { check_every: Duration::from_millis(250), ..Times::default() };
+    Server::start_with_times(&[OFTEN, &["--config", config]].concat(), times).await
 }
 
 /// A VLM that says this, or fails while `broken`.

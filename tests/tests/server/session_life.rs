@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use live_vlm::times::Times;
 use live_vlm_tests::{client::new_id, server::Server, until, vlm::Vlm};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -41,7 +42,8 @@ async fn a_page_that_comes_back_in_time_finds_its_settings_and_its_video() {
 async fn a_page_that_does_not_come_back_ends_its_session_after_the_grace_time() {
     let vlm = Vlm::saying(&["llava:7b"], "Yes.").await;
     let grace = Duration::from_millis(700);
-    let server = Server::start_with_grace(&asking(&vlm), grace).await;
+    let times = Times { grace, ..Times::default() };
+    let server = Server::start_with_times(&asking(&vlm), times).await;
     let (page, id) = (server.browser().await, new_id());
     let (mut socket, _) = page.open(&id).await;
     let sender = page.send_video(&id).await.unwrap();

@@ -14,6 +14,7 @@ use crate::{
     live::Live,
     refusals::Refusals,
     session::{Defaults, Sessions},
+    times::Times,
 };
 
 /// What a request may need.
@@ -45,4 +46,5 @@ pub struct App {
     pub(crate) metrics_token: Option<MetricsToken>,
     /// Proxies that are believed about whom they speak for.
     pub(crate) trusted_proxies: TrustedProxies,
+    pub(crate) times: Times,
 }

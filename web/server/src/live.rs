@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
-use live_vlm_access::{limits::ServerLimits, policy::Policy};
+use live_vlm_access::{limits::ServerLimits, rules::AllRules};
 use live_vlm_config::LogFilter;
 use tokio::sync::watch;
 
@@ -11,7 +11,7 @@ use tokio::sync::watch;
 #[derive(Debug, Clone)]
 pub(crate) struct Reloadable {
     /// What each user may do.
-    pub(crate) policy: Policy,
+    pub(crate) all_rules: AllRules,
     /// What all may do together.
     pub(crate) limits: ServerLimits,
     pub(crate) log: LogFilter,

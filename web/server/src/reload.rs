@@ -13,7 +13,11 @@ const RELOADABLE: [&str; 5] = ["rules", "groups", "users", "limits", "log.level"
 
 impl From<&Config> for Reloadable {
     fn from(config: &Config) -> Self {
-        Self { policy: config.policy.clone(), limits: config.limits, log: config.log.level.clone() }
+        Self {
+            all_rules: config.all_rules.clone(),
+            limits: config.limits,
+            log: config.log.level.clone(),
+        }
     }
 }
 
@@ -130,7 +134,7 @@ mod tests {
         }
 
         fn sessions(&self) -> u32 {
-            self.live.now().policy.rules_for("alice", &[]).sessions
+            self.live.now().all_rules.rules_for("alice", &[]).sessions
         }
     }
 

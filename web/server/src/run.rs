@@ -42,13 +42,12 @@ use crate::{
     reload::Reloader,
     routes::{self, MetricsListener},
     session::{Defaults, Services, Sessions},
+    times::Times,
 };
 
-/// How long a session waits for its page to come back.
-const GRACE: Duration = Duration::from_secs(15);
-/// SIGTERM to the end takes at most the sum of these, after the questions in flight.
+/// SIGTERM to the end takes at most this and the time that connections have to end, after the
+/// questions in flight.
 const SESSIONS_END: Duration = Duration::from_secs(4);
-const CONNECTIONS_END: Duration = Duration::from_millis(500);
 /// How long the warm-up may go on after everything else has ended.
 const WARM_UP_END: Duration = Duration::from_secs(3);
 /// Sessions of a server without a limit.
@@ -110,18 +109,12 @@ pub struct Server {
 }
 
 /// What is not configured, and what tests have otherwise.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Overrides {
-    /// How long a session waits for its page to come back. Default: 15 s.
-    pub grace: Duration,
+    /// How long it waits for this and that.
+    pub times: Times,
     /// Which VLM servers people may bring. Default: as the configuration says.
     pub own_endpoints: Option<OwnEndpoints>,
-}
-
-impl Default for Overrides {
-    fn default() -> Self {
-        Self { grace: GRACE, own_endpoints: None }
-    }
 }
 
 impl Server {
@@ -219,6 +212,7 @@ impl Server {
         let metrics = self.metrics.serve(observer.metrics.clone(), per_address.clone());
         let metrics = AbortOnDropHandle::new(tokio::spawn(metrics));
         let _memory = AbortOnDropHandle::new(tokio::spawn(give_memory_back(sessions.clone())));
+        let times = self.app.times.connections;
         let router = routes::router(self.app, &self.security);
         let drain_timeout = self.drain_timeout;
         let ending = async {
@@ -227,8 +221,7 @@ impl Server {
             sessions.drain(drain_timeout).await;
             sessions.close(SESSIONS_END).await;
         };
-        listen::serve(self.listener, self.security, router, per_address, ending, CONNECTIONS_END)
-            .await;
+        listen::serve(self.listener, self.security, router, per_address, ending, times).await;
         // Looked at until now: the last figures are those of the end.
         drop(metrics);
         observer.close().await;
@@ -253,7 +246,8 @@ fn app(
     metrics_token: Option<MetricsToken>,
 ) -> Result<App, StartError> {
     let runtime = Handle::current();
-    let dispatcher = dispatcher(vlm, &client, &runtime);
+    let times = overrides.times;
+    let dispatcher = dispatcher(vlm, &client, &runtime, times);
     let observer = observer(&config.observe, &dispatcher, &runtime)?;
     let trusted_proxies = config.server.trusted_proxies.clone();
     let askers = Askers::of(config.server.host, sign_in.is_on(), !trusted_proxies.is_empty());
@@ -273,7 +267,7 @@ fn app(
         relays: config.video.relays.clone(),
         live: live.clone(),
         limits: limits.clone(),
-        grace: overrides.grace,
+        grace: times.grace,
         observer: observer.clone(),
         refusals: refusals.clone(),
     });
@@ -292,6 +286,7 @@ fn app(
         refusals,
         metrics_token,
         trusted_proxies,
+        times,
     })
 }
 
@@ -323,11 +318,12 @@ fn knowing_pool(own: OwnEndpoints, dispatcher: &Dispatcher) -> OwnEndpoints {
     servers.fold(own, |own, server| own.knowing(&server))
 }
 
-fn dispatcher(vlm: &Vlm, client: &Client, runtime: &Handle) -> Dispatcher {
+fn dispatcher(vlm: &Vlm, client: &Client, runtime: &Handle, times: Times) -> Dispatcher {
     let config = DispatcherConfig {
         // Sessions are bounded where they are opened, by a limit that may change; it cannot be
         // higher than this, but it can be switched off.
         core: CoreConfig { max_members: MOST_SESSIONS, ..CoreConfig::default() },
+        check_every: times.check_every,
         ..DispatcherConfig::default()
     };
     let dispatcher = Dispatcher::new(config, client.clone(), runtime);

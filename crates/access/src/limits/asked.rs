@@ -9,7 +9,7 @@ use super::{
     Limit, LimitReached, Now,
     rates::{Done, Given, Rate},
 };
-use crate::policy::Rules;
+use crate::rules::Rules;
 
 /// Users that are remembered. Of more, whoever has asked nothing for the longest time is forgotten.
 const MAX_USERS: usize = 16_384;

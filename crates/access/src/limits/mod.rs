@@ -28,7 +28,7 @@ pub use reached::{Limit, LimitReached};
 use asked::Asked;
 use offered::Offered;
 
-use crate::{lock::lock, policy::Rules};
+use crate::{lock::lock, rules::Rules};
 
 /// When to try again for something that must be closed first: nobody knows when that will be.
 const PLACE_RETRY: Duration = Duration::from_secs(10);

@@ -1,5 +1,5 @@
 //! The element itself: its class, pads and states. What it does is done by its parts: [`Stream`]
-//! looks at each buffer, [`Asker`] asks about some of them, [`Overlay`] and [`Text`] show answers.
+//! looks at each buffer, [`AskingTask`] asks about some of them, [`Overlay`] and [`Text`] show answers.
 //!
 //! Locking order: `started`, `dispatcher`, `stream`, and those of [`Overlay`] and [`Text`] are taken
 //! one at a time, never one inside another, and those of [`Shared`], [`Inbox`] and of captions are leaves that may be taken
@@ -15,7 +15,7 @@ use vlm_client::Endpoint;
 
 use super::{
     allocation,
-    asker::{Asker, Start},
+    asker::{AskingTask, Start},
     category::CAT,
     drawing::{Overlay, without_metas},
     inbox::{Inbox, SharedInbox},
@@ -50,7 +50,7 @@ impl VlmAnalyze {
     pub(super) fn set_endpoint(&self, endpoint: &Endpoint) {
         let changed = self.shared.change(|settings| settings.set_endpoint(endpoint));
         if changed {
-            self.shared.question_changed();
+            self.shared.signals.question_changed();
         }
     }
 
@@ -101,7 +101,7 @@ impl VlmAnalyze {
         let runtime = dispatcher.runtime().clone();
         let overlay_text = Arc::clone(&run.overlay_text);
         let painter = self.overlay.painter(self.obj().upcast_ref(), Arc::clone(&overlay_text));
-        let asker = Asker::new(Start {
+        let asker = AskingTask::new(Start {
             element: self.obj().upcast_ref::<gst::Element>().downgrade(),
             shared: Arc::clone(&self.shared),
             run,
@@ -264,7 +264,7 @@ impl ObjectImpl for VlmAnalyze {
                     .action()
                     .class_handler(|values| {
                         if let Ok(element) = values[0].get::<super::VlmAnalyze>() {
-                            element.imp().shared.wanted_now();
+                            element.imp().shared.signals.wanted_now();
                         }
                         None
                     })
@@ -281,13 +281,13 @@ impl ObjectImpl for VlmAnalyze {
 
     fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
         match properties::set(&self.shared, pspec.name(), value) {
-            Some(Effect::Question) => self.shared.question_changed(),
+            Some(Effect::Question) => self.shared.signals.question_changed(),
             Some(Effect::Dropped(said)) => {
                 self.warn(said);
-                self.shared.question_changed();
+                self.shared.signals.question_changed();
             }
             Some(Effect::Schedule) => {
-                self.shared.schedule_changed();
+                self.shared.signals.schedule_changed();
                 if let Some(inbox) = self.inbox() {
                     inbox.recheck();
                 }

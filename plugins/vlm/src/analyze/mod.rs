@@ -36,7 +36,6 @@
 
 mod allocation;
 mod asker;
-mod backoff;
 mod category;
 mod drawing;
 mod imp;

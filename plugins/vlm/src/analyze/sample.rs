@@ -1,11 +1,12 @@
 //! Frames that a question may be about.
 
-use std::time::{Duration, Instant};
-
-use gst_vlm_jpeg::RawFrame;
-use vlm_client::Picture;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::stream_position::StreamPosition;
+use gst_vlm_jpeg::RawFrame;
 
 /// A frame that a question may be about.
 #[derive(Clone, Debug)]
@@ -28,8 +29,8 @@ pub(crate) struct Sample {
 pub(crate) enum Frame {
     /// A reference, which its pool misses.
     Raw(RawFrame),
-    /// The frame went back to its pool.
-    Encoded(Picture),
+    /// As JPEG. The frame went back to its pool.
+    Encoded(Arc<Vec<u8>>),
 }
 
 impl Sample {
@@ -41,7 +42,7 @@ impl Sample {
     pub(super) fn size(&self) -> usize {
         match &self.frame {
             Frame::Raw(frame) => frame.buffer.size(),
-            Frame::Encoded(picture) => picture.size(),
+            Frame::Encoded(jpeg) => jpeg.len(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use gst::glib;
 use gst_vlm_overlay::OverlayText;
-use tokio::sync::watch;
+use live_vlm_ask::{ChosenModel, Signals};
 
 use super::{
     inbox::Held,
@@ -20,16 +20,12 @@ const MOST_UNTOLD: usize = 16;
 pub(crate) struct Shared {
     settings: Mutex<Settings>,
     run: Mutex<Arc<Run>>,
-    /// A server's base address, and the model chosen there when the user named none.
-    chosen: Mutex<Option<(String, String)>>,
+    /// The model that is asked for when the user named none.
+    pub(crate) chosen: Arc<ChosenModel>,
     /// What there was to be warned of before anybody listened.
     untold: Mutex<Vec<String>>,
-    /// Counts changes that make an answer in flight worthless.
-    question: watch::Sender<u64>,
-    /// Counts changes of when to ask.
-    schedule: watch::Sender<u64>,
-    /// Counts wishes to be asked for at once.
-    now: watch::Sender<u64>,
+    /// Tells the asking task of changes.
+    pub(crate) signals: Signals,
     /// Names the asker to the VLM server; says nothing of anybody.
     pub(crate) user: String,
 }
@@ -73,11 +69,9 @@ impl Shared {
         Self {
             settings: Mutex::new(Settings::from_environment()),
             run: Mutex::default(),
-            chosen: Mutex::default(),
+            chosen: Arc::default(),
             untold: Mutex::new(settings::bad_environment().into_iter().collect()),
-            question: watch::Sender::new(0),
-            schedule: watch::Sender::new(0),
-            now: watch::Sender::new(0),
+            signals: Signals::default(),
             user: glib::uuid_string_random().into(),
         }
     }
@@ -92,35 +86,9 @@ impl Shared {
         read(&lock(&self.settings))
     }
 
-    /// Changes a setting without telling anybody; see [`Self::question_changed`] and
-    /// [`Self::schedule_changed`].
+    /// Changes a setting without telling anybody; that is for `signals`.
     pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Settings) -> T) -> T {
         change(&mut lock(&self.settings))
-    }
-
-    pub(crate) fn question_changed(&self) {
-        self.question.send_modify(|changes| *changes += 1);
-    }
-
-    pub(crate) fn schedule_changed(&self) {
-        self.schedule.send_modify(|changes| *changes += 1);
-    }
-
-    /// Somebody wants the next question at once.
-    pub(crate) fn wanted_now(&self) {
-        self.now.send_modify(|wishes| *wishes += 1);
-    }
-
-    pub(crate) fn wishes_for_now(&self) -> watch::Receiver<u64> {
-        self.now.subscribe()
-    }
-
-    pub(crate) fn question_changes(&self) -> watch::Receiver<u64> {
-        self.question.subscribe()
-    }
-
-    pub(crate) fn schedule_changes(&self) -> watch::Receiver<u64> {
-        self.schedule.subscribe()
     }
 
     /// Keeps a warning until somebody may hear it; not without end.
@@ -146,18 +114,6 @@ impl Shared {
         let run = Arc::<Run>::default();
         *lock(&self.run) = Arc::clone(&run);
         run
-    }
-
-    pub(crate) fn chosen_model(&self, base: &str) -> Option<String> {
-        lock(&self.chosen).as_ref().filter(|(of, _)| of == base).map(|(_, model)| model.clone())
-    }
-
-    pub(crate) fn choose_model(&self, base: &str, model: &str) {
-        *lock(&self.chosen) = Some((base.to_owned(), model.to_owned()));
-    }
-
-    pub(crate) fn forget_chosen_model(&self) {
-        *lock(&self.chosen) = None;
     }
 }
 
@@ -188,8 +144,8 @@ impl Run {
     }
 
     /// What was shown of an answer that has no end is not: the complete one before it is again.
-    pub(crate) fn take_back(&self, answer: &Answer) {
-        if answer.is_begun() {
+    pub(crate) fn take_back(&self, is_begun: bool) {
+        if is_begun {
             let before = self.last_text().unwrap_or_default();
             self.overlay_text.write(&before);
         }

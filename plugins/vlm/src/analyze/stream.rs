@@ -262,7 +262,7 @@ impl Stream {
         if let Some(inbox) = inbox {
             inbox.flow(epoch);
         }
-        self.shared.schedule_changed();
+        self.shared.signals.schedule_changed();
     }
 
     /// Tags of a file from a phone say how its picture is to be turned.

@@ -59,8 +59,8 @@ export function connectView(scope: Scope, settings: SettingsKeeper): Connect {
   scope.listen(form, "submit", (event) => {
     event.preventDefault();
     const address = base.input.value.trim();
-    if (!/^https?:\/\/[^/]/i.test(address)) {
-      base.wrong("Begin the address with http:// or https://");
+    if (address === "") {
+      base.wrong("Write the server’s address, such as gpu-box:8000/v1");
       base.input.focus();
       return;
     }

@@ -7,14 +7,14 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use live_vlm_access::{
     limits,
-    policy::RuleTable,
+    rules::RuleTable,
     sign_in::{KeysCommand, SignInTable},
 };
 use live_vlm_backends as vlm;
 use live_vlm_listen as listen;
 use live_vlm_observe::usage::UsageCommand;
 
-use crate::{log, video};
+use crate::{log, network};
 
 /// Point cameras at a Vision Language Model and read what it sees, live, for many people at once.
 #[derive(Debug, Parser)]
@@ -104,7 +104,7 @@ pub struct Options {
     pub(crate) vlm: vlm::Config,
     /// How video reaches it.
     #[command(flatten)]
-    pub(crate) video: video::Config,
+    pub(crate) video: network::Config,
     /// What all may do together.
     #[command(flatten)]
     pub(crate) limits: limits::Config,

@@ -55,7 +55,10 @@ fn without_anything_the_documented_defaults_are_in_force() {
     assert_eq!((config.vlm.process_every, config.vlm.max_tokens), (30, 512));
     let limits = ServerLimits { max_sessions: 200, connections_per_address: 10 };
     assert_eq!(config.limits, limits);
-    assert_eq!(config.policy.rules_for("anybody", &[]), live_vlm_access::policy::Rules::default());
+    assert_eq!(
+        config.all_rules.rules_for("anybody", &[]),
+        live_vlm_access::rules::Rules::default()
+    );
 }
 
 #[test]
@@ -80,7 +83,7 @@ fn a_flag_overrides_the_file_and_the_file_the_default() {
     assert_eq!((config.server.port, config.server.auto_port), (1000, true));
     assert!(!config.server.tls && config.server.trusted_proxies.contains([10, 0, 0, 1].into()));
     assert_eq!((config.vlm.process_every, config.limits.max_sessions), (60, 5));
-    let rules = config.policy.rules_for("alice", &[]);
+    let rules = config.all_rules.rules_for("alice", &[]);
     assert_eq!((rules.questions_per_minute, rules.sessions), (7, 0));
     assert_eq!(rules.offers_per_minute, 5);
 
@@ -93,7 +96,7 @@ fn a_flag_overrides_the_file_and_the_file_the_default() {
     assert!(config.server.tls && !config.server.trusted_proxies.contains([10, 0, 0, 1].into()));
     assert!(config.server.trusted_proxies.contains([192, 0, 2, 9].into()));
     assert_eq!((config.vlm.process_every, config.limits.max_sessions), (3, 0));
-    let rules = config.policy.rules_for("alice", &[]);
+    let rules = config.all_rules.rules_for("alice", &[]);
     assert_eq!((rules.questions_per_minute, rules.sessions), (8, 9));
     assert_eq!(rules.offers_per_minute, 0);
 }
@@ -464,7 +467,7 @@ fn the_example_file_is_a_configuration() {
     let full = Config::from_source(&options("live-vlm"), &source);
     let full = full.unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(full.backends.len(), 2);
-    assert_eq!(full.policy.rules_for("alice@example.org", &[]).weight, 10);
+    assert_eq!(full.all_rules.rules_for("alice@example.org", &[]).weight, 10);
 }
 
 #[test]

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use live_vlm_access::{limits, policy::RuleTable, sign_in::SignInTable};
+use live_vlm_access::{limits, rules::RuleTable, sign_in::SignInTable};
 use live_vlm_backends::{self as vlm, BackendTable};
 use live_vlm_config::Source;
 use live_vlm_listen as listen;
 use live_vlm_observe::{metrics, overload, traces, usage};
 use serde::Deserialize;
 
-use crate::{log, video};
+use crate::{log, network};
 
 /// All that a file may say.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -22,7 +22,7 @@ pub struct FileConfig {
     /// Whom it asks, if there are several.
     pub(crate) backends: Vec<BackendTable>,
     /// How video reaches it.
-    pub(crate) video: video::Config,
+    pub(crate) video: network::Config,
     /// What all may do together.
     pub(crate) limits: limits::Config,
     /// What each user may do.

@@ -16,11 +16,11 @@ use serde::Serialize;
 
 pub use cli::{Cli, Command, ConfigCommand, Options};
 pub use file::FileConfig;
-use live_vlm_access::{limits::ServerLimits, policy::Policy, sign_in::SignInOptions};
+use live_vlm_access::{limits::ServerLimits, rules::AllRules, sign_in::SignInOptions};
 use live_vlm_backends::{self as vlm, BackendConfig};
 use live_vlm_listen as listen;
 
-use crate::{log, video};
+use crate::{log, network};
 
 /// What is in force.
 #[derive(Debug, Clone, Serialize)]
@@ -38,12 +38,12 @@ pub struct Config {
     /// Whom it asks, in order of preference; none = what is found on this host.
     pub(crate) backends: Vec<BackendConfig>,
     /// How video reaches it.
-    pub(crate) video: video::Options,
+    pub(crate) video: network::Options,
     /// What all may do together.
     pub(crate) limits: ServerLimits,
     /// What each user may do.
     #[serde(flatten)]
-    pub(crate) policy: Policy,
+    pub(crate) all_rules: AllRules,
     /// Who may use it.
     pub(crate) sign_in: SignInOptions,
     /// What an operator sees of it.

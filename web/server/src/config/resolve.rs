@@ -1,6 +1,6 @@
 //! From what was said to what is in force: flags and environment over file over defaults.
 
-use live_vlm_access::policy::Policy;
+use live_vlm_access::rules::AllRules;
 use live_vlm_backends as vlm;
 use live_vlm_config::{BadConfig, Problems, Source};
 
@@ -28,7 +28,7 @@ pub(super) fn resolve(
         backends,
         video,
         limits: flags.limits.over(&file.limits),
-        policy: Policy::new(&flags.rules.or(file.rules), file.groups, file.users),
+        all_rules: AllRules::new(&flags.rules.or(file.rules), file.groups, file.users),
         sign_in: flags.sign_in.over(&file.sign_in),
         observe: live_vlm_observe::Config {
             metrics: flags.observe.metrics.clone().or(file.metrics),

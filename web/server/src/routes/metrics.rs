@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use live_vlm_listen::{self as listen, PerAddress, Security, answer_headers};
+use live_vlm_listen::{self as listen, ConnectionTimes, PerAddress, Security, answer_headers};
 use live_vlm_observe::metrics::{self, BadToken, Format, Metrics, MetricsToken};
 use tokio::net::TcpListener;
 
@@ -66,8 +66,8 @@ impl MetricsListener {
             let router = routes(metrics, self.token);
             let router = router.layer(middleware::from_fn(answer_headers::complete));
             let never = future::pending();
-            listen::serve(listener, Security::Plain, router, per_address, never, CONNECTIONS_END)
-                .await;
+            let times = ConnectionTimes { end: CONNECTIONS_END, ..ConnectionTimes::default() };
+            listen::serve(listener, Security::Plain, router, per_address, never, times).await;
         }
     }
 }

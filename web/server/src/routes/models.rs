@@ -88,7 +88,7 @@ async fn list(
     asked: ModelsRequest,
 ) -> Result<Json<Value>, Refusal> {
     let user = &requester.user;
-    let rules = app.live.now().policy.rules_for(&user.id, &user.groups);
+    let rules = app.live.now().all_rules.rules_for(&user.id, &user.groups);
     let endpoint = if asked.api_base.trim().is_empty() {
         app.defaults.endpoint.clone()
     } else {

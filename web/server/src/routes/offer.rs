@@ -21,19 +21,18 @@ use crate::{
 
 /// An offer, and JSON around it: escapes can double its length.
 const MAX_BODY: usize = 2 * OfferError::MAX_BYTES + 4096;
-const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 /// Whoever offers too often waits so long for the refusal, so that a flood comes no faster than
 /// its connections are many.
 const HOLD: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Serialize)]
-pub(super) struct Answer {
+pub(super) struct SdpAnswer {
     sdp: String,
     r#type: &'static str,
     session_id: String,
 }
 
-struct Offer {
+struct OfferRequest {
     sdp: String,
     session_id: Option<String>,
 }
@@ -44,27 +43,28 @@ pub(super) async fn offer(
     requester: Requester,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<Answer>, Refusal> {
-    let body = body::whole(body, MAX_BODY, BODY_TIMEOUT).await.map_err(|unread| match unread {
-        Unread::Late => {
-            Refusal::new(Code::BadOffer, "the offer did not arrive in time; send it again")
-        }
-        Unread::TooLarge => {
-            Refusal::new(Code::TooLarge, format!("an offer may have at most {MAX_BODY} bytes"))
-                .about("sdp")
-                .allowing(format!("up to {} bytes", OfferError::MAX_BYTES))
-        }
-    })?;
+) -> Result<Json<SdpAnswer>, Refusal> {
+    let body =
+        body::whole(body, MAX_BODY, app.times.offer).await.map_err(|unread| match unread {
+            Unread::Late => {
+                Refusal::new(Code::BadOffer, "the offer did not arrive in time; send it again")
+            }
+            Unread::TooLarge => {
+                Refusal::new(Code::TooLarge, format!("an offer may have at most {MAX_BODY} bytes"))
+                    .about("sdp")
+                    .allowing(format!("up to {} bytes", OfferError::MAX_BYTES))
+            }
+        })?;
     if let Err(reached) = admit(&app, &requester) {
         drop(body);
         sleep(reached.retry_after.min(HOLD)).await;
         return Err(reached.into());
     }
-    let offer = Offer::parse(&body)?;
+    let offer = OfferRequest::parse(&body)?;
     let session = app.sessions.open(offer.session_id.as_deref(), &requester)?;
     let sdp =
         session.answer_offer(offer.sdp, offerer(&headers, offer.session_id.as_deref())).await?;
-    Ok(Json(Answer { sdp, r#type: "answer", session_id: session.id().to_string() }))
+    Ok(Json(SdpAnswer { sdp, r#type: "answer", session_id: session.id().to_string() }))
 }
 
 /// A page has chosen its session's id, and connects to that session by WebSocket. Browsers send an
@@ -79,7 +79,7 @@ fn offerer(headers: &HeaderMap, session_id: Option<&str>) -> Offerer {
 /// Each offer is a pipeline, whatever becomes of it.
 fn admit(app: &App, requester: &Requester) -> Result<(), LimitReached> {
     let live = app.live.now();
-    let rules = live.policy.rules_for(&requester.user.id, &requester.user.groups);
+    let rules = live.all_rules.rules_for(&requester.user.id, &requester.user.groups);
     let party = requester.party();
     let sessions = match party {
         Party::User(_) => rules.sessions,
@@ -88,7 +88,7 @@ fn admit(app: &App, requester: &Requester) -> Result<(), LimitReached> {
     app.limits.admit_offer(party, &rules, sessions, Now::read())
 }
 
-impl Offer {
+impl OfferRequest {
     fn parse(body: &[u8]) -> Result<Self, Refusal> {
         let value: Value = serde_json::from_slice(body)
             .map_err(|error| Refusal::new(Code::BadJson, format!("this is not JSON: {error}")))?;
@@ -130,7 +130,7 @@ mod tests {
                 Some("rtsp_url"),
             ),
         ] {
-            let refusal = Offer::parse(body.as_bytes()).err().unwrap();
+            let refusal = OfferRequest::parse(body.as_bytes()).err().unwrap();
             assert_eq!((refusal.code, refusal.field.as_deref()), (code, field), "{body}");
         }
     }

@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How often a page is pinged, and how long it is left without a message. It sees no pings.
-pub(super) const BEAT: Duration = Duration::from_secs(5);
-/// A page that has not been heard of for this long is gone.
-pub(super) const SILENCE: Duration = Duration::from_secs(12);
+use crate::times::Times;
 
 /// When what was last heard and said.
 #[derive(Debug)]
 pub(super) struct Signs {
+    /// How often a page is pinged, and how long it is left without a message. It sees no pings.
+    beat: Duration,
+    /// A page that has not been heard of for this long is gone.
+    silence: Duration,
     heard: Instant,
     said: Instant,
     pinged: Instant,
@@ -35,8 +36,10 @@ pub(super) enum Due {
 
 impl Signs {
     /// Of a connection that opens now.
-    pub(super) fn new(now: Instant) -> Self {
-        Self { heard: now, said: now, pinged: now, unanswered: None, is_silent: false }
+    pub(super) fn new(now: Instant, times: &Times) -> Self {
+        let Times { beat, silence, .. } = *times;
+        let (unanswered, is_silent) = (None, false);
+        Self { beat, silence, heard: now, said: now, pinged: now, unanswered, is_silent }
     }
 
     /// Something came from the page. True if it was taken for silent.
@@ -53,10 +56,11 @@ impl Signs {
 
     /// What to do now. What it names counts as done.
     pub(super) fn due(&mut self, now: Instant) -> Due {
-        let (ping, alive) = (self.pinged + BEAT, self.said + BEAT);
-        let doubted = self.unanswered.filter(|_| !self.is_silent).map(|asked| asked + BEAT);
+        let Self { beat, silence, .. } = *self;
+        let (ping, alive) = (self.pinged + beat, self.said + beat);
+        let doubted = self.unanswered.filter(|_| !self.is_silent).map(|asked| asked + beat);
         // Whoever was not asked, because we stood still ourselves, had nothing to say.
-        let gone = self.unanswered.map(|asked| (self.heard + SILENCE).max(asked + SILENCE - BEAT));
+        let gone = self.unanswered.map(|asked| (self.heard + silence).max(asked + silence - beat));
         let is_over = |at: Option<Instant>| at.is_some_and(|at| now >= at);
         if is_over(gone) {
             Due::Gone
@@ -106,7 +110,7 @@ mod tests {
     #[test]
     fn a_page_without_news_is_sent_a_sign_every_five_seconds_and_one_with_news_none() {
         let began = Instant::now();
-        let mut signs = Signs::new(began);
+        let mut signs = Signs::new(began, &Times::default());
         let mut seen = Vec::new();
         for second in 0..20 {
             seen.extend(follow(&mut signs, began, second..second + 1));
@@ -126,7 +130,7 @@ mod tests {
     #[test]
     fn a_page_is_silent_after_one_unanswered_ping_and_gone_after_twelve_seconds() {
         let began = Instant::now();
-        let mut signs = Signs::new(began);
+        let mut signs = Signs::new(began, &Times::default());
         let seen = follow(&mut signs, began, 0..60);
         let mut seen = seen.into_iter().filter(|(_, due)| *due != Due::Alive);
         assert_eq!(seen.next(), Some((5, Due::Ping)));
@@ -139,7 +143,7 @@ mod tests {
     fn whatever_a_silent_page_sends_is_a_sign_of_life() {
         let began = Instant::now();
         let at = |second: u64| began + Duration::from_secs(second);
-        let mut signs = Signs::new(began);
+        let mut signs = Signs::new(began, &Times::default());
         assert!(!signs.heard(at(1)));
         assert!(follow(&mut signs, began, 1..11).contains(&(10, Due::Silent)));
         assert!(signs.heard(at(11)));
@@ -151,7 +155,7 @@ mod tests {
     #[test]
     fn after_a_standstill_of_ours_a_page_is_asked_once_and_has_time_to_answer() {
         let began = Instant::now();
-        let mut signs = Signs::new(began);
+        let mut signs = Signs::new(began, &Times::default());
         let seen = follow(&mut signs, began, 100..130);
         assert_eq!(seen[..2], [(100, Due::Ping), (100, Due::Alive)]);
         assert_eq!(seen.last(), Some(&(107, Due::Gone)));

@@ -23,7 +23,7 @@ use tungstenite::error::ProtocolError;
 
 use super::{
     rate_limit::{PER_SECOND, RateLimit},
-    signs::{BEAT, Due, SILENCE, Signs},
+    signs::{Due, Signs},
 };
 use crate::{
     app::App,
@@ -31,15 +31,13 @@ use crate::{
     refusal::{Code, Refusal},
     refusals::Refusals,
     session::{Handle, Inbound, Outbox, Requester, WeakOutbox},
+    times::Times,
 };
 
 /// Larger messages are read to be refused with words; from here on the connection is cut.
 const READ_LIMIT: usize = 4 * MAX_MESSAGE;
 const OVER: &str = "the session ended, or was opened elsewhere";
 const FULL: &str = "a limit is reached";
-/// A page that takes nothing for this long is gone. Nothing is read meanwhile, so that it adds to
-/// the time since something was heard, which is a beat at the most.
-const SEND_TIMEOUT: Duration = SILENCE.saturating_sub(BEAT);
 /// For a last word to somebody who sends too much.
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -62,19 +60,22 @@ pub(super) async fn websocket(
     })?;
     let upgrade = upgrade.max_message_size(READ_LIMIT).max_frame_size(READ_LIMIT);
     let id = query.session_id.as_deref().filter(|id| !id.is_empty());
-    let refusals = app.refusals.clone();
+    let (refusals, times) = (app.refusals.clone(), app.times);
     let (guard, session) = match admit(&app, id, &requester) {
         Ok(admitted) => admitted,
         Err(refusal) if refusal.retry_after_s.is_some() && is_page(&headers) => {
             refusals.note((&refusal).into(), requester.address, None);
-            return Ok(upgrade.on_upgrade(async move |socket| refuse(socket, refusal).await));
+            return Ok(
+                upgrade.on_upgrade(async move |socket| refuse(socket, refusal, &times).await)
+            );
         }
         Err(refusal) => return Err(refusal),
     };
     let connection = app.sessions.connection();
     let figure = app.observer.metrics.connection();
     Ok(upgrade.on_upgrade(async move |socket| {
-        serve(socket, session, &PageRefusals { refusals, address: requester.address }).await;
+        let refusals = PageRefusals { refusals, address: requester.address };
+        serve(socket, session, &refusals, &times).await;
         drop((connection, guard, figure));
     }))
 }
@@ -96,11 +97,11 @@ fn is_page(headers: &HeaderMap) -> bool {
 }
 
 /// Says why in a message, and closes.
-async fn refuse(socket: WebSocket, refusal: Refusal) {
-    let (mut to_page, _) = socket.split();
+async fn refuse(socket: WebSocket, refusal: Refusal, times: &Times) {
+    let mut to_page = ToPage::new(socket.split().0, times);
     let message = ServerMessage::Error(refusal).to_json();
-    if send(&mut to_page, Message::Text(message.into())).await {
-        close(&mut to_page, close_code::AGAIN, FULL).await;
+    if to_page.send(Message::Text(message.into())).await {
+        to_page.close(close_code::AGAIN, FULL).await;
     }
 }
 
@@ -116,13 +117,24 @@ impl PageRefusals {
     }
 }
 
-async fn serve(socket: WebSocket, session: Handle, refusals: &PageRefusals) {
+async fn serve(socket: WebSocket, session: Handle, refusals: &PageRefusals, times: &Times) {
     let (outbox, inbound) = Outbox::new();
     if session.attach(outbox.clone()).await {
         // Only the session holds the outbox from now on: when it lets go, the connection ends.
         let own = outbox.downgrade();
         drop(outbox);
-        run(socket, Page { session: &session, own: &own }, inbound, refusals).await;
+        let page = Page { session: &session, own: &own };
+        let (to_page, from_page) = socket.split();
+        let began = Instant::now();
+        let connection = Connection {
+            page,
+            refusals,
+            to_page: ToPage::new(to_page, times),
+            signs: Signs::new(began, times),
+            rate_limit: RateLimit::new(began),
+            look: began,
+        };
+        run(connection, from_page, inbound).await;
         if let Some(outbox) = own.upgrade() {
             session.detach(outbox).await;
         }
@@ -146,11 +158,11 @@ impl Page<'_> {
     }
 }
 
-async fn run(socket: WebSocket, page: Page<'_>, mut inbound: Inbound, refusals: &PageRefusals) {
-    let (to_page, mut from_page) = socket.split();
-    let began = Instant::now();
-    let (signs, rate_limit) = (Signs::new(began), RateLimit::new(began));
-    let mut connection = Connection { page, refusals, to_page, signs, rate_limit, look: began };
+async fn run(
+    mut connection: Connection<'_>,
+    mut from_page: SplitStream<WebSocket>,
+    mut inbound: Inbound,
+) {
     loop {
         let goes_on = tokio::select! {
             // First what has come: it may be what silence would be taken for.
@@ -169,7 +181,7 @@ async fn run(socket: WebSocket, page: Page<'_>, mut inbound: Inbound, refusals: 
 struct Connection<'a> {
     page: Page<'a>,
     refusals: &'a PageRefusals,
-    to_page: SplitSink<WebSocket, Message>,
+    to_page: ToPage,
     signs: Signs,
     rate_limit: RateLimit,
     /// When to look at the signs of life.
@@ -198,7 +210,7 @@ impl Connection<'_> {
             Some(Err(error)) => {
                 if let Some((refusal, code)) = fault(error) {
                     self.refusals.note(&refusal, self.page.session);
-                    close(&mut self.to_page, code, &refusal.message).await;
+                    self.to_page.close(code, &refusal.message).await;
                 }
                 false
             }
@@ -214,7 +226,7 @@ impl Connection<'_> {
                 // Answered here: the session may be busy.
                 Ok(ClientMessage::Alive) => {
                     self.signs.said(now);
-                    send(&mut self.to_page, alive()).await
+                    self.to_page.send(alive()).await
                 }
                 message => session.message(message).await,
             },
@@ -232,10 +244,10 @@ impl Connection<'_> {
         match message {
             Some(message) => {
                 self.signs.said(Instant::now());
-                send(&mut self.to_page, Message::Text(message.into())).await
+                self.to_page.send(Message::Text(message.into())).await
             }
             None => {
-                close(&mut self.to_page, close_code::AWAY, OVER).await;
+                self.to_page.close(close_code::AWAY, OVER).await;
                 false
             }
         }
@@ -248,8 +260,8 @@ impl Connection<'_> {
                 self.look = next;
                 true
             }
-            Due::Ping => send(&mut self.to_page, Message::Ping(Vec::new().into())).await,
-            Due::Alive => send(&mut self.to_page, alive()).await,
+            Due::Ping => self.to_page.send(Message::Ping(Vec::new().into())).await,
+            Due::Alive => self.to_page.send(alive()).await,
             Due::Silent => self.page.is_silent(true).await,
             Due::Gone => false,
         }
@@ -266,13 +278,9 @@ fn too_many() -> Refusal {
 }
 
 /// Says why, and reads on until the page has heard it: unread messages would reset the connection.
-async fn turn_away(
-    refusal: Refusal,
-    to_page: &mut SplitSink<WebSocket, Message>,
-    from_page: &mut SplitStream<WebSocket>,
-) {
-    send(to_page, Message::Text(ServerMessage::Error(refusal).to_json().into())).await;
-    close(to_page, close_code::POLICY, "too many messages").await;
+async fn turn_away(refusal: Refusal, to_page: &mut ToPage, from_page: &mut SplitStream<WebSocket>) {
+    to_page.send(Message::Text(ServerMessage::Error(refusal).to_json().into())).await;
+    to_page.close(close_code::POLICY, "too many messages").await;
     while let Some(Ok(_)) = from_page.next().await {}
 }
 
@@ -293,11 +301,27 @@ fn fault(error: axum::Error) -> Option<(Refusal, u16)> {
     }
 }
 
-async fn close(to_page: &mut SplitSink<WebSocket, Message>, code: u16, reason: &str) {
-    let frame = CloseFrame { code, reason: reason.into() };
-    send(to_page, Message::Close(Some(frame))).await;
+/// The way to a page.
+struct ToPage {
+    sink: SplitSink<WebSocket, Message>,
+    /// A page that takes nothing for this long is gone.
+    within: Duration,
 }
 
-async fn send(to_page: &mut SplitSink<WebSocket, Message>, message: Message) -> bool {
-    matches!(timeout(SEND_TIMEOUT, to_page.send(message)).await, Ok(Ok(())))
+impl ToPage {
+    fn new(sink: SplitSink<WebSocket, Message>, times: &Times) -> Self {
+        // Nothing is read meanwhile, so that this adds to the time since something was heard, which
+        // is a beat at the most.
+        Self { sink, within: times.silence.saturating_sub(times.beat) }
+    }
+
+    /// False when the page is gone.
+    async fn send(&mut self, message: Message) -> bool {
+        matches!(timeout(self.within, self.sink.send(message)).await, Ok(Ok(())))
+    }
+
+    async fn close(&mut self, code: u16, reason: &str) {
+        let frame = CloseFrame { code, reason: reason.into() };
+        self.send(Message::Close(Some(frame))).await;
+    }
 }

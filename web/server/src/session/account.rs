@@ -5,7 +5,7 @@ use std::{net::IpAddr, sync::Arc};
 use arc_swap::ArcSwap;
 use live_vlm_access::{
     limits::{Limits, Now, Used},
-    policy::Rules,
+    rules::Rules,
 };
 use live_vlm_dispatch::{Account, Denied, QuestionReport};
 use live_vlm_observe::Observer;
@@ -56,7 +56,7 @@ impl UserAccount {
 
     /// What the user may do now.
     pub(super) fn rules(&self) -> Rules {
-        self.live.now().policy.rules_for(&self.user, &self.groups.load())
+        self.live.now().all_rules.rules_for(&self.user, &self.groups.load())
     }
 }
 

@@ -188,7 +188,8 @@ impl Sessions {
             return Err(reached.into());
         }
         let user = &requester.user;
-        let of_user = limits.session(&user.id, &live.policy.rules_for(&user.id, &user.groups))?;
+        let of_user =
+            limits.session(&user.id, &live.all_rules.rules_for(&user.id, &user.groups))?;
         // Whoever does not sign in can be as many users as they like.
         let of_address = match user.signed_in {
             true => None,

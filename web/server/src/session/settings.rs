@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use live_vlm_access::policy::Rules;
+use live_vlm_access::rules::Rules;
 use live_vlm_config::NOMINAL_FRAME_RATE;
 use live_vlm_pipelines::{Choices, PeerSettings};
 use vlm_client::Endpoint;

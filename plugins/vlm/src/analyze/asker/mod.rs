@@ -1,36 +1,23 @@
-//! The asking task: one per start of the element. It waits until it is time to ask, asks
-//! ([`question`]), and leaves a VLM alone that fails.
+//! The asking task: one per start of the element. It waits until it is time to ask ([`frames`]),
+//! asks by itself ([`questions`]), and leaves a VLM alone that fails.
 
-mod changes;
-mod failure;
-mod millis;
+mod frames;
 mod novelty;
-mod question;
+mod pictures;
+mod questions;
 mod report;
 mod source;
-mod writing;
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use gst::glib;
 use gst_vlm_overlay::OverlayMode;
-use live_vlm_dispatch::{Dispatcher, Member};
-use tokio::time::{sleep, timeout};
+use live_vlm_ask::{Asker, Changes, Failure, Next, Outcome};
+use live_vlm_dispatch::Dispatcher;
+use tokio::time::timeout;
 
-use self::{
-    changes::Changes,
-    failure::Failure,
-    millis::millis,
-    novelty::Novelty,
-    question::{Answered, Outcome, Questions},
-    report::Reporter,
-    source::Source,
-};
+use self::{frames::Frames, questions::Questions, report::Reporter};
 use super::{
-    backoff::Backoff,
     category::CAT,
     inbox::SharedInbox,
     sample::Clip,
@@ -42,8 +29,6 @@ use crate::messages::AnswerError;
 
 /// The stream is not held for longer than this for the text over its picture.
 const LONGEST_DRAWING: Duration = Duration::from_secs(1);
-/// How often a user is told of a limit that keeps being reached.
-const LIMIT_REMINDER: Duration = Duration::from_secs(30);
 
 /// What one start of the element asks with.
 pub(super) struct Start {
@@ -55,18 +40,14 @@ pub(super) struct Start {
     pub(super) dispatcher: Dispatcher,
 }
 
-pub(super) struct Asker {
+pub(super) struct AskingTask {
     shared: Arc<Shared>,
     inbox: SharedInbox,
+    asker: Asker,
     questions: Questions,
-    backoff: Backoff,
-    /// When a limit that was reached was last told of.
-    told_limit: Option<Instant>,
-    /// How often the question at hand was asked again.
-    retried: u32,
 }
 
-impl Drop for Asker {
+impl Drop for AskingTask {
     /// Whoever waits for an answer is let go, whatever the reason that none will come.
     fn drop(&mut self) {
         self.inbox.close();
@@ -76,53 +57,49 @@ impl Drop for Asker {
     }
 }
 
-impl Asker {
+impl AskingTask {
     pub(super) fn new(start: Start) -> Self {
         let Start { element, shared, run, inbox, captions, dispatcher } = start;
+        let asker = Asker::new(dispatcher, Arc::clone(&shared.chosen), shared.user.clone());
         let reporter =
             Reporter { element: element.clone(), inbox: Arc::clone(&inbox), run: Arc::clone(&run) };
+        let frames =
+            Frames::new(Arc::clone(&shared), Arc::clone(&run), Arc::clone(&inbox), element);
+        let settings = shared.settings();
         let questions = Questions {
             shared: Arc::clone(&shared),
-            source: Source::new(element, Arc::clone(&inbox)),
-            novelty: Novelty::new(Arc::clone(&run)),
             run,
             inbox: Arc::clone(&inbox),
             captions,
-            dispatcher,
             reporter,
-            urgent: false,
-            seq: 0,
+            frames,
+            settings,
+            told: None,
         };
-        let (backoff, told_limit, retried) = (Backoff::default(), None, 0);
-        Self { shared, inbox, questions, backoff, told_limit, retried }
+        Self { shared, inbox, asker, questions }
     }
 
     pub(super) async fn run(mut self) {
-        let mut changes = Changes::of(&self.shared);
-        let mut member = None;
+        let mut changes = self.shared.signals.changes();
         let mut again = false;
         loop {
             if !again {
-                if !self.wait_for_moment(&mut changes).await {
-                    // The stream has ended; a flush or a new one may follow. A sample from before
-                    // the source was asked on demand is not asked about any more.
-                    self.inbox.give_up();
-                    let _ = changes.schedule.changed().await;
-                    continue;
-                }
-                if self.passes_over() {
-                    continue;
-                }
+                self.questions.frames.next_moment(&mut changes).await;
             }
-            let outcome = self.questions.ask(&mut member, &mut changes).await;
-            again = matches!(outcome, Outcome::Answered(Answered { again: true, .. }));
-            if let Outcome::Failed(failure, clip) = outcome {
-                let member = member.as_ref();
-                if !self.follow_failure(failure, clip, member, &mut changes).await {
-                    return;
+            let outcome = self.asker.ask(&mut self.questions, &mut changes).await;
+            again = matches!(outcome, Outcome::Answered { again: true });
+            match outcome {
+                Outcome::Answered { .. } => self.follow_answer().await,
+                Outcome::Cancelled => {
+                    self.questions.frames.source.ask_at_once();
+                    self.questions.frames.missed();
                 }
-            } else {
-                self.follow(outcome).await;
+                Outcome::Nothing => {}
+                Outcome::Failed(failure, clip) => {
+                    if !self.follow_failure(failure, clip, &mut changes).await {
+                        return;
+                    }
+                }
             }
             self.inbox.settle();
             if self.inbox.has_failed() {
@@ -131,89 +108,11 @@ impl Asker {
         }
     }
 
-    /// Waits until it is time to ask; false when the stream has ended.
-    async fn wait_for_moment(&mut self, changes: &mut Changes) -> bool {
-        loop {
-            changes.schedule.borrow_and_update();
-            let (asks, on_demand, interval) = self
-                .shared
-                .with_settings(|settings| (settings.ask, settings.on_demand, settings.interval));
-            if !asks {
-                self.wait_until_asked(changes).await;
-                continue;
-            }
-            let moment = async {
-                match on_demand {
-                    true => self.questions.source.next(interval).await,
-                    false => self.inbox.due().await.is_some(),
-                }
-            };
-            tokio::select! {
-                frames_come = moment => return frames_come,
-                _ = changes.question.changed() => self.questions.novelty.look_anyway = true,
-                _ = changes.now.changed() => self.questions.urgent = true,
-                _ = changes.schedule.changed() => continue,
-            }
-            if !on_demand {
-                self.inbox.want();
-            } else if self.questions.source.sends() {
-                return true;
-            }
-        }
-    }
-
-    /// Nothing is to be asked. Waits until that may have changed.
-    async fn wait_until_asked(&self, changes: &mut Changes) {
-        // Whoever left a sample just now, and may be held for it, is let go.
-        self.inbox.give_up();
-        tokio::select! {
-            _ = changes.schedule.changed() => {}
-            Some(()) = self.inbox.due() => {}
-        }
-        changes.now.borrow_and_update();
-        let (asks, on_demand) = self.shared.with_settings(|s| (s.ask, s.on_demand));
-        if asks && !on_demand {
-            self.inbox.want();
-        }
-    }
-
-    /// Passes the sample that is due over if it looks like the one that was asked about last.
-    fn passes_over(&mut self) -> bool {
-        let (min_change, on_demand) =
-            self.shared.with_settings(|settings| (settings.min_change, settings.on_demand));
-        let Questions { novelty, urgent, .. } = &mut self.questions;
-        let looks = min_change > 0.0 && !on_demand && !*urgent && !novelty.look_anyway;
-        if !looks || !novelty.has_seen() {
-            return false;
-        }
-        let Some(sample) = self.inbox.peek() else { return false };
-        let now = novelty.thumbnail(&sample.frame);
-        let passes = now.is_some_and(|now| novelty.is_old(&now, min_change));
-        if passes {
-            // One that has come meanwhile is looked at next.
-            self.inbox.pass_over(sample.arrived);
-        }
-        passes
-    }
-
-    /// What follows from a question that did not fail.
-    async fn follow(&mut self, outcome: Outcome) {
-        self.retried = 0;
-        match outcome {
-            Outcome::Answered(Answered { told, .. }) => {
-                self.backoff.reset();
-                self.questions.urgent = false;
-                self.questions.novelty.look_anyway = false;
-                self.let_text_be_drawn().await;
-                if let Some(answer) = told {
-                    self.questions.reporter.emit_answer(answer).await;
-                }
-            }
-            Outcome::Cancelled => {
-                self.questions.source.ask_at_once();
-                self.questions.novelty.look_anyway = true;
-            }
-            Outcome::Nothing | Outcome::Failed(..) => {}
+    async fn follow_answer(&mut self) {
+        self.questions.frames.answered();
+        self.let_text_be_drawn().await;
+        if let Some(answer) = self.questions.told.take() {
+            self.questions.reporter.emit_answer(answer).await;
         }
     }
 
@@ -232,22 +131,24 @@ impl Asker {
         &mut self,
         failure: Failure,
         clip: Option<Box<Clip>>,
-        member: Option<&Member>,
         changes: &mut Changes,
     ) -> bool {
-        let is_servers = failure.is_servers;
-        let (policy, busy, on_demand) =
-            self.shared.with_settings(|s| (s.error_policy, s.busy, s.on_demand));
-        let retry = self.is_retried(&failure);
-        let message = failure.message.clone();
-        self.questions.novelty.look_anyway = true;
-        let holds = retry && busy == Busy::Wait && !on_demand;
+        let (policy, busy, on_demand, retries) =
+            self.shared.with_settings(|s| (s.error_policy, s.busy, s.on_demand, s.retries));
+        let next = self.asker.failed(&failure, retries);
+        if next.retry && failure.limit.is_none() {
+            self.questions.run.count(|counters| counters.retries += 1);
+        }
+        self.questions.frames.missed();
+        let holds = next.retry && busy == Busy::Wait && !on_demand;
         if let Some(clip) = clip.filter(|_| holds) {
             // Whoever waits for its answer goes on waiting.
             self.inbox.put_back(*clip, true);
         }
-        let retry_in = self.tell_failure(failure);
-        if !retry && policy == ErrorPolicy::Fail {
+        let message = failure.message.clone();
+        // Before anybody is let go who waits: the stream's end must not overtake it.
+        self.tell_failure(failure, next);
+        if !next.retry && policy == ErrorPolicy::Fail {
             self.questions.reporter.fail(&message);
             return false;
         }
@@ -256,15 +157,10 @@ impl Asker {
         } else {
             self.inbox.back_off();
         }
-        let has_changed =
-            wait_after_failure(retry_in, member.filter(|_| is_servers), changes).await;
-        if has_changed {
-            self.backoff.reset();
-            self.retried = 0;
-        }
+        let has_changed = self.asker.wait_after(next, changes).await;
         self.inbox.settle();
-        if retry || has_changed {
-            self.questions.source.ask_at_once();
+        if next.retry || has_changed {
+            self.questions.frames.source.ask_at_once();
             // The sample is gone and the next one may be far: the next frame will do.
             if !on_demand && !self.inbox.is_pending() {
                 self.inbox.want();
@@ -273,65 +169,17 @@ impl Asker {
         true
     }
 
-    /// Whether the question is asked again. Counts it.
-    fn is_retried(&mut self, failure: &Failure) -> bool {
-        if failure.limit.is_some() {
-            self.retried = 0;
-            return true;
+    fn tell_failure(&self, failure: Failure, next: Next) {
+        if !next.is_told {
+            return;
         }
-        let retries = self.shared.with_settings(|settings| settings.retries);
-        let retry = failure.passing && failure.same_frame && self.retried < retries;
-        if retry {
-            self.retried += 1;
-            self.questions.run.count(|counters| counters.retries += 1);
-        } else {
-            self.retried = 0;
-        }
-        retry
-    }
-
-    /// Tells of a failure; returns when to ask again.
-    fn tell_failure(&mut self, failure: Failure) -> Duration {
-        let retry_in = self.backoff.after_failure(failure.passing, failure.retry_after);
-        if failure.limit.is_some() {
-            // Whoever wants more than the limit reaches it with every question.
-            let told = self.told_limit.replace(Instant::now());
-            if let Some(at) = told.filter(|at| at.elapsed() < LIMIT_REMINDER) {
-                self.told_limit = Some(at);
-                return retry_in;
-            }
-        }
-        if failure.is_model_unknown {
-            self.shared.forget_chosen_model();
-        }
-        // Before anybody is let go who waits: the stream's end must not overtake it.
         self.questions.reporter.tell(&AnswerError {
-            seq: self.questions.seq,
+            seq: self.asker.seq(),
             kind: failure.kind.into(),
             message: failure.message,
-            retry_in_ms: millis(retry_in),
+            retry_in_ms: u64::try_from(next.after.as_millis()).unwrap_or(u64::MAX),
             limit: failure.limit,
             text: String::new(),
         });
-        retry_in
-    }
-}
-
-/// Waits until it is time to ask again, or there is reason to do so at once: then it is true.
-async fn wait_after_failure(
-    retry_in: Duration,
-    waits_for_server: Option<&Member>,
-    changes: &mut Changes,
-) -> bool {
-    let back = async {
-        match waits_for_server {
-            Some(member) => member.back().await,
-            None => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        () = sleep(retry_in) => false,
-        _ = changes.question.changed() => true,
-        () = back => true,
     }
 }

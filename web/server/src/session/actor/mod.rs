@@ -20,7 +20,7 @@ use vlm_client::Endpoint;
 
 use self::{
     event::{Event, Events},
-    video::{Negotiation, Offer, Video, Wanted},
+    video::{Negotiation, PendingOffer, Video, Wanted},
 };
 use super::{
     account::{Groups, UserAccount},
@@ -180,7 +180,7 @@ impl Session {
             Command::Message(Ok(message)) => self.obey(message).await,
             Command::Message(Err(refusal)) => self.refuse(refusal),
             Command::Offer { sdp, of, reply } => {
-                self.begin_or_queue(Wanted::Offer(Offer { sdp, of, reply })).await;
+                self.begin_or_queue(Wanted::Offer(PendingOffer { sdp, of, reply })).await;
             }
             Command::RulesChanged => self.obey_rules().await,
             Command::Closing(within) => self.tell(&ServerMessage::closing(within)),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use live_vlm_access::policy::Rules;
+use live_vlm_access::rules::Rules;
 use live_vlm_dispatch::Dispatcher;
 use tokio_util::task::AbortOnDropHandle;
 use vlm_client::{ApiKey, Endpoint, Error, ErrorKind};

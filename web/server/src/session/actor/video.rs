@@ -23,17 +23,17 @@ use crate::{
 };
 
 /// What may wait for the answer to an offer.
-const MOST_WANTED: usize = 128;
+const MAX_QUEUED: usize = 128;
 /// How often it is noted that offers are answered.
 const NOTE_OFFERS: Duration = Duration::from_secs(60);
 
-/// One that was answered, and what is known of it.
+/// The video of an offer that was answered, and what is known of it.
 pub(super) struct Video {
     connection: PeerConnection,
     frames: FrameCounter,
     /// Whether it asks, as it was last told.
     asks: bool,
-    /// Since it is connected, and when to look at them.
+    /// Whether pictures come, and when to look next; none before the peer is connected.
     pictures: Option<(Pictures, Instant)>,
     /// A frame was decoded.
     has_shown: bool,
@@ -46,7 +46,7 @@ impl Video {
 }
 
 /// An offer, and whom to tell the answer.
-pub(super) struct Offer {
+pub(super) struct PendingOffer {
     pub(super) sdp: String,
     pub(super) of: Offerer,
     pub(super) reply: oneshot::Sender<Result<String, Refusal>>,
@@ -54,7 +54,7 @@ pub(super) struct Offer {
 
 /// What concerns the video. It waits for the answer to an offer before it.
 pub(super) enum Wanted {
-    Offer(Offer),
+    Offer(PendingOffer),
     Candidate {
         candidate: String,
         mid: Option<String>,
@@ -81,7 +81,7 @@ impl Session {
         if self.negotiation.is_none() {
             return self.begin(wanted).await;
         }
-        if self.wanted.len() < MOST_WANTED {
+        if self.wanted.len() < MAX_QUEUED {
             self.wanted.push_back(wanted);
         } else if let Wanted::Offer(offer) = wanted {
             let message = "too many offers wait in this session; wait for the answer to one";
@@ -115,8 +115,8 @@ impl Session {
 
     /// Has an offer answered by a task of its own. The video that runs goes on until the new offer
     /// has proved usable.
-    fn start_negotiation(&mut self, offer: Offer) {
-        let Offer { sdp, of, reply } = offer;
+    fn start_negotiation(&mut self, offer: PendingOffer) {
+        let PendingOffer { sdp, of, reply } = offer;
         let options = match self.options() {
             Ok(options) => options,
             Err(refusal) => {

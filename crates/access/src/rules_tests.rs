@@ -8,9 +8,9 @@ struct File {
     users: BTreeMap<String, RuleTable>,
 }
 
-fn policy(file: &str) -> Policy {
+fn all_rules(file: &str) -> AllRules {
     let file: File = toml::from_str(file).unwrap();
-    Policy::new(&file.rules, file.groups, file.users)
+    AllRules::new(&file.rules, file.groups, file.users)
 }
 
 fn groups(names: &[&str]) -> Vec<String> {
@@ -19,12 +19,12 @@ fn groups(names: &[&str]) -> Vec<String> {
 
 #[test]
 fn without_a_word_everybody_has_the_defaults() {
-    assert_eq!(policy("").rules_for("alice", &groups(&["staff"])), Rules::default());
+    assert_eq!(all_rules("").rules_for("alice", &groups(&["staff"])), Rules::default());
 }
 
 #[test]
 fn a_group_overrides_the_rules_and_a_user_the_groups() {
-    let policy = policy(
+    let all_rules = all_rules(
         "
         [rules]
         sessions = 1
@@ -40,12 +40,12 @@ fn a_group_overrides_the_rules_and_a_user_the_groups() {
         interval = 2
         ",
     );
-    let anybody = policy.rules_for("bob", &[]);
+    let anybody = all_rules.rules_for("bob", &[]);
     assert_eq!((anybody.sessions, anybody.weight, anybody.questions_per_minute), (1, 2, 10));
     // Also where it is less.
-    let guest = policy.rules_for("bob", &groups(&["guests", "unknown"]));
+    let guest = all_rules.rules_for("bob", &groups(&["guests", "unknown"]));
     assert_eq!((guest.sessions, guest.weight, guest.questions_per_minute), (3, 2, 5));
-    let alice = policy.rules_for("alice", &[]);
+    let alice = all_rules.rules_for("alice", &[]);
     assert_eq!((alice.sessions, alice.weight, alice.questions_per_minute), (2, 2, 5));
     assert_eq!(alice.prompt.as_deref(), Some("Who is there?"));
     assert_eq!(alice.interval, Some(Duration::from_secs(2)));
@@ -53,7 +53,7 @@ fn a_group_overrides_the_rules_and_a_user_the_groups() {
 
 #[test]
 fn of_several_groups_the_most_generous_of_each_limit_counts() {
-    let policy = policy(
+    let all_rules = all_rules(
         "
         [groups.a]
         weight = 5
@@ -76,7 +76,7 @@ fn of_several_groups_the_most_generous_of_each_limit_counts() {
         ",
     );
     for names in [["a", "b"], ["b", "a"]] {
-        let rules = policy.rules_for("alice", &groups(&names));
+        let rules = all_rules.rules_for("alice", &groups(&names));
         assert_eq!((rules.weight, rules.sessions), (5, 20));
         // 0 is no limit, and more than any.
         assert_eq!((rules.questions_per_minute, rules.tokens_per_day), (0, 1000));

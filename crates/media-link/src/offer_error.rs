@@ -1,7 +1,10 @@
-use crate::{Codec, PipelineError};
+use serde::{Deserialize, Serialize};
+
+use crate::{Codec, LinkError, MAX_SDP, MAX_TEXT, text::shorten};
 
 /// Why an offer got no answer. Every message says what happened and what to do.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum OfferError {
     /// The offer is longer than [`OfferError::MAX_BYTES`].
@@ -39,20 +42,55 @@ pub enum OfferError {
         /// The codecs for which this machine has a decoder.
         allowed: Vec<Codec>,
     },
-    /// Something of GStreamer is missing or failed.
+    /// Something of GStreamer is missing or failed; the text is for the log of whoever runs the
+    /// server.
     #[error("the video pipeline could not be started: {0}")]
-    Pipeline(#[from] PipelineError),
+    Pipeline(String),
     /// Negotiation took longer than it ever should.
     #[error("the connection could not be set up in time; try again")]
     Timeout,
 }
 
+/// So many offered codecs are named.
+const MAX_OFFERED: usize = 16;
+/// The longest name of one, in bytes.
+const MAX_NAME: usize = 64;
+
 impl OfferError {
     /// The longest offer that is read: 64 KiB. Chromium's longest are about 10 kB.
-    pub const MAX_BYTES: usize = 64 * 1024;
+    pub const MAX_BYTES: usize = MAX_SDP;
 
-    pub(crate) fn malformed(reason: impl Into<String>) -> Self {
+    /// An offer that cannot be read, for this reason.
+    pub fn malformed(reason: impl Into<String>) -> Self {
         Self::Malformed { reason: reason.into() }
+    }
+
+    pub(crate) fn shorten(&mut self) {
+        match self {
+            Self::Malformed { reason } | Self::Pipeline(reason) => shorten(reason, MAX_TEXT),
+            Self::UnsupportedCodec { offered, allowed } => {
+                offered.truncate(MAX_OFFERED);
+                offered.iter_mut().for_each(|name| shorten(name, MAX_NAME));
+                allowed.truncate(Codec::ALL.len());
+            }
+            Self::TooLarge { .. } | Self::NoVideo | Self::Timeout => {}
+        }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), LinkError> {
+        match self {
+            Self::Malformed { reason } | Self::Pipeline(reason) => {
+                LinkError::bound("reason", reason.len(), MAX_TEXT)
+            }
+            Self::UnsupportedCodec { offered, allowed } => {
+                LinkError::bound("offered", offered.len(), MAX_OFFERED)?;
+                LinkError::bound("allowed", allowed.len(), Codec::ALL.len())?;
+                offered
+                    .iter()
+                    .try_for_each(|name| LinkError::bound("offered", name.len(), MAX_NAME))
+            }
+            Self::TooLarge { .. } | Self::NoVideo | Self::Timeout => Ok(()),
+        }
     }
 }
 

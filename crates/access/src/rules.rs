@@ -164,13 +164,13 @@ impl Rules {
 
 /// The rules for everybody. Pure.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct Policy {
+pub struct AllRules {
     rules: Rules,
     groups: BTreeMap<String, RuleTable>,
     users: BTreeMap<String, RuleTable>,
 }
 
-impl Policy {
+impl AllRules {
     /// What the tables of a configuration say.
     pub fn new(
         rules: &RuleTable,
@@ -252,5 +252,5 @@ fn seconds<S: Serializer>(time: &Option<Duration>, to: S) -> Result<S::Ok, S::Er
 }
 
 #[cfg(test)]
-#[path = "policy_tests.rs"]
+#[path = "rules_tests.rs"]
 mod tests;

@@ -5,26 +5,32 @@ use std::time::Duration;
 use live_vlm_dispatch::NoTurn;
 use vlm_client::{Error, ErrorKind};
 
+/// Why a question has no answer.
 #[derive(Debug)]
-pub(super) struct Failure {
-    pub(super) kind: &'static str,
-    pub(super) message: String,
+pub struct Failure {
+    /// One word: that of [`ErrorKind::name`], `limit`, `unavailable`, `full`, or one of whoever asks.
+    pub kind: &'static str,
+    /// What happened and what to do.
+    pub message: String,
     /// Whether asking again later may help.
-    pub(super) passing: bool,
+    pub passing: bool,
     /// Whether it may help to ask about the same frame.
-    pub(super) same_frame: bool,
-    pub(super) retry_after: Option<Duration>,
-    pub(super) limit: Option<(String, u64)>,
+    pub same_frame: bool,
+    /// When to ask again, if that is known.
+    pub retry_after: Option<Duration>,
+    /// Which limit was reached, and its value.
+    pub limit: Option<(String, u64)>,
     /// What the server did, if it was the server.
-    pub(super) error: Option<Box<Error>>,
+    pub error: Option<Box<Error>>,
     /// Whether it may be over when the server is seen again.
-    pub(super) is_servers: bool,
+    pub is_servers: bool,
     /// Whether the server does not have the model that was chosen of its list.
-    pub(super) is_model_unknown: bool,
+    pub is_model_unknown: bool,
 }
 
 impl Failure {
-    pub(super) fn new(kind: &'static str, message: String, passing: bool) -> Self {
+    /// One that is no server's, and may pass or not.
+    pub fn new(kind: &'static str, message: String, passing: bool) -> Self {
         Self {
             kind,
             message,

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
 /// As messages have it.
-pub(super) fn millis(duration: Duration) -> u64 {
+pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,0 +1,67 @@
+//! What may come of one connection.
+
+use live_vlm_media_link::FromMedia;
+
+use super::asking::{Asking, Verdict, Wrong};
+
+/// A connection that a media process has, as far as what it says must be in order.
+#[derive(Debug, Default)]
+pub(super) struct Connection {
+    pub(super) asking: Asking,
+    is_answered: bool,
+    is_connected: bool,
+    has_frame: bool,
+    is_lost: bool,
+    /// We want it to end.
+    pub(super) is_stopping: bool,
+}
+
+/// Marks that something has happened, which may be once.
+fn once(has_happened: &mut bool, twice: Wrong) -> Result<Verdict, Wrong> {
+    if std::mem::replace(has_happened, true) { Err(twice) } else { Ok(Verdict::Counts) }
+}
+
+impl Connection {
+    /// Judges a message about it.
+    pub(super) fn hear(&mut self, message: &FromMedia) -> Result<Verdict, Wrong> {
+        let verdict = self.judge(message)?;
+        let is_last = matches!(
+            message,
+            FromMedia::Stopped { .. } | FromMedia::Answered { result: Err(_), .. }
+        );
+        let comes_late = self.is_stopping && !is_last;
+        Ok(if comes_late { Verdict::TooLate } else { verdict })
+    }
+
+    fn judge(&mut self, message: &FromMedia) -> Result<Verdict, Wrong> {
+        match message {
+            FromMedia::Answered { .. } => {
+                once(&mut self.is_answered, "answered an offer a second time")
+            }
+            FromMedia::Stopped { .. } if !self.is_stopping => {
+                Err("ended a connection that was to go on")
+            }
+            FromMedia::Stopped { .. } => Ok(Verdict::Counts),
+            FromMedia::Lost { .. } => once(&mut self.is_lost, "lost a peer a second time"),
+            FromMedia::Connected { .. } if self.is_lost => {
+                Err("connected with a peer that it had lost")
+            }
+            FromMedia::Connected { .. } => {
+                once(&mut self.is_connected, "connected with a peer a second time")
+            }
+            FromMedia::FirstFrame { .. } if self.is_lost => {
+                Err("had a frame of a peer that it had lost")
+            }
+            FromMedia::FirstFrame { .. } if !self.is_connected => {
+                Err("had a frame of a peer before the connection")
+            }
+            FromMedia::FirstFrame { .. } => {
+                once(&mut self.has_frame, "had a first frame a second time")
+            }
+            FromMedia::Want { .. } => self.asking.want(),
+            FromMedia::GiveUp { .. } => self.asking.give_up(),
+            FromMedia::Question { .. } | FromMedia::NoQuestion { .. } => self.asking.reply(),
+            _ => Ok(Verdict::Counts),
+        }
+    }
+}

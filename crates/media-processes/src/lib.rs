@@ -1,0 +1,71 @@
+//! Starts, watches, places and ends media processes: those in which what strangers send as video is
+//! taken apart by C libraries, without keys and without privileges.
+//!
+//! [`placement`] decides which process a connection goes to, and [`blame`] what follows for those
+//! in whose process something went wrong. [`conduct`] judges what a process says, which is not
+//! trusted, and [`deadlines`] when it should have said something. All are pure: time is an argument.
+//!
+//! ```
+//! use std::time::Instant;
+//!
+//! use live_vlm_media_processes::{
+//!     Owner,
+//!     blame::{Blame, Standing},
+//!     placement::{Bounds, Placement, ProcessNumber},
+//! };
+//!
+//! // One process for all, as there is not much memory.
+//! let mut placement = Placement::new(Bounds { wanted: 1, most: 4, connections: 8 });
+//! let mut blame = Blame::default();
+//! let (ada, eve) = (Owner::signed_in("ada"), Owner::signed_in("eve"));
+//! let first = ProcessNumber(1);
+//! assert_eq!(placement.place(&ada, first).unwrap().number(), first);
+//! assert_eq!(placement.place(&eve, ProcessNumber(2)).unwrap().number(), first);
+//!
+//! // It ends, and nobody knows whose video it was. So next time they are placed apart.
+//! let now = Instant::now();
+//! blame.process_ended(&placement.remove(first, now), now);
+//! assert_eq!(blame.standing("eve", now), Standing::Apart);
+//! let [second, third] = [2, 3].map(ProcessNumber);
+//! assert_eq!(placement.place_apart(&eve, second).unwrap().number(), second);
+//! assert_eq!(placement.place_apart(&ada, third).unwrap().number(), third);
+//! ```
+
+mod ask;
+pub mod blame;
+pub mod bucket;
+mod cause;
+mod commands;
+pub mod conduct;
+mod config;
+pub mod deadlines;
+mod event;
+mod failure;
+mod frames;
+mod last_words;
+pub mod launcher;
+mod lines;
+pub mod memory;
+mod owner;
+mod peer;
+pub mod placement;
+mod process;
+mod registry;
+mod supervisor;
+mod turns;
+
+pub use ask::{Picture, Question};
+pub use cause::{Cause, Exit, Reason};
+pub use config::Config;
+pub use event::PeerEvent;
+pub use failure::OfferFailure;
+pub use frames::FrameCounter;
+pub use live_vlm_media_link::{
+    Codec, FrameCounts, LostReason, NetworkOptions, NothingToAsk, OfferError, Outcome,
+    PeerTimeouts, SamplingSettings,
+};
+pub use owner::Owner;
+pub use peer::{OfferAnswered, Peer, PeerEvents};
+pub use registry::{Figures, Ready};
+pub use supervisor::{MediaProcesses, OfferOptions};
+pub use turns::{NoQuestion, TurnNear, Turns, Want};

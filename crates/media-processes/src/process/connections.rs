@@ -1,0 +1,123 @@
+//! The connections of one media process: where their owners are told what comes.
+
+use std::{collections::HashMap, sync::Arc, time::Instant};
+
+use live_vlm_media_link::{Answered, ConnectionId, FromMedia, Received};
+use tokio::sync::oneshot;
+
+use crate::{
+    ask::{Ask, Question, Said},
+    cause::Cause,
+    commands::{Ends, NoAnswer, Open},
+    event::PeerEvent,
+    owner::Owner,
+};
+
+#[derive(Default)]
+pub(super) struct Connections {
+    open: HashMap<ConnectionId, Connection>,
+}
+
+struct Connection {
+    ends: Ends,
+    answer: Option<oneshot::Sender<Result<Answered, NoAnswer>>>,
+    /// Its wants so far.
+    wants: u64,
+}
+
+/// What follows from a message for the connection itself.
+pub(super) enum Then {
+    Nothing,
+    /// It is over. Whose it was.
+    Over(Owner),
+    /// Nobody waits for it any more.
+    Stop,
+}
+
+impl Connection {
+    fn tell(&self, event: PeerEvent) {
+        // There is room for each event once, and none comes twice.
+        let _ = self.ends.events.try_send(event);
+    }
+
+    fn ask(&self, said: Said) {
+        // There is room for what may be said about a want, and about the one before.
+        if self.ends.asks.try_send(Ask { want: self.wants, said }).is_err()
+            && !self.ends.asks.is_closed()
+        {
+            let session = &*self.ends.session;
+            tracing::error!(session, "there is no room for what a connection asks");
+        }
+    }
+}
+
+impl Connections {
+    /// One more, whose offer is being sent.
+    pub(super) fn open(&mut self, open: Open) {
+        let Open { connection, ends, answer, .. } = open;
+        self.open.insert(connection, Connection { ends, answer: Some(answer), wants: 0 });
+    }
+
+    pub(super) fn session(&self, connection: ConnectionId) -> Option<&str> {
+        self.open.get(&connection).map(|connection| &*connection.ends.session)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Those that nobody holds any more.
+    pub(super) fn abandoned(&self) -> Vec<ConnectionId> {
+        let abandoned = self.open.iter().filter(|(_, connection)| connection.ends.over.is_closed());
+        abandoned.map(|(id, _)| *id).collect()
+    }
+
+    /// Tells a connection what counts.
+    pub(super) fn tell(&mut self, received: Received<FromMedia>, now: Instant) -> Then {
+        let Received { message, attachment } = received;
+        let Some(id) = message.connection() else { return Then::Nothing };
+        let Some(connection) = self.open.get_mut(&id) else { return Then::Nothing };
+        match message {
+            FromMedia::Answered { result, .. } => {
+                let is_over = result.is_err();
+                let result = result.map_err(NoAnswer::Refused);
+                let is_told = connection.answer.take().is_some_and(|to| to.send(result).is_ok());
+                if is_over {
+                    return self.remove(id);
+                }
+                return if is_told { Then::Nothing } else { Then::Stop };
+            }
+            FromMedia::Stopped { .. } => return self.remove(id),
+            FromMedia::Connected { .. } => connection.tell(PeerEvent::Connected),
+            FromMedia::FirstFrame { .. } => connection.tell(PeerEvent::FirstFrame),
+            FromMedia::Lost { reason, .. } => connection.tell(PeerEvent::Lost(reason)),
+            FromMedia::Frames { counts, .. } => connection.ends.frames.tell(counts),
+            FromMedia::Want { urgent, .. } => {
+                connection.wants += 1;
+                connection.ask(Said::Wants { urgent });
+            }
+            FromMedia::GiveUp { .. } => connection.ask(Said::GaveUp),
+            FromMedia::Question { pictures, .. } => {
+                connection.ask(Said::Question(Question::new(pictures, attachment, now)));
+            }
+            FromMedia::NoQuestion { why, .. } => connection.ask(Said::Nothing(why)),
+            _ => {}
+        }
+        Then::Nothing
+    }
+
+    fn remove(&mut self, connection: ConnectionId) -> Then {
+        let removed = self.open.remove(&connection);
+        removed.map_or(Then::Nothing, |connection| Then::Over(connection.ends.owner))
+    }
+
+    /// All of them are over, as the process is.
+    pub(super) fn gone(&mut self, cause: &Arc<Cause>) {
+        for (_, mut connection) in self.open.drain() {
+            if let Some(answer) = connection.answer.take() {
+                let _ = answer.send(Err(NoAnswer::Gone(Arc::clone(cause))));
+            }
+            connection.tell(PeerEvent::Gone(Arc::clone(cause)));
+        }
+    }
+}

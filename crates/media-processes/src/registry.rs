@@ -1,0 +1,219 @@
+//! What all media processes have in common: who is where, who is to blame, what has ended.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+
+use live_vlm_media_link::{Codec, SandboxParts};
+use tokio::sync::watch;
+
+use crate::{
+    blame::{Blame, Standing},
+    cause::Cause,
+    commands::{Commands, Inbox},
+    failure::OfferFailure,
+    owner::Owner,
+    placement::{Bounds, Place, Placement, ProcessNumber},
+};
+
+/// Its lock is a leaf, held for a decision.
+#[derive(Debug)]
+pub(crate) struct Registry {
+    state: Mutex<State>,
+    /// Told after each change of the figures.
+    changed: watch::Sender<()>,
+}
+
+#[derive(Debug)]
+struct State {
+    placement: Placement,
+    blame: Blame,
+    processes: HashMap<ProcessNumber, Commands>,
+    /// One that was started ahead, and is nobody's yet.
+    spare: Option<ProcessNumber>,
+    last_number: u64,
+    is_closed: bool,
+    figures: Figures,
+    ready: Option<Ready>,
+}
+
+/// What there is, and what has happened so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Media processes, with the spare one.
+    pub processes: usize,
+    /// Connections in all of them.
+    pub connections: usize,
+    /// Processes that were started.
+    pub started: u64,
+    /// Processes that have ended, by the [name](Cause::name) of the cause.
+    pub ended: BTreeMap<&'static str, u64>,
+    /// How often somebody came to be refused for ten minutes.
+    pub refused: u64,
+}
+
+/// What a media process said when it was ready.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ready {
+    /// What can be decoded.
+    pub codecs: Vec<Codec>,
+    /// What a media process can no longer do.
+    pub sandbox: SandboxParts,
+}
+
+/// A process that is to be started.
+#[derive(Debug)]
+pub(crate) struct Begin {
+    pub(crate) number: ProcessNumber,
+    pub(crate) inbox: Inbox,
+}
+
+/// A place that was found.
+#[derive(Debug)]
+pub(crate) struct Placed {
+    pub(crate) number: ProcessNumber,
+    pub(crate) commands: Commands,
+    /// The process must be started.
+    pub(crate) begin: Option<Begin>,
+}
+
+impl State {
+    fn begin(&mut self) -> (Begin, Commands) {
+        self.last_number += 1;
+        let number = ProcessNumber(self.last_number);
+        let (commands, inbox) = Commands::new();
+        self.processes.insert(number, commands.clone());
+        self.figures.started += 1;
+        (Begin { number, inbox }, commands)
+    }
+}
+
+impl Registry {
+    pub(crate) fn new(bounds: Bounds) -> Self {
+        let state = State {
+            placement: Placement::new(bounds),
+            blame: Blame::default(),
+            processes: HashMap::new(),
+            spare: None,
+            last_number: 0,
+            is_closed: false,
+            figures: Figures::default(),
+            ready: None,
+        };
+        Self { state: Mutex::new(state), changed: watch::Sender::new(()) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A place for one more connection of this owner, which is taken until [`left`](Self::left) or
+    /// the process has ended.
+    pub(crate) fn place(&self, owner: &Owner, now: Instant) -> Result<Placed, OfferFailure> {
+        let mut state = self.lock();
+        if state.is_closed {
+            return Err(OfferFailure::Closing);
+        }
+        let next = state.spare.unwrap_or(ProcessNumber(state.last_number + 1));
+        let place = match state.blame.standing(&owner.blamed, now) {
+            Standing::Refused(retry_after) => return Err(OfferFailure::Refused { retry_after }),
+            Standing::Apart => state.placement.place_apart(owner, next),
+            Standing::Good => state.placement.place(owner, next),
+        };
+        let place = place.map_err(|_| OfferFailure::Full)?;
+        if matches!(place, Place::New(_)) && state.spare.take().is_none() {
+            let (begin, commands) = state.begin();
+            return Ok(Placed { number: begin.number, commands, begin: Some(begin) });
+        }
+        let number = place.number();
+        match state.processes.get(&number) {
+            Some(commands) => Ok(Placed { number, commands: commands.clone(), begin: None }),
+            // A process is in both or neither.
+            None => Err(OfferFailure::Full),
+        }
+    }
+
+    /// A process to be started ahead, if there is none yet.
+    pub(crate) fn spare(&self) -> Option<Begin> {
+        let mut state = self.lock();
+        if state.is_closed || state.spare.is_some() {
+            return None;
+        }
+        let (begin, _) = state.begin();
+        state.spare = Some(begin.number);
+        Some(begin)
+    }
+
+    /// A process is ready. Whether it is the first one that says so.
+    pub(crate) fn is_ready(&self, ready: Ready) -> bool {
+        let mut state = self.lock();
+        let is_first = state.ready.is_none();
+        state.ready = Some(ready);
+        is_first
+    }
+
+    pub(crate) fn ready(&self) -> Option<Ready> {
+        self.lock().ready.clone()
+    }
+
+    /// A connection less. Whether its process is empty now.
+    pub(crate) fn left(&self, number: ProcessNumber, owner: &Owner, now: Instant) -> bool {
+        let is_empty = self.lock().placement.leave(number, owner, now);
+        self.changed.send_replace(());
+        is_empty
+    }
+
+    /// An empty process takes nobody any more; whether it is that.
+    pub(crate) fn close_if_empty(&self, number: ProcessNumber) -> bool {
+        self.lock().placement.close_if_empty(number)
+    }
+
+    /// A process has ended. Returns who is refused from now on, as this is the second one that they
+    /// have ended.
+    pub(crate) fn ended(&self, cause: &Cause, now: Instant) -> Option<Arc<str>> {
+        let refused = self.forget(cause, now);
+        self.changed.send_replace(());
+        refused
+    }
+
+    fn forget(&self, cause: &Cause, now: Instant) -> Option<Arc<str>> {
+        let mut state = self.lock();
+        let number = cause.process;
+        let parties = state.placement.remove(number, now);
+        state.processes.remove(&number);
+        state.spare = state.spare.filter(|spare| *spare != number);
+        *state.figures.ended.entry(cause.name()).or_default() += 1;
+        if !cause.is_blamed() {
+            return None;
+        }
+        let refused = state.blame.process_ended(&parties, now);
+        state.figures.refused += u64::from(refused.is_some());
+        refused
+    }
+
+    /// Nobody is placed any more. Returns the ways to all processes.
+    pub(crate) fn close(&self) -> Vec<Commands> {
+        let mut state = self.lock();
+        state.is_closed = true;
+        state.processes.values().cloned().collect()
+    }
+
+    /// Waits until the figures are so.
+    pub(crate) async fn wait_for(&self, are_so: impl Fn(&Figures) -> bool) {
+        let mut changes = self.changed.subscribe();
+        while !are_so(&self.figures()) {
+            // It is there for as long as this is.
+            let _ = changes.changed().await;
+        }
+    }
+
+    pub(crate) fn figures(&self) -> Figures {
+        let state = self.lock();
+        let mut figures = state.figures.clone();
+        figures.processes = state.processes.len();
+        figures.connections = state.placement.connections();
+        figures
+    }
+}
