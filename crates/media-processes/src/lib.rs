@@ -44,6 +44,7 @@ mod failure;
 mod frames;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+mod journal;
 mod last_words;
 pub mod launcher;
 mod lines;
