@@ -420,6 +420,9 @@ impl ElementImpl for VlmAnalyze {
             self.stop();
         }
         let success = changed?;
+        if transition == gst::StateChange::PausedToReady {
+            self.text.captions().end();
+        }
         if transition == gst::StateChange::ReadyToNull {
             *lock(&self.dispatcher) = None;
         }
