@@ -92,6 +92,8 @@ impl Server {
 
     async fn start_with(arguments: &[&str], overrides: Overrides) -> Self {
         let arguments: Vec<&str> = arguments.iter().copied().chain(["--no-ssl"]).collect();
+        // Most tests have no video, and those that have some can wait. Programs do warm up.
+        let overrides = Overrides { warm_up: false, ..overrides };
         match Prepared::prepare_with(&config(&arguments), overrides).await {
             Ok(server) => Self::run(server),
             Err(error) => panic!("the server does not start: {error}"),

@@ -135,7 +135,7 @@ fn fuzz_offers(options: &str, server: &Path) -> Cli {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_offer_of_a_short_hunt_ends_the_server_or_leaves_anything_behind() {
     let kept = tempfile::tempdir().unwrap();
-    let options = format!("--seconds 6 --seed 1 --keep {}", kept.path().display());
+    let options = format!("--seconds 6 --quiet 0 --seed 1 --keep {}", kept.path().display());
     let Report { text, figures } = run(fuzz_offers(&options, Path::new(PROGRAM))).await.unwrap();
     assert!(figures["cases"].as_u64().unwrap() > 100, "{text}");
     // Changes that are refused and changes that are not.
@@ -170,7 +170,7 @@ async fn a_server_that_dies_in_a_hunt_is_noticed_and_started_again() {
     let folder = tempfile::tempdir().unwrap();
     let server = server_that_tells_its_id(folder.path());
     let ids = || std::fs::read_to_string(folder.path().join("ids")).unwrap_or_default();
-    let options = format!("--seconds 8 --workers 1 --keep {}", folder.path().display());
+    let options = format!("--seconds 8 --quiet 0 --workers 1 --keep {}", folder.path().display());
     let kill = async {
         until("the server's start", || ids().ends_with('\n')).await;
         let id = ids().trim().to_owned();

@@ -1,4 +1,4 @@
-//! Who may come in, what they may do, and how much of it: [sign-in](sign_in), [rules](rules) and
+//! Who may come in, what they may do, and how much of it: [sign-in](sign_in), [rules] and
 //! [limits]. It knows no HTTP and no sessions; whoever serves requests asks it.
 //!
 //! Each feature has a `Config` or table that is both its flags and its table of the configuration

@@ -17,6 +17,8 @@ pub enum Exit {
         /// It panicked.
         panicked: bool,
     },
+    /// Together with what forks all media processes.
+    WithZygote,
     /// Nobody knows.
     Unknown,
 }
@@ -29,6 +31,7 @@ impl fmt::Display for Exit {
                 Some(name) => write!(f, "ended by {name}"),
                 None => write!(f, "ended by signal {signal}"),
             },
+            Self::WithZygote => f.write_str("ended with all others, as what forks them did"),
             Self::Task { panicked: true } => f.write_str("panicked"),
             Self::Task { panicked: false } | Self::Unknown => f.write_str("ended"),
         }
@@ -93,6 +96,7 @@ impl Cause {
             Reason::NotNeeded => "not_needed",
             Reason::NotStarted(_) => "not_started",
             Reason::Died(Exit::Signal(_)) => "signal",
+            Reason::Died(Exit::WithZygote) => "with_zygote",
             Reason::Died(_) => "exit",
             Reason::OutOfMemory => "out_of_memory",
             Reason::Breach(breach) => breach.name(),
@@ -106,7 +110,11 @@ impl Cause {
 
     /// Whether what its peers sent may be why.
     pub fn is_blamed(&self) -> bool {
-        !matches!(self.reason, Reason::NotNeeded | Reason::NotStarted(_))
+        let is_not = matches!(
+            self.reason,
+            Reason::NotNeeded | Reason::NotStarted(_) | Reason::Died(Exit::WithZygote)
+        );
+        !is_not
     }
 }
 
@@ -163,6 +171,12 @@ mod tests {
             (Reason::Died(Exit::Code(1)), "exit", "ended with exit code 1", true),
             (Reason::Died(Exit::Signal(64)), "signal", "ended by signal 64", true),
             (Reason::Died(Exit::Task { panicked: true }), "exit", "panicked", true),
+            (
+                Reason::Died(Exit::WithZygote),
+                "with_zygote",
+                "ended with all others, as what forks them did",
+                false,
+            ),
             (Reason::OutOfMemory, "out_of_memory", "used more memory than it may", true),
             (Reason::Breach(Breach::Flood), "flood", "sent more messages than it may", true),
         ] {

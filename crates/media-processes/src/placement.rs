@@ -39,6 +39,29 @@ pub struct Bounds {
     pub connections: usize,
 }
 
+impl Bounds {
+    /// Memory for each process that a user has for themselves.
+    const MEMORY: u64 = 256 << 20;
+    /// What is wanted at most, however large the host is.
+    const MOST_WANTED: usize = 64;
+    /// Connections of a process. All of them end with it.
+    const CONNECTIONS: usize = 8;
+
+    /// What suits a host with so many cores and bytes of memory, for so many connections; 0 = any
+    /// number, which is taken as 1000. `wanted` is what the operator says, if they do.
+    pub fn for_host(wanted: Option<usize>, cores: usize, memory: u64, connections: usize) -> Self {
+        let by_memory = usize::try_from(memory / Self::MEMORY).unwrap_or(usize::MAX);
+        let by_host = by_memory.min(cores.saturating_mul(4)).clamp(2, Self::MOST_WANTED);
+        let wanted = wanted.unwrap_or(by_host).max(1);
+        let needed = match connections {
+            0 => 1000_usize.div_ceil(Self::CONNECTIONS),
+            some => some.div_ceil(Self::CONNECTIONS),
+        };
+        // Whoever is placed apart needs one more.
+        Self { wanted, most: wanted.max(needed) + wanted, connections: Self::CONNECTIONS }
+    }
+}
+
 /// Where a connection goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {

@@ -158,6 +158,24 @@ fn who_left_is_remembered_within_bounds() {
 }
 
 #[test]
+fn a_host_has_as_many_processes_as_cores_and_memory_allow() {
+    const GB: u64 = 1 << 30;
+    for (wanted, cores, memory, sessions, expected) in [
+        (None, 2, 4 * GB, 200, (8, 33)),
+        (None, 8, 2 * GB, 200, (8, 33)),
+        (None, 1, GB / 8, 10, (2, 4)),
+        (None, 128, 1024 * GB, 200, (64, 128)),
+        (None, 4, 16 * GB, 0, (16, 141)),
+        (Some(1), 4, 16 * GB, 200, (1, 26)),
+        (Some(0), 4, 16 * GB, 8, (1, 2)),
+    ] {
+        let bounds = Bounds::for_host(wanted, cores, memory, sessions);
+        assert_eq!((bounds.wanted, bounds.most), expected, "{cores} cores, {memory} bytes");
+        assert!(bounds.most * bounds.connections >= sessions);
+    }
+}
+
+#[test]
 fn bounds_of_zero_are_one() {
     let mut scene = Scene::new(Bounds { wanted: 0, most: 0, connections: 0 });
     assert_eq!(scene.place(["ada"]), [1]);

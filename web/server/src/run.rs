@@ -106,15 +106,24 @@ pub struct Server {
     stand_in: Option<StandIn>,
     summary: String,
     drain_timeout: Duration,
+    warm_up: bool,
 }
 
 /// What is not configured, and what tests have otherwise.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Overrides {
     /// How long it waits for this and that.
     pub times: Times,
+    /// Whether GStreamer's plugins are loaded before the first session. Default: yes.
+    pub warm_up: bool,
     /// Which VLM servers people may bring. Default: as the configuration says.
     pub own_endpoints: Option<OwnEndpoints>,
+}
+
+impl Default for Overrides {
+    fn default() -> Self {
+        Self { times: Times::default(), warm_up: true, own_endpoints: None }
+    }
 }
 
 impl Server {
@@ -154,6 +163,7 @@ impl Server {
             if run_key.is_some() { RUN_KEY_NOTE } else { "" },
             vlm.summary,
         );
+        let warm_up = overrides.warm_up;
         let app = app(config, overrides, &vlm, client, sign_in, metrics.token.clone())?;
         Ok(Self {
             listener,
@@ -164,6 +174,7 @@ impl Server {
             stand_in: vlm.stand_in,
             summary,
             drain_timeout: config.server.drain_timeout,
+            warm_up,
         })
     }
 
@@ -195,11 +206,7 @@ impl Server {
     /// Serves until `shutdown`, then ends every session.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
         // The first session of a process would otherwise wait for plugins to load.
-        let warm_up = tokio::spawn(async {
-            if let Err(error) = live_vlm_pipelines::warm_up().await {
-                tracing::warn!(%error, "warming up failed; the first session will be slower");
-            }
-        });
+        let warm_up = self.warm_up.then(|| tokio::spawn(warm_up()));
         let sessions = self.app.sessions.clone();
         let _checks = self.app.sign_in.is_on().then(|| {
             let (sign_in, sessions) = (self.app.sign_in.clone(), sessions.clone());
@@ -227,13 +234,21 @@ impl Server {
         observer.close().await;
         // Libraries clean up when the process exits, which must not happen in the middle of loading
         // them. With a session there was time enough, so this does not add to a session's end.
-        if timeout(WARM_UP_END, warm_up).await.is_err() {
+        if let Some(warm_up) = warm_up
+            && timeout(WARM_UP_END, warm_up).await.is_err()
+        {
             tracing::warn!("the warm-up did not end in time");
         }
         if let Some(stand_in) = self.stand_in {
             stand_in.stop();
         }
         tracing::info!("stopped");
+    }
+}
+
+async fn warm_up() {
+    if let Err(error) = live_vlm_pipelines::warm_up().await {
+        tracing::warn!(%error, "warming up failed; the first session will be slower");
     }
 }
 

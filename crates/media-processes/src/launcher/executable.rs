@@ -1,11 +1,9 @@
 use std::{
-    ffi::OsString,
     fs, io,
     os::{
         fd::{AsRawFd, RawFd},
         unix::{net::UnixStream as StdUnixStream, process::ExitStatusExt},
     },
-    path::PathBuf,
     process::{ExitStatus, Stdio},
 };
 
@@ -15,23 +13,16 @@ use tokio::{
     process::{Child, Command},
 };
 
-use super::{Launched, Launcher, Process};
+use super::{Launched, Launcher, Process, program::Program};
 use crate::{cause::Exit, placement::ProcessNumber};
 
 /// Where the link is in a process that was started.
 const LINK: RawFd = 3;
 
-/// Starts an executable for each media process. It finds the link at file descriptor 3 and its log
-/// at 2, and inherits nothing else: no environment but what is given here, and no open file.
+/// Starts a program for each media process. It finds the link at file descriptor 3 and its log at 2,
+/// and inherits nothing else: no environment but the program's, and no open file.
 #[derive(Debug, Clone)]
-pub struct Executable {
-    /// What to start.
-    pub program: PathBuf,
-    /// Its arguments.
-    pub arguments: Vec<OsString>,
-    /// All of its environment.
-    pub environment: Vec<(OsString, OsString)>,
-}
+pub struct Executable(pub Program);
 
 #[async_trait]
 impl Launcher for Executable {
@@ -39,11 +30,8 @@ impl Launcher for Executable {
         let (ours, theirs) = StdUnixStream::pair()?;
         ours.set_nonblocking(true)?;
         let link = UnixStream::from_std(ours)?;
-        let mut command = Command::new(&self.program);
+        let mut command = Command::from(self.0.command());
         command
-            .args(&self.arguments)
-            .env_clear()
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -1,7 +1,9 @@
 //! How media processes are started and ended. Whoever watches them needs to know no more of how.
 
 mod executable;
+mod forking;
 mod in_process;
+mod program;
 
 use std::{fmt, io};
 
@@ -10,7 +12,7 @@ use tokio::{io::AsyncRead, net::UnixStream};
 
 use crate::{cause::Exit, placement::ProcessNumber};
 
-pub use self::{executable::Executable, in_process::InProcess};
+pub use self::{executable::Executable, forking::Forking, in_process::InProcess, program::Program};
 
 /// Starts media processes.
 #[async_trait]

@@ -37,6 +37,17 @@ pub enum NoGroups {
 }
 
 impl Groups {
+    /// As [`prepare`](Self::prepare), to be called once at the start: why there are none is logged.
+    pub fn find(bytes: u64) -> Option<Self> {
+        match Self::prepare(bytes) {
+            Ok(groups) => Some(groups),
+            Err(why) => {
+                tracing::info!("media processes limit their memory only themselves: {why}");
+                None
+            }
+        }
+    }
+
     /// Makes ready for groups that may each use so many bytes of memory. This process moves into one
     /// of its own beside them.
     ///

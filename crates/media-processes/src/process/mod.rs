@@ -4,7 +4,6 @@
 mod connections;
 mod counted;
 mod ending;
-mod journal;
 mod link;
 
 use std::{future, ops::ControlFlow, sync::Arc, time::Instant as StdInstant};
@@ -19,7 +18,6 @@ use tokio::{
 
 use self::{
     connections::{Connections, Then},
-    journal::Journal,
     link::Link,
 };
 use crate::{
@@ -27,6 +25,7 @@ use crate::{
     commands::{Command, Inbox, Open, Outgoing},
     conduct::{Breach, Conduct, Verdict},
     config::Config,
+    journal::Journal,
     launcher::{Launched, Launcher, Process},
     memory::Group,
     owner::Owner,

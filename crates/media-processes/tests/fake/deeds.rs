@@ -25,6 +25,7 @@ pub(crate) fn does(offer: &str, connection: ConnectionId, link: &mut Link) {
         "crash" => segfault(),
         "abort" => abort(),
         "kill" => raise(libc::SIGKILL),
+        "kill-zygote" => kill_parent(),
         "exit" => std::process::exit(3),
         "hang" => hang(),
         "loop" => loop {
@@ -123,6 +124,14 @@ fn raise(signal: i32) {
     unsafe {
         libc::raise(signal);
     }
+}
+
+fn kill_parent() {
+    // SAFETY: they take no pointers.
+    unsafe {
+        libc::kill(libc::getppid(), libc::SIGKILL);
+    }
+    hang();
 }
 
 fn use_up_memory() {

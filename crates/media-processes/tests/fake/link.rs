@@ -16,7 +16,10 @@ impl Link {
     /// At the file descriptor where it is handed over.
     pub(crate) fn of_process() -> Self {
         // SAFETY: nobody else has it.
-        let stream = unsafe { UnixStream::from_raw_fd(3) };
+        Self::new(unsafe { UnixStream::from_raw_fd(3) })
+    }
+
+    pub(crate) fn new(stream: UnixStream) -> Self {
         Self { stream, decoder: Decoder::default() }
     }
 

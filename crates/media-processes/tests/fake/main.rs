@@ -19,9 +19,20 @@ use self::link::Link;
 const PICTURE: &[u8] = b"a picture";
 
 fn main() {
-    let mut link = Link::of_process();
     let argument = env::args().nth(1).unwrap_or_default();
-    match argument.as_str() {
+    if argument == "zygote" {
+        let child = |socket| {
+            live(Link::new(socket), "");
+            0
+        };
+        live_vlm_zygote::serve(|| Ok(()), child).expect("a zygote");
+    } else {
+        live(Link::of_process(), &argument);
+    }
+}
+
+fn live(mut link: Link, argument: &str) {
+    match argument {
         "exits" => std::process::exit(7),
         "never-ready" => deeds::hang(),
         "hurries" => link.send(FromMedia::Pong { number: 0 }),
@@ -114,11 +125,10 @@ fn inspected() -> String {
     let mut files: Vec<_> = fs::read_dir("/proc/self/fd")
         .expect("the process's files")
         .filter_map(|entry| {
-            let entry = entry.ok()?;
+            let target = fs::read_link(entry.ok()?.path()).ok()?.to_string_lossy().into_owned();
+            let what = target.split(':').next().unwrap_or_default().to_owned();
             // The folder itself is open while it is read.
-            let target = fs::read_link(entry.path()).ok()?;
-            let is_folder = target.to_string_lossy().ends_with("/fd");
-            (!is_folder).then(|| entry.file_name().to_string_lossy().into_owned())
+            (!what.ends_with("/fd")).then_some(what)
         })
         .collect();
     files.sort();

@@ -1,6 +1,6 @@
 use live_vlm_media_processes::{OfferFailure, placement::ProcessNumber};
 
-use super::support::{ask, config, fakes, gone, is_undisturbed, offer, soon};
+use super::support::{STARTED, ask, config, fakes, forked, gone, is_undisturbed, offer, soon};
 
 /// Of each: what the process does, and what the log says.
 const CRASHES: [(&str, &str); 8] = [
@@ -23,8 +23,9 @@ const CRASHES: [(&str, &str); 8] = [
 
 #[tokio::test]
 async fn each_crash_is_told_with_its_cause_and_disturbs_nobody_else() {
-    for (crash, words) in CRASHES {
-        let processes = fakes(config());
+    for (start, (crash, words)) in STARTED.into_iter().flat_map(|start| CRASHES.map(|c| (start, c)))
+    {
+        let processes = start(config());
         let mut ada = offer(&processes, "ada", "one").await.unwrap();
         let mut eve = offer(&processes, "eve", crash).await.unwrap();
         assert_eq!(gone(&mut eve).await.to_string(), words, "{crash}");
@@ -59,9 +60,23 @@ async fn all_connections_of_a_process_are_told_and_can_come_back_at_once() {
 
 #[tokio::test]
 async fn when_all_of_it_is_dropped_every_process_ends() {
-    let processes = fakes(config());
-    let mut ada = offer(&processes, "ada", "hang").await.unwrap();
-    drop(processes);
-    while soon(ada.events.next()).await.is_some() {}
-    soon(ada.peer.stop()).await;
+    for start in STARTED {
+        let processes = start(config());
+        let mut ada = offer(&processes, "ada", "hang").await.unwrap();
+        drop(processes);
+        while soon(ada.events.next()).await.is_some() {}
+        soon(ada.peer.stop()).await;
+    }
+}
+
+#[tokio::test]
+async fn when_what_forks_them_ends_nobody_is_blamed_and_another_is_started() {
+    let processes = forked(config());
+    for _ in 0..3 {
+        let mut ada = offer(&processes, "ada", "kill-zygote").await.unwrap();
+        let cause = gone(&mut ada).await;
+        assert_eq!((cause.name(), cause.is_blamed()), ("with_zygote", false), "{cause}");
+    }
+    let mut ada = offer(&processes, "ada", "one").await.unwrap();
+    ask(&mut ada.turns).await;
 }

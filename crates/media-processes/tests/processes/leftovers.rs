@@ -3,16 +3,18 @@ use std::{collections::BTreeSet, fs, os::fd::AsRawFd, path::Path};
 use live_vlm_media_processes::{MediaProcesses, OfferFailure};
 use tokio::task::JoinSet;
 
-use super::support::{config, fake, fakes, gone, is_undisturbed, offer, soon};
+use super::support::{STARTED, config, fakes, forked, gone, is_undisturbed, offer, soon};
 
-const CRASHES: [&str; 6] = ["crash", "abort", "kill", "hang", "loop", "memory"];
+/// Those that are waited for are fewer.
+const CRASHES: [&str; 10] =
+    ["crash", "abort", "kill", "memory", "hang", "crash", "abort", "kill", "memory", "loop"];
 const AT_ONCE: usize = 6;
 
-/// What this process has: children, dead or alive, open files, and what lies in the folder for
+/// What this process has: others that it started, dead or alive, open files, and what lies in the folder for
 /// temporary ones.
 #[derive(Debug, PartialEq, Eq)]
 struct Possessions {
-    children: BTreeSet<String>,
+    processes: BTreeSet<String>,
     files: usize,
     threads: usize,
     temporary: BTreeSet<String>,
@@ -27,21 +29,33 @@ fn entries(folder: impl AsRef<Path>) -> BTreeSet<String> {
 
 impl Possessions {
     fn now() -> Self {
-        let children = entries("/proc").into_iter().filter(|process| is_child(process)).collect();
+        let processes = entries("/proc").into_iter().filter(|process| is_ours(process)).collect();
         // Others write there too; what is of media processes has their name.
         let temporary = entries(std::env::temp_dir());
         let temporary = temporary.into_iter().filter(|name| name.contains("media")).collect();
         let [files, threads] = ["fd", "task"].map(|of| entries(format!("/proc/self/{of}")).len());
-        Self { children, files, threads, temporary }
+        Self { processes, files, threads, temporary }
     }
 }
 
-fn is_child(process: &str) -> bool {
-    let parent = std::process::id().to_string();
-    let Ok(status) = fs::read_to_string(format!("/proc/{process}/stat")) else { return false };
+/// Whether it comes from this process, through whichever others.
+fn is_ours(process: &str) -> bool {
+    let this = std::process::id().to_string();
+    let mut process = process.to_owned();
+    while let Some(parent) = parent(&process) {
+        if parent == this {
+            return true;
+        }
+        process = parent;
+    }
+    false
+}
+
+fn parent(process: &str) -> Option<String> {
+    let status = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     // The name, which is in brackets, may have spaces in it.
-    let after_name = status.rsplit(')').next().unwrap_or_default();
-    after_name.split_whitespace().nth(1) == Some(&parent)
+    let (_, after_name) = status.rsplit_once(')')?;
+    after_name.split_whitespace().nth(1).map(str::to_owned)
 }
 
 async fn crash(processes: MediaProcesses, number: usize) {
@@ -53,9 +67,7 @@ async fn crash(processes: MediaProcesses, number: usize) {
     }
 }
 
-#[tokio::test]
-async fn a_hundred_crashes_leave_no_process_file_or_socket_and_disturb_nobody() {
-    let processes = fakes(config());
+async fn crash_a_hundred_times(processes: MediaProcesses) {
     let mut ada = offer(&processes, "ada", "one").await.unwrap();
     let before = Possessions::now();
     let mut crashing = JoinSet::new();
@@ -73,7 +85,17 @@ async fn a_hundred_crashes_leave_no_process_file_or_socket_and_disturb_nobody() 
     let process = ada.peer.process();
     is_undisturbed(&mut ada, process).await;
     soon(processes.shut_down()).await;
-    assert_eq!(Possessions::now().children, BTreeSet::new());
+}
+
+#[tokio::test]
+async fn a_hundred_crashes_leave_no_process_file_or_socket_and_disturb_nobody() {
+    crash_a_hundred_times(fakes(config())).await;
+    assert_eq!(Possessions::now().processes, BTreeSet::new());
+}
+
+#[tokio::test]
+async fn a_hundred_crashes_of_forked_processes_leave_nothing_either() {
+    crash_a_hundred_times(forked(config())).await;
 }
 
 #[tokio::test]
@@ -83,11 +105,11 @@ async fn a_process_inherits_its_link_and_its_log_and_nothing_else() {
     // SAFETY: it takes a number only.
     let copy = unsafe { libc::dup(secret.as_raw_fd()) };
     assert!(copy > 3);
-    let mut launcher = fake(&["an argument"]);
-    launcher.environment = vec![("GST_DEBUG".into(), "2".into())];
-    let processes = MediaProcesses::new(config(), launcher);
-    let inspected = offer(&processes, "ada", "inspect").await.unwrap().sdp;
-    let expected = "files [\"0\", \"1\", \"2\", \"3\"] environment [\"GST_DEBUG=2\"] arguments \
-                    [\"an argument\"]";
-    assert_eq!(inspected, expected);
+    for (start, arguments) in STARTED.into_iter().zip(["[]", "[\"zygote\"]"]) {
+        let processes = start(config());
+        let inspected = offer(&processes, "ada", "inspect").await.unwrap().sdp;
+        let files = "[\"/dev/null\", \"/dev/null\", \"pipe\", \"socket\"]";
+        let expected = format!("files {files} environment [\"GST_DEBUG=2\"] arguments {arguments}");
+        assert_eq!(inspected, expected);
+    }
 }

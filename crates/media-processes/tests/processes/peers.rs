@@ -3,7 +3,9 @@ use std::time::Duration;
 use live_vlm_media_link::{Answered, FromMedia, Reader, SandboxParts, ToMedia, VERSION, Writer};
 use live_vlm_media_processes::{
     Codec, Config, FrameCounts, MediaProcesses, NoQuestion, OfferError, OfferFailure, Outcome,
-    PeerEvent, launcher::InProcess, placement::Bounds,
+    PeerEvent,
+    launcher::{Executable, Forking, InProcess, Program},
+    placement::Bounds,
 };
 use tokio::{io, net::UnixStream};
 
@@ -153,12 +155,12 @@ async fn shutting_down_ends_every_process_and_takes_no_more_offers() {
 
 #[tokio::test]
 async fn a_process_that_cannot_be_started_is_nobodys_fault() {
-    let missing = live_vlm_media_processes::launcher::Executable {
-        program: "/nowhere/at/all".into(),
-        ..fake(&[])
-    };
+    let Executable(program) = fake(&["exits"]);
+    let missing = Program { path: "/nowhere/at/all".into(), ..program.clone() };
     for processes in [
-        MediaProcesses::new(config(), missing),
+        MediaProcesses::new(config(), Executable(missing.clone())),
+        MediaProcesses::new(config(), Forking::new(missing)),
+        MediaProcesses::new(config(), Forking::new(program)),
         MediaProcesses::new(config(), fake(&["exits"])),
         MediaProcesses::new(config(), fake(&["old"])),
         MediaProcesses::new(config(), fake(&["hurries"])),

@@ -4,7 +4,7 @@ use live_vlm_media_processes::{
     Cause, Config, MediaProcesses, OfferAnswered, OfferFailure, OfferOptions, Outcome, Owner,
     PeerEvent, Turns,
     deadlines::Patience,
-    launcher::Executable,
+    launcher::{Executable, Forking, Program},
     placement::{Bounds, ProcessNumber},
 };
 use tokio::time::timeout;
@@ -33,17 +33,28 @@ pub(crate) fn config() -> Config {
     }
 }
 
-pub(crate) fn fake(arguments: &[&str]) -> Executable {
-    Executable {
-        program: PathBuf::from(env!("CARGO_BIN_EXE_fake-media-process")),
+fn program(arguments: &[&str]) -> Program {
+    Program {
+        path: PathBuf::from(env!("CARGO_BIN_EXE_fake-media-process")),
         arguments: arguments.iter().map(Into::into).collect(),
-        environment: Vec::new(),
+        environment: vec![("GST_DEBUG".into(), "2".into())],
     }
+}
+
+pub(crate) fn fake(arguments: &[&str]) -> Executable {
+    Executable(program(arguments))
 }
 
 pub(crate) fn fakes(config: Config) -> MediaProcesses {
     MediaProcesses::new(config, fake(&[]))
 }
+
+pub(crate) fn forked(config: Config) -> MediaProcesses {
+    MediaProcesses::new(config, Forking::new(program(&["zygote"])))
+}
+
+/// Each way to start processes that has processes.
+pub(crate) const STARTED: [fn(Config) -> MediaProcesses; 2] = [fakes, forked];
 
 /// Has an offer of this user answered, who does with it what it says.
 pub(crate) async fn offer(

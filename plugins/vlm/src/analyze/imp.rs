@@ -428,6 +428,9 @@ impl ElementImpl for VlmAnalyze {
             self.stop();
         }
         let success = changed?;
+        if transition == gst::StateChange::PausedToReady {
+            self.text.captions().end();
+        }
         if transition == gst::StateChange::ReadyToNull {
             *lock(&self.way) = None;
         }

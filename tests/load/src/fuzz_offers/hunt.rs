@@ -35,8 +35,6 @@ const INVESTIGATION: Duration = Duration::from_secs(40);
 const CAUSES: usize = 8;
 /// Sessions that nobody hung up end after 15 s, and idle threads of pools after 10 s.
 const REST: Duration = Duration::from_secs(30);
-/// Until the server has given back memory to the system, which it does every 5 s.
-const GIVEN_BACK: Duration = Duration::from_secs(12);
 /// For a session's end to be over before the first look.
 const SETTLED: Duration = Duration::from_secs(1);
 
@@ -45,6 +43,8 @@ pub(super) struct Plan {
     pub(super) window: Duration,
     pub(super) seed: u64,
     pub(super) workers: usize,
+    /// Before the last look. The server gives memory back to the system every 5 s.
+    pub(super) quiet: Duration,
     pub(super) keep: PathBuf,
 }
 
@@ -76,7 +76,7 @@ pub(super) async fn hunt(plan: &Plan, vlm: &Vlm) -> Result<Findings, Failure> {
         });
         let death = work.clone().go_on(plan.workers, &mut server, until, &mut findings).await?;
         let Some(cause) = death else {
-            findings.looks = Some((before, rest(&server, &before).await?));
+            findings.looks = Some((before, rest(&server, &before, plan.quiet).await?));
             findings.add_complaints(server.complaints());
             findings.cases = next.load(Ordering::Relaxed);
             return Ok(findings);
@@ -165,10 +165,11 @@ async fn start(plan: &Plan, vlm: &Vlm) -> Result<(Child, Look), Failure> {
     Ok((server, look))
 }
 
-/// Waits until threads and files are what they were, or for as long as that may take.
-async fn rest(server: &Child, before: &Look) -> Result<Look, Failure> {
+/// Waits this long, and then until threads and files are what they were, or for as long as that may
+/// take.
+async fn rest(server: &Child, before: &Look, quiet: Duration) -> Result<Look, Failure> {
     let until = Instant::now() + REST;
-    sleep(GIVEN_BACK).await;
+    sleep(quiet).await;
     loop {
         let look = server.look()?;
         let rests = look.threads <= before.threads + POOLED && look.files <= before.files;

@@ -19,7 +19,11 @@ use live_vlm_offers::Case;
 use serde_json::json;
 
 use self::{child::Child, hunt::Plan};
-use crate::{Failure, Report, spec::some, vlm::Vlm};
+use crate::{
+    Failure, Report,
+    spec::{seconds, some},
+    vlm::Vlm,
+};
 
 /// An abort may come a moment after the answer.
 const AFTERWARDS: Duration = Duration::from_millis(500);
@@ -35,6 +39,9 @@ pub(crate) struct Options {
     /// Clients at once
     #[arg(long, default_value_t = 8, value_parser = some)]
     workers: usize,
+    /// Seconds to wait before the last look, for the server to give memory back to the system
+    #[arg(long, default_value = "12", value_parser = seconds)]
+    quiet: Duration,
     /// Folder for the cases that kill the server
     #[arg(long, value_name = "FOLDER", default_value = "target/fuzz-offers")]
     keep: PathBuf,
@@ -54,6 +61,7 @@ pub(crate) async fn run(path: &Path, options: &Options) -> Result<Report, Failur
         window: Duration::from_secs(options.seconds),
         seed: options.seed,
         workers: options.workers,
+        quiet: options.quiet,
         keep: options.keep.clone(),
     };
     let findings = hunt::hunt(&plan, &vlm).await?;

@@ -139,6 +139,16 @@ impl Captions {
         });
     }
 
+    /// Nothing is kept of the stream of an element that has stopped. The task that asks may have its
+    /// share of this for a moment longer, and the process may be at its end.
+    pub(crate) fn end(&self) {
+        self.change(|state| {
+            let CaptionsState { active, pad, pads, pushing, epoch, dropped, .. } = *state;
+            let rest = CaptionsState::default();
+            *state = CaptionsState { active, pad, pads, pushing, epoch, dropped, ..rest };
+        });
+    }
+
     /// There is another pad.
     pub(super) fn add_pad(&self) -> PadId {
         let mut state = self.lock();

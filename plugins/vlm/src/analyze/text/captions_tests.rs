@@ -68,6 +68,24 @@ fn waiting(captions: &Captions, pad: PadId) -> Vec<String> {
 }
 
 #[test]
+fn of_a_stream_that_has_ended_nothing_is_kept() {
+    gst::init().unwrap();
+    let captions = Captions::default();
+    activate(&captions);
+    let segment = gst::FormattedSegment::<gst::ClockTime>::new();
+    let mut events = [
+        gst::event::StreamStart::new("s"),
+        gst::event::Segment::new(&segment),
+        gst::event::Eos::new(),
+    ];
+    captions.start(&events[0], next(&captions));
+    captions.segment(&events[1], segment.as_ref());
+    captions.event(&events[2]);
+    captions.end();
+    assert!(events.iter_mut().all(|event| event.get_mut().is_some()), "nobody else has them");
+}
+
+#[test]
 fn what_comes_is_kept_in_order_and_of_gaps_the_newest() {
     let (captions, pad) = captions();
     for pts in [0, 10, 20] {

@@ -20,6 +20,8 @@ pub(crate) struct Bench {
 
 /// What a pipeline has left when it was over.
 pub(crate) struct Ran {
+    /// How it was run.
+    command: String,
     stdout: String,
     leaks: Vec<String>,
     /// From first to last, with the name of the element.
@@ -103,7 +105,7 @@ impl Bench {
             .filter_map(|line| line.split_once("object-alive, type-name=(string)Gst"))
             .map(|(_, object)| object.to_owned())
             .collect();
-        Ran { answers: answers(&stdout), stdout, leaks }
+        Ran { command: format!("{command:?}"), answers: answers(&stdout), stdout, leaks }
     }
 }
 
@@ -135,7 +137,7 @@ fn answers(stdout: &str) -> Vec<(String, Answer)> {
 impl Ran {
     /// Whether all objects are gone; what else a test wants to know, it asks before.
     pub(crate) fn leaves_nothing(&self) {
-        assert!(self.leaks.is_empty(), "these are left: {:#?}", self.leaks);
+        assert!(self.leaks.is_empty(), "{} leaves these: {:#?}", self.command, self.leaks);
     }
 
     /// How many dispatchers were made by elements of the pipeline.

@@ -19,10 +19,11 @@ const LONGEST: usize = 1000;
 /// Who says what was printed.
 const PRINTED: &str = "printed";
 
-/// The log of one media process.
+/// The log of one media process, or of what forks them.
 #[derive(Debug)]
 pub(crate) struct Journal {
-    process: ProcessNumber,
+    /// None of what forks them.
+    process: Option<u64>,
     words: LastWords,
     printed: Lines,
     lines: Bucket,
@@ -32,6 +33,14 @@ pub(crate) struct Journal {
 
 impl Journal {
     pub(crate) fn new(process: ProcessNumber) -> Self {
+        Self::of(Some(process.0))
+    }
+
+    pub(crate) fn of_zygote() -> Self {
+        Self::of(None)
+    }
+
+    fn of(process: Option<u64>) -> Self {
         Self {
             process,
             words: LastWords::default(),
@@ -95,7 +104,7 @@ impl Journal {
                 // Only what is written is escaped.
                 tracing::$level!(
                     target: "media",
-                    process = self.process.0,
+                    process = self.process,
                     session,
                     from = escaped(from, LONGEST),
                     "{}",
@@ -115,7 +124,7 @@ impl Journal {
     fn tell_left_out(&mut self) {
         let lines = std::mem::take(&mut self.left_out);
         if lines > 0 {
-            let process = self.process.0;
+            let process = self.process;
             tracing::warn!(target: "media", process, lines, "further lines were left out");
         }
     }
