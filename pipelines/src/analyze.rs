@@ -3,6 +3,10 @@
 use gst::prelude::*;
 use gstvlm::VlmAnalyze;
 pub use gstvlm::messages::{Answer, AnswerError, CANCELLED};
+pub(crate) use gstvlm::{
+    context::remote_context,
+    remote::{FromElement, Picture, RemoteAsker},
+};
 
 use crate::{
     DecodeMode, PeerSettings, PipelineError,

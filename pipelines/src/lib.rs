@@ -1,7 +1,7 @@
 //! Where video comes from, and one pipeline per peer connection around `vlmanalyze`.
 //!
 //! [`PeerConnection::accept_offer`] turns a WebRTC offer into a running pipeline and an answer;
-//! what happens then comes as [`PeerEvent`]s.
+//! what happens then comes as [`PeerEvent`]s. [`serve()`] does this for live-vlm in another process.
 //!
 //! ```text
 //! webrtcbin -> depayloader -> parser? -> gate -> decoder -> vlmanalyze -> fakesink
@@ -50,6 +50,7 @@ pub mod properties;
 mod requirements;
 mod sdp;
 mod sdp_answer;
+mod serve;
 mod settings;
 mod shared;
 pub mod teardown;
@@ -74,5 +75,6 @@ pub use peer_connection::PeerConnection;
 pub use pipeline_error::PipelineError;
 pub use preload::preload;
 pub use requirements::{Missing, init};
+pub use serve::{Greeting, LogLayer, LogSender, ServeError, serve};
 pub use settings::PeerSettings;
 pub use warm_up::warm_up;

@@ -1,3 +1,5 @@
+use live_vlm_media_link::SamplingSettings;
+
 use crate::{choices::Choices, gate::DecodeMode};
 
 /// Who is asked about a peer's video, and what and how often. Each connection has its own.
@@ -23,5 +25,19 @@ impl PeerSettings {
     /// What must be decoded for these settings.
     pub fn decode_mode(&self) -> DecodeMode {
         DecodeMode::for_interval(self.choices.interval.duration())
+    }
+}
+
+impl From<SamplingSettings> for PeerSettings {
+    /// Who is asked what is nothing that a media process knows.
+    fn from(settings: SamplingSettings) -> Self {
+        let SamplingSettings { asks, interval, max_age, min_change } = settings;
+        let choices = Choices {
+            interval: interval.into(),
+            max_latency: max_age.into(),
+            min_change,
+            ..Choices::default()
+        };
+        Self { asks, choices, ..Self::default() }
     }
 }

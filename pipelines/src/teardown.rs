@@ -77,6 +77,9 @@ impl Drop for StopOnDrop {
             for webrtcbin in of_type(&self.0, "GstWebRTCBin") {
                 wait_for_tasks(&webrtcbin);
             }
+            for sctpdec in of_type(&self.0, "GstSctpDec") {
+                take_no_more_packets(&sctpdec);
+            }
             if self.0.set_state(gst::State::Null).is_err() {
                 tracing::error!("a pipeline could not be stopped");
             }
@@ -102,6 +105,17 @@ fn wait_for_tasks(webrtcbin: &gst::Element) {
     webrtcbin.emit_by_name::<()>("get-stats", &[&None::<gst::Pad>, &promise]);
     if is_done.recv_timeout(LAST_TASKS) == Err::<(), _>(mpsc::RecvTimeoutError::Timeout) {
         tracing::warn!("webrtcbin is stopped amid a task");
+        // GLib warns of a promise that is freed without this.
+        promise.interrupt();
+    }
+}
+
+/// Done when no packet is in a `sctpdec` any more. When it is stopped it frees the pads of its
+/// streams first, and a packet that begins a stream just then uses its pad after that (seen in
+/// GStreamer 1.22).
+fn take_no_more_packets(sctpdec: &gst::Element) {
+    if let Some(Err(error)) = sctpdec.static_pad("sink").map(|sink| sink.set_active(false)) {
+        tracing::warn!(%error, "a sctpdec is stopped amid a packet");
     }
 }
 

@@ -8,14 +8,7 @@ use live_vlm_media_link::{NothingToAsk, PictureInfo};
 /// The oldest that a picture is taken to be, whatever is said of it.
 const OLDEST: Duration = Duration::from_secs(3600);
 
-/// Something about a want. What is said about an earlier one is of no interest any more.
-#[derive(Debug)]
-pub(crate) struct Ask {
-    /// The connection's wants, counted.
-    pub(crate) want: u64,
-    pub(crate) said: Said,
-}
-
+/// Something about a want. Until the next one is told, all of it is about the same.
 #[derive(Debug)]
 pub(crate) enum Said {
     Wants { urgent: bool },

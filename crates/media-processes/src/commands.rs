@@ -12,7 +12,7 @@ use std::{
 use live_vlm_media_link::{Answered, ConnectionId, OfferError, SamplingSettings, ToMedia};
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use crate::{ask::Ask, cause::Cause, event::PeerEvent, frames::Frames, owner::Owner};
+use crate::{ask::Said, cause::Cause, event::PeerEvent, frames::Frames, owner::Owner};
 
 /// What may wait for the task. It takes them at once, and each connection bounds how many are its
 /// own, so it is never reached while both work.
@@ -57,10 +57,10 @@ pub(crate) struct Ends {
     /// What the session is called in logs.
     pub(crate) session: Arc<str>,
     pub(crate) events: mpsc::Sender<PeerEvent>,
-    pub(crate) asks: mpsc::Sender<Ask>,
+    pub(crate) asks: mpsc::Sender<Said>,
     pub(crate) frames: Arc<Frames>,
-    /// Closed when the owner does not hold the connection any more.
-    pub(crate) over: oneshot::Sender<Infallible>,
+    /// Only dropped.
+    pub(crate) _over: oneshot::Sender<Infallible>,
 }
 
 /// Settings that wait to be sent: there may be many changes, and only the last one counts.

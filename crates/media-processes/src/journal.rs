@@ -8,10 +8,10 @@ use live_vlm_media_link::LogLevel;
 
 use crate::{bucket::Bucket, last_words::LastWords, lines::Lines, placement::ProcessNumber};
 
-/// Lines of one process at once.
+/// Lines of one process at once, but for those that only developers ask for.
 const AT_ONCE: u64 = 200;
 /// And a second, in the long run.
-const A_SECOND: u64 = 20;
+const A_SECOND: u64 = 1;
 /// How often it is told how many were left out.
 const TELL: Duration = Duration::from_secs(5);
 /// Characters of a line.
@@ -61,7 +61,8 @@ impl Journal {
         now: Instant,
     ) {
         self.words.hear(text);
-        if self.has_room(now) {
+        let is_asked_for = matches!(level, LogLevel::Debug | LogLevel::Trace);
+        if is_asked_for || self.has_room(now) {
             self.write(level, from, session, text);
         }
     }
@@ -146,7 +147,7 @@ mod tests {
             (written, journal.left_out)
         };
         assert_eq!(written(1000, begin), (AT_ONCE, 1000 - AT_ONCE));
-        assert_eq!(written(100, begin + Duration::from_secs(1)), (A_SECOND, 880));
+        assert_eq!(written(100, begin + Duration::from_secs(3)), (3 * A_SECOND, 897));
         assert_eq!(written(1, begin + Duration::from_secs(5)), (1, 0), "it was told");
     }
 

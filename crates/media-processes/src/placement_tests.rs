@@ -61,8 +61,8 @@ fn a_user_has_a_process_of_their_own_and_all_their_connections_are_there() {
 
 #[test]
 fn when_there_are_as_many_as_wanted_the_one_with_the_fewest_users_is_shared() {
-    let mut scene = Scene::new(BOUNDS);
-    assert_eq!(scene.place(["ada", "ada", "bob"]), [1, 1, 2]);
+    let mut scene = Scene::new(Bounds { connections: 9, ..BOUNDS });
+    assert_eq!(scene.place(["ada", "ada", "ada", "bob"]), [1, 1, 1, 2]);
     // One user each: the one with fewer connections. Then the one with fewer users.
     assert_eq!(scene.place(["cy", "di"]), [2, 1]);
 }
@@ -98,7 +98,7 @@ fn an_empty_process_is_not_shared_even_when_there_are_as_many_as_wanted() {
     let mut scene = Scene::new(Bounds { wanted: 1, ..BOUNDS });
     assert_eq!(scene.place(["ada"]), [1]);
     scene.leave(1, "ada");
-    assert_eq!(scene.place(["bob"]), [2]);
+    assert_eq!(scene.place(["bob", "cy"]), [2, 2]);
 }
 
 #[test]
@@ -118,6 +118,13 @@ fn who_is_placed_apart_is_with_nobody_else() {
     assert_eq!(scene.place(["cy", "di", "flo", "gus"]), [2, 1, 2, 4]);
     // A second one when the first is full.
     assert_eq!(scene.place_apart(["eve", "eve"]), [3, 5]);
+}
+
+#[test]
+fn who_is_not_placed_apart_any_more_goes_where_others_do() {
+    let mut scene = Scene::new(BOUNDS);
+    assert_eq!(scene.place_apart(["eve"]), [1]);
+    assert_eq!(scene.place(["ada", "eve"]), [2, 2]);
 }
 
 #[test]

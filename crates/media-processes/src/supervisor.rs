@@ -135,7 +135,7 @@ impl MediaProcesses {
         let (answer, answered) = oneshot::channel();
         let frames = FrameCounter::default();
         let owner = owner.clone();
-        let ends = Ends { owner, session, events, asks, frames: frames.0.clone(), over };
+        let ends = Ends { owner, session, events, asks, frames: frames.0.clone(), _over: over };
         placed.commands.send(Command::Open(Box::new(Open { connection, offer, ends, answer })));
         let handle = Handle::new(connection, placed.commands);
         let hold = Hold::new(handle.clone(), is_over);
@@ -205,5 +205,24 @@ impl MediaProcesses {
         }
         let mut tasks = std::mem::take(&mut *self.tasks());
         while tasks.join_next().await.is_some() {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{launcher::InProcess, placement::Bounds};
+
+    #[tokio::test]
+    async fn tasks_of_processes_that_have_ended_are_not_kept() {
+        let config = Config::new(Bounds { wanted: 1, most: 2, connections: 1 });
+        let processes = MediaProcesses::new(config, InProcess::new(|_| async {}));
+        for _ in 0..20 {
+            let options = OfferOptions::default();
+            let failed = processes.offer(&Owner::signed_in("ada"), "", &options).await;
+            assert!(matches!(failed, Err(OfferFailure::NotStarted(_))), "{failed:?}");
+        }
+        assert!(processes.tasks().len() <= 3, "{}", processes.tasks().len());
+        processes.shut_down().await;
     }
 }

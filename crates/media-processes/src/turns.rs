@@ -1,12 +1,18 @@
 //! A connection's side of asking: it wants a turn, is given one, and says what to ask about.
 
-use std::fmt;
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use live_vlm_media_link::{NothingToAsk, Outcome, ToMedia};
 use tokio::sync::mpsc;
 
 use crate::{
-    ask::{Ask, Question, Said},
+    ask::{Question, Said},
     commands::Handle,
 };
 
@@ -32,7 +38,7 @@ use crate::{
 /// ```
 pub struct Turns {
     handle: Handle,
-    asks: mpsc::Receiver<Ask>,
+    asks: mpsc::Receiver<Said>,
 }
 
 impl fmt::Debug for Turns {
@@ -42,7 +48,7 @@ impl fmt::Debug for Turns {
 }
 
 impl Turns {
-    pub(crate) fn new(handle: Handle, asks: mpsc::Receiver<Ask>) -> Self {
+    pub(crate) fn new(handle: Handle, asks: mpsc::Receiver<Said>) -> Self {
         Self { handle, asks }
     }
 
@@ -50,10 +56,9 @@ impl Turns {
     /// nothing is lost.
     pub async fn want(&mut self) -> Option<Want<'_>> {
         loop {
-            let Ask { want, said } = self.asks.recv().await?;
             // Anything else is about a want that has ended.
-            if let Said::Wants { urgent } = said {
-                let state = State { want, has_turn: false, is_given_up: false, reply: None };
+            if let Said::Wants { urgent } = self.asks.recv().await? {
+                let state = State::default();
                 return Some(Want { turns: self, urgent, state, outcome: Outcome::Done });
             }
         }
@@ -70,9 +75,9 @@ pub struct Want<'a> {
     outcome: Outcome,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct State {
-    want: u64,
+    is_told: Arc<AtomicBool>,
     has_turn: bool,
     is_given_up: bool,
     reply: Option<Result<Question, NothingToAsk>>,
@@ -92,12 +97,18 @@ pub enum NoQuestion {
 
 /// Tells a connection that its turn is near. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct TurnNear(Handle);
+pub struct TurnNear {
+    handle: Handle,
+    is_told: Arc<AtomicBool>,
+}
 
 impl TurnNear {
-    /// Its turn comes soon: it is to have a fresh frame. Nothing happens unless it waits.
+    /// Its turn comes soon: it is to have a fresh frame. Nothing happens unless it waits, or when it
+    /// was told before.
     pub fn tell(&self) {
-        self.0.send(ToMedia::TurnNear { connection: self.0.connection });
+        if !self.is_told.swap(true, Ordering::Relaxed) {
+            self.handle.send(ToMedia::TurnNear { connection: self.handle.connection });
+        }
     }
 }
 
@@ -109,7 +120,8 @@ impl Want<'_> {
 
     /// For telling it that its turn is near, while it is waited for one.
     pub fn near(&self) -> TurnNear {
-        TurnNear(self.turns.handle.clone())
+        let handle = self.turns.handle.clone();
+        TurnNear { handle, is_told: Arc::clone(&self.state.is_told) }
     }
 
     /// Waits until the want is void, which may never be: it was given up, or the connection is over.
@@ -150,14 +162,13 @@ impl Want<'_> {
 
     /// Waits for what is said next about this want; false when the connection is over.
     async fn hear(&mut self) -> bool {
-        let Some(Ask { want, said }) = self.turns.asks.recv().await else { return false };
-        if want == self.state.want {
-            match said {
-                Said::Wants { .. } => {}
-                Said::GaveUp => self.state.is_given_up = true,
-                Said::Question(question) => self.state.reply = Some(Ok(question)),
-                Said::Nothing(why) => self.state.reply = Some(Err(why)),
-            }
+        match self.turns.asks.recv().await {
+            // None comes before this one has ended.
+            Some(Said::Wants { .. }) => {}
+            Some(Said::GaveUp) => self.state.is_given_up = true,
+            Some(Said::Question(question)) => self.state.reply = Some(Ok(question)),
+            Some(Said::Nothing(why)) => self.state.reply = Some(Err(why)),
+            None => return false,
         }
         true
     }

@@ -100,11 +100,15 @@ async fn pictures_come_though_packets_are_lost_in_bursts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pictures_of_every_codec_come_though_one_packet_of_ten_is_lost() {
-    for codec in [Codec::H264, Codec::Vp9] {
-        let came = pictures_over(losing(10), live(codec)).await;
-        assert!(came >= ENOUGH, "{came} of 12 in {codec}");
-    }
+async fn pictures_in_h264_come_though_one_packet_of_ten_is_lost() {
+    let came = pictures_over(losing(10), live(Codec::H264)).await;
+    assert!(came >= ENOUGH, "{came} of 12");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures_in_vp9_come_though_one_packet_of_ten_is_lost() {
+    let came = pictures_over(losing(10), live(Codec::Vp9)).await;
+    assert!(came >= ENOUGH, "{came} of 12");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -151,10 +155,11 @@ async fn whoever_looks_at_every_frame_gets_nearly_all_though_packets_are_lost() 
     let meeting = meet(&network, detailed(), Wanted::fast()).await;
     network.set(losing(10));
     let (sent, decoded) = (meeting.sender.stats(), meeting.decoded_so_far());
-    meeting.sent(120).await;
+    meeting.sent(150).await;
     let decoded = meeting.decoded_so_far() - decoded;
     let asked = meeting.sender.stats().key_frame_requests - sent.key_frame_requests;
-    assert!(decoded >= 90, "{decoded} of 120, with {asked} key frames");
+    // The last second may be waiting for a packet.
+    assert!(decoded >= 100, "{decoded} of 150, with {asked} key frames");
     meeting.end().await;
 }
 
@@ -207,29 +212,37 @@ async fn the_first_picture_comes_at_once() {
     assert!(quickest < Duration::from_millis(400), "{quickest:?}");
 }
 
+/// How often a peer that sends nothing again is asked for key frames in 3 s that lose packets.
+async fn key_frames_asked_for(wanted: Wanted) -> u64 {
+    let network = Network::start().await;
+    let mut meeting = Meeting::meet(
+        detailed(),
+        wanted,
+        |offer| network.carry_offer(&without_repetition(&offer)),
+        |answer| network.carry_answer(&answer),
+    )
+    .await;
+    meeting.first_frame().await;
+    meeting.sent(20).await;
+    network.set(losing(10));
+    let before = meeting.sender.stats();
+    meeting.sent(90).await;
+    let stats = meeting.sender.stats();
+    assert_eq!(stats.packets_asked_for, 0, "{stats:?}");
+    meeting.end().await;
+    stats.key_frame_requests - before.key_frame_requests
+}
+
 /// What is lost is only asked for by whoever needs it.
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_looks_at_few_frames_asks_for_none_that_is_lost() {
+    assert_eq!(key_frames_asked_for(Wanted::slow()).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn key_frames_are_not_asked_for_with_every_frame_that_cannot_be_decoded() {
-    for (wanted, most) in [(Wanted::slow(), 0), (Wanted::fast(), 7)] {
-        let network = Network::start().await;
-        let mut meeting = Meeting::meet(
-            detailed(),
-            wanted,
-            |offer| network.carry_offer(&without_repetition(&offer)),
-            |answer| network.carry_answer(&answer),
-        )
-        .await;
-        meeting.first_frame().await;
-        meeting.sent(20).await;
-        network.set(losing(10));
-        let before = meeting.sender.stats();
-        meeting.sent(90).await;
-        let stats = meeting.sender.stats();
-        let asked = stats.key_frame_requests - before.key_frame_requests;
-        assert!(asked <= most, "asked {asked} times in 3 s, {most} at the most");
-        assert_eq!(stats.packets_asked_for, 0, "{stats:?}");
-        meeting.end().await;
-    }
+    let asked = key_frames_asked_for(Wanted::fast()).await;
+    assert!(asked <= 7, "asked {asked} times in 3 s");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -285,26 +298,32 @@ async fn a_peer_that_sends_but_is_not_reached_any_more_is_lost() {
     meeting.end().await;
 }
 
+/// Video goes on, and comes back if that is wanted, when the clock of its packets jumps.
+async fn survives_jumps_of_the_clock(wanted: Wanted, direction: SenderDirection) {
+    const HOUR: i32 = 3600 * 90_000;
+    let network = Network::start().await;
+    let sender = SenderOptions { direction, ..detailed() };
+    let mut meeting = meet(&network, sender, wanted).await;
+    for jump in [HOUR, -HOUR, -HOUR, i32::MAX, 90_000, -90_000] {
+        meeting.sender.jump_clock(jump);
+        meeting.sent(5).await;
+        let took = picture(&meeting).await;
+        assert!(took < Duration::from_secs(4), "{took:?} after {jump}");
+        let returned = meeting.sender.stats().returned_packets;
+        if direction == SenderDirection::SendRecv {
+            poll(|| meeting.sender.stats().returned_packets > returned + 10).await;
+        }
+    }
+    assert!(meeting.events.try_recv().is_err());
+    meeting.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn video_goes_on_when_the_clock_of_its_packets_jumps() {
-    const HOUR: i32 = 3600 * 90_000;
-    for (wanted, direction) in
-        [(Wanted::slow(), SenderDirection::SendRecv), (Wanted::fast(), SenderDirection::SendOnly)]
-    {
-        let network = Network::start().await;
-        let sender = SenderOptions { direction, ..detailed() };
-        let mut meeting = meet(&network, sender, wanted).await;
-        for jump in [HOUR, -HOUR, -HOUR, i32::MAX, 90_000, -90_000] {
-            meeting.sender.jump_clock(jump);
-            meeting.sent(5).await;
-            let took = picture(&meeting).await;
-            assert!(took < Duration::from_secs(4), "{took:?} after {jump}");
-            let returned = meeting.sender.stats().returned_packets;
-            if direction == SenderDirection::SendRecv {
-                poll(|| meeting.sender.stats().returned_packets > returned + 10).await;
-            }
-        }
-        assert!(meeting.events.try_recv().is_err());
-        meeting.end().await;
-    }
+    survives_jumps_of_the_clock(Wanted::slow(), SenderDirection::SendRecv).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn video_that_is_decoded_whole_goes_on_when_the_clock_of_its_packets_jumps() {
+    survives_jumps_of_the_clock(Wanted::fast(), SenderDirection::SendOnly).await;
 }

@@ -96,7 +96,7 @@ async function everythingShown(person: Viewer, vlm: ScriptedVlm): Promise<void> 
   await expect(page.getByTestId("sparkline")).toBeVisible();
   await expect(page.getByTestId("history").getByRole("listitem").first()).toBeVisible();
   await person.write("interval", "0");
-  await page.getByTestId("api-base").fill("nowhere");
+  await page.getByTestId("api-base").fill("ftp://nowhere");
   await page.getByTestId("connect-vlm").click();
   await expect(page.locator("#interval-note")).not.toBeEmpty();
   vlm.fail(500);

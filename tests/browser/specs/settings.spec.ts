@@ -75,7 +75,8 @@ test("an address that is none, or where no VLM is, is told beside its field", as
   await person.play();
   await person.page.getByText("Connect a VLM").click();
   for (const [address, words] of [
-    ["ftp://localhost:8000", "must be an http or https URL"],
+    ["", "Write the server’s address"],
+    ["ftp://localhost:8000", "Begin the address with http:// or https://"],
     [gone.apiBase, new URL(gone.apiBase).host],
     [locked.apiBase, /key/],
   ] as const) {

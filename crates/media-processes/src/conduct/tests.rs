@@ -396,7 +396,12 @@ fn what_is_void_need_not_come() {
     scene.goes_well([FromMedia::GiveUp { connection: ONE }]);
     assert_eq!(scene.found_overdue(), None);
     let mut scene = Scene::ready();
-    assert!(scene.sends(offer(ONE)) && scene.sends(ToMedia::Stop { connection: ONE }));
+    assert!(scene.sends(offer(ONE)));
+    for _ in 0..7 {
+        scene.now += Duration::from_secs(1);
+        assert_eq!(scene.conduct.overdue(scene.now), None);
+    }
+    assert!(scene.sends(ToMedia::Stop { connection: ONE }));
     assert_eq!(scene.found_overdue().unwrap().1, 5, "only its end");
 }
 

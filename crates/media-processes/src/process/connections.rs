@@ -6,7 +6,7 @@ use live_vlm_media_link::{Answered, ConnectionId, FromMedia, Received};
 use tokio::sync::oneshot;
 
 use crate::{
-    ask::{Ask, Question, Said},
+    ask::{Question, Said},
     cause::Cause,
     commands::{Ends, NoAnswer, Open},
     event::PeerEvent,
@@ -21,17 +21,6 @@ pub(super) struct Connections {
 struct Connection {
     ends: Ends,
     answer: Option<oneshot::Sender<Result<Answered, NoAnswer>>>,
-    /// Its wants so far.
-    wants: u64,
-}
-
-/// What follows from a message for the connection itself.
-pub(super) enum Then {
-    Nothing,
-    /// It is over. Whose it was.
-    Over(Owner),
-    /// Nobody waits for it any more.
-    Stop,
 }
 
 impl Connection {
@@ -42,9 +31,7 @@ impl Connection {
 
     fn ask(&self, said: Said) {
         // There is room for what may be said about a want, and about the one before.
-        if self.ends.asks.try_send(Ask { want: self.wants, said }).is_err()
-            && !self.ends.asks.is_closed()
-        {
+        if self.ends.asks.try_send(said).is_err() && !self.ends.asks.is_closed() {
             let session = &*self.ends.session;
             tracing::error!(session, "there is no room for what a connection asks");
         }
@@ -55,7 +42,7 @@ impl Connections {
     /// One more, whose offer is being sent.
     pub(super) fn open(&mut self, open: Open) {
         let Open { connection, ends, answer, .. } = open;
-        self.open.insert(connection, Connection { ends, answer: Some(answer), wants: 0 });
+        self.open.insert(connection, Connection { ends, answer: Some(answer) });
     }
 
     pub(super) fn session(&self, connection: ConnectionId) -> Option<&str> {
@@ -66,36 +53,28 @@ impl Connections {
         self.open.len()
     }
 
-    /// Those that nobody holds any more.
-    pub(super) fn abandoned(&self) -> Vec<ConnectionId> {
-        let abandoned = self.open.iter().filter(|(_, connection)| connection.ends.over.is_closed());
-        abandoned.map(|(id, _)| *id).collect()
-    }
-
-    /// Tells a connection what counts.
-    pub(super) fn tell(&mut self, received: Received<FromMedia>, now: Instant) -> Then {
+    /// Tells a connection what counts. If it is over then, whose it was.
+    pub(super) fn tell(&mut self, received: Received<FromMedia>, now: Instant) -> Option<Owner> {
         let Received { message, attachment } = received;
-        let Some(id) = message.connection() else { return Then::Nothing };
-        let Some(connection) = self.open.get_mut(&id) else { return Then::Nothing };
+        let id = message.connection()?;
+        let connection = self.open.get_mut(&id)?;
         match message {
             FromMedia::Answered { result, .. } => {
                 let is_over = result.is_err();
-                let result = result.map_err(NoAnswer::Refused);
-                let is_told = connection.answer.take().is_some_and(|to| to.send(result).is_ok());
+                if let Some(answer) = connection.answer.take() {
+                    // Who does not wait for it has stopped the connection.
+                    let _ = answer.send(result.map_err(NoAnswer::Refused));
+                }
                 if is_over {
                     return self.remove(id);
                 }
-                return if is_told { Then::Nothing } else { Then::Stop };
             }
             FromMedia::Stopped { .. } => return self.remove(id),
             FromMedia::Connected { .. } => connection.tell(PeerEvent::Connected),
             FromMedia::FirstFrame { .. } => connection.tell(PeerEvent::FirstFrame),
             FromMedia::Lost { reason, .. } => connection.tell(PeerEvent::Lost(reason)),
             FromMedia::Frames { counts, .. } => connection.ends.frames.tell(counts),
-            FromMedia::Want { urgent, .. } => {
-                connection.wants += 1;
-                connection.ask(Said::Wants { urgent });
-            }
+            FromMedia::Want { urgent, .. } => connection.ask(Said::Wants { urgent }),
             FromMedia::GiveUp { .. } => connection.ask(Said::GaveUp),
             FromMedia::Question { pictures, .. } => {
                 connection.ask(Said::Question(Question::new(pictures, attachment, now)));
@@ -103,12 +82,11 @@ impl Connections {
             FromMedia::NoQuestion { why, .. } => connection.ask(Said::Nothing(why)),
             _ => {}
         }
-        Then::Nothing
+        None
     }
 
-    fn remove(&mut self, connection: ConnectionId) -> Then {
-        let removed = self.open.remove(&connection);
-        removed.map_or(Then::Nothing, |connection| Then::Over(connection.ends.owner))
+    fn remove(&mut self, connection: ConnectionId) -> Option<Owner> {
+        self.open.remove(&connection).map(|connection| connection.ends.owner)
     }
 
     /// All of them are over, as the process is.

@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use live_vlm_media_link::{FromMedia, Received};
 use tokio::time::timeout;
 
 use super::{Task, now, read_printed};
@@ -19,8 +18,6 @@ use crate::{
 /// How long a process that has closed its link, or was killed, may take to be gone before its
 /// connections are told.
 const GONE_WITHIN: Duration = Duration::from_secs(1);
-/// How long what it said last is read.
-const LAST_WORDS: Duration = Duration::from_millis(100);
 
 /// A process could not be started.
 pub(super) fn never_began(registry: &Registry, number: ProcessNumber, why: String, inbox: Inbox) {
@@ -62,7 +59,7 @@ impl Task {
         }
     }
 
-    /// Waits so long for its exit, while it prints.
+    /// Waits so long for its exit, while what it prints is read, to the last of it.
     async fn exited_within(&mut self, time: Duration) -> Option<Exit> {
         if self.exit.is_none() {
             let exit = async {
@@ -89,9 +86,6 @@ impl Task {
         }
         self.process.kill();
         let is_gone = self.exited_within(GONE_WITHIN).await.is_some();
-        if is_gone {
-            let _ = timeout(LAST_WORDS, self.read_last_words()).await;
-        }
         self.journal.end(now());
         let reason = self.as_seen_from_outside(reason);
         let cause = Cause::new(self.number, reason, self.journal.words());
@@ -113,23 +107,6 @@ impl Task {
         let _ = timeout(self.config.end_within, read).await;
         let left = deadline.saturating_duration_since(now());
         let _ = self.exited_within(left).await;
-    }
-
-    /// What it logged and printed before it ended.
-    async fn read_last_words(&mut self) {
-        while let Ok(Some((received, _))) = self.link.next().await {
-            let Received { message: FromMedia::Log { level, target, connection, message }, .. } =
-                received
-            else {
-                continue;
-            };
-            let session = connection.and_then(|id| self.connections.session(id));
-            self.journal.hear(level, &target, session, &message, now());
-        }
-        while self.printed.is_some() {
-            let bytes = read_printed(&mut self.printed, &mut self.piece).await;
-            self.hear_printed(bytes);
-        }
     }
 
     /// Whatever ended one that was not ready, nobody's video did.

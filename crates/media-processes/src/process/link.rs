@@ -91,3 +91,27 @@ async fn write(mut writer: Writer<OwnedWriteHalf>, mut waiting: mpsc::Receiver<O
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use live_vlm_media_link::{ConnectionId, ToMedia};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_process_that_does_not_read_is_noticed_and_holds_nobody_up() {
+        let (ours, _theirs) = UnixStream::pair().unwrap();
+        let mut link = Link::new(ours);
+        let text = "x".repeat(1000);
+        let message = ToMedia::Text { connection: ConnectionId(1), text, done: false };
+        let mut sent = 0;
+        while link.send(Outgoing::Message(Box::new(message.clone()))).is_ok() {
+            sent += 1;
+            assert!(sent < 10_000);
+            tokio::task::yield_now().await;
+        }
+        assert!(sent >= MOST_WAITING);
+        link.close();
+        link.end().await;
+    }
+}

@@ -8,23 +8,19 @@ mod link;
 
 use std::{future, ops::ControlFlow, sync::Arc, time::Instant as StdInstant};
 
-use live_vlm_media_link::{
-    ConnectionId, FromMedia, LinkError, Message, Received, ToMedia, VERSION,
-};
+use live_vlm_media_link::{FromMedia, LinkError, Message, Received, ToMedia, VERSION};
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
     time::{Instant, sleep_until, timeout},
 };
 
-use self::{
-    connections::{Connections, Then},
-    link::Link,
-};
+use self::{connections::Connections, link::Link};
 use crate::{
     cause::{Exit, Reason},
     commands::{Command, Inbox, Open, Outgoing},
     conduct::{Breach, Conduct, Verdict},
     config::Config,
+    deadlines::LOOK,
     journal::Journal,
     launcher::{Launched, Launcher, Process},
     memory::Group,
@@ -173,6 +169,12 @@ impl Task {
             if let ControlFlow::Break(reason) = step {
                 return reason;
             }
+            // Who says more than can be heard keeps nobody from looking.
+            if now() > self.next_time() + LOOK
+                && let ControlFlow::Break(reason) = self.look()
+            {
+                return reason;
+            }
         }
     }
 
@@ -250,17 +252,11 @@ impl Task {
                 let session = connection.and_then(|id| self.connections.session(id));
                 self.journal.hear(level, &target, session, &message, now);
             }
-            _ => return self.tell(received, now),
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn tell(&mut self, received: Received<FromMedia>, now: StdInstant) -> ControlFlow<Reason> {
-        let connection = received.message.connection();
-        match (self.connections.tell(received, now), connection) {
-            (Then::Over(owner), _) => self.left(&owner),
-            (Then::Stop, Some(connection)) => return self.stop(connection),
-            _ => {}
+            _ => {
+                if let Some(owner) = self.connections.tell(received, now) {
+                    self.left(&owner);
+                }
+            }
         }
         ControlFlow::Continue(())
     }
@@ -282,7 +278,6 @@ impl Task {
     }
 
     fn open(&mut self, open: Open) -> ControlFlow<Reason> {
-        self.empty_since = None;
         if open.answer.is_closed() {
             self.left(&open.ends.owner);
             return ControlFlow::Continue(());
@@ -314,10 +309,6 @@ impl Task {
         }
     }
 
-    fn stop(&mut self, connection: ConnectionId) -> ControlFlow<Reason> {
-        self.pass_on(Outgoing::Message(Box::new(ToMedia::Stop { connection })))
-    }
-
     /// Sees to what is due.
     fn look(&mut self) -> ControlFlow<Reason> {
         let now = now();
@@ -332,9 +323,6 @@ impl Task {
             if self.registry.close_if_empty(self.number) {
                 return ControlFlow::Break(Reason::NotNeeded);
             }
-        }
-        for connection in self.connections.abandoned() {
-            self.stop(connection)?;
         }
         self.ping(now)
     }

@@ -41,7 +41,12 @@ fn live(mut link: Link, argument: &str) {
     let version = if argument == "old" { VERSION - 1 } else { VERSION };
     let sandbox = SandboxParts { applied: Vec::new(), lacking: vec!["landlock".to_owned()] };
     link.send(FromMedia::Ready { version, codecs: vec![Codec::Vp8], sandbox });
-    let mut fake = Fake { link, deaf_to_turns: BTreeSet::new(), never_stops: BTreeSet::new() };
+    let mut fake = Fake {
+        link,
+        deaf_to_turns: BTreeSet::new(),
+        never_stops: BTreeSet::new(),
+        picture: PICTURE.to_vec(),
+    };
     while let Some(message) = fake.link.next() {
         fake.hear(message);
     }
@@ -51,6 +56,7 @@ struct Fake {
     link: Link,
     deaf_to_turns: BTreeSet<ConnectionId>,
     never_stops: BTreeSet<ConnectionId>,
+    picture: Vec<u8>,
 }
 
 impl Fake {
@@ -83,12 +89,12 @@ impl Fake {
 
     fn question(&mut self, connection: ConnectionId) {
         let info = PictureInfo {
-            bytes: PICTURE.len() as u32,
+            bytes: self.picture.len() as u32,
             label: String::new(),
             captured_ago: Duration::from_millis(5),
         };
         let question = FromMedia::Question { connection, pictures: vec![info] };
-        self.link.send_with(question, PICTURE);
+        self.link.send_with(question, &self.picture);
     }
 
     fn answer(&mut self, connection: ConnectionId, sdp: &str) {
@@ -106,7 +112,11 @@ impl Fake {
         match sdp {
             "deaf-to-turns" => drop(self.deaf_to_turns.insert(connection)),
             "never-stops" => drop(self.never_stops.insert(connection)),
-            _ => {}
+            _ => {
+                if let Some(size) = sdp.strip_prefix("pictures of ") {
+                    self.picture = vec![b'x'; size.parse().expect("their size in bytes")];
+                }
+            }
         }
         self.link.send(FromMedia::Connected { connection });
         self.link.send(FromMedia::FirstFrame { connection });

@@ -1,6 +1,6 @@
 use std::{collections::BTreeSet, fs, os::fd::AsRawFd, path::Path};
 
-use live_vlm_media_processes::{MediaProcesses, OfferFailure};
+use live_vlm_media_processes::{Config, MediaProcesses, OfferFailure};
 use tokio::task::JoinSet;
 
 use super::support::{STARTED, config, fakes, forked, gone, is_undisturbed, offer, soon};
@@ -96,6 +96,37 @@ async fn a_hundred_crashes_leave_no_process_file_or_socket_and_disturb_nobody() 
 #[tokio::test]
 async fn a_hundred_crashes_of_forked_processes_leave_nothing_either() {
     crash_a_hundred_times(forked(config())).await;
+}
+
+#[tokio::test]
+async fn nothing_of_a_process_is_left_when_its_end_is_told() {
+    let processes = fakes(config());
+    let _ada = offer(&processes, "ada", "one").await.unwrap();
+    let before = Possessions::now();
+    for crash in ["kill", "abort", "closes", "garbage"] {
+        let mut eve = offer(&processes, crash, crash).await.unwrap();
+        gone(&mut eve).await;
+        assert_eq!(Possessions::now(), before, "{crash}");
+    }
+}
+
+#[tokio::test]
+async fn a_spare_process_that_ends_is_not_taken() {
+    let processes = fakes(Config { keeps_spare: true, ..config() });
+    let spare = loop {
+        // It is being started.
+        tokio::task::yield_now().await;
+        if let Some(spare) = Possessions::now().processes.pop_first() {
+            break spare;
+        }
+    };
+    // SAFETY: it takes numbers only.
+    unsafe {
+        libc::kill(spare.parse().unwrap(), libc::SIGKILL);
+    }
+    soon(processes.wait_for(|figures| figures.processes == 0)).await;
+    let ada = offer(&processes, "ada", "one").await.unwrap();
+    assert_eq!(ada.peer.process().0, 2);
 }
 
 #[tokio::test]

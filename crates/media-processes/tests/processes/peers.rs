@@ -3,7 +3,7 @@ use std::time::Duration;
 use live_vlm_media_link::{Answered, FromMedia, Reader, SandboxParts, ToMedia, VERSION, Writer};
 use live_vlm_media_processes::{
     Codec, Config, FrameCounts, MediaProcesses, NoQuestion, OfferError, OfferFailure, Outcome,
-    PeerEvent,
+    PeerEvent, SamplingSettings,
     launcher::{Executable, Forking, InProcess, Program},
     placement::Bounds,
 };
@@ -129,6 +129,53 @@ async fn a_want_that_nobody_uses_ends_when_it_is_dropped() {
         drop(want);
         ask(&mut ada.turns).await;
     }
+}
+
+#[tokio::test]
+async fn however_often_something_is_told_no_more_of_it_waits_than_counts() {
+    let processes = fakes(config());
+    let mut ada = offer(&processes, "ada", "one").await.unwrap();
+    let mut want = soon(ada.turns.want()).await.unwrap();
+    for _ in 0..5000 {
+        ada.peer.add_ice_candidate(None, Some(0), "candidate:1");
+        ada.peer.change_settings(SamplingSettings::default());
+        ada.peer.ask_now();
+        want.near().tell();
+        tokio::select! {
+            biased;
+            result = want.turn() => panic!("{result:?} before anybody could say it"),
+            () = std::future::ready(()) => {}
+        }
+    }
+    assert!(soon(want.turn()).await.is_ok());
+    drop(want);
+    ask(&mut ada.turns).await;
+}
+
+#[tokio::test]
+async fn large_pictures_that_were_asked_for_are_no_flood() {
+    let processes = fakes(config());
+    let mut ada = offer(&processes, "ada", "pictures of 1048576").await.unwrap();
+    for _ in 0..20 {
+        let mut want = soon(ada.turns.want()).await.unwrap();
+        assert_eq!(soon(want.turn()).await.unwrap().pictures[0].jpeg.len(), 1 << 20);
+        want.end(Outcome::Done);
+    }
+}
+
+#[tokio::test]
+async fn who_comes_back_in_time_keeps_the_process() {
+    let keep_empty = Duration::from_millis(200);
+    let processes = fakes(Config { keep_empty, ..config() });
+    let ada = offer(&processes, "ada", "one").await.unwrap();
+    soon(ada.peer.stop()).await;
+    let mut ada = offer(&processes, "ada", "one").await.unwrap();
+    for _ in 0..2 {
+        soon(ada.events.next()).await;
+    }
+    let nothing = tokio::time::timeout(2 * keep_empty, ada.events.next()).await;
+    assert!(nothing.is_err(), "{nothing:?}");
+    assert_eq!((ada.peer.process().0, processes.figures().started), (1, 1));
 }
 
 #[tokio::test]

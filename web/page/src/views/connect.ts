@@ -59,8 +59,14 @@ export function connectView(scope: Scope, settings: SettingsKeeper): Connect {
   scope.listen(form, "submit", (event) => {
     event.preventDefault();
     const address = base.input.value.trim();
-    if (address === "") {
-      base.wrong("Write the server’s address, such as gpu-box:8000/v1");
+    // Without a scheme, the server takes it for http.
+    const isOther = /^(?!https?:)[a-z][a-z0-9+.-]*:\/\//i.test(address);
+    if (address === "" || isOther) {
+      base.wrong(
+        isOther
+          ? "Begin the address with http:// or https://"
+          : "Write the server’s address, such as gpu-box:8000/v1",
+      );
       base.input.focus();
       return;
     }
