@@ -255,6 +255,20 @@ async fn media_side(link: UnixStream) {
 }
 
 #[tokio::test]
+async fn a_media_side_that_never_ends_is_ended_too() {
+    let mut config = config();
+    config.patience.ready = Duration::from_millis(50);
+    let never = |link| async move {
+        let _open: UnixStream = link;
+        std::future::pending().await
+    };
+    let processes = MediaProcesses::new(config, InProcess::new(never));
+    let failure = offer(&processes, "ada", "one").await.unwrap_err();
+    assert!(matches!(failure, OfferFailure::NotStarted(_)), "{failure:?}");
+    soon(processes.shut_down()).await;
+}
+
+#[tokio::test]
 async fn all_of_it_runs_in_one_process_too() {
     let processes = MediaProcesses::new(config(), InProcess::new(media_side));
     let ada = offer(&processes, "ada", "one").await.unwrap();
