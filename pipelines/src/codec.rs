@@ -52,7 +52,7 @@ pub fn payloader(codec: Codec, payload: u8) -> Result<gst::Element, PipelineErro
 }
 
 /// Installed decoders, the best first, so that a Jetson's own comes before the CPU's.
-fn decoder_factories(codec: Codec) -> Vec<gst::ElementFactory> {
+pub(crate) fn decoder_factories(codec: Codec) -> Vec<gst::ElementFactory> {
     let caps = encoded_caps(codec);
     let mut factories: Vec<gst::ElementFactory> = gst::ElementFactory::factories_with_type(
         gst::ElementFactoryType::DECODER | gst::ElementFactoryType::MEDIA_VIDEO,
@@ -71,7 +71,7 @@ fn is_decodable(codec: Codec) -> bool {
 }
 
 /// The codecs that can be decoded on this machine.
-pub(crate) fn decodable() -> Vec<Codec> {
+pub fn decodable() -> Vec<Codec> {
     Codec::ALL.into_iter().filter(|codec| is_decodable(*codec)).collect()
 }
 

@@ -67,7 +67,8 @@ fn adapt_wait(buffer: &gst::Element, wait: Duration, shared: Arc<Shared>) {
         if waits.swap(wanted, Ordering::Relaxed) != wanted
             && let Some(buffer) = buffer.upgrade()
         {
-            tracing::debug!(wait_ms = wanted, "waiting longer or shorter for missing packets");
+            let span = &shared.span;
+            tracing::debug!(parent: span, wait_ms = wanted, "waiting longer or shorter for packets");
             set_if_present(&buffer, "latency", wanted);
         }
         gst::PadProbeReturn::Ok

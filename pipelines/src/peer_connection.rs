@@ -301,7 +301,8 @@ fn on_message(message: &gst::MessageRef, shared: &Shared) {
             }
         }
         gst::MessageView::Warning(warning) => {
-            tracing::debug!(error = %warning.error(), "an element of a peer connection warns");
+            let error = warning.error();
+            tracing::debug!(parent: &shared.span, %error, "an element of a peer connection warns");
         }
         gst::MessageView::Eos(_) => shared.lose(LostReason::HungUp),
         _ => {}

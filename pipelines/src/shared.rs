@@ -31,6 +31,8 @@ const OUTAGE: Duration = Duration::from_millis(500);
 /// What a peer connection's callbacks share. It holds no element, so that no element holds itself.
 pub(crate) struct Shared {
     events: Box<dyn Fn(PeerEvent) + Send + Sync>,
+    /// What the log calls the connection, for threads that are not ours.
+    pub(crate) span: tracing::Span,
     pub(crate) offer: Offer,
     gate: Mutex<Gate>,
     pub(crate) frames: Arc<Frames>,
@@ -79,6 +81,7 @@ impl Shared {
     ) -> Self {
         Self {
             events,
+            span: tracing::Span::current(),
             offer,
             gate: Mutex::new(Gate::new(mode)),
             frames: Arc::default(),
@@ -109,7 +112,7 @@ impl Shared {
         if self.over.swap(true, Ordering::AcqRel) {
             return;
         }
-        tracing::debug!(%reason, "peer connection lost");
+        tracing::debug!(parent: &self.span, %reason, "peer connection lost");
         self.gate().close();
         (self.events)(PeerEvent::Lost(reason));
         self.changed.notify_one();

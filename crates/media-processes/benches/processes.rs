@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use live_vlm_media_processes::{
     Config, MediaProcesses, OfferOptions, Outcome, Owner,
+    conduct::Allowance,
     launcher::{Executable, Forking, Program},
     placement::Bounds,
 };
@@ -29,7 +30,9 @@ async fn main() {
 
 fn config() -> Config {
     let bounds = Bounds { wanted: 4 * STARTS, most: 4 * STARTS, connections: 8 };
-    Config { keeps_spare: false, ..Config::new(bounds) }
+    // One turn after the other is more than anybody has a reason to send.
+    let allowance = Allowance { messages_a_second: 1_000_000, ..Allowance::default() };
+    Config { keeps_spare: false, allowance, ..Config::new(bounds) }
 }
 
 fn program(arguments: &[&str]) -> Executable {

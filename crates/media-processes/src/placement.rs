@@ -33,7 +33,7 @@ impl fmt::Display for ProcessNumber {
 pub struct Bounds {
     /// Up to so many, each user gets one of their own.
     pub wanted: usize,
-    /// There are never more, even if all are full.
+    /// There are never more, even if all are full, but for as many that are empty and end.
     pub most: usize,
     /// Connections that a process has room for.
     pub connections: usize,
@@ -101,6 +101,8 @@ struct Occupants {
     last_user: Option<Arc<str>>,
     /// Parties that have left, and when.
     left: Vec<(Arc<str>, Instant)>,
+    /// When it became empty, if it is.
+    empty_since: Option<Instant>,
     /// It takes nobody any more.
     is_closed: bool,
 }
@@ -188,6 +190,7 @@ impl Placement {
     fn take(&mut self, number: ProcessNumber, owner: &Owner) -> Place {
         if let Some(process) = self.processes.get_mut(&number) {
             *process.connections.entry(owner.clone()).or_default() += 1;
+            process.empty_since = None;
         }
         Place::In(number)
     }
@@ -198,7 +201,10 @@ impl Placement {
         owner: &Owner,
         apart: Option<Arc<str>>,
     ) -> Result<Place, Full> {
-        if self.processes.len() >= self.bounds.most {
+        let is_ending = |process: &&Occupants| process.is_closed && process.connections.is_empty();
+        let ending = self.processes.values().filter(is_ending).count();
+        let most = self.bounds.most;
+        if self.processes.len() - ending >= most || ending >= most {
             return Err(Full);
         }
         self.processes.insert(number, Occupants { apart, ..Occupants::default() });
@@ -217,7 +223,19 @@ impl Placement {
             process.last_user = Some(Arc::clone(&owner.user));
             process.has_left(&owner.blamed, now);
         }
-        process.connections.is_empty()
+        let is_empty = process.connections.is_empty();
+        process.empty_since = is_empty.then_some(now);
+        is_empty
+    }
+
+    /// Closes the process that has been empty for longest, so that there is room for one more. It
+    /// must end then.
+    pub fn close_an_empty_one(&mut self) -> Option<ProcessNumber> {
+        let open = self.processes.iter().filter(|(_, process)| !process.is_closed);
+        let empty = open.filter_map(|(number, process)| Some((process.empty_since?, *number)));
+        let (_, number) = empty.min()?;
+        self.close(number);
+        Some(number)
     }
 
     /// This process takes nobody any more.

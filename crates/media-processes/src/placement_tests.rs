@@ -102,6 +102,33 @@ fn an_empty_process_is_not_shared_even_when_there_are_as_many_as_wanted() {
 }
 
 #[test]
+fn the_process_that_has_been_empty_for_longest_gives_way() {
+    let mut scene = Scene::new(Bounds { wanted: 3, most: 3, ..BOUNDS });
+    assert_eq!(scene.place(["ada", "bob", "cy"]), [1, 2, 3]);
+    for (number, user) in [(2, "bob"), (1, "ada")] {
+        scene.now += Duration::from_secs(1);
+        scene.leave(number, user);
+    }
+    assert_eq!(scene.begin("di", false), Err(Full));
+    assert_eq!(scene.placement.close_an_empty_one(), Some(ProcessNumber(2)));
+    assert_eq!(scene.place(["di", "ada"]), [4, 1]);
+    assert_eq!(scene.placement.close_an_empty_one(), None, "somebody is in each");
+}
+
+#[test]
+fn no_more_end_at_once_than_there_may_be() {
+    let mut scene = Scene::new(Bounds { wanted: 2, most: 2, ..BOUNDS });
+    for number in 1..=2 {
+        assert_eq!(scene.place(["eve"]), [number]);
+        scene.leave(number, "eve");
+        scene.placement.close_an_empty_one();
+    }
+    assert_eq!(scene.begin("ada", false), Err(Full));
+    scene.remove(1);
+    assert_eq!(scene.place(["ada"]), [3]);
+}
+
+#[test]
 fn a_closed_process_takes_nobody() {
     let mut scene = Scene::new(BOUNDS);
     assert_eq!(scene.place(["ada"]), [1]);

@@ -15,7 +15,7 @@ use crate::{
     commands::{Commands, Inbox},
     failure::OfferFailure,
     owner::Owner,
-    placement::{Bounds, Place, Placement, ProcessNumber},
+    placement::{Bounds, Full, Place, Placement, ProcessNumber},
 };
 
 /// Its lock is a leaf, held for a decision.
@@ -88,6 +88,22 @@ impl State {
         self.figures.started += 1;
         (Begin { number, inbox }, commands)
     }
+
+    fn find(&mut self, owner: &Owner, is_apart: bool, new: ProcessNumber) -> Result<Place, Full> {
+        match is_apart {
+            true => self.placement.place_apart(owner, new),
+            false => self.placement.place(owner, new),
+        }
+    }
+
+    /// What is kept for somebody who may come back gives way to somebody who is here.
+    fn end_an_empty_one(&mut self) -> bool {
+        let Some(number) = self.placement.close_an_empty_one() else { return false };
+        if let Some(commands) = self.processes.get(&number) {
+            commands.end();
+        }
+        true
+    }
 }
 
 impl Registry {
@@ -117,12 +133,16 @@ impl Registry {
             return Err(OfferFailure::Closing);
         }
         let next = state.spare.unwrap_or(ProcessNumber(state.last_number + 1));
-        let place = match state.blame.standing(&owner.blamed, now) {
+        let is_apart = match state.blame.standing(&owner.blamed, now) {
             Standing::Refused(retry_after) => return Err(OfferFailure::Refused { retry_after }),
-            Standing::Apart => state.placement.place_apart(owner, next),
-            Standing::Good => state.placement.place(owner, next),
+            Standing::Apart => true,
+            Standing::Good => false,
         };
-        let place = place.map_err(|_| OfferFailure::Full)?;
+        let place = match state.find(owner, is_apart, next) {
+            Err(Full) if state.end_an_empty_one() => state.find(owner, is_apart, next),
+            found => found,
+        };
+        let place = place.map_err(|Full| OfferFailure::Full)?;
         if matches!(place, Place::New(_)) && state.spare.take().is_none() {
             let (begin, commands) = state.begin();
             return Ok(Placed { number: begin.number, commands, begin: Some(begin) });

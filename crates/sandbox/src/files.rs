@@ -8,10 +8,29 @@ use landlock::{
 };
 
 /// What every process may read.
-const ALWAYS: [&str; 1] = [
+const ALWAYS: [&str; 2] = [
     // GLib seeds its random numbers here, and ICE passwords are made of these. Without it, GLib
     // takes the time of day.
     "/dev/urandom",
+    // How many CPUs there are, by which libraries decide how many threads they start.
+    "/sys/devices/system/cpu/online",
+];
+/// What drivers read: their libraries, and what the kernel says of devices.
+const WITH_DEVICES: [&str; 14] = [
+    "/etc/glvnd",
+    "/etc/ld.so.cache",
+    "/lib",
+    "/lib64",
+    "/opt/nvidia",
+    "/proc/devices",
+    "/proc/driver",
+    "/proc/self",
+    "/sys/bus",
+    "/sys/class",
+    "/sys/dev",
+    "/sys/devices",
+    "/usr/lib",
+    "/usr/local/lib",
 ];
 /// The newest whose rights are named here. An older kernel enforces those that it knows.
 const NEWEST: ABI = ABI::V6;
@@ -30,7 +49,8 @@ pub(crate) fn restrict(devices: &[PathBuf], read: &[PathBuf]) -> Result<(), Stri
 fn enforce(devices: &[PathBuf], read: &[PathBuf]) -> Result<RulesetStatus, RulesetError> {
     let reading = AccessFs::ReadFile | AccessFs::ReadDir;
     let using = reading | AccessFs::WriteFile | AccessFs::IoctlDev;
-    let always = ALWAYS.iter().map(Path::new);
+    let drivers: &[&str] = if devices.is_empty() { &[] } else { &WITH_DEVICES };
+    let always = ALWAYS.iter().chain(drivers).map(Path::new);
     let status = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(NEWEST))?

@@ -33,5 +33,6 @@ mod sandbox;
 pub use environment::environment;
 pub use limits::Limits;
 pub use mode::{Mode, UnknownMode};
+pub use privileges::hide_memory;
 pub use report::{Lack, Report, SandboxError, Wall};
 pub use sandbox::Sandbox;

@@ -40,6 +40,16 @@ pub(crate) fn leave_root() -> Result<(), String> {
     }
 }
 
+/// Hides the memory of this process, and its environment and files, from all others of its user: for
+/// a process that has secrets, beside some in the sandbox. It is not dumped when it crashes, and only
+/// root can debug it.
+///
+/// # Errors
+/// When the kernel refuses it.
+pub fn hide_memory() -> std::io::Result<()> {
+    Ok(set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
+}
+
 /// Gives up every capability, and every way to get some. Nobody of the same user can look into the
 /// process any more, with a debugger or by /proc.
 pub(crate) fn drop_all() -> Result<(), String> {

@@ -29,9 +29,10 @@ impl Sandbox {
         Self { read: read.into_iter().collect(), ..self }
     }
 
-    /// With these devices of a hardware decoder, to read, write and control. Their drivers map
-    /// memory that they share with the device, load libraries and make code, so the process may do
-    /// that, and it stays root where it is root. Default: none.
+    /// With these devices of a hardware decoder, or folders of such, to read, write and control. Their
+    /// drivers map memory that they share with the device, load libraries and make code, so the
+    /// process may do that and read the folders of libraries, and it stays root where it is root.
+    /// Default: none.
     pub fn devices(self, devices: impl IntoIterator<Item = PathBuf>) -> Self {
         Self { devices: devices.into_iter().collect(), ..self }
     }
@@ -50,14 +51,15 @@ impl Sandbox {
             Some(1) | None => {}
             Some(more) => return Err(SandboxError::Threads(more)),
         }
-        report.add(Wall::Limits, self.limits.apply());
+        let devices = !self.devices.is_empty();
+        report.add(Wall::Limits, self.limits.apply(devices));
         // Devices belong to root or to a group that nobody is in.
-        if privileges::is_root() && self.devices.is_empty() {
+        if privileges::is_root() && !devices {
             report.add(Wall::User, privileges::leave_root());
         }
         report.add(Wall::Privileges, privileges::drop_all());
         report.add(Wall::Files, files::restrict(&self.devices, &self.read));
-        report.add(Wall::SystemCalls, calls::restrict(!self.devices.is_empty()));
+        report.add(Wall::SystemCalls, calls::restrict(devices));
         if self.mode == Mode::Strict && !report.lacking.is_empty() {
             return Err(SandboxError::Lacking(report));
         }

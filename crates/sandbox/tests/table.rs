@@ -91,6 +91,15 @@ fn a_process_with_two_threads_is_refused() {
 }
 
 #[test]
+fn a_driver_can_use_its_device_and_no_other() {
+    if said(&intruder(&["report"])).contains("without files") {
+        return;
+    }
+    let expected = "listed: works, other: `EACCES`, code: works, files: `EACCES`";
+    assert_eq!(said(&intruder(&["use-a-device"])), expected);
+}
+
+#[test]
 fn a_strict_sandbox_is_whole_or_refused() {
     let report = said(&intruder(&["report"]));
     let strict = intruder(&["--sandbox", "strict", "report"]);

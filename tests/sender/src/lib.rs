@@ -5,9 +5,11 @@ mod clip;
 mod encoder;
 mod media;
 mod player;
+mod tamper;
 
 pub use clip::{Clip, ClipOptions};
 pub use player::SentFrames;
+pub use tamper::Tamper;
 
 use std::{
     future::Future,
@@ -53,6 +55,8 @@ pub struct SenderOptions {
     /// So many packets are thrown away at the beginning, and the first key frame with them.
     /// Default: 0.
     pub lost_packets: u32,
+    /// What is changed in the packets before they are encrypted. Default: nothing.
+    pub tamper: Option<Tamper>,
     /// Default: 127.0.0.1 only.
     pub network: NetworkOptions,
     /// A relay that everything must go through, as `turn://user:password@host:port`. Default: none.
@@ -102,6 +106,7 @@ impl Default for SenderOptions {
             data_channel: true,
             audio: false,
             lost_packets: 0,
+            tamper: None,
             network: NetworkOptions {
                 bind: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
                 ..NetworkOptions::default()

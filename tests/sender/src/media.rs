@@ -60,6 +60,9 @@ pub(super) fn add_video(
     };
     lose_first(&packets, options.lost_packets)?;
     set_clock_by(&packets, counters)?;
+    if let Some(tamper) = &options.tamper {
+        tamper.install(&packets)?;
+    }
     link(webrtc, &packets, &preferences(options.codec), direction)?;
     count(&last, counters)
 }

@@ -270,6 +270,9 @@ impl Task {
     }
 
     fn obey(&mut self, command: Option<Command>) -> ControlFlow<Reason> {
+        if self.inbox.overflows() {
+            return ControlFlow::Break(Reason::Breach(Breach::DoesNotRead));
+        }
         match command {
             Some(Command::Open(open)) => self.open(*open),
             Some(Command::Send(message)) => self.pass_on(message),
@@ -314,9 +317,6 @@ impl Task {
         let now = now();
         if let Some(breach) = self.conduct.overdue(now) {
             return ControlFlow::Break(Reason::Breach(breach));
-        }
-        if self.inbox.overflows() {
-            return ControlFlow::Break(Reason::Breach(Breach::DoesNotRead));
         }
         if self.empty_since.is_some_and(|since| now >= since + self.config.keep_empty) {
             self.empty_since = None;

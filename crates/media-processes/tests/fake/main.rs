@@ -45,6 +45,7 @@ fn live(mut link: Link, argument: &str) {
         link,
         deaf_to_turns: BTreeSet::new(),
         never_stops: BTreeSet::new(),
+        hangs_when_asked: BTreeSet::new(),
         picture: PICTURE.to_vec(),
     };
     while let Some(message) = fake.link.next() {
@@ -56,6 +57,7 @@ struct Fake {
     link: Link,
     deaf_to_turns: BTreeSet<ConnectionId>,
     never_stops: BTreeSet<ConnectionId>,
+    hangs_when_asked: BTreeSet<ConnectionId>,
     picture: Vec<u8>,
 }
 
@@ -69,6 +71,9 @@ impl Fake {
             }
             ToMedia::Ended { connection, .. } => {
                 self.link.send(FromMedia::Want { connection, urgent: false });
+            }
+            ToMedia::AskNow { connection } if self.hangs_when_asked.contains(&connection) => {
+                deeds::hang();
             }
             ToMedia::AskNow { connection } => self.log(connection, "asks now"),
             ToMedia::Settings { connection, settings } => {
@@ -111,6 +116,7 @@ impl Fake {
         self.link.send(FromMedia::Answered { connection, result });
         match sdp {
             "deaf-to-turns" => drop(self.deaf_to_turns.insert(connection)),
+            "hangs-when-asked" => drop(self.hangs_when_asked.insert(connection)),
             "never-stops" => drop(self.never_stops.insert(connection)),
             _ => {
                 if let Some(size) = sdp.strip_prefix("pictures of ") {

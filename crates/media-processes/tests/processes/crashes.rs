@@ -36,6 +36,16 @@ async fn each_crash_is_told_with_its_cause_and_disturbs_nobody_else() {
 }
 
 #[tokio::test]
+async fn a_process_that_hangs_after_a_while_is_noticed() {
+    let processes = fakes(config());
+    let mut eve = offer(&processes, "eve", "hangs-when-asked").await.unwrap();
+    ask(&mut eve.turns).await;
+    ask(&mut eve.turns).await;
+    eve.peer.ask_now();
+    assert_eq!(gone(&mut eve).await.name(), "silence");
+}
+
+#[tokio::test]
 async fn all_connections_of_a_process_are_told_and_can_come_back_at_once() {
     let processes = fakes(config());
     let mut others = Vec::new();

@@ -80,6 +80,18 @@ async fn when_there_is_no_room_an_offer_is_refused() {
 }
 
 #[tokio::test]
+async fn whoever_comes_and_goes_takes_no_room_from_others() {
+    let bounds = Bounds { wanted: 2, most: 8, connections: 1 };
+    let keep_empty = Duration::from_secs(3600);
+    let processes = fakes(Config { bounds, keep_empty, ..config() });
+    for number in 0..30 {
+        let eve = offer(&processes, &format!("eve {number}"), "one").await.unwrap();
+        soon(eve.peer.stop()).await;
+    }
+    offer(&processes, "ada", "one").await.unwrap();
+}
+
+#[tokio::test]
 async fn a_dropped_peer_hangs_up_and_makes_room() {
     let bounds = Bounds { wanted: 1, most: 1, connections: 1 };
     let processes = fakes(Config { bounds, keep_empty: Duration::from_secs(5), ..config() });
@@ -252,6 +264,20 @@ async fn media_side(link: UnixStream) {
         };
         to.send(message).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_media_side_that_never_ends_is_ended_too() {
+    let mut config = config();
+    config.patience.ready = Duration::from_millis(50);
+    let never = |link| async move {
+        let _open: UnixStream = link;
+        std::future::pending().await
+    };
+    let processes = MediaProcesses::new(config, InProcess::new(never));
+    let failure = offer(&processes, "ada", "one").await.unwrap_err();
+    assert!(matches!(failure, OfferFailure::NotStarted(_)), "{failure:?}");
+    soon(processes.shut_down()).await;
 }
 
 #[tokio::test]

@@ -9,7 +9,9 @@ mod call;
 
 use std::{
     env,
+    fs::{self, File},
     io::{Write, stdout},
+    path::PathBuf,
     process::ExitCode,
     sync::mpsc,
     thread,
@@ -28,6 +30,16 @@ fn main() -> ExitCode {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let said = match words[..] {
         ["list"] => ROWS.iter().map(listed).collect(),
+        ["use-a-device"] => {
+            let devices = ["/dev/null", "/dev/zero"].map(PathBuf::from);
+            sandbox(mode).devices(devices[..1].to_owned()).apply().unwrap();
+            let open = |path| File::options().read(true).write(true).open(path);
+            let both = devices.map(|path| shown(call::number(open(path))));
+            let code = shown(call::map(4096, libc::PROT_EXEC, libc::MAP_PRIVATE));
+            let others = shown(call::number(fs::read("/etc/passwd")));
+            let [listed, other] = both;
+            format!("listed: {listed}, other: {other}, code: {code}, files: {others}\n")
+        }
         ["report"] => format!("{}\n", sandbox(mode).apply().unwrap()),
         ["try", row, which] => {
             let attempt = attempt(row, which);

@@ -113,16 +113,19 @@ pub(super) const LOOKING: Row = Row {
 };
 
 pub(super) const RANDOM: Row = Row {
-    what: "read random numbers from /dev/urandom",
+    what: "read random numbers from /dev/urandom, and how many CPUs there are",
     gets: WORKS,
     needs: None,
-    tries: &[|| {
-        let mut bytes = [0; 16];
-        number(File::open("/dev/urandom").and_then(|mut file| {
-            io::Read::read_exact(&mut file, &mut bytes)?;
-            if bytes == [0; 16] { Err(io::ErrorKind::InvalidData.into()) } else { Ok(()) }
-        }))
-    }],
+    tries: &[
+        || {
+            let mut bytes = [0; 16];
+            number(File::open("/dev/urandom").and_then(|mut file| {
+                io::Read::read_exact(&mut file, &mut bytes)?;
+                if bytes == [0; 16] { Err(io::ErrorKind::InvalidData.into()) } else { Ok(()) }
+            }))
+        },
+        || number(fs::read("/sys/devices/system/cpu/online")),
+    ],
     anybody: true,
 };
 

@@ -1,0 +1,7 @@
+//! The program `live-vlm-media`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    live_vlm_media::run(|| {})
+}

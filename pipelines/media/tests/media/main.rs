@@ -1,0 +1,9 @@
+//! Media processes, from the side of live-vlm: video goes in, pictures come out, and nothing else
+//! goes either way.
+
+mod crashes;
+mod log;
+mod sandbox;
+mod secrets;
+mod support;
+mod video;

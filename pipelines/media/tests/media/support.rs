@@ -1,0 +1,181 @@
+use std::{
+    env,
+    ffi::OsString,
+    fs, io,
+    net::{IpAddr, Ipv4Addr},
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use live_vlm_media_processes::{
+    Cause, Codec, Config, MediaProcesses, NetworkOptions, OfferAnswered, OfferOptions, Outcome,
+    Owner, PeerEvent, SamplingSettings, Turns,
+    launcher::{Forking, Launched, Launcher, Program},
+    placement::{Bounds, ProcessNumber},
+};
+use live_vlm_sandbox::environment;
+use live_vlm_sender::{Sender, SenderOptions};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Longer than anything takes on a busy machine; no test waits for it when all is well.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// What comes of this, which must not take long.
+pub(crate) async fn soon<T>(of: impl Future<Output = T>) -> T {
+    tokio::time::timeout(LIMIT, of).await.expect("it takes too long")
+}
+
+/// As a server has them, each user in one of their own.
+pub(crate) fn config() -> Config {
+    let bounds = Bounds { wanted: 8, most: 16, connections: 8 };
+    Config { keeps_spare: false, ..Config::new(bounds) }
+}
+
+/// Media processes of this program, and what the kernel calls them.
+pub(crate) struct Started {
+    pub(crate) processes: MediaProcesses,
+    numbers: Numbers,
+}
+
+/// By their number here.
+type Numbers = Arc<Mutex<Vec<(ProcessNumber, u32)>>>;
+
+/// Notes what the kernel calls those that are started.
+struct Noting {
+    launcher: Forking,
+    numbers: Numbers,
+}
+
+#[async_trait]
+impl Launcher for Noting {
+    async fn launch(&self, number: ProcessNumber) -> io::Result<Launched> {
+        let launched = self.launcher.launch(number).await?;
+        let pid = launched.process.id().expect("a process");
+        self.numbers.lock().unwrap().push((number, pid));
+        Ok(launched)
+    }
+}
+
+impl Started {
+    pub(crate) fn new(config: Config) -> Self {
+        Self::by(config, env::vars_os())
+    }
+
+    /// By a process with this environment.
+    pub(crate) fn by(
+        config: Config,
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Self {
+        Self::of(env!("CARGO_BIN_EXE_live-vlm-media"), config, variables)
+    }
+
+    fn of(
+        path: &str,
+        config: Config,
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Self {
+        let program = Program {
+            path: PathBuf::from(path),
+            arguments: vec!["on".into()],
+            environment: environment(variables),
+        };
+        let numbers = Numbers::default();
+        let launcher = Noting { launcher: Forking::new(program), numbers: numbers.clone() };
+        Self { processes: MediaProcesses::new(config, launcher), numbers }
+    }
+
+    /// Has this user's offer answered. Nobody connects.
+    pub(crate) async fn answer(&self, user: &str) -> OfferAnswered {
+        let (sender, answered) = self.connect(user, SenderOptions::default()).await;
+        sender.vanish().await;
+        answered
+    }
+
+    /// Connects a sender of this user, whose frames come.
+    pub(crate) async fn meet(&self, user: &str, codec: Codec) -> (Sender, OfferAnswered) {
+        let sending = SenderOptions { codec, ..SenderOptions::default() };
+        let (sender, mut answered) = self.connect(user, sending).await;
+        for expected in [PeerEvent::Connected, PeerEvent::FirstFrame] {
+            assert_eq!(soon(answered.events.next()).await, Some(expected));
+        }
+        (sender, answered)
+    }
+
+    pub(crate) async fn connect(
+        &self,
+        user: &str,
+        sending: SenderOptions,
+    ) -> (Sender, OfferAnswered) {
+        let options = OfferOptions {
+            session: user.into(),
+            network: NetworkOptions {
+                bind: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+                ..NetworkOptions::default()
+            },
+            settings: SamplingSettings {
+                interval: Duration::from_millis(100),
+                ..SamplingSettings::default()
+            },
+            ..OfferOptions::default()
+        };
+        let mut kept = None;
+        let sender = Sender::connect(sending, async |sdp: String| {
+            let owner = Owner::signed_in(user);
+            let offered = self.processes.offer(&owner, &sdp, &options);
+            let answered = soon(offered).await.map_err(|failure| failure.to_string())?;
+            let sdp = answered.sdp.clone();
+            kept = Some(answered);
+            Ok::<_, String>(sdp)
+        });
+        let sender = sender.await.unwrap();
+        (sender, kept.unwrap())
+    }
+
+    /// What the kernel calls the process of this connection.
+    pub(crate) fn pid(&self, answered: &OfferAnswered) -> u32 {
+        let numbers = self.numbers.lock().unwrap();
+        let process = answered.peer.process();
+        numbers.iter().find(|(number, _)| *number == process).unwrap().1
+    }
+
+    /// What the kernel calls their zygote.
+    pub(crate) fn zygote(&self) -> u32 {
+        let pid = self.numbers.lock().unwrap()[0].1;
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        status.lines().find_map(|line| line.strip_prefix("PPid:\t")).unwrap().parse().unwrap()
+    }
+}
+
+/// Has a question asked, and gives its picture.
+pub(crate) async fn picture(turns: &mut Turns) -> Vec<u8> {
+    loop {
+        let mut want = soon(turns.want()).await.expect("a connection that goes on");
+        let question = soon(want.turn()).await;
+        want.end(Outcome::Done);
+        if let Ok(question) = question {
+            return question.pictures[0].jpeg.to_vec();
+        }
+    }
+}
+
+/// Waits until the process has ended, and says why.
+pub(crate) async fn gone(answered: &mut OfferAnswered) -> Cause {
+    loop {
+        match soon(answered.events.next()).await {
+            Some(PeerEvent::Gone(cause)) => return Cause::clone(&cause),
+            Some(_) => {}
+            None => panic!("the connection ended, and not by its process"),
+        }
+    }
+}
+
+pub(crate) fn send_signal(pid: u32, signal: Signal) {
+    kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), signal).unwrap();
+}
+
+/// Whether such a process is there, dead or alive.
+pub(crate) fn is_there(pid: u32) -> bool {
+    fs::metadata(format!("/proc/{pid}")).is_ok()
+}
