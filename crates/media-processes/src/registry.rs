@@ -37,6 +37,8 @@ struct State {
     is_closed: bool,
     figures: Figures,
     ready: Option<Ready>,
+    /// Why the first one did not become ready.
+    failed: Option<Arc<Cause>>,
 }
 
 /// What there is, and what has happened so far.
@@ -117,6 +119,7 @@ impl Registry {
             is_closed: false,
             figures: Figures::default(),
             ready: None,
+            failed: None,
         };
         Self { state: Mutex::new(state), changed: watch::Sender::new(()) }
     }
@@ -168,10 +171,27 @@ impl Registry {
 
     /// A process is ready. Whether it is the first one that says so.
     pub(crate) fn is_ready(&self, ready: Ready) -> bool {
-        let mut state = self.lock();
-        let is_first = state.ready.is_none();
-        state.ready = Some(ready);
+        let is_first = self.lock().ready.replace(ready).is_none();
+        self.changed.send_replace(());
         is_first
+    }
+
+    /// Waits until one was ready, or has ended before.
+    pub(crate) async fn started(&self) -> Result<(), Arc<Cause>> {
+        let mut changes = self.changed.subscribe();
+        loop {
+            {
+                let state = self.lock();
+                if state.ready.is_some() {
+                    return Ok(());
+                }
+                if let Some(cause) = &state.failed {
+                    return Err(Arc::clone(cause));
+                }
+            }
+            // It is there for as long as this is.
+            let _ = changes.changed().await;
+        }
     }
 
     pub(crate) fn ready(&self) -> Option<Ready> {
@@ -205,6 +225,9 @@ impl Registry {
         state.processes.remove(&number);
         state.spare = state.spare.filter(|spare| *spare != number);
         *state.figures.ended.entry(cause.name()).or_default() += 1;
+        if state.ready.is_none() && state.failed.is_none() {
+            state.failed = Some(Arc::new(cause.clone()));
+        }
         if !cause.is_blamed() {
             return None;
         }

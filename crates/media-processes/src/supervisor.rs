@@ -198,6 +198,17 @@ impl MediaProcesses {
         self.inner.surroundings.registry.ready()
     }
 
+    /// Waits until the first one is ready, where one is [kept ready](Config::keeps_spare).
+    ///
+    /// # Errors
+    /// Why it does not become so: nobody's offer is to be blamed.
+    pub async fn started(&self) -> Result<(), Arc<Cause>> {
+        if !self.inner.surroundings.config.keeps_spare {
+            return Ok(());
+        }
+        self.inner.surroundings.registry.started().await
+    }
+
     /// Ends all of them, and takes no offers any more. Done when nothing is left of them.
     pub async fn shut_down(&self) {
         for commands in self.inner.surroundings.registry.close() {
@@ -212,6 +223,15 @@ impl MediaProcesses {
 mod tests {
     use super::*;
     use crate::{launcher::InProcess, placement::Bounds};
+
+    #[tokio::test]
+    async fn who_waits_for_the_first_one_learns_why_there_is_none() {
+        let config = Config::new(Bounds { wanted: 1, most: 2, connections: 1 });
+        let processes = MediaProcesses::new(config, InProcess::new(|_| async {}));
+        let cause = processes.started().await.unwrap_err();
+        assert_eq!(cause.to_string(), "media process 1 ended");
+        processes.shut_down().await;
+    }
 
     #[tokio::test]
     async fn tasks_of_processes_that_have_ended_are_not_kept() {
