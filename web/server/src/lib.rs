@@ -28,4 +28,5 @@ pub mod reload;
 mod routes;
 pub mod run;
 pub mod session;
+mod stun;
 pub mod times;

@@ -25,6 +25,7 @@ use crate::{
         pictures::{self, Pictures},
         presence::Offerer,
     },
+    stun,
 };
 
 /// What may wait for the answer to an offer.
@@ -122,7 +123,7 @@ impl Session {
     /// has proved usable.
     fn start_negotiation(&mut self, offer: PendingOffer) {
         let PendingOffer { sdp, of, reply } = offer;
-        let options = match self.options() {
+        let mut options = match self.options() {
             Ok(options) => options,
             Err(refusal) => {
                 let _ = reply.send(Err(refusal));
@@ -134,6 +135,9 @@ impl Session {
         let (media, events) = (self.services.media.clone(), self.events.clone());
         let owner = self.owner.clone();
         let task = tokio::spawn(async move {
+            if let Some(server) = &options.network.stun_server {
+                options.network.stun_server = stun::by_address(server).await;
+            }
             events.send(Event::Negotiated(media.offer(&owner, &sdp, &options).await)).await;
         });
         let task = AbortOnDropHandle::new(task);
