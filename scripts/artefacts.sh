@@ -1,6 +1,9 @@
 # What install.sh and package.sh have in common: building the plugin and the server, or taking
 # what is built. Sourced after setup.sh, in the project's folder.
 
+# The programs of the server, and the packages that they are built from.
+readonly SERVER=(live-vlm live-vlm-media)
+
 # Whether a release build can begin. Nothing is installed here: that is ./run.sh's.
 need_cargo() {
     [ -d "$HOME/.cargo/bin" ] && PATH="$HOME/.cargo/bin:$PATH"

@@ -12,7 +12,8 @@ Usage: scripts/install.sh [OPTION]... plugin|server|all
 
 Builds what is asked for and installs it:
   plugin   libgstvlm.so, with the element vlmanalyze, where GStreamer looks for plugins
-  server   the program live-vlm, with its documents, a systemd unit and an example configuration
+  server   the programs live-vlm and live-vlm-media, with documents, a systemd unit and an example
+           configuration
 
   --prefix DIR      install below DIR: the server is in /usr/local and the plugin in GStreamer's
                     own folder without it
@@ -78,7 +79,7 @@ each_file() {
         done
     fi
     if [ -n "${server:-}" ]; then
-        "$1" 755 "$binaries/live-vlm" "$prefix/bin/live-vlm"
+        for file in "${SERVER[@]}"; do "$1" 755 "$binaries/$file" "$prefix/bin/$file"; done
         "$1" 644 $debian/live-vlm.service "$prefix/lib/systemd/system/live-vlm.service"
         "$1" 644 $debian/live-vlm.sysusers "$prefix/lib/sysusers.d/live-vlm.conf"
         "$1" 644 $debian/live-vlm.tmpfile "$prefix/lib/tmpfiles.d/live-vlm.conf"
@@ -123,10 +124,10 @@ if [ -n "$uninstall" ]; then
 fi
 
 if [ -z "$binaries" ]; then
-    build_release ${plugin:+gst-plugin-vlm} ${server:+live-vlm}
+    build_release ${plugin:+gst-plugin-vlm} ${server:+"${SERVER[@]}"}
     binaries="$(target_folder)/release"
 fi
-need_binaries "$binaries" ${plugin:+libgstvlm.so} ${server:+live-vlm}
+need_binaries "$binaries" ${plugin:+libgstvlm.so} ${server:+"${SERVER[@]}"}
 each_file put
 
 # Folders that GStreamer looks into by itself: its own, and the user's.

@@ -1,16 +1,15 @@
 #!/usr/bin/env bash
-# Prints which crates package $1 is linked with, and the licences that they bring: whoever passes
-# the program on passes these on too. The page has no code of others in it.
+# Prints which crates the packages $@ are linked with, and the licences that they bring: whoever
+# passes the programs on passes these on too. The page has no code of others in it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-readonly PACKAGE="$1"
 readonly SOURCES="${CARGO_HOME:-$HOME/.cargo}/registry/src"
-crates="$(cargo tree --locked --package "$PACKAGE" --edges normal --prefix none --no-dedupe \
-    --format '{p}|{l}' | grep -v ' (/' | sed 's/ (proc-macro)//' | sort -u)"
+crates="$(cargo tree --locked "${@/#/--package=}" --edges normal --prefix none --no-dedupe \
+    --format '{p}|{l}' | grep . | grep -v ' (/' | sed 's/ (proc-macro)//' | sort -u)"
 
 declare -A place users
-echo "$PACKAGE is linked with these crates:"
+echo "Linked with these crates: $*"
 echo
 while IFS='|' read -r crate licence; do
     crate="${crate/ v/ }"

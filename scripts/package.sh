@@ -56,15 +56,17 @@ ensure_cargo_deb
 output="${output:-$(target_folder)/debian}"
 
 if [ -n "$binaries" ]; then
-    need_binaries "$binaries" libgstvlm.so live-vlm
+    need_binaries "$binaries" libgstvlm.so "${SERVER[@]}"
     # cargo-deb looks for programs in the target folder only.
     CARGO_TARGET_DIR="$(mktemp -d)"
     export CARGO_TARGET_DIR
     trap 'rm -rf "$CARGO_TARGET_DIR"' EXIT
     mkdir "$CARGO_TARGET_DIR/release"
-    ln -s "$binaries"/{live-vlm,libgstvlm.so} "$CARGO_TARGET_DIR/release/"
+    for file in libgstvlm.so "${SERVER[@]}"; do
+        ln -s "$binaries/$file" "$CARGO_TARGET_DIR/release/"
+    done
 else
-    build_release gst-plugin-vlm live-vlm
+    build_release gst-plugin-vlm "${SERVER[@]}"
 fi
 
 # Whoever makes a package answers for it: $1 from the environment, or else git's $2, or else $3.
@@ -72,15 +74,18 @@ whose() { echo "${!1:-$(git config "$2" || echo "$3")}"; }
 maintainer="$(whose DEBFULLNAME user.name "$(id -un)")"
 maintainer+=" <$(whose DEBEMAIL user.email "$(id -un)@$(uname -n)")>"
 
-# Makes a package of the crate $1; what follows goes to cargo-deb.
+# Makes a package of the crate $1, with what is linked with the crates $2; what follows goes to
+# cargo-deb.
 make_package() {
-    local crate="$1"
-    shift
-    scripts/licences.sh "$crate" | gzip -9n >"$(target_folder)/release/$crate-licences.txt.gz"
+    local crate="$1" linked="$2"
+    shift 2
+    # Names of crates have no spaces.
+    # shellcheck disable=SC2086
+    scripts/licences.sh $linked | gzip -9n >"$(target_folder)/release/$crate-licences.txt.gz"
     cargo deb --package "$crate" --maintainer "$maintainer" --no-build --locked --strip \
         --output "$output/" "${compression[@]}" "$@"
 }
 
 # Several architectures of a plugin can be installed at once.
-make_package gst-plugin-vlm --multiarch=same
-make_package live-vlm
+make_package gst-plugin-vlm gst-plugin-vlm --multiarch=same
+make_package live-vlm "${SERVER[*]}"

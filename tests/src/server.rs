@@ -1,4 +1,4 @@
-//! The server inside the test's own process.
+//! The server inside the test's own process, with its media processes as tasks of it.
 
 use std::net::SocketAddr;
 
@@ -12,6 +12,10 @@ use live_vlm::{
 };
 use live_vlm_access::limits::Limits;
 use live_vlm_backends::own::OwnEndpoints;
+use live_vlm_media_link::SandboxParts;
+use live_vlm_media_processes::{
+    Config as MediaConfig, MediaProcesses, launcher::InProcess, placement::Bounds,
+};
 use live_vlm_observe::metrics::Format;
 use tokio::{sync::oneshot, task::JoinHandle};
 
@@ -92,8 +96,7 @@ impl Server {
 
     async fn start_with(arguments: &[&str], overrides: Overrides) -> Self {
         let arguments: Vec<&str> = arguments.iter().copied().chain(["--no-ssl"]).collect();
-        // Most tests have no video, and those that have some can wait. Programs do warm up.
-        let overrides = Overrides { warm_up: false, ..overrides };
+        let overrides = Overrides { media: Some(in_this_process()), ..overrides };
         match Prepared::prepare_with(&config(&arguments), overrides).await {
             Ok(server) => Self::run(server),
             Err(error) => panic!("the server does not start: {error}"),
@@ -174,6 +177,19 @@ impl Server {
             panic!("the server ended badly: {error}");
         }
     }
+}
+
+/// Media processes that are tasks of this process, one for each user.
+fn in_this_process() -> MediaProcesses {
+    const MOST: usize = 10_000;
+    let bounds = Bounds { wanted: MOST, most: MOST, connections: 8 };
+    let config = MediaConfig { keeps_spare: false, ..MediaConfig::new(bounds) };
+    let serve = async |link| {
+        if let Err(error) = live_vlm_pipelines::serve(link, |_| SandboxParts::default()).await {
+            tracing::error!(%error, "video cannot be received any more");
+        }
+    };
+    MediaProcesses::new(config, InProcess::new(serve))
 }
 
 impl Drop for Server {

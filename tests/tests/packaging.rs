@@ -46,7 +46,12 @@ fn binaries() -> TempDir {
     let plugin = std::env::current_exe().unwrap().with_file_name("libgstvlm.so");
     assert!(plugin.exists(), "{} was not built with the tests", plugin.display());
     symlink(plugin, folder.path().join("libgstvlm.so")).unwrap();
-    symlink(env!("CARGO_BIN_EXE_live-vlm-under-test"), folder.path().join("live-vlm")).unwrap();
+    for (built, name) in [
+        (env!("CARGO_BIN_EXE_live-vlm-under-test"), "live-vlm"),
+        (env!("CARGO_BIN_EXE_live-vlm-under-test-media"), "live-vlm-media"),
+    ] {
+        symlink(built, folder.path().join(name)).unwrap();
+    }
     folder
 }
 
@@ -89,6 +94,12 @@ fn assert_loads(plugin: &Path) {
 fn assert_runs(server: &Path) {
     let version = output(Command::new(server).arg("--version"));
     assert_eq!(version.trim(), format!("live-vlm {VERSION}"));
+    // GStreamer is the media processes' alone.
+    let libraries = output(Command::new("ldd").arg(server));
+    let reads_video = |line: &&str| line.contains("libgst") || line.contains("libglib");
+    assert_eq!(libraries.lines().find(reads_video), None);
+    let media = server.with_file_name("live-vlm-media");
+    assert!(output(Command::new("ldd").arg(media)).lines().any(|line| reads_video(&line)));
 }
 
 /// systemd takes the unit, with `server` as what it starts.
@@ -146,7 +157,9 @@ fn install_puts_everything_below_a_prefix_and_uninstall_takes_it_away() {
 
     install(&["--uninstall", "server"]);
     assert_loads(&the("libgstvlm.so", prefix));
-    assert!(!prefix.join("bin/live-vlm").exists() && !prefix.join("share/doc/live-vlm").exists());
+    for path in ["bin/live-vlm", "bin/live-vlm-media", "share/doc/live-vlm"] {
+        assert!(!prefix.join(path).exists(), "{path}");
+    }
     install(&["--uninstall", "all"]);
     assert_eq!(files_in(prefix), BTreeSet::new());
     install(&["--uninstall", "all"]);

@@ -61,7 +61,6 @@ async fn a_pipeline_that_fails_ends_its_own_video_and_the_page_can_start_it_agai
         socket.next_of(&["vlm_response"]).await;
         people.push((page, id, socket, sender));
     }
-    // Those of the warm-up are gone.
     let decoders: Vec<gst::Element> =
         DECODERS.lock().unwrap().iter().filter_map(glib::WeakRef::upgrade).collect();
     assert_eq!(decoders.len(), 2, "one for each");

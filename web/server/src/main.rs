@@ -9,7 +9,6 @@ use std::{
 use live_vlm::{
     config::{Cli, Command, Config, ConfigCommand, Options},
     log,
-    native_log::{self, NativeLog},
     run::Server,
 };
 use live_vlm_access::sign_in::KeysCommand;
@@ -25,7 +24,6 @@ use tracing_subscriber::{
 };
 
 fn main() -> ExitCode {
-    live_vlm::memory::without_glib_heap();
     live_vlm::memory::keep_flat();
     match tokio::runtime::Runtime::new() {
         Ok(runtime) => {
@@ -68,7 +66,6 @@ fn begin(log: &log::Options) -> Result<(StopSignals, SetLog), String> {
 async fn serve(options: Options) -> Result<(), String> {
     let config = Config::load(&options).map_err(|error| error.to_string())?;
     let (signals, set_log) = begin(&config.log)?;
-    let _native_log = NativeLog::begin();
     let hang_up = signal(SignalKind::hangup())
         .map_err(|error| format!("cannot listen for signals: {error}"))?;
     let server = Server::prepare(&config).await.map_err(|error| error.to_string())?;
@@ -150,7 +147,7 @@ async fn demo_vlm(options: demo_vlm::Options, signals: StopSignals) -> ExitCode 
 type SetLog = Box<dyn Fn(&LogFilter) -> Result<(), String> + Send>;
 
 fn start_logging(log: &log::Options) -> Result<SetLog, String> {
-    let read = |filter: &LogFilter| native_log::filter(filter).map_err(|error| error.to_string());
+    let read = |filter: &LogFilter| log::filter(filter).map_err(|error| error.to_string());
     let (filter, handle) = reload::Layer::new(read(&log.level)?);
     // Nobody can be told that nobody can be told.
     let logs = tracing_subscriber::fmt::layer().with_writer(stderr).log_internal_errors(false);

@@ -21,12 +21,13 @@ use live_vlm_listen::{
     self as listen, PerAddress, Security,
     tls::{self, TlsError},
 };
+use live_vlm_media_processes::{Cause, MediaProcesses};
 use live_vlm_observe::metrics::MetricsToken;
 use live_vlm_observe::{ObserveError, Observer};
 use tokio::{
     net::TcpListener,
     runtime::Handle,
-    time::{Instant, MissedTickBehavior, interval, timeout},
+    time::{MissedTickBehavior, interval},
 };
 use tokio_util::task::AbortOnDropHandle;
 use vlm_client::Client;
@@ -37,7 +38,7 @@ use crate::{
     app::App,
     config::{Config, Options},
     live::Live,
-    media, memory,
+    media::NoProgram,
     refusals::Refusals,
     reload::Reloader,
     routes::{self, MetricsListener},
@@ -48,14 +49,10 @@ use crate::{
 /// SIGTERM to the end takes at most this and the time that connections have to end, after the
 /// questions in flight.
 const SESSIONS_END: Duration = Duration::from_secs(4);
-/// How long the warm-up may go on after everything else has ended.
-const WARM_UP_END: Duration = Duration::from_secs(3);
 /// Sessions of a server without a limit.
 const MOST_SESSIONS: usize = 100_000;
 /// How many ports `--auto-port` tries.
 const AUTO_PORTS: u16 = 20;
-/// How often memory is given back.
-const GIVE_BACK: Duration = Duration::from_secs(5);
 /// How often keys and sessions are looked through for those whose time is over.
 const SIGN_IN_CHECK: Duration = Duration::from_secs(1);
 const RUN_KEY_NOTE: &str = "           (whoever has the key in these addresses may use the server \
@@ -76,9 +73,12 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
-    /// GStreamer or one of its plugins.
-    #[error("GStreamer: {0}; or run ./run.sh once, which installs what is missing")]
-    GStreamer(String),
+    /// What receives video is not installed.
+    #[error(transparent)]
+    NoMediaProgram(#[from] NoProgram),
+    /// It cannot receive any.
+    #[error("{0}; ./run.sh installs what is missing")]
+    Media(Arc<Cause>),
     /// Nobody could sign in.
     #[error("sign-in: {0}")]
     SignIn(#[from] SignInError),
@@ -106,24 +106,17 @@ pub struct Server {
     stand_in: Option<StandIn>,
     summary: String,
     drain_timeout: Duration,
-    warm_up: bool,
 }
 
 /// What is not configured, and what tests have otherwise.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Overrides {
     /// How long it waits for this and that.
     pub times: Times,
-    /// Whether GStreamer's plugins are loaded before the first session. Default: yes.
-    pub warm_up: bool,
+    /// What receives video. Default: media processes, as the configuration says.
+    pub media: Option<MediaProcesses>,
     /// Which VLM servers people may bring. Default: as the configuration says.
     pub own_endpoints: Option<OwnEndpoints>,
-}
-
-impl Default for Overrides {
-    fn default() -> Self {
-        Self { times: Times::default(), warm_up: true, own_endpoints: None }
-    }
 }
 
 impl Server {
@@ -139,12 +132,15 @@ impl Server {
     ///
     /// # Errors
     /// As there.
-    pub async fn prepare_with(config: &Config, overrides: Overrides) -> Result<Self, StartError> {
+    pub async fn prepare_with(
+        config: &Config,
+        mut overrides: Overrides,
+    ) -> Result<Self, StartError> {
         if let Some(file) = &config.file {
             tracing::info!(file = %file.display(), "configuration read");
         }
         config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-        live_vlm_pipelines::init().map_err(|error| StartError::GStreamer(error.to_string()))?;
+        let media = media(config, overrides.media.take())?;
         let hosts = addresses::of_this_host();
         let security = security(&config.server, &hosts)?;
         let listener = bind(&config.server).await?;
@@ -163,8 +159,8 @@ impl Server {
             if run_key.is_some() { RUN_KEY_NOTE } else { "" },
             vlm.summary,
         );
-        let warm_up = overrides.warm_up;
-        let app = app(config, overrides, &vlm, client, sign_in, metrics.token.clone())?;
+        media.started().await.map_err(StartError::Media)?;
+        let app = app(config, overrides, media, &vlm, client, sign_in, metrics.token.clone())?;
         Ok(Self {
             listener,
             address,
@@ -174,7 +170,6 @@ impl Server {
             stand_in: vlm.stand_in,
             summary,
             drain_timeout: config.server.drain_timeout,
-            warm_up,
         })
     }
 
@@ -205,8 +200,6 @@ impl Server {
 
     /// Serves until `shutdown`, then ends every session.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
-        // The first session of a process would otherwise wait for plugins to load.
-        let warm_up = self.warm_up.then(|| tokio::spawn(warm_up()));
         let sessions = self.app.sessions.clone();
         let _checks = self.app.sign_in.is_on().then(|| {
             let (sign_in, sessions) = (self.app.sign_in.clone(), sessions.clone());
@@ -218,7 +211,6 @@ impl Server {
         let (observer, media) = (self.app.observer.clone(), self.app.media.clone());
         let metrics = self.metrics.serve(observer.metrics.clone(), per_address.clone());
         let metrics = AbortOnDropHandle::new(tokio::spawn(metrics));
-        let _memory = AbortOnDropHandle::new(tokio::spawn(give_memory_back(sessions.clone())));
         let times = self.app.times.connections;
         let router = routes::router(self.app, &self.security);
         let drain_timeout = self.drain_timeout;
@@ -233,13 +225,6 @@ impl Server {
         // Looked at until now: the last figures are those of the end.
         drop(metrics);
         observer.close().await;
-        // Libraries clean up when the process exits, which must not happen in the middle of loading
-        // them. With a session there was time enough, so this does not add to a session's end.
-        if let Some(warm_up) = warm_up
-            && timeout(WARM_UP_END, warm_up).await.is_err()
-        {
-            tracing::warn!("the warm-up did not end in time");
-        }
         if let Some(stand_in) = self.stand_in {
             stand_in.stop();
         }
@@ -247,22 +232,27 @@ impl Server {
     }
 }
 
-async fn warm_up() {
-    if let Err(error) = live_vlm_pipelines::warm_up().await {
-        tracing::warn!(%error, "warming up failed; the first session will be slower");
+/// What receives video.
+fn media(config: &Config, given: Option<MediaProcesses>) -> Result<MediaProcesses, NoProgram> {
+    match given {
+        Some(media) => Ok(media),
+        None => {
+            let sessions = config.limits.max_sessions as usize;
+            config.media.start(sessions, &config.log.level)
+        }
     }
 }
 
 fn app(
     config: &Config,
     overrides: Overrides,
+    media: MediaProcesses,
     vlm: &Vlm,
     client: Client,
     sign_in: SignIn,
     metrics_token: Option<MetricsToken>,
 ) -> Result<App, StartError> {
     let runtime = Handle::current();
-    let media = media::in_this_process();
     let times = overrides.times;
     let dispatcher = dispatcher(vlm, &client, &runtime, times);
     let observer = observer(&config.observe, &dispatcher, &runtime)?;
@@ -358,23 +348,6 @@ fn security(options: &listen::Options, hosts: &[IpAddr]) -> Result<Security, Tls
         Some(given) => Security::GivenTls(tls::load(&given.cert, &given.key)?),
         None => Security::OwnTls(tls::load_or_make(&tls::own_folder()?, tls::own_names(hosts))?),
     })
-}
-
-/// After sessions have ended, until aborted.
-async fn give_memory_back(sessions: Sessions) {
-    let mut due = interval(GIVE_BACK);
-    due.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut before = 0;
-    loop {
-        due.tick().await;
-        let ended = sessions.ended();
-        if ended != before {
-            before = ended;
-            let began = Instant::now();
-            let _ = tokio::task::spawn_blocking(memory::give_back).await;
-            tracing::debug!(took = ?began.elapsed(), "memory given back");
-        }
-    }
 }
 
 /// Ends sessions whose user is not signed in any more, until aborted.

@@ -14,7 +14,7 @@ use live_vlm_backends as vlm;
 use live_vlm_listen as listen;
 use live_vlm_observe::usage::UsageCommand;
 
-use crate::{log, network};
+use crate::{log, media, network};
 
 /// Point cameras at a Vision Language Model and read what it sees, live, for many people at once.
 #[derive(Debug, Parser)]
@@ -105,6 +105,9 @@ pub struct Options {
     /// How video reaches it.
     #[command(flatten)]
     pub(crate) video: network::Config,
+    /// What receives it.
+    #[command(flatten)]
+    pub(crate) media: media::Config,
     /// What all may do together.
     #[command(flatten)]
     pub(crate) limits: limits::Config,

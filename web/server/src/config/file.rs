@@ -9,7 +9,7 @@ use live_vlm_listen as listen;
 use live_vlm_observe::{metrics, overload, traces, usage};
 use serde::Deserialize;
 
-use crate::{log, network};
+use crate::{log, media, network};
 
 /// All that a file may say.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -23,6 +23,8 @@ pub struct FileConfig {
     pub(crate) backends: Vec<BackendTable>,
     /// How video reaches it.
     pub(crate) video: network::Config,
+    /// What receives it.
+    pub(crate) media: media::Config,
     /// What all may do together.
     pub(crate) limits: limits::Config,
     /// What each user may do.

@@ -20,7 +20,7 @@ use live_vlm_access::{limits::ServerLimits, rules::AllRules, sign_in::SignInOpti
 use live_vlm_backends::{self as vlm, BackendConfig};
 use live_vlm_listen as listen;
 
-use crate::{log, network};
+use crate::{log, media, network};
 
 /// What is in force.
 #[derive(Debug, Clone, Serialize)]
@@ -39,6 +39,8 @@ pub struct Config {
     pub(crate) backends: Vec<BackendConfig>,
     /// How video reaches it.
     pub(crate) video: network::Options,
+    /// What receives it.
+    pub(crate) media: media::Options,
     /// What all may do together.
     pub(crate) limits: ServerLimits,
     /// What each user may do.

@@ -27,6 +27,7 @@ pub(super) fn resolve(
         vlm: flags.vlm.over(&file.vlm),
         backends,
         video,
+        media: flags.media.over(&file.media),
         limits: flags.limits.over(&file.limits),
         all_rules: AllRules::new(&flags.rules.or(file.rules), file.groups, file.users),
         sign_in: flags.sign_in.over(&file.sign_in),

@@ -4,10 +4,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -43,8 +40,6 @@ struct Shared {
     services: Arc<Services>,
     state: Mutex<SessionsState>,
     tasks: TaskTracker,
-    /// How many sessions have ended.
-    ended: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -90,7 +85,6 @@ impl Sessions {
                 services: Arc::new(services),
                 state: Mutex::default(),
                 tasks: TaskTracker::new(),
-                ended: AtomicU64::new(0),
             }),
         }
     }
@@ -98,11 +92,6 @@ impl Sessions {
     /// How many there are.
     pub fn count(&self) -> usize {
         self.shared.lock().sessions.len()
-    }
-
-    /// How many have ended so far.
-    pub(crate) fn ended(&self) -> u64 {
-        self.shared.ended.load(Ordering::Relaxed)
     }
 
     /// Whether no new one is admitted any more.
@@ -263,7 +252,6 @@ impl Sessions {
         if state.sessions.get(&ended.id).is_some_and(same) {
             state.sessions.remove(&ended.id);
         }
-        self.shared.ended.fetch_add(1, Ordering::Relaxed);
     }
 }
 

@@ -4,7 +4,11 @@ use live_vlm_access::{
 };
 use live_vlm_backends::own::{Askers, OwnEndpoints};
 use live_vlm_dispatch::{Dispatcher, DispatcherConfig};
-use live_vlm_media_processes::NetworkOptions;
+use live_vlm_media_link::{Answered, FromMedia, Reader, SandboxParts, ToMedia, VERSION, Writer};
+use live_vlm_media_processes::{
+    Codec, Config as MediaConfig, MediaProcesses, NetworkOptions, launcher::InProcess,
+    placement::Bounds,
+};
 use live_vlm_observe::Observer;
 use live_vlm_observe::{
     metrics::{Format, Metrics},
@@ -12,6 +16,7 @@ use live_vlm_observe::{
     usage::{self, Usage, UsageDb},
 };
 use tokio::{
+    net::UnixStream,
     runtime,
     sync::{oneshot, watch},
 };
@@ -24,11 +29,39 @@ use super::{
 use crate::{
     config::{Config, Options},
     live::Live,
-    media,
     protocol::ClientMessage,
     refusals::Refusals,
     relay::Relays,
 };
+
+/// Media processes that answer each offer in the same way, and then do nothing.
+fn media() -> MediaProcesses {
+    let bounds = Bounds { wanted: 9, most: 9, connections: 9 };
+    let config = MediaConfig { keeps_spare: false, ..MediaConfig::new(bounds) };
+    MediaProcesses::new(config, InProcess::new(answer_offers))
+}
+
+async fn answer_offers(link: UnixStream) {
+    let (read, write) = link.into_split();
+    let (mut reader, mut writer) = (Reader::<_, ToMedia>::new(read), Writer::new(write));
+    while let Ok(Some(received)) = reader.next().await {
+        let reply = match received.message {
+            ToMedia::Hello { .. } => {
+                let sandbox = SandboxParts::default();
+                FromMedia::Ready { version: VERSION, codecs: vec![Codec::Vp8], sandbox }
+            }
+            ToMedia::Ping { number } => FromMedia::Pong { number },
+            ToMedia::Offer { connection, .. } => {
+                let sdp = "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\n".to_owned();
+                let answered = Answered { sdp, codec: Codec::Vp8, found_all: true };
+                FromMedia::Answered { connection, result: Ok(answered) }
+            }
+            ToMedia::Stop { connection } => FromMedia::Stopped { connection },
+            _ => continue,
+        };
+        writer.send(reply).await.unwrap();
+    }
+}
 
 fn sessions(reached: watch::Receiver<Option<Overloaded>>) -> Sessions {
     let client = Client::new().unwrap();
@@ -45,7 +78,7 @@ fn sessions(reached: watch::Receiver<Option<Overloaded>>) -> Sessions {
             interval: Duration::from_secs(1),
         }),
         dispatcher: Dispatcher::new(DispatcherConfig::default(), client, &runtime),
-        media: media::in_this_process(),
+        media: media(),
         network: NetworkOptions::default(),
         relays: Relays::default(),
         own_endpoints: OwnEndpoints::new(Askers::Anybody, &[]),
@@ -103,7 +136,6 @@ async fn a_session_that_panics_ends_alone_and_its_id_can_be_used_again() {
 
 #[tokio::test]
 async fn an_offer_that_was_given_up_while_it_waited_costs_no_pipeline() {
-    live_vlm_pipelines::init().unwrap();
     let (_tell, reached) = watch::channel(None);
     let sessions = sessions(reached);
     let (user, address) = (User::signed_in("ada", Vec::new()), [192, 0, 2, 1].into());
