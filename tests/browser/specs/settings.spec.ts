@@ -107,7 +107,8 @@ test("settings are kept from visit to visit", MAIN, async ({ startServer, startV
   await person.visit(server);
   await expect.poll(() => person.controls()).toEqual(controls);
   await person.play();
-  await person.readAnswers(1);
+  // The picture may change too little for a second one.
+  await expect.poll(() => vlm.questions.length).toBeGreaterThan(0);
   expect(vlm.questions.at(-1)).toMatchObject({
     prompt: "Who is at the door?",
     systemPrompt: "Be brief.",

@@ -80,7 +80,7 @@ export class Server {
     return (await promisify(execFile)(BINARY, ["keys", ...args], { env })).stdout;
   }
 
-  /** What its process holds just now. */
+  /** What its processes hold just now. */
   held(): Promise<Held> {
     return held(this.#program.pid);
   }

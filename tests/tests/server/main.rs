@@ -11,6 +11,7 @@ mod isolation;
 mod keys;
 mod life;
 mod limits;
+mod media_processes;
 mod native_log;
 mod observe;
 mod origin;

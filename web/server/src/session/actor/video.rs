@@ -233,14 +233,15 @@ impl Session {
     /// Once a minute, as a page may offer as often as it likes.
     fn note_offer(&mut self, video: &Peer) {
         let (session, codec) = (self.handle.id().short(), video.codec());
+        let process = video.process().0;
         match &mut self.offers {
             Some((noted, since)) if noted.elapsed() < NOTE_OFFERS => {
                 *since += 1;
-                tracing::debug!(session, ?codec, "offer answered");
+                tracing::debug!(session, ?codec, process, "offer answered");
             }
             offers => {
                 let before = offers.map_or(0, |(_, since)| since);
-                tracing::info!(session, ?codec, before, "offer answered");
+                tracing::info!(session, ?codec, process, before, "offer answered");
                 *offers = Some((Instant::now(), 0));
             }
         }
