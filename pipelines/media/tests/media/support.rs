@@ -5,7 +5,7 @@ use std::{
     net::{IpAddr, Ipv4Addr},
     path::PathBuf,
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
@@ -25,6 +25,11 @@ const LIMIT: Duration = Duration::from_secs(20);
 /// What comes of this, which must not take long.
 pub(crate) async fn soon<T>(of: impl Future<Output = T>) -> T {
     tokio::time::timeout(LIMIT, of).await.expect("it takes too long")
+}
+
+/// A number from the environment.
+pub(crate) fn setting(name: &str) -> Option<u64> {
+    env::var(name).ok()?.parse().ok()
 }
 
 /// As a server has them, each user in one of their own.
@@ -69,6 +74,11 @@ impl Started {
         variables: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Self {
         Self::of(env!("CARGO_BIN_EXE_live-vlm-media"), config, variables)
+    }
+
+    /// Those that misbehave when they get a signal.
+    pub(crate) fn faulty(config: Config) -> Self {
+        Self::of(env!("CARGO_BIN_EXE_faulty-media-process"), config, env::vars_os())
     }
 
     fn of(
@@ -158,6 +168,24 @@ pub(crate) async fn picture(turns: &mut Turns) -> Vec<u8> {
             return question.pictures[0].jpeg.to_vec();
         }
     }
+}
+
+/// Has questions asked until this is so, and gives the longest time between two pictures. Nothing may
+/// happen to the connection meanwhile.
+pub(crate) async fn is_served_until(
+    answered: &mut OfferAnswered,
+    is_so: impl Fn() -> bool,
+) -> Duration {
+    let (mut last, mut longest) = (Instant::now(), Duration::ZERO);
+    while !is_so() {
+        tokio::select! {
+            picture = picture(&mut answered.turns) => drop(picture),
+            event = answered.events.next() => panic!("{event:?}"),
+        }
+        longest = longest.max(last.elapsed());
+        last = Instant::now();
+    }
+    longest
 }
 
 /// Waits until the process has ended, and says why.
