@@ -41,7 +41,10 @@ async fn visit(started: &Started, number: u64, tampered: Arc<AtomicUsize>) -> St
         tamper: Some(tamper),
         ..SenderOptions::default()
     };
-    let (sender, mut answered) = started.connect(&format!("eve {number}"), options).await;
+    let (sender, mut answered) = match started.connect(&format!("eve {number}"), options).await {
+        Ok(connected) => connected,
+        Err(error) => return format!("{codec} {error}"),
+    };
     let until = tokio::time::Instant::now() + EACH;
     let mut became = "goes on".to_owned();
     loop {

@@ -40,8 +40,8 @@ impl Possessions {
     fn now() -> Self {
         let processes = entries("/proc").into_iter().filter(|process| is_ours(process)).collect();
         let temporary = entries(env::temp_dir()).into_iter().chain(entries("/dev/shm"));
-        // Others write there, too.
-        let is_of_one = |name: &String| ["gst", "orc", "media"].iter().any(|of| name.contains(of));
+        // Others write there, too. What GStreamer and Orc make is called so.
+        let is_of_one = |name: &String| ["gst", "orc"].iter().any(|of| name.contains(of));
         let files = entries("/proc/self/fd").len();
         Self { processes, files, temporary: temporary.filter(is_of_one).collect() }
     }

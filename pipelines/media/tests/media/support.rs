@@ -16,7 +16,7 @@ use live_vlm_media_processes::{
     placement::{Bounds, ProcessNumber},
 };
 use live_vlm_sandbox::environment;
-use live_vlm_sender::{Sender, SenderOptions};
+use live_vlm_sender::{Sender, SenderError, SenderOptions};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Longer than anything takes on a busy machine; no test waits for it when all is well.
@@ -98,7 +98,7 @@ impl Started {
 
     /// Has this user's offer answered. Nobody connects.
     pub(crate) async fn answer(&self, user: &str) -> OfferAnswered {
-        let (sender, answered) = self.connect(user, SenderOptions::default()).await;
+        let (sender, answered) = self.connect(user, SenderOptions::default()).await.unwrap();
         sender.vanish().await;
         answered
     }
@@ -106,7 +106,7 @@ impl Started {
     /// Connects a sender of this user, whose frames come.
     pub(crate) async fn meet(&self, user: &str, codec: Codec) -> (Sender, OfferAnswered) {
         let sending = SenderOptions { codec, ..SenderOptions::default() };
-        let (sender, mut answered) = self.connect(user, sending).await;
+        let (sender, mut answered) = self.connect(user, sending).await.unwrap();
         for expected in [PeerEvent::Connected, PeerEvent::FirstFrame] {
             assert_eq!(soon(answered.events.next()).await, Some(expected));
         }
@@ -117,7 +117,7 @@ impl Started {
         &self,
         user: &str,
         sending: SenderOptions,
-    ) -> (Sender, OfferAnswered) {
+    ) -> Result<(Sender, OfferAnswered), SenderError> {
         let options = OfferOptions {
             session: user.into(),
             network: NetworkOptions {
@@ -139,8 +139,8 @@ impl Started {
             kept = Some(answered);
             Ok::<_, String>(sdp)
         });
-        let sender = sender.await.unwrap();
-        (sender, kept.unwrap())
+        let sender = sender.await?;
+        Ok((sender, kept.expect("it was answered")))
     }
 
     /// What the kernel calls the process of this connection.
