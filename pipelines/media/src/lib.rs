@@ -21,6 +21,7 @@
 mod heap;
 mod libraries;
 mod log;
+mod random;
 
 use std::{
     env,
@@ -63,6 +64,9 @@ fn sandbox() -> Option<Sandbox> {
 
 /// What all media processes have in common. It must be nothing secret or random.
 fn init() -> Result<(), String> {
+    if !random::is_taken_from_the_kernel() {
+        return Err("media processes would share random numbers: it is not linked rightly".into());
+    }
     log::take_native();
     log::while_nobody_listens(|| {
         live_vlm_pipelines::init().map_err(|error| format!("GStreamer: {error}"))?;
