@@ -104,6 +104,10 @@ async fn serve(link: StdUnixStream, report: &Report) -> Result<(), Box<dyn Error
         log::begin(greeting);
         parts(report)
     };
+    // One that is kept ready has the time. The first connection is then as quick as the others.
+    if let Err(error) = live_vlm_pipelines::warm_up().await {
+        complain(&error);
+    }
     Ok(live_vlm_pipelines::serve(UnixStream::from_std(link)?, start).await?)
 }
 
