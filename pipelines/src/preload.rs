@@ -1,6 +1,6 @@
 use gst::prelude::*;
 
-use crate::{PipelineError, codec};
+use crate::{PipelineError, codec, properties::make};
 
 /// One element of each plugin that peer connections use: those of webrtcbin, and those that make
 /// JPEGs. What is not installed, [`init`](crate::init) has told.
@@ -22,11 +22,12 @@ const ELEMENTS: [&str; 14] = [
 ];
 
 /// Loads what peer connections need into a process that is going to be forked, so that the forked
-/// ones need no file for it. Starts no thread, opens no device, and makes nothing random, which they
-/// would share. Decoders by hardware are left out: their drivers do not outlive a fork.
+/// ones need no file for it. Starts no thread, opens no device, and makes nothing random that anybody
+/// uses, as they would share it. Decoders by hardware are left out: their drivers do not outlive a
+/// fork.
 ///
 /// # Errors
-/// When GStreamer does not start, or `vlmanalyze` cannot be registered.
+/// When GStreamer does not start, `vlmanalyze` cannot be registered, or `dtlsdec` is missing.
 pub fn preload() -> Result<(), PipelineError> {
     gst::init()?;
     gstvlm::register_static()?;
@@ -38,6 +39,9 @@ pub fn preload() -> Result<(), PipelineError> {
             tracing::warn!(element = %name, "its plugin cannot be loaded");
         }
     }
+    // With the first one that a process makes comes an RSA key, which takes up to a second. It is not
+    // used: peers are shown the certificate that the process makes itself, and want no other.
+    drop(make("dtlsdec")?);
     Ok(())
 }
 

@@ -21,6 +21,7 @@
 mod heap;
 mod libraries;
 mod log;
+mod random;
 
 use std::{
     env,
@@ -63,6 +64,9 @@ fn sandbox() -> Option<Sandbox> {
 
 /// What all media processes have in common. It must be nothing secret or random.
 fn init() -> Result<(), String> {
+    if !random::is_taken_from_the_kernel() {
+        return Err("media processes would share random numbers: it is not linked rightly".into());
+    }
     log::take_native();
     log::while_nobody_listens(|| {
         live_vlm_pipelines::init().map_err(|error| format!("GStreamer: {error}"))?;
@@ -100,6 +104,10 @@ async fn serve(link: StdUnixStream, report: &Report) -> Result<(), Box<dyn Error
         log::begin(greeting);
         parts(report)
     };
+    // One that is kept ready has the time. The first connection is then as quick as the others.
+    if let Err(error) = live_vlm_pipelines::warm_up().await {
+        complain(&error);
+    }
     Ok(live_vlm_pipelines::serve(UnixStream::from_std(link)?, start).await?)
 }
 

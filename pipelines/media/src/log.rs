@@ -15,6 +15,10 @@ const NATIVE: &str = "native";
 /// Takes what native libraries say. To be called before they are loaded.
 pub(crate) fn take_native() {
     take_native_log(|line| match line {
+        NativeLine { is_last: true, domain, text, .. } => {
+            // As GLib writes it, and live-vlm knows it.
+            let _ = writeln!(stderr(), "{domain}-ERROR **: {text}");
+        }
         NativeLine { asked_for: false, domain, text, .. } => {
             let _ = writeln!(stderr(), "{domain}: {text}");
         }

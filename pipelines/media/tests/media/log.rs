@@ -10,7 +10,7 @@ use tracing::Level;
 use super::support::{Started, config, picture, soon};
 
 #[derive(Clone, Default)]
-struct Written(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Written(Arc<Mutex<Vec<u8>>>);
 
 impl io::Write for Written {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -24,23 +24,27 @@ impl io::Write for Written {
 
 impl Written {
     /// Waits for a line of a media process that has all of this.
-    async fn wait_for(&self, parts: &[&str]) {
-        let is_there = || {
+    pub(crate) async fn wait_for(&self, parts: &[&str]) -> String {
+        let find = || {
             let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-            let own = |line: &str| line.contains(" media: ");
-            text.lines().any(|line| own(line) && parts.iter().all(|part| line.contains(part)))
+            let own = |line: &&str| line.contains(" media: ");
+            let mut lines = text.lines().filter(own);
+            lines.find(|line| parts.iter().all(|part| line.contains(part))).map(str::to_owned)
         };
         let come = async {
             let mut tick = tokio::time::interval(Duration::from_millis(5));
-            while !is_there() {
+            loop {
+                if let Some(line) = find() {
+                    return line;
+                }
                 tick.tick().await;
             }
         };
-        soon(come).await;
+        soon(come).await
     }
 }
 
-fn log() -> (Written, tracing::subscriber::DefaultGuard) {
+pub(crate) fn log() -> (Written, tracing::subscriber::DefaultGuard) {
     let written = Written::default();
     let writer = written.clone();
     let log = tracing_subscriber::fmt()

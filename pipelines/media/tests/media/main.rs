@@ -2,7 +2,10 @@
 //! goes either way.
 
 mod crashes;
+mod hostile;
+mod leftovers;
 mod log;
+mod mutation;
 mod sandbox;
 mod secrets;
 mod support;

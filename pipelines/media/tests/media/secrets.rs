@@ -1,6 +1,9 @@
 use std::{env, ffi::OsString, fs};
 
-use super::support::{Started, config};
+use super::{
+    log::log,
+    support::{Started, config},
+};
 
 #[tokio::test]
 async fn no_key_is_in_the_environment_the_arguments_or_the_files_of_a_media_process() {
@@ -43,4 +46,17 @@ async fn media_processes_draw_random_numbers_of_their_own() {
     for (one, other) in drawn[0].iter().zip(&drawn[1]) {
         assert_ne!(one, other);
     }
+}
+
+#[tokio::test]
+async fn openssl_draws_other_random_numbers_in_each_media_process() {
+    let (written, _guard) = log();
+    let started = Started::faulty(config());
+    let mut drawn = Vec::new();
+    for (user, process) in [("ada", "process=1 "), ("bob", "process=2 ")] {
+        let _answered = started.answer(user).await;
+        let line = written.wait_for(&["random Some([", process]).await;
+        drawn.push(line.replace(process, ""));
+    }
+    assert_ne!(drawn[0], drawn[1]);
 }

@@ -5,7 +5,7 @@ use std::{
     net::{IpAddr, Ipv4Addr},
     path::PathBuf,
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
@@ -16,7 +16,7 @@ use live_vlm_media_processes::{
     placement::{Bounds, ProcessNumber},
 };
 use live_vlm_sandbox::environment;
-use live_vlm_sender::{Sender, SenderOptions};
+use live_vlm_sender::{Sender, SenderError, SenderOptions};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Longer than anything takes on a busy machine; no test waits for it when all is well.
@@ -25,6 +25,11 @@ const LIMIT: Duration = Duration::from_secs(20);
 /// What comes of this, which must not take long.
 pub(crate) async fn soon<T>(of: impl Future<Output = T>) -> T {
     tokio::time::timeout(LIMIT, of).await.expect("it takes too long")
+}
+
+/// A number from the environment.
+pub(crate) fn setting(name: &str) -> Option<u64> {
+    env::var(name).ok()?.parse().ok()
 }
 
 /// As a server has them, each user in one of their own.
@@ -71,6 +76,11 @@ impl Started {
         Self::of(env!("CARGO_BIN_EXE_live-vlm-media"), config, variables)
     }
 
+    /// Those that misbehave when they get a signal.
+    pub(crate) fn faulty(config: Config) -> Self {
+        Self::of(env!("CARGO_BIN_EXE_faulty-media-process"), config, env::vars_os())
+    }
+
     fn of(
         path: &str,
         config: Config,
@@ -88,7 +98,7 @@ impl Started {
 
     /// Has this user's offer answered. Nobody connects.
     pub(crate) async fn answer(&self, user: &str) -> OfferAnswered {
-        let (sender, answered) = self.connect(user, SenderOptions::default()).await;
+        let (sender, answered) = self.connect(user, SenderOptions::default()).await.unwrap();
         sender.vanish().await;
         answered
     }
@@ -96,7 +106,7 @@ impl Started {
     /// Connects a sender of this user, whose frames come.
     pub(crate) async fn meet(&self, user: &str, codec: Codec) -> (Sender, OfferAnswered) {
         let sending = SenderOptions { codec, ..SenderOptions::default() };
-        let (sender, mut answered) = self.connect(user, sending).await;
+        let (sender, mut answered) = self.connect(user, sending).await.unwrap();
         for expected in [PeerEvent::Connected, PeerEvent::FirstFrame] {
             assert_eq!(soon(answered.events.next()).await, Some(expected));
         }
@@ -107,7 +117,7 @@ impl Started {
         &self,
         user: &str,
         sending: SenderOptions,
-    ) -> (Sender, OfferAnswered) {
+    ) -> Result<(Sender, OfferAnswered), SenderError> {
         let options = OfferOptions {
             session: user.into(),
             network: NetworkOptions {
@@ -129,8 +139,8 @@ impl Started {
             kept = Some(answered);
             Ok::<_, String>(sdp)
         });
-        let sender = sender.await.unwrap();
-        (sender, kept.unwrap())
+        let sender = sender.await?;
+        Ok((sender, kept.expect("it was answered")))
     }
 
     /// What the kernel calls the process of this connection.
@@ -158,6 +168,24 @@ pub(crate) async fn picture(turns: &mut Turns) -> Vec<u8> {
             return question.pictures[0].jpeg.to_vec();
         }
     }
+}
+
+/// Has questions asked until this is so, and gives the longest time between two pictures. Nothing may
+/// happen to the connection meanwhile.
+pub(crate) async fn is_served_until(
+    answered: &mut OfferAnswered,
+    is_so: impl Fn() -> bool,
+) -> Duration {
+    let (mut last, mut longest) = (Instant::now(), Duration::ZERO);
+    while !is_so() {
+        tokio::select! {
+            picture = picture(&mut answered.turns) => drop(picture),
+            event = answered.events.next() => panic!("{event:?}"),
+        }
+        longest = longest.max(last.elapsed());
+        last = Instant::now();
+    }
+    longest
 }
 
 /// Waits until the process has ended, and says why.
