@@ -85,7 +85,7 @@ struct Found {
     said: Option<String>,
 }
 
-/// What comes to the process in a minute.
+/// What comes to the server in a minute.
 struct Growth {
     memory_mb: Option<f64>,
     threads: Option<f64>,
@@ -175,12 +175,14 @@ fn note((end, error): Ended, ends: &mut [usize; 3], said: &mut Option<String>) {
     }
 }
 
-/// Waits until threads and files are what they were, or for as long as is allowed.
+/// Waits until processes, threads and files are what they were, or for as long as is allowed.
 async fn settled(server: &Server, empty: &Look, quiet: Duration) -> Result<Look, Failure> {
     let until = Instant::now() + quiet;
     loop {
         let look = server.look()?;
-        let settled = look.threads <= empty.threads && look.files <= empty.files;
+        let settled = look.processes <= empty.processes
+            && look.threads <= empty.threads
+            && look.files <= empty.files;
         if settled || Instant::now() >= until {
             return Ok(look);
         }
@@ -204,16 +206,17 @@ impl Found {
 
     fn table(&self) -> String {
         let row = |when: String, sessions: usize, look: &Look| {
-            let (threads, files) = (look.threads.to_string(), look.files.to_string());
+            let counts = [sessions, look.processes, look.threads, look.files];
+            let counts = counts.iter().map(ToString::to_string);
             let memory = format!("{:.1}", megabytes(look.memory));
-            vec![when, sessions.to_string(), threads, files, memory]
+            [when].into_iter().chain(counts).chain([memory]).collect::<Vec<_>>()
         };
         let mut rows = vec![row("before".into(), 0, &self.empty)];
         rows.extend(self.samples.iter().map(|sample| {
             row(format!("{:.0} s", sample.after.as_secs_f64()), sample.sessions, &sample.look)
         }));
         rows.push(row("after all".into(), 0, &self.left));
-        table(&["", "sessions", "threads", "files", "MB"], &rows)
+        table(&["", "sessions", "processes", "threads", "files", "MB"], &rows)
     }
 
     fn text(&self, plan: &Plan, video: &Video) -> String {
@@ -245,6 +248,7 @@ impl Found {
     fn json(&self, plan: &Plan) -> Value {
         let look = |look: &Look| {
             json!({
+                "processes": look.processes,
                 "threads": look.threads,
                 "files": look.files,
                 "memory_mb": megabytes(look.memory),

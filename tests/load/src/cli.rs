@@ -12,7 +12,11 @@ use crate::{
     webui,
 };
 
-/// Measure a live-vlm server with synthetic viewers.
+/// Measure a live-vlm server with synthetic viewers
+///
+/// CPU time, memory, threads and files are those of the server and of its media processes together.
+/// CPU time of those that have ended counts too. Memory that several of them share counts once; only
+/// root sees how much that is, and which files media processes have open.
 #[derive(Debug, Parser)]
 #[command(name = "live-vlm-load")]
 pub struct Cli {

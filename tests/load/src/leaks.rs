@@ -20,7 +20,7 @@ pub(crate) struct Plan {
     /// How many
     #[arg(long, default_value_t = 50)]
     pub(crate) cycles: usize,
-    /// Seconds to wait before each look, for idle threads of pools to end
+    /// Seconds to wait before each look, for idle threads and empty media processes to end
     #[arg(long, default_value = "15", value_parser = seconds)]
     pub(crate) quiet: Duration,
 }
@@ -37,12 +37,14 @@ pub(crate) async fn measure(tool: &Tool, plan: &Plan) -> Result<Report, Failure>
             let memory = megabytes(look.memory);
             rows.push(vec![
                 format!("after {cycle}"),
+                format!("{}", look.processes),
                 format!("{}", look.threads),
                 format!("{}", look.files),
                 format!("{memory:.1}"),
             ]);
             figures.push(json!({
-                "cycles": cycle, "threads": look.threads, "files": look.files, "memory_mb": memory,
+                "cycles": cycle, "processes": look.processes, "threads": look.threads,
+                "files": look.files, "memory_mb": memory,
             }));
         }
         if cycle < cycles {
@@ -52,7 +54,7 @@ pub(crate) async fn measure(tool: &Tool, plan: &Plan) -> Result<Report, Failure>
             viewer.hang_up().await;
         }
     }
-    let text = table(&["", "threads", "files", "MB"], &rows);
+    let text = table(&["", "processes", "threads", "files", "MB"], &rows);
     let text = format!("leaks: connect, one answer, hang up, {}\n{text}", tool.video);
     Ok(Report { text, figures: json!({"looks": figures}) })
 }

@@ -1,7 +1,7 @@
 //! Measures a `live-vlm` server from outside: synthetic viewers (WebRTC senders in this process)
-//! watch through a server of its own process, whose CPU seconds, memory, threads and files are
-//! read from `/proc`. The VLM is in this process too. Everything stays on 127.0.0.1 and ends by
-//! itself.
+//! watch through a server of its own, whose CPU seconds, memory, threads and files are read from
+//! `/proc`: those of its process and of all that it has started. The VLM is in this process too.
+//! Everything stays on 127.0.0.1 and ends by itself.
 //!
 //! docs/performance.md says what each command measures, and how; docs/fuzzing.md what
 //! `fuzz-offers` does, which measures nothing. `network` has namespaces of its own in place of
@@ -24,6 +24,7 @@ mod fuzz_offers;
 mod idle;
 mod leaks;
 mod network;
+mod proc;
 mod process;
 mod queue;
 mod report;
@@ -38,7 +39,7 @@ mod viewers;
 mod vlm;
 mod webui;
 
-use std::{future::pending, path::PathBuf};
+use std::{future::pending, path::PathBuf, time::Duration};
 
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -86,18 +87,19 @@ impl Tool {
         server::Server::start(&self.server, vlm).await
     }
 
-    /// What the process takes once it has had a session: what the first one loads belongs to the
-    /// process, not to the session.
+    /// What the server takes once it has had a session: what the first one loads belongs to the
+    /// server, not to the session.
     async fn look_without_sessions(
         &self,
         server: &server::Server,
         wish: &viewer::Wish,
     ) -> Result<process::Look, Failure> {
+        let processes = server.look()?.processes;
         let browser = viewer::Browser::visit(&self.http, &server.address).await?;
         let mut first = viewer::Viewer::connect(&browser, &self.video, wish).await?;
         first.answer().await?;
         first.hang_up().await;
-        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
-        server.look()
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        process::without_more(processes, || server.look()).await
     }
 }

@@ -1,45 +1,69 @@
-//! What Linux says of a process.
+//! What a server takes: all its processes together.
 
-use std::{fs, time::Duration};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
-use crate::Failure;
+use crate::{
+    Failure,
+    proc::{self, Stat},
+};
 
-/// The kernel's USER_HZ, which is 100 on every architecture that Debian runs on.
-const TICKS: u64 = 100;
+/// The longest that an empty media process may be there: it is kept for 10 s, and has 2 s to end.
+const KEPT: Duration = Duration::from_secs(15);
 
-/// A look at a process.
+/// A look at a process and all its descendants: a server and its media processes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Look {
-    /// User and system time since it began.
+    /// How many they are.
+    pub(crate) processes: usize,
+    /// User and system time since they began, with that of those that have ended.
     pub(crate) cpu: Duration,
-    /// Resident memory in bytes.
+    /// Memory in bytes. What several of them have counts once, and what they have in common with
+    /// other processes in part.
     pub(crate) memory: u64,
     pub(crate) threads: usize,
     pub(crate) files: usize,
 }
 
 pub(crate) fn look(pid: u32) -> Result<Look, Failure> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    // The second field is the name in brackets, which may have blanks in it.
-    let fields: Vec<&str> =
-        stat.rsplit_once(')').ok_or("/proc/PID/stat has no name")?.1.split_whitespace().collect();
-    let field = |at: usize| -> Result<u64, Failure> {
-        Ok(fields.get(at - 3).ok_or("/proc/PID/stat is too short")?.parse()?)
-    };
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let resident = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .and_then(|rest| rest.trim().strip_suffix(" kB"))
-        .ok_or("/proc/PID/status has no VmRSS")?;
-    Ok(Look {
-        cpu: Duration::from_millis((field(14)? + field(15)?) * 1000 / TICKS),
-        memory: resident.trim().parse::<u64>()? * 1024,
-        threads: fs::read_dir(format!("/proc/{pid}/task"))?.count(),
-        files: fs::read_dir(format!("/proc/{pid}/fd"))?.count(),
-    })
+    let mut all = Look { processes: 0, cpu: Duration::ZERO, memory: 0, threads: 0, files: 0 };
+    for one in proc::family(pid)? {
+        let (stat, memory) = match (Stat::read(one), proc::memory(one)) {
+            (Ok(stat), Ok(memory)) => (stat, memory),
+            // It has ended meanwhile.
+            _ if one != pid => continue,
+            (stat, memory) => (stat?, memory?),
+        };
+        all.processes += 1;
+        all.cpu += stat.cpu + stat.ended_cpu;
+        all.memory += memory;
+        all.threads += stat.threads;
+        all.files += proc::files(one);
+    }
+    Ok(all)
+}
+
+/// Looks until there are no more than so many processes, or for as long as that may take: an empty
+/// media process is kept for a while.
+pub(crate) async fn without_more(
+    processes: usize,
+    look: impl Fn() -> Result<Look, Failure>,
+) -> Result<Look, Failure> {
+    let until = Instant::now() + KEPT;
+    loop {
+        let now = look()?;
+        if now.processes <= processes || Instant::now() >= until {
+            return Ok(now);
+        }
+        sleep(Duration::from_millis(250)).await;
+    }
+}
+
+/// User and system time of this process alone.
+pub(crate) fn own_cpu() -> Result<Duration, Failure> {
+    Ok(Stat::read(std::process::id())?.cpu)
 }
 
 pub(crate) fn megabytes(bytes: u64) -> f64 {
@@ -89,15 +113,34 @@ impl PerSession {
 mod tests {
     use super::*;
 
+    use std::process::Command;
+
     #[test]
-    fn a_process_sees_itself() {
-        let look = look(std::process::id()).unwrap();
-        assert!(look.memory > 100_000 && look.threads > 0 && look.files > 0, "{look:?}");
+    fn a_process_sees_itself_with_its_children() {
+        let before = look(std::process::id()).unwrap();
+        assert!(before.memory > 100_000 && before.threads > 0 && before.files > 0, "{before:?}");
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        let during = look(std::process::id()).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(during.processes > before.processes, "{before:?} {during:?}");
+        assert!(during.threads > before.threads && during.memory > before.memory, "{during:?}");
+    }
+
+    #[test]
+    fn the_time_of_a_child_that_has_ended_stays_counted_and_is_not_the_processs_own() {
+        let (before, own) = (look(std::process::id()).unwrap(), own_cpu().unwrap());
+        let spin = "i=0; while [ $i -lt 200000 ]; do i=$((i + 1)); done";
+        assert!(Command::new("sh").args(["-c", spin]).status().unwrap().success());
+        let more = look(std::process::id()).unwrap().cpu.saturating_sub(before.cpu);
+        let own = own_cpu().unwrap().saturating_sub(own);
+        assert!(more >= own + Duration::from_millis(30), "{more:?}, itself {own:?}");
     }
 
     #[test]
     fn what_sessions_take_is_shared_among_them() {
         let look = |cpu_ms, memory, threads, files| Look {
+            processes: 1,
             cpu: Duration::from_millis(cpu_ms),
             memory,
             threads,

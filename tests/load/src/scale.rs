@@ -92,7 +92,7 @@ struct Found {
 /// Server and senders before and after some time.
 struct Watched {
     server: [Look; 2],
-    own: [Look; 2],
+    own_cpu: [Duration; 2],
     began: Instant,
     ended: Instant,
 }
@@ -132,12 +132,12 @@ async fn arrive(
 }
 
 async fn watch(server: &Server, window: Duration) -> Result<Watched, Failure> {
-    let look = || Ok::<_, Failure>((server.look()?, process::look(std::process::id())?));
+    let look = || Ok::<_, Failure>((server.look()?, process::own_cpu()?));
     let ((server_before, own_before), began) = (look()?, Instant::now());
     sleep(window).await;
     let ((server_after, own_after), ended) = (look()?, Instant::now());
-    let (server, own) = ([server_before, server_after], [own_before, own_after]);
-    Ok(Watched { server, own, began, ended })
+    let (server, own_cpu) = ([server_before, server_after], [own_before, own_after]);
+    Ok(Watched { server, own_cpu, began, ended })
 }
 
 impl Found {
@@ -148,7 +148,7 @@ impl Found {
         heard: &[Vec<Heard>],
         errors: usize,
     ) -> Self {
-        let Watched { server: [before, after], own: [own_before, own_after], began, ended } =
+        let Watched { server: [before, after], own_cpu: [own_before, own_after], began, ended } =
             watched;
         let took = *ended - *began;
         let rhythms: Vec<Rhythm> =
@@ -160,7 +160,7 @@ impl Found {
         };
         let answers = rhythms.iter().map(|rhythm| rhythm.answers);
         let ages = ages_ms(heard.iter().flatten());
-        let own_cpu = own_after.cpu.saturating_sub(own_before.cpu);
+        let own_cpu = own_after.saturating_sub(*own_before);
         Self {
             seconds: took.as_secs_f64(),
             expected: took.as_secs_f64() / plan.interval,

@@ -38,7 +38,7 @@ pub(crate) struct Options {
     /// Where the server is, such as http://127.0.0.1:8091
     #[arg(long, value_name = "URL")]
     url: String,
-    /// The server's process, if it is running already
+    /// The server's process, if it is running already; what it has started counts too
     #[arg(
         long,
         value_name = "PID",

@@ -25,7 +25,11 @@ use super::{
     http, shrink,
     visit::{Reply, play},
 };
-use crate::{Failure, process::Look, vlm::Vlm};
+use crate::{
+    Failure,
+    process::{self, Look},
+    vlm::Vlm,
+};
 
 /// The last cases that are remembered: one of them it was.
 const REMEMBERED: usize = 64;
@@ -156,12 +160,13 @@ impl Work {
 /// A server that has had its first session, and what it takes at rest.
 async fn start(plan: &Plan, vlm: &Vlm) -> Result<(Child, Look), Failure> {
     let server = Child::start(&plan.server, vlm).await?;
+    let processes = server.look()?.processes;
     let replies = play(&http()?, &server.address, &Case::ordinary()).await;
     if replies != [Reply::Said(200, String::new())] {
         return Err(format!("the server does not answer an ordinary offer: {replies:?}").into());
     }
     sleep(SETTLED).await;
-    let look = server.look()?;
+    let look = process::without_more(processes, || server.look()).await?;
     Ok((server, look))
 }
 

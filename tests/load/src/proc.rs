@@ -1,0 +1,125 @@
+//! What `/proc` says of one process.
+
+use std::{collections::HashMap, fs, time::Duration};
+
+use crate::Failure;
+
+/// The kernel's USER_HZ, which is 100 on every architecture that Debian runs on.
+const TICKS: u64 = 100;
+
+/// The text of `/proc/PID/stat` (proc_pid_stat(5)), as far as it matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stat {
+    pub(crate) parent: u32,
+    /// User and system time of itself.
+    pub(crate) cpu: Duration,
+    /// User and system time of the children that it has waited for, and of theirs.
+    pub(crate) ended_cpu: Duration,
+    pub(crate) threads: usize,
+}
+
+impl Stat {
+    pub(crate) fn read(pid: u32) -> Result<Self, Failure> {
+        Self::parse(&fs::read_to_string(format!("/proc/{pid}/stat"))?)
+    }
+
+    fn parse(stat: &str) -> Result<Self, Failure> {
+        // The second field is the name in brackets, which may have anything in it.
+        let rest = stat.rsplit_once(')').ok_or("/proc/PID/stat has no name")?.1;
+        let fields: Vec<&str> = rest.split_whitespace().collect();
+        let field = |at: usize| -> Result<u64, Failure> {
+            Ok(fields.get(at - 3).ok_or("/proc/PID/stat is too short")?.parse()?)
+        };
+        let time = |ticks: u64| Duration::from_millis(ticks * 1000 / TICKS);
+        Ok(Self {
+            parent: field(4)?.try_into()?,
+            cpu: time(field(14)? + field(15)?),
+            ended_cpu: time(field(16)? + field(17)?),
+            threads: field(20)?.try_into()?,
+        })
+    }
+}
+
+/// A process and its descendants, each behind its parent.
+pub(crate) fn family(pid: u32) -> Result<Vec<u32>, Failure> {
+    let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
+    for entry in fs::read_dir("/proc")? {
+        let Some(child) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else {
+            continue;
+        };
+        // It may have ended by now.
+        if let Ok(stat) = Stat::read(child) {
+            children.entry(stat.parent).or_default().push(child);
+        }
+    }
+    Ok(with_descendants(pid, children))
+}
+
+fn with_descendants(pid: u32, mut children: HashMap<u32, Vec<u32>>) -> Vec<u32> {
+    let (mut family, mut next) = (vec![pid], 0);
+    while let Some(parent) = family.get(next) {
+        // A parent that is taken out comes once, whatever the kernel said while processes ended.
+        let more = children.remove(parent).unwrap_or_default();
+        family.extend(more);
+        next += 1;
+    }
+    family
+}
+
+/// Its memory in bytes: a page that other processes have too counts as a part of one. Where that
+/// may not be read, its resident memory.
+pub(crate) fn memory(pid: u32) -> Result<u64, Failure> {
+    let shared = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok();
+    if let Some(bytes) = shared.and_then(|text| kilobytes(&text, "Pss:")) {
+        return Ok(bytes);
+    }
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    // A process that has ended and was not waited for has none.
+    Ok(kilobytes(&status, "VmRSS:").unwrap_or(0))
+}
+
+/// The bytes in the line that begins with this.
+fn kilobytes(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
+}
+
+/// How many files it has open; none where that may not be seen.
+pub(crate) fn files(pid: u32) -> usize {
+    fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fields_of_stat_are_found_behind_any_name() {
+        let stat = "42 (a) b (c)) S 7 2 3 4 5 6 7 8 9 10 150 50 30 20 20 0 9 0 100 4096 25 1 2";
+        let expected = Stat {
+            parent: 7,
+            cpu: Duration::from_secs(2),
+            ended_cpu: Duration::from_millis(500),
+            threads: 9,
+        };
+        assert_eq!(Stat::parse(stat).unwrap(), expected);
+        assert!(Stat::parse("42 (a) S 1").is_err());
+        assert!(Stat::parse("").is_err());
+    }
+
+    #[test]
+    fn a_family_has_all_descendants_and_nobody_else() {
+        let children = [(1, vec![10, 20]), (10, vec![11]), (11, vec![12, 13]), (20, vec![21])];
+        assert_eq!(with_descendants(10, children.clone().into()), [10, 11, 12, 13]);
+        assert_eq!(with_descendants(21, children.into()), [21]);
+        assert_eq!(with_descendants(1, [(1, vec![2]), (2, vec![1])].into()), [1, 2, 1]);
+    }
+
+    #[test]
+    fn memory_is_read_in_kilobytes() {
+        let text = "55d-7ff ---p 00000000 00:00 0    [rollup]\nRss:    900 kB\nPss:     12 kB\n";
+        assert_eq!(kilobytes(text, "Pss:"), Some(12 << 10));
+        assert_eq!(kilobytes("Pss: many kB\n", "Pss:"), None);
+        assert_eq!(kilobytes(text, "VmRSS:"), None);
+    }
+}
