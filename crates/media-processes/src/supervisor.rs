@@ -229,7 +229,7 @@ mod tests {
         let config = Config::new(Bounds { wanted: 1, most: 2, connections: 1 });
         let processes = MediaProcesses::new(config, InProcess::new(|_| async {}));
         let cause = processes.started().await.unwrap_err();
-        assert_eq!(cause.to_string(), "media process 1 ended");
+        assert_eq!(cause.to_string(), "media process 1 could not be started: ended");
         processes.shut_down().await;
     }
 
