@@ -72,6 +72,23 @@ impl Cause {
         Self { process, reason, element: words.element().map(str::to_owned), said: words.reason() }
     }
 
+    /// Every [name](Self::name) that there is.
+    pub const NAMES: [&str; 13] = [
+        "not_needed",
+        "not_started",
+        "signal",
+        "with_zygote",
+        "exit",
+        "out_of_memory",
+        "unknown_connection",
+        "out_of_order",
+        "flood",
+        "silence",
+        "hung_up",
+        "version",
+        "bad_message",
+    ];
+
     /// Which kind of end it is, in one word.
     pub fn name(&self) -> &'static str {
         match &self.reason {
@@ -122,7 +139,12 @@ impl fmt::Display for Cause {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use live_vlm_media_link::ConnectionId;
+
     use super::*;
+    use crate::deadlines::Due;
 
     #[test]
     fn a_cause_says_what_happened_where_and_what_was_said() {
@@ -164,7 +186,30 @@ mod tests {
         ] {
             let cause = Cause::new(ProcessNumber(1), reason, &LastWords::default());
             assert_eq!((cause.name(), cause.is_blamed()), (name, is_blamed));
+            assert!(Cause::NAMES.contains(&name));
             assert_eq!(cause.to_string(), format!("media process 1 {words}"));
+        }
+    }
+
+    #[test]
+    fn every_breach_is_among_the_names() {
+        let connection = ConnectionId(1);
+        let (due, within) = (Due::Ready, Duration::from_secs(1));
+        for breach in [
+            Breach::UnknownConnection(connection),
+            Breach::OutOfOrder { connection, what: "spoke" },
+            Breach::WrongPong,
+            Breach::NotReady,
+            Breach::Meaningless,
+            Breach::Flood,
+            Breach::FloodOfBytes,
+            Breach::Silence { due, within },
+            Breach::DoesNotRead,
+            Breach::HungUp,
+            Breach::Version("0".to_owned()),
+            Breach::Link("odd".to_owned()),
+        ] {
+            assert!(Cause::NAMES.contains(&breach.name()), "{breach:?}");
         }
     }
 }

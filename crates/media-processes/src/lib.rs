@@ -71,7 +71,8 @@
 //!
 //! Locking order: there is none to keep, because every lock in here is a leaf, held for a decision
 //! or an assignment. The asynchronous lock of [`launcher::Forking`] is held while a zygote is
-//! started, so that there is one.
+//! started, so that there is one. What [`MediaProcesses::usage`] adds up is locked while it reads
+//! `/proc`.
 
 mod ask;
 pub mod blame;
@@ -98,6 +99,7 @@ mod process;
 mod registry;
 mod supervisor;
 mod turns;
+mod usage;
 
 pub use ask::{Picture, Question};
 pub use cause::{Cause, Exit, Reason};
@@ -114,3 +116,4 @@ pub use peer::{OfferAnswered, Peer, PeerEvents};
 pub use registry::{Figures, Ready};
 pub use supervisor::{MediaProcesses, OfferOptions};
 pub use turns::{NoQuestion, TurnNear, Turns, Want};
+pub use usage::Usage;

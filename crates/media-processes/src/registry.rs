@@ -31,6 +31,8 @@ struct State {
     placement: Placement,
     blame: Blame,
     processes: HashMap<ProcessNumber, Commands>,
+    /// The kernel's numbers of those that have been started and have one.
+    ids: HashMap<ProcessNumber, u32>,
     /// One that was started ahead, and is nobody's yet.
     spare: Option<ProcessNumber>,
     last_number: u64,
@@ -114,6 +116,7 @@ impl Registry {
             placement: Placement::new(bounds),
             blame: Blame::default(),
             processes: HashMap::new(),
+            ids: HashMap::new(),
             spare: None,
             last_number: 0,
             is_closed: false,
@@ -167,6 +170,16 @@ impl Registry {
         let (begin, _) = state.begin();
         state.spare = Some(begin.number);
         Some(begin)
+    }
+
+    /// A process runs, with this number for the kernel.
+    pub(crate) fn runs(&self, number: ProcessNumber, id: u32) {
+        self.lock().ids.insert(number, id);
+    }
+
+    /// The kernel's numbers of all that run.
+    pub(crate) fn ids(&self) -> Vec<u32> {
+        self.lock().ids.values().copied().collect()
     }
 
     /// A process is ready. Whether it is the first one that says so.
@@ -223,6 +236,7 @@ impl Registry {
         let number = cause.process;
         let parties = state.placement.remove(number, now);
         state.processes.remove(&number);
+        state.ids.remove(&number);
         state.spare = state.spare.filter(|spare| *spare != number);
         *state.figures.ended.entry(cause.name()).or_default() += 1;
         if state.ready.is_none() && state.failed.is_none() {

@@ -26,6 +26,7 @@ use crate::{
     process::{self, Surroundings},
     registry::{Begin, Figures, Placed, Ready, Registry},
     turns::Turns,
+    usage::{Meter, Sample, Usage},
 };
 
 /// Each event comes once.
@@ -58,6 +59,8 @@ struct Inner {
     last_connection: AtomicU64,
     /// One for each process. A leaf lock, held to start one.
     tasks: Mutex<JoinSet<()>>,
+    /// A leaf lock, held while `/proc` is read.
+    meter: Mutex<Meter>,
 }
 
 impl std::fmt::Debug for Inner {
@@ -82,7 +85,8 @@ impl MediaProcesses {
             config: Arc::new(config),
         };
         let tasks = Mutex::default();
-        let inner = Inner { surroundings, last_connection: AtomicU64::new(0), tasks };
+        let last_connection = AtomicU64::new(0);
+        let inner = Inner { surroundings, last_connection, tasks, meter: Mutex::default() };
         let processes = Self { inner: Arc::new(inner) };
         processes.keep_spare();
         processes
@@ -184,6 +188,20 @@ impl MediaProcesses {
     /// What there is, and what has happened so far.
     pub fn figures(&self) -> Figures {
         self.inner.surroundings.registry.figures()
+    }
+
+    /// What they use now, and what those that have ended have used. Reads two files of `/proc` for
+    /// each that runs.
+    pub fn usage(&self) -> Usage {
+        let Surroundings { registry, launcher, .. } = &self.inner.surroundings;
+        let (children, parent) = (registry.ids(), launcher.parent());
+        let mut meter = self.inner.meter.lock().unwrap_or_else(PoisonError::into_inner);
+        let this = std::process::id();
+        let read = |id| Some((id, Sample::read(id)?));
+        // Whose parent is another has taken the number of one that has ended.
+        let is_ours =
+            |(_, sample): &(u32, Sample)| sample.parent == this || Some(sample.parent) == parent;
+        meter.take(children.into_iter().chain(parent).filter_map(read).filter(is_ours).collect())
     }
 
     /// Waits until so many processes and connections have ended, or whatever else the figures are to

@@ -1,5 +1,6 @@
 //! Refusing new sessions while the running ones have all the CPU time or memory that there is.
 //! The decision is [`Guard`]'s, which is pure; a task reads `/proc` once a second for it.
+//! What media processes use counts as the server's.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -75,7 +76,7 @@ impl Config {
 pub struct Bounds {
     /// Most CPU time, as a fraction of all cores.
     pub cpu: Option<f64>,
-    /// Most bytes of memory that the process uses.
+    /// Most bytes of memory that the server uses.
     pub resident: Option<u64>,
     /// Fewest bytes of memory that are left.
     pub available: Option<u64>,
@@ -88,7 +89,7 @@ pub struct Readings {
     pub cpu: f64,
     /// The time since then.
     pub elapsed: Duration,
-    /// Bytes of memory that the process uses.
+    /// Bytes of memory that the server uses.
     pub resident: u64,
     /// Bytes of memory that are left, if that is known.
     pub available: Option<u64>,
@@ -104,7 +105,7 @@ pub enum Overloaded {
         /// Allowed.
         most: f64,
     },
-    /// The process uses too much memory, in bytes.
+    /// The server uses too much memory, in bytes.
     Resident {
         /// Used.
         used: u64,
@@ -201,7 +202,7 @@ pub struct Overload {
 }
 
 impl Overload {
-    /// Begins to watch this process.
+    /// Begins to watch this process, and the media processes that the metrics know.
     pub fn start(options: &Config, metrics: &Metrics, runtime: &Handle) -> Self {
         let (to, reached) = watch::channel(None);
         let guard = Guard::new(options.bounds(Memory::read()));
@@ -232,15 +233,16 @@ async fn sample(mut guard: Guard, reached: watch::Sender<Option<Overloaded>>, me
             tracing::warn!("there is no /proc: overload is not noticed");
             return;
         };
+        let media = metrics.media().unwrap_or_default();
+        let cpu_seconds = process.cpu_seconds + media.cpu_seconds;
         let now = Instant::now();
         // The first time only memory counts.
-        let (since, used) =
-            before.replace((now, process.cpu_seconds)).unwrap_or((now, process.cpu_seconds));
+        let (since, used) = before.replace((now, cpu_seconds)).unwrap_or((now, cpu_seconds));
         let elapsed = now - since;
         let now_reached = guard.take(Readings {
-            cpu: (process.cpu_seconds - used) / elapsed.as_secs_f64().max(f64::EPSILON) / cores,
+            cpu: (cpu_seconds - used) / elapsed.as_secs_f64().max(f64::EPSILON) / cores,
             elapsed,
-            resident: process.resident,
+            resident: process.resident.saturating_add(media.resident),
             available: Memory::read().map(|memory| memory.available),
         });
         let was_reached = reached.send_replace(now_reached);

@@ -1,4 +1,5 @@
 use super::*;
+use crate::metrics::MediaFigures;
 
 const BOUNDS: Bounds = Bounds { cpu: Some(0.9), resident: Some(1000), available: Some(100) };
 const CALM: Readings =
@@ -115,4 +116,26 @@ async fn this_process_is_watched() {
     assert!(matches!(reached, Overloaded::Resident { most, .. } if most == 1 << 20), "{reached:?}");
     let text = metrics.exposition(crate::metrics::Format::Prometheus);
     assert!(text.contains("live_vlm_overloaded 1\n"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_media_processes_use_counts_as_the_servers() {
+    let metrics = Metrics::new(false);
+    let began = Instant::now();
+    metrics.watch_media(move || MediaFigures {
+        // Of 1000 cores.
+        cpu_seconds: 1000.0 * began.elapsed().as_secs_f64(),
+        resident: 1 << 40,
+        ..MediaFigures::default()
+    });
+    // More memory than this process has, and less than media processes have.
+    let options = Config { max_cpu: whole("0"), max_memory: whole("1000000") };
+    let overload = Overload::start(&options, &metrics, &Handle::current());
+    overload.reached.clone().changed().await.unwrap();
+    let reached = overload.reached().unwrap();
+    assert!(matches!(reached, Overloaded::Resident { used, .. } if used > 1 << 40), "{reached:?}");
+    let options = Config { max_cpu: whole("90"), max_memory: whole("1000000000") };
+    let overload = Overload::start(&options, &metrics, &Handle::current());
+    let is_cpu = |reached: &Option<_>| matches!(reached, Some(Overloaded::Cpu { .. }));
+    overload.reached.clone().wait_for(is_cpu).await.unwrap();
 }

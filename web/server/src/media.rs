@@ -8,12 +8,12 @@ use std::{
 
 use live_vlm_config::{LogFilter, Whole};
 use live_vlm_media_processes::{
-    self as processes, MediaProcesses,
+    self as processes, Cause, Figures, MediaProcesses, Usage,
     launcher::{Forking, Program},
     memory::Groups,
     placement::Bounds,
 };
-use live_vlm_observe::process::Memory;
+use live_vlm_observe::{metrics::MediaFigures, process::Memory};
 use live_vlm_sandbox::environment;
 use serde::{Deserialize, Serialize};
 
@@ -123,6 +123,25 @@ impl Options {
         };
         let environment = environment(env::vars_os());
         Ok(Program { path, arguments: vec![mode.into()], environment })
+    }
+}
+
+/// What metrics and the overload guard see of media processes.
+pub(crate) fn figures(media: &MediaProcesses) -> MediaFigures {
+    let Figures { processes, connections, started, ended, refused } = media.figures();
+    let Usage { cpu, resident, threads } = media.usage();
+    // Each cause is there from the start, so that the first time counts as an increase.
+    let ended = Cause::NAMES.map(|name| (name, ended.get(name).copied().unwrap_or(0)));
+    MediaFigures {
+        processes,
+        connections,
+        started,
+        ended: ended.into(),
+        users_refused: refused,
+        cpu_seconds: cpu.as_secs_f64(),
+        resident,
+        threads,
+        sandbox_lacking: media.ready().map_or(0, |ready| ready.sandbox.lacking.len()),
     }
 }
 

@@ -38,7 +38,7 @@ use crate::{
     app::App,
     config::{Config, Options},
     live::Live,
-    media::NoProgram,
+    media::{NoProgram, figures},
     refusals::Refusals,
     reload::Reloader,
     routes::{self, MetricsListener},
@@ -255,7 +255,7 @@ fn app(
     let runtime = Handle::current();
     let times = overrides.times;
     let dispatcher = dispatcher(vlm, &client, &runtime, times);
-    let observer = observer(&config.observe, &dispatcher, &runtime)?;
+    let observer = observer(&config.observe, &dispatcher, &media, &runtime)?;
     let trusted_proxies = config.server.trusted_proxies.clone();
     let askers = Askers::of(config.server.host, sign_in.is_on(), !trusted_proxies.is_empty());
     let own_endpoints = overrides
@@ -302,11 +302,14 @@ fn app(
 fn observer(
     config: &live_vlm_observe::Config,
     dispatcher: &Dispatcher,
+    media: &MediaProcesses,
     runtime: &Handle,
 ) -> Result<Observer, ObserveError> {
     let observer = Observer::start(config, runtime)?;
     let pool = dispatcher.clone();
     observer.metrics.watch_pool(move || pool.pool().into_iter().map(Into::into).collect());
+    let media = media.clone();
+    observer.metrics.watch_media(move || figures(&media));
     Ok(observer)
 }
 

@@ -1,4 +1,11 @@
-use std::{io, process::Stdio, sync::Arc};
+use std::{
+    io,
+    process::Stdio,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
 
 use async_trait::async_trait;
 use live_vlm_zygote::{Child, Ended, ForkError, Zygote};
@@ -19,6 +26,8 @@ pub struct Forking {
     program: Program,
     /// Held while one is started, so that there is one.
     zygote: Mutex<Option<Running>>,
+    /// Its number for the kernel; 0 while there is none.
+    id: AtomicU32,
 }
 
 #[derive(Debug, Clone)]
@@ -30,7 +39,7 @@ struct Running {
 impl Forking {
     /// `program` serves as the zygote. It is started with the first media process.
     pub fn new(program: Program) -> Self {
-        Self { program, zygote: Mutex::new(None) }
+        Self { program, zygote: Mutex::new(None), id: AtomicU32::new(0) }
     }
 
     async fn zygote(&self) -> io::Result<Running> {
@@ -44,6 +53,7 @@ impl Forking {
         let mut command = self.program.command();
         command.stderr(Stdio::from(errors));
         let zygote = Zygote::start(command).await.map_err(io::Error::other)?;
+        self.id.store(zygote.pid(), Ordering::Relaxed);
         tracing::debug!(id = zygote.pid(), "what forks media processes is ready");
         Ok(known.insert(Running { zygote: Arc::new(zygote), _log: Arc::new(log) }).clone())
     }
@@ -53,6 +63,7 @@ impl Forking {
         let mut known = self.zygote.lock().await;
         if known.as_ref().is_some_and(|known| Arc::ptr_eq(&known.zygote, &gone.zygote)) {
             *known = None;
+            self.id.store(0, Ordering::Relaxed);
         }
     }
 }
@@ -79,6 +90,10 @@ impl Launcher for Forking {
             }
             launched => launched.map_err(io::Error::other),
         }
+    }
+
+    fn parent(&self) -> Option<u32> {
+        Some(self.id.load(Ordering::Relaxed)).filter(|id| *id != 0)
     }
 }
 

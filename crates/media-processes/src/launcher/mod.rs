@@ -23,6 +23,12 @@ pub trait Launcher: Send + Sync + 'static {
     /// # Errors
     /// When that is not possible.
     async fn launch(&self, number: ProcessNumber) -> io::Result<Launched>;
+
+    /// The process whose children media processes are, unless that is this one: its number for the
+    /// kernel, while it runs.
+    fn parent(&self) -> Option<u32> {
+        None
+    }
 }
 
 /// A media process that was started.

@@ -117,7 +117,11 @@ impl Task {
     ) -> Self {
         let Surroundings { registry, config, .. } = surroundings;
         let Launched { link, printed, process } = launched;
-        let group = process.id().and_then(|id| limit_memory(&config, number, id));
+        let id = process.id();
+        if let Some(id) = id {
+            registry.runs(number, id);
+        }
+        let group = id.and_then(|id| limit_memory(&config, number, id));
         let now = now();
         Self {
             number,

@@ -7,3 +7,4 @@ mod lies;
 mod log;
 mod peers;
 mod support;
+mod usage;

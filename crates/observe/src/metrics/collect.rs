@@ -254,24 +254,26 @@ impl Collector for FramesCollector {
     }
 }
 
-/// The process, under the names that every Prometheus client gives it.
+/// The server's own process, under the names that every Prometheus client gives it.
 #[derive(Debug)]
 pub(super) struct ProcessCollector;
 
 impl Collector for ProcessCollector {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
         let Some(process) = Process::read() else { return Ok(()) };
-        let cpu = "CPU time of the server, in user and system mode.";
+        let cpu = "CPU time of the server's own process, in user and system mode.";
         counter(&mut encoder, "cpu", cpu, Some(&Unit::Seconds), process.cpu_seconds)?;
-        let resident = "Physical memory of the server.";
+        let resident = "Physical memory of the server's own process.";
         let bytes = Some(&Unit::Bytes);
         gauge(&mut encoder, "resident_memory", resident, bytes, process.resident)?;
-        gauge(&mut encoder, "threads", "Threads of the server.", None, process.threads)?;
-        gauge(&mut encoder, "open_fds", "Open file descriptors.", None, process.open_fds)
+        let threads = "Threads of the server's own process.";
+        gauge(&mut encoder, "threads", threads, None, process.threads)?;
+        let files = "Open file descriptors of the server's own process.";
+        gauge(&mut encoder, "open_fds", files, None, process.open_fds)
     }
 }
 
-fn counter<N>(
+pub(super) fn counter<N>(
     encoder: &mut DescriptorEncoder,
     name: &str,
     help: &str,
@@ -285,7 +287,7 @@ where
     ConstCounter::new(value).encode(to)
 }
 
-fn gauge(
+pub(super) fn gauge(
     encoder: &mut DescriptorEncoder,
     name: &str,
     help: &str,

@@ -44,10 +44,25 @@ fn backend(name: &str, state: BackendHealth) -> BackendFigures {
     }
 }
 
+fn media() -> MediaFigures {
+    MediaFigures {
+        processes: 3,
+        connections: 7,
+        started: 9,
+        ended: [("not_needed", 5), ("signal", 1)].into(),
+        users_refused: 2,
+        cpu_seconds: 1.5,
+        resident: 4096,
+        threads: 11,
+        sandbox_lacking: 1,
+    }
+}
+
 /// Metrics to which everything has happened once.
 fn busy() -> Metrics {
     let metrics = Metrics::new(true);
     metrics.watch_pool(|| vec![backend(BACKEND, BackendHealth::Up)]);
+    metrics.watch_media(media);
     metrics.question_ended("ada", &report(QuestionOutcome::Answered));
     metrics.question_ended("ada", &report(QuestionOutcome::Failed { kind: "timeout" }));
     metrics.question_ended("bob", &report(QuestionOutcome::Cancelled));
@@ -221,4 +236,26 @@ fn users_are_not_told_unless_the_operator_wants_it() {
     let metrics = Metrics::new(false);
     metrics.question_ended("ada@example.com", &report(QuestionOutcome::Answered));
     assert!(!metrics.exposition(Format::OpenMetrics).contains("ada"));
+}
+
+#[test]
+fn media_processes_are_told_in_all_their_figures() {
+    let metrics = Metrics::new(false);
+    assert_eq!(metrics.media(), None);
+    metrics.watch_media(media);
+    for (series, expected) in [
+        ("live_vlm_media_processes", 3.0),
+        ("live_vlm_media_connections", 7.0),
+        ("live_vlm_media_processes_started_total", 9.0),
+        ("live_vlm_media_processes_ended_total{cause=\"not_needed\"}", 5.0),
+        ("live_vlm_media_processes_ended_total{cause=\"signal\"}", 1.0),
+        ("live_vlm_media_users_refused_total", 2.0),
+        ("live_vlm_media_cpu_seconds_total", 1.5),
+        ("live_vlm_media_resident_memory_bytes", 4096.0),
+        ("live_vlm_media_threads", 11.0),
+        ("live_vlm_sandbox_parts_lacking", 1.0),
+    ] {
+        let family = series.split('{').next().unwrap();
+        assert!((value(&metrics, family, series) - expected).abs() < 1e-9, "{series}");
+    }
 }

@@ -7,6 +7,7 @@ mod collect;
 mod families;
 mod figures;
 mod labels;
+mod media;
 mod options;
 mod states;
 
@@ -27,6 +28,7 @@ use prometheus_client::{
 pub use self::{
     collect::{BackendFigures, BackendHealth, FrameCounts},
     figures::{ConnectionFigure, SessionFigures},
+    media::MediaFigures,
     options::{BadToken, Config, MetricsToken},
     states::{EndReason, SessionState},
 };
@@ -37,6 +39,7 @@ use self::{
         Families,
     },
     labels::Names,
+    media::{Media, MediaCollector},
 };
 
 /// Users that are told apart; the rest is `other`.
@@ -56,6 +59,7 @@ struct Shared {
     families: Families,
     pool: Arc<Pool>,
     frames: Arc<Frames>,
+    media: Arc<Media>,
     models: Arc<Names>,
     users: Names,
 }
@@ -90,9 +94,11 @@ impl Metrics {
         let collector = PoolCollector { pool: Arc::clone(&pool), models: Arc::clone(&models) };
         own.register_collector(Box::new(collector));
         own.register_collector(Box::new(FramesCollector(Arc::clone(&frames))));
+        let media = Arc::<Media>::default();
+        own.register_collector(Box::new(MediaCollector(Arc::clone(&media))));
         registry.sub_registry_with_prefix("process").register_collector(Box::new(ProcessCollector));
         let users = Names::new(USERS);
-        Self { shared: Arc::new(Shared { registry, families, pool, frames, models, users }) }
+        Self { shared: Arc::new(Shared { registry, families, pool, frames, media, models, users }) }
     }
 
     /// Says how to read the operator's VLM servers; only the first time counts. `read` is called
@@ -108,6 +114,17 @@ impl Metrics {
     /// The operator's VLM servers; `None` until [`watch_pool`](Self::watch_pool) was called.
     pub fn backends(&self) -> Option<Vec<BackendFigures>> {
         self.shared.pool.read()
+    }
+
+    /// Says how to read the figures of media processes; only the first time counts. `read` is called
+    /// whenever somebody looks, and once a second; it must not wait.
+    pub fn watch_media(&self, read: impl Fn() -> MediaFigures + Send + Sync + 'static) {
+        self.shared.media.watch(Box::new(read));
+    }
+
+    /// The media processes; `None` until [`watch_media`](Self::watch_media) was called.
+    pub fn media(&self) -> Option<MediaFigures> {
+        self.shared.media.read()
     }
 
     /// A session begins. It ends with what is returned.

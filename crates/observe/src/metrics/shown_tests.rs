@@ -102,7 +102,8 @@ fn the_dashboard_is_in_rows_and_nothing_covers_anything() {
     let dashboard = dashboard();
     let rows = panels(&dashboard).iter().filter(|panel| panel["type"] == "row");
     let titles: Vec<_> = rows.map(|row| row["title"].as_str().unwrap()).collect();
-    let expected = ["At a glance", "Answers", "VLM backends", "Sessions", "Cost", "Limits"];
+    let expected =
+        ["At a glance", "Answers", "VLM backends", "Sessions", "Media processes", "Cost", "Limits"];
     assert_eq!(titles, expected);
     let (mut ids, mut cells) = (BTreeSet::new(), BTreeSet::new());
     for panel in panels(&dashboard) {
