@@ -17,15 +17,15 @@ impl fmt::Display for Ended {
             Self::Exit(code) => write!(f, "ended with code {code}"),
             Self::Signal(number) => {
                 write!(f, "was ended by signal {number}")?;
-                name(*number).map_or(Ok(()), |name| write!(f, " ({name})"))
+                signal_name(*number).map_or(Ok(()), |name| write!(f, " ({name})"))
             }
             Self::WithZygote => f.write_str("ended with its zygote"),
         }
     }
 }
 
-/// Of the signals that end a process.
-fn name(number: i32) -> Option<&'static str> {
+/// The name of a signal that ends a process, such as `SIGSEGV`; `None` for others.
+pub fn signal_name(number: i32) -> Option<&'static str> {
     Some(match number {
         libc::SIGABRT => "SIGABRT",
         libc::SIGBUS => "SIGBUS",

@@ -55,7 +55,7 @@ mod socket;
 mod zygote;
 
 pub use child::Child;
-pub use ended::Ended;
+pub use ended::{Ended, signal_name};
 pub use error::{ForkError, ServeError, StartError};
 pub use forking::serve;
 pub use zygote::Zygote;

@@ -10,7 +10,7 @@ mod log;
 mod log_layer;
 mod outbox;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use live_vlm_media_link::{
     ConnectionId, FromMedia, LinkError, Reader, Received, SandboxParts, ToMedia, VERSION,
@@ -34,7 +34,7 @@ pub use log_layer::LogLayer;
 /// As many connections as live-vlm may have in one process, at the very most.
 const MAX_CONNECTIONS: usize = 256;
 /// How long connections may take to stop once the link is gone.
-const GOODBYE: std::time::Duration = std::time::Duration::from_secs(3);
+const GOODBYE: Duration = Duration::from_secs(3);
 
 /// What a media process begins with.
 #[derive(Debug)]

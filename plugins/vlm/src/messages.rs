@@ -65,8 +65,8 @@ pub struct AnswerError {
     /// Counts the element's questions, from 1.
     pub seq: u64,
     /// One word: `refused`, `timeout`, `unauthorized`, ... (see `vlm_client::ErrorKind::name`),
-    /// `encode`, `schema` when the answer does not fit the schema, `limit` when a limit of the user's was reached, or `unavailable` when no server
-    /// that has the model can be asked.
+    /// `encode`, `schema` when the answer does not fit the schema, `limit` when a limit of the user's
+    /// was reached, or `unavailable` when no server that has the model can be asked.
     pub kind: String,
     /// What happened and what to do.
     pub message: String,

@@ -8,7 +8,6 @@ use std::{
     process::{Command, ExitCode},
     sync::{OnceLock, mpsc},
     thread,
-    time::Duration,
 };
 
 /// What the initialisation has found, which children have, too.
@@ -50,7 +49,9 @@ fn init(how: &str) -> Result<(), String> {
             let (tell, runs) = mpsc::channel();
             let thread = move || {
                 tell.send(()).unwrap();
-                thread::sleep(Duration::from_secs(60));
+                loop {
+                    thread::park();
+                }
             };
             let named = thread::Builder::new().name("a-thread".to_owned());
             named.spawn(thread).map_err(|error| error.to_string())?;

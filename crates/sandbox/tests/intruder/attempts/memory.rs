@@ -1,6 +1,6 @@
 //! Memory, code, files and threads.
 
-use std::{fs::File, thread, time::Duration};
+use std::{fs::File, thread};
 
 use live_vlm_sandbox::Wall;
 
@@ -97,8 +97,10 @@ pub(super) const THREADS: Row = Row {
     tries: &[|| -> Gave {
         for _ in 0..65 {
             let sleeper = thread::Builder::new().stack_size(64 << 10);
-            let sleeping = || thread::sleep(Duration::from_secs(60));
-            if let Err(error) = sleeper.spawn(sleeping) {
+            let sleeping = || loop {
+                thread::park();
+            };
+            if let Err(error) = sleeper.spawn::<_, ()>(sleeping) {
                 return number::<()>(Err(error));
             }
         }
