@@ -14,7 +14,7 @@ Installs what is missing and runs every step, or those that are named, in this o
   page      tests of the page
   rust      tests of all crates
   networks  tests with several hosts, which need the right to make network namespaces
-  fuzz      every fuzz target for 10 seconds
+  fuzz      every fuzz target for 5 seconds
   browser   tests in Chromium, and the main ones in Firefox
 
 CONTRIBUTING.md says how to run one test.
@@ -79,7 +79,7 @@ step_networks() {
 
 step_fuzz() {
     step "Fuzzing"
-    scripts/fuzz.sh 10
+    scripts/fuzz.sh 5
 }
 
 step_browser() {
