@@ -1,15 +1,16 @@
 //! All that this crate knows of `vlmanalyze`: its properties, its messages, its context.
 
+use std::time::Duration;
+
 use gst::prelude::*;
 use gstvlm::VlmAnalyze;
-pub use gstvlm::messages::{Answer, AnswerError, CANCELLED};
 pub(crate) use gstvlm::{
     context::remote_context,
     remote::{FromElement, Picture, RemoteAsker},
 };
 
 use crate::{
-    DecodeMode, PeerSettings, PipelineError,
+    DecodeMode, PipelineError, SamplingSettings,
     properties::{make, set_if_present},
 };
 
@@ -20,23 +21,14 @@ pub(crate) fn element() -> Result<gst::Element, PipelineError> {
     make("vlmanalyze")
 }
 
-/// The context that has every connection's element share `dispatcher`, for
-/// [`PeerOptions::context`](crate::PeerOptions::context).
-pub fn dispatcher_context(dispatcher: &live_vlm_dispatch::Dispatcher) -> gst::Context {
-    gstvlm::context::context(dispatcher)
-}
-
 /// Hands the settings to the element, those that it has.
-pub(crate) fn set_properties(element: &gst::Element, settings: &PeerSettings) {
-    if let (Some(element), Some(endpoint)) =
-        (element.downcast_ref::<VlmAnalyze>(), &settings.endpoint)
-    {
-        // The server and its key in one step.
-        element.set_endpoint(endpoint);
-    }
-    set_if_present(element, "model", settings.model.clone());
-    set_if_present(element, "ask", settings.asks);
-    settings.choices.set_properties(element);
+pub(crate) fn set_properties(element: &gst::Element, settings: &SamplingSettings) {
+    let SamplingSettings { asks, interval, max_age, min_change } = *settings;
+    let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+    set_if_present(element, "ask", asks);
+    set_if_present(element, "interval", nanoseconds(interval));
+    set_if_present(element, "max-age", nanoseconds(max_age));
+    set_if_present(element, "min-change", min_change);
 }
 
 /// Tells the element whether frames come only when asked for.
@@ -48,5 +40,26 @@ pub(crate) fn set_mode(element: &gst::Element, mode: DecodeMode) {
 pub(crate) fn ask_now(element: &gst::Element) {
     if element.is::<VlmAnalyze>() {
         element.emit_by_name::<()>("analyze-now", &[]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_element_has_a_property_for_each_setting() {
+        let element = element().unwrap();
+        let settings = SamplingSettings {
+            asks: false,
+            interval: Duration::from_millis(2500),
+            max_age: Duration::from_millis(1500),
+            min_change: 0.25,
+        };
+        set_properties(&element, &settings);
+        assert!(!element.property::<bool>("ask"));
+        assert_eq!(element.property::<u64>("interval"), 2_500_000_000);
+        assert_eq!(element.property::<u64>("max-age"), 1_500_000_000);
+        assert!((element.property::<f64>("min-change") - 0.25).abs() < 1e-9);
     }
 }

@@ -25,7 +25,6 @@ mod analyze;
 mod candidate;
 mod certificate;
 mod chain;
-mod choices;
 mod codec;
 mod colours;
 mod event;
@@ -50,7 +49,6 @@ mod requirements;
 mod sdp;
 mod sdp_answer;
 mod serve;
-mod settings;
 mod shared;
 pub mod teardown;
 mod unfinished;
@@ -58,14 +56,12 @@ mod warm_up;
 mod watchdog;
 pub mod webrtc;
 
-pub use analyze::{Answer, AnswerError, CANCELLED, dispatcher_context};
-pub use choices::{BadChoice, Bound, Bounds, Change, Choices, Seconds};
 pub use codec::payloader;
 pub use event::PeerEvent;
 pub use frames::FrameCounter;
 pub use gate::DecodeMode;
 pub use live_vlm_media_link::{
-    Codec, FrameCounts, LostReason, NetworkOptions, OfferError, PeerTimeouts,
+    Codec, FrameCounts, LostReason, NetworkOptions, OfferError, PeerTimeouts, SamplingSettings,
 };
 pub use native_log::{NativeLevel, NativeLine, native_debugging, take_native_log};
 pub use offer::{CandidateSection, TRANSPORT_CC};
@@ -74,5 +70,4 @@ pub use peer_connection::PeerConnection;
 pub use pipeline_error::PipelineError;
 pub use requirements::{Missing, init};
 pub use serve::{Greeting, LogLayer, LogSender, ServeError, serve};
-pub use settings::PeerSettings;
 pub use warm_up::warm_up;

@@ -14,8 +14,8 @@ use gst_webrtc::{
 use tokio::task::JoinHandle;
 
 use crate::{
-    Codec, FrameCounter, LostReason, OfferError, PeerEvent, PeerOptions, PeerSettings,
-    PipelineError, analyze,
+    Codec, DecodeMode, FrameCounter, LostReason, OfferError, PeerEvent, PeerOptions, PipelineError,
+    SamplingSettings, analyze,
     candidate::{Candidate, Unusable},
     certificate::Certificate,
     chain::{self, Chain},
@@ -95,7 +95,8 @@ impl PeerConnection {
         let gathering =
             if options.network.stun_server.is_some() { GATHERING_STUN } else { GATHERING };
 
-        let shared = Arc::new(Shared::new(offer, options.settings.decode_mode(), Box::new(events)));
+        let mode = DecodeMode::for_interval(options.settings.interval);
+        let shared = Arc::new(Shared::new(offer, mode, Box::new(events)));
         let start = {
             let shared = shared.clone();
             move || start_pipeline(&shared, &options)
@@ -131,9 +132,9 @@ impl PeerConnection {
         }
     }
 
-    /// Changes what is asked, and how much is decoded for it, while the video runs.
-    pub fn change_settings(&self, settings: &PeerSettings) {
-        let mode = settings.decode_mode();
+    /// Changes when to ask, and how much is decoded for it, while the video runs.
+    pub fn change_settings(&self, settings: &SamplingSettings) {
+        let mode = DecodeMode::for_interval(settings.interval);
         analyze::set_properties(&self.parts.analyzer, settings);
         analyze::set_mode(&self.parts.analyzer, mode);
         self.parts.chain.set_mode(mode);
@@ -285,11 +286,6 @@ fn listen_to_channels(sctpdec: &gst::Element, shared: &Arc<Shared>) {
 /// Called from whichever thread posts.
 fn on_message(message: &gst::MessageRef, shared: &Shared) {
     match message.view() {
-        gst::MessageView::Element(_) => {
-            if let Some(event) = PeerEvent::from_message(message) {
-                shared.tell(event);
-            }
-        }
         gst::MessageView::Error(error) => {
             let factory = error
                 .src()

@@ -1,6 +1,6 @@
 use std::{sync::Arc, time::Instant};
 
-use live_vlm_dispatch::{Dispatcher, Member};
+use live_vlm_dispatch::{Dispatcher, Member, Want};
 use tokio::time::sleep;
 
 use crate::{
@@ -63,6 +63,14 @@ impl Asker {
             self.questions.chosen.forget();
         }
         self.retries.failed(failure, retries, Instant::now())
+    }
+
+    /// Gives up the place in the queue that the last answer has left for the next question
+    /// ([`Outcome::Answered`]), if that does not come after all.
+    pub fn give_place_up(&mut self) {
+        if let Some(member) = &mut self.member {
+            drop(member.turn(Want::default(), || {}));
+        }
     }
 
     /// Leaves the VLM alone until it is time to ask again. True if there is reason to do so sooner:

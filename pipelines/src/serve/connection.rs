@@ -172,7 +172,7 @@ impl Task {
                     if stops || changed.is_err() {
                         return;
                     }
-                    peer.change_settings(&settings.into());
+                    peer.change_settings(&settings);
                 }
                 () = self.ask_now.notified() => peer.ask_now(),
                 _ = tick.tick() => self.tell_frames(frames.read()).await,
@@ -229,7 +229,7 @@ async fn accept(
     asker: &RemoteAsker,
     say: mpsc::Sender<Said>,
 ) -> Result<(PeerConnection, Answered), OfferError> {
-    let mut options = PeerOptions::new(offer.settings.into())?;
+    let mut options = PeerOptions::new(offer.settings)?;
     options.network = offer.network;
     options.timeouts = offer.timeouts;
     options.context = Some(analyze::remote_context(asker));
@@ -237,8 +237,6 @@ async fn accept(
         PeerEvent::Connected => put(&say, Said::Connected),
         PeerEvent::FirstFrame => put(&say, Said::FirstFrame),
         PeerEvent::Lost(reason) => put(&say, Said::Lost(reason)),
-        // The element asks nobody.
-        PeerEvent::Answer(_) | PeerEvent::AnswerError(_) => {}
     };
     let (peer, sdp) = PeerConnection::accept_offer(&offer.sdp, options, events).await?;
     if sdp.len() > MAX_SDP {

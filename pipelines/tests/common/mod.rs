@@ -14,7 +14,7 @@ use std::{
 
 use gst::prelude::*;
 use live_vlm_pipelines::{
-    Choices, LostReason, PeerConnection, PeerEvent, PeerOptions, PeerSettings, PeerTimeouts,
+    LostReason, PeerConnection, PeerEvent, PeerOptions, PeerTimeouts, SamplingSettings,
 };
 use live_vlm_sender::{Sender, SenderOptions};
 use network::Network;
@@ -46,9 +46,8 @@ impl Wanted {
 }
 
 /// The settings for an interval.
-pub(crate) fn settings(interval: Duration) -> PeerSettings {
-    let choices = Choices { interval: interval.into(), ..Choices::default() };
-    PeerSettings { choices, ..PeerSettings::default() }
+pub(crate) fn settings(interval: Duration) -> SamplingSettings {
+    SamplingSettings { interval, ..SamplingSettings::default() }
 }
 
 /// Options with `identity` in place of `vlmanalyze`, on the loopback interface.

@@ -1,6 +1,5 @@
 //! Connections on 127.0.0.1, from the offer to the end.
 
-mod answer;
 mod colours;
 #[path = "../common/mod.rs"]
 mod common;

@@ -5,7 +5,7 @@ use std::{fs, time::Duration};
 use crate::common::{Meeting, Wanted, lost};
 use gst::prelude::*;
 use gst_app::{AppSink, AppSrc};
-use live_vlm_pipelines::{Codec, LostReason, PeerEvent};
+use live_vlm_pipelines::{Codec, LostReason};
 use live_vlm_sender::{SenderOptions, VideoSource};
 
 /// What connections with small pictures may take more than those before them, in KiB: what threads
@@ -154,6 +154,6 @@ async fn a_frame_that_cannot_be_read_is_passed_over() {
     meeting.sent(30).await;
     let (sent, decoded) = (meeting.sender.stats().frames, meeting.decoded_so_far());
     assert!(decoded > 5 && decoded <= sent / 3 + 1, "{decoded} of {sent}");
-    assert!(matches!(meeting.events.try_recv(), Err(_) | Ok(PeerEvent::Answer(_))));
+    assert!(meeting.events.try_recv().is_err());
     meeting.end().await;
 }

@@ -132,7 +132,16 @@ async fn a_session_is_in_the_figures_while_it_lives_and_its_secrets_never_are() 
     let sender = page.send_video(&id).await.unwrap();
     socket.next_of(&["vlm_response"]).await;
 
-    let during = figures(&page).await;
+    // Frames are told once a second.
+    let during = within("the frames in the figures", async {
+        loop {
+            let during = figures(&page).await;
+            if value(&during, "live_vlm_frames_asked_total") >= 1.0 {
+                return during;
+            }
+        }
+    })
+    .await;
     assert_eq!(value(&during, "live_vlm_sessions{state=\"live\"}"), 1.0, "{during}");
     assert_eq!(value(&during, "live_vlm_websocket_connections"), 1.0);
     let frames = |figures: &str| {

@@ -1,6 +1,6 @@
 //! What live-vlm-webui 0.4.0's own page and its users' scripts send works unchanged.
 
-use live_vlm_pipelines::Choices;
+use live_vlm::choices::Choices;
 use live_vlm_sender::Sender;
 use live_vlm_tests::{
     client::{Client, new_id, small_video},

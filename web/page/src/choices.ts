@@ -1,6 +1,6 @@
 // What a person may choose for a session while it runs: one list, from which the form, its checks,
 // the messages and what is stored follow. To add a setting, add it here. The server has the same
-// list in pipelines/src/choices.rs, and sends the bounds and what a session begins with.
+// list in web/server/src/choices.rs, and sends the bounds and what a session begins with.
 
 /** The least and the greatest that is allowed: of a number, or of a text's length in characters. */
 export interface Bound {

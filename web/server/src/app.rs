@@ -6,6 +6,7 @@ use live_vlm_access::{limits::Limits, listings::Listings, sign_in::SignIn};
 use live_vlm_backends::own::{Askers, OwnEndpoints};
 use live_vlm_dispatch::Dispatcher;
 use live_vlm_listen::forwarded::TrustedProxies;
+use live_vlm_media_processes::MediaProcesses;
 use live_vlm_observe::Observer;
 use live_vlm_observe::metrics::MetricsToken;
 use vlm_client::Client;
@@ -22,6 +23,8 @@ use crate::{
 pub struct App {
     /// All sessions.
     pub sessions: Sessions,
+    /// Receive and decode the sessions' video.
+    pub media: MediaProcesses,
     /// What a session begins with.
     pub(crate) defaults: Arc<Defaults>,
     /// Shares the VLM among sessions.

@@ -9,11 +9,13 @@
 
 pub mod addresses;
 pub mod app;
+pub mod choices;
 pub mod config;
 #[cfg(test)]
 mod fuzzing;
 mod live;
 pub mod log;
+pub mod media;
 mod media_address;
 pub mod memory;
 pub mod native_log;

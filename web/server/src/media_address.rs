@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 
-use live_vlm_pipelines::NetworkOptions;
+use live_vlm_media_processes::NetworkOptions;
 
 use crate::addresses;
 

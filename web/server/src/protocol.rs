@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use live_vlm_config::NOMINAL_FRAME_RATE;
-use live_vlm_pipelines::{BadChoice, Bounds, Change, Choices, Seconds};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use vlm_client::ApiKey;
 
 use crate::{
+    choices::{BadChoice, Bounds, Change, Choices, Seconds},
     refusal::{Code, Refusal},
     relay::{IceServer, RelayFailure},
 };

@@ -11,10 +11,12 @@ use live_vlm_access::{
     sign_in::{CannotSignIn, NotRemembered},
 };
 use live_vlm_backends::own::CannotAsk;
+use live_vlm_media_processes::{OfferError, OfferFailure};
 use live_vlm_observe::overload::Overloaded;
-use live_vlm_pipelines::{BadChoice, OfferError};
 use serde::{Deserialize, Serialize};
 use vlm_client::{AddressKind, BadEndpoint, BadKey};
+
+use crate::choices::BadChoice;
 
 /// Failures a minute of our own that are logged.
 const FAILURES_LOGGED: u64 = 10;
@@ -232,6 +234,27 @@ impl From<OfferError> for Refusal {
             _ => None,
         };
         Self { allowed, ..Self::new(code, error.to_string()) }.about("sdp")
+    }
+}
+
+impl From<OfferFailure> for Refusal {
+    fn from(failure: OfferFailure) -> Self {
+        let message = failure.to_string();
+        match failure {
+            OfferFailure::Offer(error) => error.into(),
+            OfferFailure::Refused { retry_after } => Self {
+                retry_after_s: Some(retry_after.as_secs_f64().ceil()),
+                ..Self::new(Code::NotAllowed, message)
+            },
+            OfferFailure::Full => Self {
+                retry_after_s: Some(OVERLOADED_RETRY.as_secs_f64()),
+                ..Self::new(Code::Overloaded, message)
+            },
+            OfferFailure::Gone(_) | OfferFailure::Closing => {
+                Self { retry_after_s: Some(2.0), ..Self::new(Code::SessionEnded, message) }
+            }
+            _ => Self::internal(&failure),
+        }
     }
 }
 

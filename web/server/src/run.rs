@@ -37,7 +37,7 @@ use crate::{
     app::App,
     config::{Config, Options},
     live::Live,
-    memory,
+    media, memory,
     refusals::Refusals,
     reload::Reloader,
     routes::{self, MetricsListener},
@@ -215,7 +215,7 @@ impl Server {
         let (live, proxies) = (self.app.live.clone(), self.app.trusted_proxies.clone());
         let per_address =
             PerAddress::new(move || live.now().limits.connections_per_address, proxies);
-        let observer = self.app.observer.clone();
+        let (observer, media) = (self.app.observer.clone(), self.app.media.clone());
         let metrics = self.metrics.serve(observer.metrics.clone(), per_address.clone());
         let metrics = AbortOnDropHandle::new(tokio::spawn(metrics));
         let _memory = AbortOnDropHandle::new(tokio::spawn(give_memory_back(sessions.clone())));
@@ -227,6 +227,7 @@ impl Server {
             tracing::info!(sessions = sessions.count(), "ending every session");
             sessions.drain(drain_timeout).await;
             sessions.close(SESSIONS_END).await;
+            media.shut_down().await;
         };
         listen::serve(self.listener, self.security, router, per_address, ending, times).await;
         // Looked at until now: the last figures are those of the end.
@@ -261,6 +262,7 @@ fn app(
     metrics_token: Option<MetricsToken>,
 ) -> Result<App, StartError> {
     let runtime = Handle::current();
+    let media = media::in_this_process();
     let times = overrides.times;
     let dispatcher = dispatcher(vlm, &client, &runtime, times);
     let observer = observer(&config.observe, &dispatcher, &runtime)?;
@@ -277,6 +279,7 @@ fn app(
     let sessions = Sessions::new(Services {
         defaults: Arc::clone(&defaults),
         dispatcher: dispatcher.clone(),
+        media: media.clone(),
         own_endpoints: own_endpoints.clone(),
         network: config.network(),
         relays: config.video.relays.clone(),
@@ -288,6 +291,7 @@ fn app(
     });
     Ok(App {
         sessions,
+        media,
         defaults,
         dispatcher,
         client,

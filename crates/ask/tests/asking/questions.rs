@@ -131,3 +131,16 @@ async fn a_question_that_is_due_already_keeps_its_place_in_the_line() {
     drop(asker);
     assert_eq!(dispatcher.load(&vlm.endpoint), (0, 0));
 }
+
+#[tokio::test]
+async fn the_place_in_the_line_is_given_up_when_the_next_question_does_not_come() {
+    let mut vlm = Vlm::start().await;
+    let dispatcher = dispatcher();
+    let (mut asker, mut camera) = (asker(&dispatcher), Camera::new(&vlm.endpoint));
+    camera.is_due = true;
+    let mut changes = Signals::default().changes();
+    let server = async { vlm.asked().await.answer("yes") };
+    both(asker.ask(&mut camera, &mut changes), server).await;
+    asker.give_place_up();
+    assert_eq!(dispatcher.load(&vlm.endpoint), (0, 0));
+}

@@ -11,7 +11,7 @@ mod resolve;
 use std::path::{Path, PathBuf};
 
 use live_vlm_config::{BadConfig, Problem, Source};
-use live_vlm_pipelines::NetworkOptions;
+use live_vlm_media_processes::NetworkOptions;
 use serde::Serialize;
 
 pub use cli::{Cli, Command, ConfigCommand, Options};

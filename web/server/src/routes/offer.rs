@@ -7,7 +7,7 @@ use axum::{
     http::{HeaderMap, header},
 };
 use live_vlm_access::limits::{LimitReached, Now, Party};
-use live_vlm_pipelines::OfferError;
+use live_vlm_media_processes::OfferError;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::time::sleep;

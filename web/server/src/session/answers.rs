@@ -6,7 +6,7 @@ use std::{
 };
 
 use live_vlm_access::limits::Limit;
-use live_vlm_pipelines::{Answer, AnswerError, CANCELLED};
+use live_vlm_ask::{Answer, CANCELLED};
 
 use crate::{
     protocol::{Metrics, Response, ServerMessage},
@@ -15,6 +15,21 @@ use crate::{
 
 /// How many answers a page that comes back is told.
 const HISTORY: usize = 20;
+
+/// Why a question has no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct AnswerError {
+    /// Its number.
+    pub(super) seq: u64,
+    /// One word.
+    pub(super) kind: &'static str,
+    /// What happened and what to do.
+    pub(super) message: String,
+    /// When the next question is asked, in ms.
+    pub(super) retry_in_ms: u64,
+    /// Which limit was reached, and its value.
+    pub(super) limit: Option<(String, u64)>,
+}
 
 /// The session's answers so far.
 #[derive(Debug, Default)]
@@ -114,7 +129,7 @@ pub(super) fn tell_error(error: AnswerError) -> ServerMessage {
     }
     ServerMessage::VlmError {
         seq: error.seq,
-        kind: error.kind,
+        kind: error.kind.to_owned(),
         message: error.message,
         retry_in_ms: Some(error.retry_in_ms),
     }
@@ -183,11 +198,10 @@ mod tests {
     fn a_limit_is_told_as_one() {
         let error = AnswerError {
             seq: 1,
-            kind: "limit".into(),
+            kind: "limit",
             message: "later".into(),
             retry_in_ms: 750,
             limit: Some(("questions_per_minute".into(), 60)),
-            text: String::new(),
         };
         let ServerMessage::Error(refusal) = tell_error(error.clone()) else { panic!("no refusal") };
         assert_eq!((refusal.code, refusal.retry_after_s), (Code::LimitReached, Some(0.75)));

@@ -75,6 +75,19 @@ impl Requester {
             false => Party::Address(self.address.into()),
         }
     }
+
+    /// Whose a video of theirs is, and who is blamed if it ends a media process.
+    pub(super) fn owner_of_videos(&self) -> live_vlm_media_processes::Owner {
+        let user = &self.user.id;
+        match self.user.signed_in {
+            true => live_vlm_media_processes::Owner::signed_in(user),
+            // No name of a user begins with a space.
+            false => {
+                let address = format!(" {}", User::address(self.address).id);
+                live_vlm_media_processes::Owner::at_address(user, &address)
+            }
+        }
+    }
 }
 
 /// The user who brought a session's id first.

@@ -4,6 +4,7 @@
 mod account;
 mod actor;
 mod answers;
+mod asking;
 mod command;
 mod id;
 mod outbox;

@@ -4,13 +4,13 @@ use live_vlm_access::{
 };
 use live_vlm_backends::own::{Askers, OwnEndpoints};
 use live_vlm_dispatch::{Dispatcher, DispatcherConfig};
+use live_vlm_media_processes::NetworkOptions;
 use live_vlm_observe::Observer;
 use live_vlm_observe::{
     metrics::{Format, Metrics},
     overload::{Overload, Overloaded},
     usage::{self, Usage, UsageDb},
 };
-use live_vlm_pipelines::NetworkOptions;
 use tokio::{
     runtime,
     sync::{oneshot, watch},
@@ -24,6 +24,7 @@ use super::{
 use crate::{
     config::{Config, Options},
     live::Live,
+    media,
     protocol::ClientMessage,
     refusals::Refusals,
     relay::Relays,
@@ -44,6 +45,7 @@ fn sessions(reached: watch::Receiver<Option<Overloaded>>) -> Sessions {
             interval: Duration::from_secs(1),
         }),
         dispatcher: Dispatcher::new(DispatcherConfig::default(), client, &runtime),
+        media: media::in_this_process(),
         network: NetworkOptions::default(),
         relays: Relays::default(),
         own_endpoints: OwnEndpoints::new(Askers::Anybody, &[]),

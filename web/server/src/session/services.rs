@@ -3,8 +3,8 @@ use std::{sync::Arc, time::Duration};
 use live_vlm_access::limits::Limits;
 use live_vlm_backends::own::OwnEndpoints;
 use live_vlm_dispatch::Dispatcher;
+use live_vlm_media_processes::{MediaProcesses, NetworkOptions};
 use live_vlm_observe::Observer;
-use live_vlm_pipelines::NetworkOptions;
 
 use super::settings::Defaults;
 use crate::{live::Live, refusals::Refusals, relay::Relays};
@@ -15,6 +15,8 @@ pub(crate) struct Services {
     pub(crate) defaults: Arc<Defaults>,
     /// Shares the VLM among them.
     pub(crate) dispatcher: Dispatcher,
+    /// Take video apart.
+    pub(crate) media: MediaProcesses,
     /// Decides about the VLM servers that people bring themselves.
     pub(crate) own_endpoints: OwnEndpoints,
     /// How peers reach us.

@@ -2,10 +2,12 @@ use std::time::Duration;
 
 use live_vlm_access::rules::Rules;
 use live_vlm_config::NOMINAL_FRAME_RATE;
-use live_vlm_pipelines::{Choices, PeerSettings};
+use live_vlm_media_processes::SamplingSettings;
 use vlm_client::Endpoint;
 
+use super::asking::AskSettings;
 use crate::{
+    choices::Choices,
     protocol::{ChangedBy, ServerConfig, ServerMessage},
     relay::IceServer,
 };
@@ -51,13 +53,27 @@ impl Settings {
         }
     }
 
-    /// The same for the session's pipeline.
-    pub(crate) fn for_pipeline(&self) -> PeerSettings {
-        PeerSettings {
-            endpoint: Some(self.endpoint.clone()),
+    /// What the session's media process is told of them.
+    pub(super) fn for_media(&self, asks: bool) -> SamplingSettings {
+        SamplingSettings {
+            asks,
+            interval: self.choices.interval.duration(),
+            max_age: self.choices.max_latency.duration(),
+            min_change: self.choices.min_change,
+        }
+    }
+
+    /// The same for whoever asks about the video.
+    pub(super) fn for_asking(&self, asks: bool) -> AskSettings {
+        AskSettings {
+            endpoint: self.endpoint.clone(),
             model: self.model.clone(),
-            asks: true,
-            choices: self.choices.clone(),
+            prompt: self.choices.prompt.clone(),
+            system_prompt: self.choices.system_prompt.clone(),
+            max_tokens: self.choices.max_tokens,
+            interval: self.choices.interval.duration(),
+            only_changes: self.choices.min_change > 0.0,
+            asks,
         }
     }
 

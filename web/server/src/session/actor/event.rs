@@ -1,8 +1,8 @@
-use live_vlm_pipelines::{OfferError, PeerConnection, PeerEvent};
+use live_vlm_media_processes::{OfferAnswered, OfferFailure, PeerEvent};
 use tokio::sync::mpsc;
 use vlm_client::Endpoint;
 
-use crate::refusal::Refusal;
+use crate::{refusal::Refusal, session::asking::AskEvent};
 
 /// How many events may wait.
 const ROOM: usize = 512;
@@ -13,11 +13,18 @@ const RESERVED: usize = 256;
 /// one before it.
 pub(super) enum Event {
     /// From the video of this number; those of earlier ones come too late.
-    Video { number: u64, event: PeerEvent },
+    Video { number: u64, event: VideoEvent },
     /// An offer was answered, or not.
-    Negotiated(Result<(PeerConnection, String), OfferError>),
+    Negotiated(Result<OfferAnswered, OfferFailure>),
     /// A model was looked for in its server's list.
     ModelChecked { number: u64, change: ModelChange, listed: Result<Option<Vec<String>>, Refusal> },
+}
+
+/// What a video tells, or whoever asks about it.
+#[derive(Debug)]
+pub(super) enum VideoEvent {
+    Peer(PeerEvent),
+    Asked(AskEvent),
 }
 
 /// A model that a session is to ask.
@@ -41,10 +48,12 @@ impl Events {
         let _ = self.0.send(event).await;
     }
 
-    /// For streaming threads, which must not wait. When the session is overwhelmed it misses pieces
-    /// of an answer.
-    pub(super) fn video(&self, number: u64, event: PeerEvent) {
-        let may_be_missed = matches!(&event, PeerEvent::Answer(answer) if !answer.done);
+    /// For those that must not wait. When the session is overwhelmed it misses pieces of an answer.
+    pub(super) fn video(&self, number: u64, event: VideoEvent) {
+        let may_be_missed = matches!(
+            &event,
+            VideoEvent::Asked(AskEvent::Answer(answer)) if !answer.done
+        );
         if may_be_missed && self.0.capacity() <= RESERVED {
             return;
         }
@@ -56,21 +65,26 @@ impl Events {
 
 #[cfg(test)]
 mod tests {
-    use live_vlm_pipelines::Answer;
+    use live_vlm_ask::Answer;
 
     use super::*;
 
     #[tokio::test]
     async fn whole_answers_keep_their_place_when_pieces_find_no_room() {
         let (events, mut told) = Events::new();
-        let answer = |seq, done| PeerEvent::Answer(Answer { seq, done, ..Answer::default() });
+        let answer = |seq, done| {
+            let answer = Answer { seq, done, ..Answer::default() };
+            VideoEvent::Asked(AskEvent::Answer(Box::new(answer)))
+        };
         for seq in 0..ROOM as u64 {
             events.video(1, answer(seq, false));
         }
         events.video(1, answer(1000, true));
-        events.video(1, PeerEvent::FirstFrame);
+        events.video(1, VideoEvent::Peer(PeerEvent::FirstFrame));
         let mut seqs = Vec::new();
-        while let Ok(Event::Video { event: PeerEvent::Answer(answer), .. }) = told.try_recv() {
+        while let Ok(Event::Video { event: VideoEvent::Asked(AskEvent::Answer(answer)), .. }) =
+            told.try_recv()
+        {
             seqs.push(answer.seq);
         }
         let pieces = (ROOM - RESERVED) as u64;

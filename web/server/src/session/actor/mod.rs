@@ -9,7 +9,9 @@ use std::{
     collections::VecDeque, future, net::IpAddr, ops::ControlFlow, sync::Arc, time::SystemTime,
 };
 
+use live_vlm_ask::ChosenModel;
 use live_vlm_dispatch::{Account, Dispatcher};
+use live_vlm_media_processes::Owner;
 use live_vlm_observe::metrics::{EndReason, SessionFigures, SessionState};
 use tokio::{
     sync::mpsc,
@@ -46,6 +48,8 @@ struct Session {
     is_announced: bool,
     /// Where whoever opened it came from.
     address: IpAddr,
+    /// Whose its videos are.
+    owner: Owner,
     settings: Settings,
     page: Option<Outbox>,
     presence: Presence,
@@ -60,6 +64,8 @@ struct Session {
     wanted: VecDeque<Wanted>,
     /// When it was last noted that one was answered, and how many were since then.
     offers: Option<(Instant, u64)>,
+    /// The model that is asked when nobody named one.
+    chosen_model: Arc<ChosenModel>,
     model_changes: u64,
     model_check: Option<AbortOnDropHandle<()>>,
     /// Whether a question of it has had an answer, or failed.
@@ -80,6 +86,7 @@ pub(super) async fn run(
     commands: mpsc::Receiver<Command>,
 ) {
     let Services { dispatcher, defaults, observer, .. } = &*services;
+    let owner = requester.owner_of_videos();
     let Requester { user, address, .. } = requester;
     let account = Arc::new(UserAccount::new(user.id, groups, address, &services));
     let rules = account.rules();
@@ -93,6 +100,7 @@ pub(super) async fn run(
         account,
         is_announced: false,
         address,
+        owner,
         services,
         handle,
         settings,
@@ -104,6 +112,7 @@ pub(super) async fn run(
         negotiation: None,
         wanted: VecDeque::new(),
         offers: None,
+        chosen_model: Arc::default(),
         model_changes: 0,
         model_check: None,
         has_asked: false,
@@ -152,8 +161,8 @@ impl Session {
         self.negotiation = None;
         self.stop_video().await;
         while let Ok(event) = told.try_recv() {
-            if let Event::Negotiated(Ok((video, _))) = event {
-                video.stop().await;
+            if let Event::Negotiated(Ok(answered)) = event {
+                answered.peer.stop().await;
             }
         }
         if self.is_announced {

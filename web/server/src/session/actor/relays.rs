@@ -5,7 +5,7 @@ use std::{sync::LazyLock, time::Instant};
 
 use live_vlm_access::log_limit::LogLimit;
 use live_vlm_dispatch::Account;
-use live_vlm_pipelines::PeerConnection;
+use live_vlm_media_processes::Peer;
 
 use super::Session;
 use crate::relay::RelayFailure;
@@ -28,7 +28,7 @@ impl Session {
     }
 
     /// An answer that had to do without the STUN server's word.
-    pub(super) fn note_silent_stun(&self, video: &PeerConnection) {
+    pub(super) fn note_silent_stun(&self, video: &Peer) {
         let Some(stun_server) = &self.services.network.stun_server else { return };
         if video.found_all_candidates() {
             return;

@@ -1,22 +1,27 @@
 //! A session's video: its offers, what it tells, and whether it is asked about.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use live_vlm_observe::metrics;
-use live_vlm_pipelines::{
-    Answer, CandidateSection, FrameCounter, FrameCounts, LostReason, OfferError, PeerConnection,
-    PeerEvent, PeerOptions, PeerSettings,
+use live_vlm_ask::Answer;
+use live_vlm_media_processes::{
+    FrameCounter, FrameCounts, LostReason, OfferAnswered, OfferFailure, OfferOptions, Peer,
+    PeerEvent, PeerEvents,
 };
+use live_vlm_observe::metrics;
 use tokio::{sync::oneshot, time::Instant};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Session, event::Event};
+use super::{
+    Session,
+    event::{Event, Events, VideoEvent},
+};
 use crate::{
     media_address,
     protocol::{ServerMessage, Status},
     refusal::{Code, Refusal},
     session::{
         answers,
+        asking::{AskEvent, Asking},
         pictures::{self, Pictures},
         presence::Offerer,
     },
@@ -29,7 +34,9 @@ const NOTE_OFFERS: Duration = Duration::from_secs(60);
 
 /// The video of an offer that was answered, and what is known of it.
 pub(super) struct Video {
-    connection: PeerConnection,
+    peer: Peer,
+    asking: Asking,
+    _events: AbortOnDropHandle<()>,
     frames: FrameCounter,
     /// Whether it asks, as it was last told.
     asks: bool,
@@ -70,8 +77,6 @@ pub(super) struct Negotiation {
     number: u64,
     of: Offerer,
     reply: oneshot::Sender<Result<String, Refusal>>,
-    /// What its video has told before the answer was there, which is little.
-    early: Vec<PeerEvent>,
     _task: AbortOnDropHandle<()>,
 }
 
@@ -96,13 +101,13 @@ impl Session {
             Wanted::Offer(offer) => self.start_negotiation(offer),
             Wanted::Candidate { candidate, mid, line } => {
                 if let Some(video) = &self.video {
-                    let section = CandidateSection::new(mid.as_deref(), line);
-                    video.connection.add_ice_candidate(section, &candidate);
+                    video.peer.add_ice_candidate(mid.as_deref(), line, &candidate);
                 }
             }
             Wanted::Question => {
                 if let Some(video) = &self.video {
-                    video.connection.ask_now();
+                    video.asking.ask_now();
+                    video.peer.ask_now();
                 }
             }
             Wanted::End => {
@@ -126,37 +131,37 @@ impl Session {
         };
         self.last_number += 1;
         let number = self.last_number;
-        let (events, told) = (self.events.clone(), self.events.clone());
+        let (media, events) = (self.services.media.clone(), self.events.clone());
+        let owner = self.owner.clone();
         let task = tokio::spawn(async move {
-            let tell = move |event| told.video(number, event);
-            let answered = PeerConnection::accept_offer(&sdp, options, tell).await;
-            events.send(Event::Negotiated(answered)).await;
+            events.send(Event::Negotiated(media.offer(&owner, &sdp, &options).await)).await;
         });
         let task = AbortOnDropHandle::new(task);
-        self.negotiation = Some(Negotiation { number, of, reply, early: Vec::new(), _task: task });
+        self.negotiation = Some(Negotiation { number, of, reply, _task: task });
     }
 
-    fn options(&self) -> Result<PeerOptions, Refusal> {
+    fn options(&self) -> Result<OfferOptions, Refusal> {
         self.may_ask()?;
-        // Nothing is asked before it is clear whether somebody is there.
-        let quiet = PeerSettings { asks: false, ..self.settings.for_pipeline() };
-        let mut options = PeerOptions::new(quiet).map_err(OfferError::from)?;
-        options.network = media_address::reachable(&self.services.network);
-        options.context = Some(live_vlm_pipelines::dispatcher_context(&self.dispatcher));
-        Ok(options)
+        Ok(OfferOptions {
+            session: self.handle.id().short().into(),
+            network: media_address::reachable(&self.services.network),
+            // Nothing is asked before it is clear whether somebody is there.
+            settings: self.settings.for_media(false),
+            ..OfferOptions::default()
+        })
     }
 
     /// Puts the video that was negotiated in the place of one that may run, and goes on with what
     /// was wanted meanwhile.
     pub(super) async fn finish_negotiation(
         &mut self,
-        answered: Result<(PeerConnection, String), OfferError>,
+        answered: Result<OfferAnswered, OfferFailure>,
     ) {
-        let Some(Negotiation { number, of, reply, early, .. }) = self.negotiation.take() else {
+        let Some(Negotiation { number, of, reply, .. }) = self.negotiation.take() else {
             return;
         };
         let answer = match answered {
-            Ok((video, answer)) => self.replace_video(number, video, of).await.map(|()| answer),
+            Ok(answered) => self.replace_video(number, answered, of).await,
             Err(error) => {
                 tracing::debug!(session = self.handle.id().short(), %error, "offer refused");
                 if self.video.is_none() {
@@ -166,9 +171,6 @@ impl Session {
             }
         };
         let _ = reply.send(answer);
-        for event in early {
-            self.on_video(number, event).await;
-        }
         while self.negotiation.is_none()
             && let Some(wanted) = self.wanted.pop_front()
         {
@@ -179,27 +181,39 @@ impl Session {
     async fn replace_video(
         &mut self,
         number: u64,
-        video: PeerConnection,
+        answered: OfferAnswered,
         of: Offerer,
-    ) -> Result<(), Refusal> {
+    ) -> Result<String, Refusal> {
+        let OfferAnswered { peer, sdp, events, turns } = answered;
         // Rules may have changed meanwhile.
         if let Err(refusal) = self.may_ask() {
-            video.stop().await;
+            peer.stop().await;
             return Err(refusal);
         }
         self.announce();
         self.stop_video().await;
         self.video_number = Some(number);
-        self.note_offer(&video);
-        self.note_silent_stun(&video);
-        let frames = video.frames();
+        self.note_offer(&peer);
+        self.note_silent_stun(&peer);
+        let frames = peer.frames();
         let counter = frames.clone();
         self.figures.video_began(move || {
             let FrameCounts { received, decoded, asked } = counter.read();
             metrics::FrameCounts { received, decoded, asked }
         });
+        let told = self.events.clone();
+        let asking = Asking::start(
+            turns,
+            self.dispatcher.clone(),
+            Arc::clone(&self.chosen_model),
+            self.settings.for_asking(false),
+            move |event| told.video(number, VideoEvent::Asked(event)),
+        );
+        let events = tokio::spawn(pass_on(events, self.events.clone(), number));
         self.video = Some(Video {
-            connection: video,
+            peer,
+            asking,
+            _events: AbortOnDropHandle::new(events),
             frames,
             asks: false,
             pictures: None,
@@ -209,11 +223,11 @@ impl Session {
         // Settings may have changed meanwhile, too.
         self.send_settings_to_video();
         self.set_status(Status::Connecting, "Connecting to your camera");
-        Ok(())
+        Ok(sdp)
     }
 
     /// Once a minute, as a page may offer as often as it likes.
-    fn note_offer(&mut self, video: &PeerConnection) {
+    fn note_offer(&mut self, video: &Peer) {
         let (session, codec) = (self.handle.id().short(), video.codec());
         match &mut self.offers {
             Some((noted, since)) if noted.elapsed() < NOTE_OFFERS => {
@@ -228,19 +242,23 @@ impl Session {
         }
     }
 
-    pub(super) async fn on_video(&mut self, number: u64, event: PeerEvent) {
-        if let Some(negotiation) = &mut self.negotiation
-            && negotiation.number == number
-        {
-            negotiation.early.push(event);
+    pub(super) async fn on_video(&mut self, number: u64, event: VideoEvent) {
+        if self.video_number != Some(number) {
             return;
         }
-        if self.video_number == Some(number) {
-            self.on_own_video(event).await;
+        match event {
+            VideoEvent::Peer(event) => self.on_peer(event).await,
+            VideoEvent::Asked(AskEvent::Answer(answer)) => self.on_answer(*answer),
+            VideoEvent::Asked(AskEvent::Failed(error)) => {
+                self.has_asked = true;
+                let session = self.handle.id().short();
+                tracing::debug!(session, kind = error.kind, "a question failed");
+                self.tell(&answers::tell_error(error));
+            }
         }
     }
 
-    async fn on_own_video(&mut self, event: PeerEvent) {
+    async fn on_peer(&mut self, event: PeerEvent) {
         match event {
             PeerEvent::Connected => {
                 if let Some(video) = &mut self.video {
@@ -255,29 +273,28 @@ impl Session {
                 }
                 self.set_status(Status::Live, "Live");
             }
-            PeerEvent::Answer(answer) => self.on_answer(answer),
-            PeerEvent::AnswerError(error) => {
-                self.has_asked = true;
-                tracing::debug!(
-                    session = self.handle.id().short(),
-                    kind = error.kind,
-                    "a question failed"
-                );
-                self.tell(&answers::tell_error(error));
-            }
             PeerEvent::Lost(reason) => {
                 tracing::info!(session = self.handle.id().short(), %reason, "video lost");
-                self.figures.video_lost(lost_name(&reason));
-                self.stop_video().await;
                 let status = match reason {
                     LostReason::HungUp => Status::Stopped,
                     _ => Status::Failed,
                 };
-                self.set_status(status, &sentence(&reason.to_string()));
-                self.presence.video_ended(Instant::now());
+                self.end_video(lost_name(&reason), status, &sentence(&reason.to_string())).await;
+            }
+            PeerEvent::Gone(cause) => {
+                tracing::warn!(session = self.handle.id().short(), %cause, "its media process ended");
+                let text = "The video stopped unexpectedly, connecting again";
+                self.end_video("media_process_ended", Status::Failed, text).await;
             }
             _ => {}
         }
+    }
+
+    async fn end_video(&mut self, why: &'static str, status: Status, text: &str) {
+        self.figures.video_lost(why);
+        self.stop_video().await;
+        self.set_status(status, text);
+        self.presence.video_ended(Instant::now());
     }
 
     fn on_answer(&mut self, answer: Answer) {
@@ -307,9 +324,8 @@ impl Session {
         let asks = self.asks();
         if let Some(video) = &mut self.video {
             video.asks = asks;
-            video
-                .connection
-                .change_settings(&PeerSettings { asks, ..self.settings.for_pipeline() });
+            video.asking.change(self.settings.for_asking(asks));
+            video.peer.change_settings(self.settings.for_media(asks));
         }
     }
 
@@ -349,8 +365,15 @@ impl Session {
         self.video_number = None;
         self.figures.video_ends();
         if let Some(video) = self.video.take() {
-            video.connection.stop().await;
+            video.peer.stop().await;
         }
+    }
+}
+
+/// Passes on what a video tells, until it is over.
+async fn pass_on(mut events: PeerEvents, told: Events, number: u64) {
+    while let Some(event) = events.next().await {
+        told.video(number, VideoEvent::Peer(event));
     }
 }
 

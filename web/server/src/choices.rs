@@ -1,15 +1,12 @@
 //! What may be chosen for a session while it runs: one list, with the bounds of each beside it.
-//! Messages, sessions and the element use this list. To add a setting, add it here and to the page's
+//! Messages and sessions use this list. To add a setting, add it here and to the page's
 //! list in `web/page/src/choices.ts`; then say in `docs/protocol.md` and `web/page/protocol.json` that
 //! it is there.
 
 use std::time::Duration;
 
-use gst::glib;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-
-use crate::properties::set_if_present;
 
 /// A time in seconds, as messages have it.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
@@ -56,14 +53,10 @@ pub struct BadChoice {
 
 /// A kind of value that may be chosen.
 trait Choice: Sized {
-    /// As the element's property has it.
-    type Property: Into<glib::Value> + glib::prelude::StaticType;
-
     /// Reads it from a message.
     fn read(value: &Value) -> Option<Self>;
     /// What is compared with the bound.
     fn size(&self) -> f64;
-    fn property(&self) -> Self::Property;
     /// What is allowed, in words.
     fn allowed(bound: Bound) -> String;
 }
@@ -79,18 +72,12 @@ fn number(value: &Value) -> Option<f64> {
 }
 
 impl Choice for String {
-    type Property = Self;
-
     fn read(value: &Value) -> Option<Self> {
         value.as_str().map(|text| text.trim().to_owned())
     }
 
     fn size(&self) -> f64 {
         self.chars().count() as f64
-    }
-
-    fn property(&self) -> Self {
-        self.clone()
     }
 
     fn allowed(Bound { min, max }: Bound) -> String {
@@ -103,8 +90,6 @@ impl Choice for String {
 }
 
 impl Choice for u32 {
-    type Property = Self;
-
     fn read(value: &Value) -> Option<Self> {
         let number = number(value)?;
         let fits = number.fract() == 0.0 && (0.0..=f64::from(Self::MAX)).contains(&number);
@@ -115,18 +100,12 @@ impl Choice for u32 {
         f64::from(*self)
     }
 
-    fn property(&self) -> Self {
-        *self
-    }
-
     fn allowed(Bound { min, max }: Bound) -> String {
         format!("a whole number, {min} to {max}")
     }
 }
 
 impl Choice for Seconds {
-    type Property = u64;
-
     fn read(value: &Value) -> Option<Self> {
         number(value).map(Self)
     }
@@ -135,18 +114,12 @@ impl Choice for Seconds {
         self.0
     }
 
-    fn property(&self) -> u64 {
-        u64::try_from(self.duration().as_nanos()).unwrap_or(u64::MAX)
-    }
-
     fn allowed(Bound { min, max }: Bound) -> String {
         format!("{min} to {max} seconds")
     }
 }
 
 impl Choice for f64 {
-    type Property = Self;
-
     fn read(value: &Value) -> Option<Self> {
         number(value)
     }
@@ -155,22 +128,18 @@ impl Choice for f64 {
         *self
     }
 
-    fn property(&self) -> Self {
-        *self
-    }
-
     fn allowed(Bound { min, max }: Bound) -> String {
         format!("{min} to {max}")
     }
 }
 
-/// Makes the list: for each field its default, its bound, what else is to be said of what is
-/// allowed, and the element's property.
+/// Makes the list: for each field its default, its bound, and what else is to be said of
+/// what is allowed.
 macro_rules! choices {
     ($(
         $(#[$doc:meta])*
         $name:ident: $type:ty = $default:expr,
-        $min:literal..=$max:literal $note:literal, $property:literal;
+        $min:literal..=$max:literal $note:literal;
     )+) => {
         /// What is chosen for a session, as pages read it.
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -204,14 +173,6 @@ macro_rules! choices {
             pub fn update(&mut self, change: Change) {
                 $(if let Some(value) = change.$name {
                     self.$name = value;
-                })+
-            }
-
-            /// Hands them to the element, those that it has. A value out of its bounds, such as no
-            /// prompt, leaves the element's own.
-            pub(crate) fn set_properties(&self, element: &gst::Element) {
-                $(if Self::BOUNDS.$name.holds(self.$name.size()) {
-                    set_if_present(element, $property, self.$name.property());
                 })+
             }
         }
@@ -252,19 +213,19 @@ macro_rules! choices {
 
 // Sessions of the server begin with its own prompt, max_tokens and interval.
 choices! {
-    /// The question. Default: none, which is the element's own.
-    prompt: String = String::new(), 1.0..=8000.0 "", "prompt";
+    /// The question. Default: none.
+    prompt: String = String::new(), 1.0..=8000.0 "";
     /// What the VLM is told about its part. Default: nothing.
-    system_prompt: String = String::new(), 0.0..=8000.0 "", "system-prompt";
+    system_prompt: String = String::new(), 0.0..=8000.0 "";
     /// The longest answer, in tokens. Default: 512.
-    max_tokens: u32 = 512, 1.0..=32768.0 "", "max-tokens";
+    max_tokens: u32 = 512, 1.0..=32768.0 "";
     /// The time between two questions. Default: 1 s. Below 700 ms every frame is decoded.
-    interval: Seconds = Seconds(1.0), 0.1..=3600.0 "", "interval";
+    interval: Seconds = Seconds(1.0), 0.1..=3600.0 "";
     /// A frame older than this is not asked about; 0 = off. Default: off.
-    max_latency: Seconds = Seconds(0.0), 0.0..=10.0 ", 0 = off", "max-age";
+    max_latency: Seconds = Seconds(0.0), 0.0..=10.0 ", 0 = off";
     /// Nothing is asked while less than this share of the picture has changed since the frame that
     /// was asked about last; 0 = off. Default: off.
-    min_change: f64 = 0.0, 0.0..=1.0 ", 0 = off", "min-change";
+    min_change: f64 = 0.0, 0.0..=1.0 ", 0 = off";
 }
 
 #[cfg(test)]
@@ -296,26 +257,5 @@ mod tests {
         ] {
             assert_eq!(read(&fields).unwrap_err().to_string(), message);
         }
-    }
-
-    #[test]
-    fn the_element_has_a_property_for_each_of_them_and_the_same_bounds() {
-        let element = crate::analyze::element().unwrap();
-        let choices = Choices {
-            prompt: "?".to_owned(),
-            system_prompt: "briefly".to_owned(),
-            max_tokens: 7,
-            interval: Seconds(2.5),
-            max_latency: Seconds(1.5),
-            min_change: 0.25,
-        };
-        choices.set_properties(&element);
-        use gst::prelude::*;
-        assert_eq!(element.property::<String>("prompt"), "?");
-        assert_eq!(element.property::<String>("system-prompt"), "briefly");
-        assert_eq!(element.property::<u32>("max-tokens"), 7);
-        assert_eq!(element.property::<u64>("interval"), 2_500_000_000);
-        assert_eq!(element.property::<u64>("max-age"), 1_500_000_000);
-        assert!((element.property::<f64>("min-change") - 0.25).abs() < 1e-9);
     }
 }
