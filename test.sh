@@ -52,7 +52,9 @@ step_rust() {
     ensure_nextest
     ensure_cargo_deb
     step "Rust"
-    G_DEBUG=fatal_warnings cargo nextest run --workspace --locked "${features[@]}"
+    # They wait for two thirds of their time.
+    G_DEBUG=fatal_warnings cargo nextest run --workspace --locked "${features[@]}" \
+        --test-threads "$((2 * $(nproc)))"
     cargo test --workspace --doc --locked --quiet "${features[@]}"
 }
 
