@@ -38,9 +38,7 @@ export class Browsers {
 
   /** A browser that nobody else has, and a context in it. To be given to `putBack` in the end. */
   async open(options: BrowserOptions): Promise<BrowserContext> {
-    const at = this.#idle.findLastIndex(({ like }) => like === this.#like(options));
-    const idle = at < 0 ? [] : this.#idle.splice(at, 1);
-    const browser = idle[0]?.browser ?? (await this.#launch(options));
+    const browser = this.#takeIdle(this.#like(options)) ?? (await this.#launch(options));
     const context = await browser.newContext({
       colorScheme: options.dark === true ? "dark" : "light",
       viewport: { width: options.width ?? 1280, height: options.height ?? 900 },
@@ -63,6 +61,13 @@ export class Browsers {
   async close(): Promise<void> {
     await Promise.all(this.#idle.map(({ browser }) => browser.close()));
     this.#idle = [];
+  }
+
+  /** Not one that has crashed meanwhile. */
+  #takeIdle(wanted: string): Browser | undefined {
+    this.#idle = this.#idle.filter(({ browser }) => browser.isConnected());
+    const at = this.#idle.findLastIndex(({ like }) => like === wanted);
+    return at < 0 ? undefined : this.#idle.splice(at, 1)[0]?.browser;
   }
 
   #launch(options: BrowserOptions): Promise<Browser> {
