@@ -14,7 +14,7 @@ Installs what is missing and runs every step, or those that are named, in this o
   page      tests of the page
   rust      tests of all crates
   networks  tests with several hosts, which need the right to make network namespaces
-  fuzz      every fuzz target for 10 seconds
+  fuzz      every fuzz target for 5 seconds
   browser   tests in Chromium, and the main ones in Firefox
 
 CONTRIBUTING.md says how to run one test.
@@ -52,7 +52,9 @@ step_rust() {
     ensure_nextest
     ensure_cargo_deb
     step "Rust"
-    G_DEBUG=fatal_warnings cargo nextest run --workspace --locked "${features[@]}"
+    # They wait for two thirds of their time.
+    G_DEBUG=fatal_warnings cargo nextest run --workspace --locked "${features[@]}" \
+        --test-threads "$((2 * $(nproc)))"
     cargo test --workspace --doc --locked --quiet "${features[@]}"
 }
 
@@ -79,7 +81,7 @@ step_networks() {
 
 step_fuzz() {
     step "Fuzzing"
-    scripts/fuzz.sh 10
+    scripts/fuzz.sh 5
 }
 
 step_browser() {

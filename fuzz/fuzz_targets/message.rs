@@ -3,6 +3,8 @@
 #![no_main]
 #![allow(dead_code, missing_docs)]
 
+#[path = "../../web/server/src/choices.rs"]
+mod choices;
 #[path = "../../web/server/src/fuzzing.rs"]
 mod fuzzing;
 #[path = "../../web/server/src/protocol.rs"]
@@ -32,8 +34,8 @@ mod refusal {
         }
     }
 
-    impl From<live_vlm_pipelines::BadChoice> for Refusal {
-        fn from(bad: live_vlm_pipelines::BadChoice) -> Self {
+    impl From<crate::choices::BadChoice> for Refusal {
+        fn from(bad: crate::choices::BadChoice) -> Self {
             Self::field(bad.field, bad.allowed)
         }
     }

@@ -19,9 +19,9 @@ const firefox = {
 
 export default defineConfig<object, WorkerParts>({
   testDir: "specs",
-  // Each test has its own server and browsers, and waits most of its time: two at a time are what a
-  // machine of two cores can carry.
-  workers: 2,
+  // Each test has its own server, and waits most of its time: four at a time are what a machine of
+  // two cores can carry.
+  workers: 4,
   fullyParallel: true,
   retries: 0,
   reporter: "list",

@@ -206,7 +206,8 @@ impl Socket {
         .await
     }
 
-    /// Everything that came before the answer to a message sent now.
+    /// Everything that came before the answer to a message sent now, but for signs of life: those
+    /// come every few seconds, however long a test takes.
     ///
     /// # Panics
     /// As [`next`](Self::next).
@@ -216,6 +217,7 @@ impl Socket {
         loop {
             match self.next().await {
                 message if message["type"] == "debug_updated" => return messages,
+                message if message["type"] == "alive" => {}
                 message => messages.push(message),
             }
         }

@@ -164,7 +164,7 @@ test("who leaves frees what they held, and the others read on", async ({
   for (const [leave, withinMs] of [
     [(person: Viewer) => person.page.close(), 5_000],
     // As when a laptop is shut: nobody says goodbye, so the server has to notice.
-    [(person: Viewer) => person.leave(), 25_000],
+    [(person: Viewer) => person.vanish(), 25_000],
   ] as const) {
     const leaves = await viewer({ camera: await cameras.flat("red") });
     await leaves.visit(server);

@@ -1,6 +1,6 @@
 // What every test has: servers, VLMs, cameras and people. All are gone when it ends.
 import { test as base, expect } from "@playwright/test";
-import type { BrowserKind } from "./browsers.ts";
+import { type BrowserKind, Browsers } from "./browsers.ts";
 import { Cable } from "./cable.ts";
 import { Cameras } from "./cameras.ts";
 import { ScriptedVlm, type ScriptedVlmOptions } from "./scripted-vlm.ts";
@@ -21,6 +21,7 @@ interface TestParts {
 export interface WorkerParts {
   /** Which browser people come with: each project of playwright.config.ts has one. */
   kind: BrowserKind;
+  browsers: Browsers;
   cameras: Cameras;
 }
 
@@ -32,6 +33,15 @@ export const MAIN = { tag: "@main" };
 
 export const test = base.extend<TestParts, WorkerParts>({
   kind: ["chromium", { scope: "worker", option: true }],
+
+  browsers: [
+    async ({ kind }, use) => {
+      const browsers = new Browsers(kind);
+      await use(browsers);
+      await browsers.close();
+    },
+    { scope: "worker" },
+  ],
 
   cameras: [
     async ({}, use) => {
@@ -88,14 +98,14 @@ export const test = base.extend<TestParts, WorkerParts>({
     for (const cable of cables) await cable.remove();
   },
 
-  viewer: async ({ layCable: _cablesEndLater, kind }, use) => {
+  viewer: async ({ layCable: _cablesEndLater, kind, browsers }, use) => {
     const viewers: Viewer[] = [];
     await use(async (options) => {
-      const viewer = await Viewer.start(kind, options);
+      const viewer = await Viewer.start(kind, browsers, options);
       viewers.push(viewer);
       return viewer;
     });
-    for (const viewer of viewers) await viewer.leave();
+    for (const viewer of viewers) await viewer.leave(browsers);
     expect(viewers.flatMap((viewer) => viewer.complaints)).toEqual([]);
   },
 });

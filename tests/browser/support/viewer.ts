@@ -1,6 +1,6 @@
 // A person with a browser and a camera.
-import { type Browser, type BrowserContext, expect, type Page } from "@playwright/test";
-import { type BrowserKind, type BrowserOptions, openBrowser } from "./browsers.ts";
+import { type BrowserContext, expect, type Page } from "@playwright/test";
+import type { BrowserKind, BrowserOptions, Browsers } from "./browsers.ts";
 import type { Server } from "./server.ts";
 import { watchSockets } from "./sockets.ts";
 
@@ -19,12 +19,12 @@ export class Viewer {
   readonly sent: string[] = [];
   /** The ids of the sessions that the page has had. */
   readonly sessionIds: string[] = [];
-  readonly #browser: Browser;
+  readonly #options: ViewerOptions;
   readonly #complaints: string[] = [];
   readonly #expected: RegExp[] = [];
 
-  private constructor(browser: Browser, context: BrowserContext, page: Page) {
-    this.#browser = browser;
+  private constructor(options: ViewerOptions, context: BrowserContext, page: Page) {
+    this.#options = options;
     this.context = context;
     this.page = page;
     page.on("console", (message) => {
@@ -35,15 +35,19 @@ export class Viewer {
     page.on("pageerror", (error) => this.#complaints.push(`uncaught: ${error.stack ?? error}`));
   }
 
-  static async start(kind: BrowserKind, options: ViewerOptions = {}): Promise<Viewer> {
-    const { browser, context } = await openBrowser(kind, options);
+  static async start(
+    kind: BrowserKind,
+    browsers: Browsers,
+    options: ViewerOptions = {},
+  ): Promise<Viewer> {
+    const context = await browsers.open(options);
     await context.addInitScript(() => {
       document.addEventListener("securitypolicyviolation", (event) => {
         console.error(`against the content security policy: ${event.violatedDirective}`);
       });
     });
     const page = await context.newPage();
-    const viewer = new Viewer(browser, context, page);
+    const viewer = new Viewer(options, context, page);
     await watchSockets(kind, context, page, {
       opened: (url) => {
         const id = new URL(url).searchParams.get("session_id");
@@ -224,7 +228,13 @@ export class Viewer {
     return this.#complaints.filter((text) => !this.#expected.some((like) => like.test(text)));
   }
 
-  async leave(): Promise<void> {
-    await this.#browser.close();
+  /** The browser is gone at once, as with its computer. */
+  async vanish(): Promise<void> {
+    await this.context.browser()?.close();
+  }
+
+  /** Closes all that this person has open. */
+  async leave(browsers: Browsers): Promise<void> {
+    await browsers.putBack(this.context, this.#options);
   }
 }

@@ -37,8 +37,9 @@ const REMEMBERED: usize = 64;
 const INVESTIGATION: Duration = Duration::from_secs(40);
 /// Causes that are looked into; the others are counted.
 const CAUSES: usize = 8;
-/// Sessions that nobody hung up end after 15 s, and idle threads of pools after 10 s.
-const REST: Duration = Duration::from_secs(30);
+/// Sessions that nobody hung up end after 15 s, and 10 s later what media processes keep, and idle
+/// threads of pools. A host that is busy takes longer.
+const REST: Duration = Duration::from_secs(60);
 /// For a session's end to be over before the first look.
 const SETTLED: Duration = Duration::from_secs(1);
 
