@@ -153,8 +153,16 @@ fn server_that_tells_its_id(folder: &Path) -> PathBuf {
     script
 }
 
-/// Whether a process has a session: it has a UDP socket.
+/// Whether a server has a session: one of its processes has a UDP socket.
 fn has_session(id: &str) -> bool {
+    let threads = std::fs::read_dir(format!("/proc/{id}/task")).into_iter().flatten().flatten();
+    let children = threads
+        .map(|thread| std::fs::read_to_string(thread.path().join("children")).unwrap_or_default());
+    let children: String = children.collect();
+    has_udp_socket(id) || children.split_whitespace().any(has_session)
+}
+
+fn has_udp_socket(id: &str) -> bool {
     let sockets = std::fs::read_to_string(format!("/proc/{id}/net/udp")).unwrap_or_default();
     let sockets: Vec<_> = sockets
         .lines()

@@ -68,9 +68,10 @@ struct Work {
 pub(super) async fn hunt(plan: &Plan, vlm: &Vlm) -> Result<Findings, Failure> {
     let next = Arc::new(AtomicU64::new(0));
     let mut findings = Findings::default();
-    let mut until = Instant::now() + plan.window;
+    let mut until = None;
     loop {
         let (mut server, before) = start(plan, vlm).await?;
+        let until = until.get_or_insert_with(|| Instant::now() + plan.window);
         let work = Arc::new(Work {
             http: http()?,
             address: server.address.clone(),
@@ -79,7 +80,7 @@ pub(super) async fn hunt(plan: &Plan, vlm: &Vlm) -> Result<Findings, Failure> {
             over: AtomicBool::new(false),
             begun: Mutex::default(),
         });
-        let death = work.clone().go_on(plan.workers, &mut server, until, &mut findings).await?;
+        let death = work.clone().go_on(plan.workers, &mut server, *until, &mut findings).await?;
         let Some(cause) = death else {
             findings.looks = Some((before, rest(&server, &before, plan.quiet).await?));
             findings.add_complaints(server.complaints());
@@ -93,7 +94,7 @@ pub(super) async fn hunt(plan: &Plan, vlm: &Vlm) -> Result<Findings, Failure> {
         if deaths.count == 1 && causes < CAUSES {
             let began = Instant::now();
             investigate(plan, vlm, &cause, &work.begun(), deaths).await?;
-            until += began.elapsed();
+            *until += began.elapsed();
         }
     }
 }
