@@ -1,13 +1,13 @@
 //! What of a peer's video reaches a decoder, and what ends its connection instead.
 
-use std::sync::Arc;
+use std::{ops::ControlFlow, sync::Arc};
 
 use gst::prelude::*;
 
 use crate::{
     Codec, LostReason,
     gate::{Frame, Verdict},
-    key_frame,
+    key_frame, packet,
     picture_size::{self, Refusal},
     shared::Shared,
     unfinished::{self, Backlog, Unfinished},
@@ -20,6 +20,28 @@ pub(crate) fn guard(inlet: &gst::Pad, outlet: Option<&gst::Pad>, shared: &Arc<Sh
     for pad in [Some(inlet), outlet].into_iter().flatten() {
         admit_caps(pad, shared);
     }
+}
+
+/// Keeps from a depayloader the packets that it cannot take.
+pub(crate) fn drop_broken(inlet: &gst::Pad, codec: Codec) {
+    let is_whole = move |packet: &gst::BufferRef| {
+        packet.map_readable().is_ok_and(|bytes| packet::is_whole(codec, &bytes))
+    };
+    let packets = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
+    inlet.add_probe(packets, move |_, info| {
+        match &mut info.data {
+            Some(gst::PadProbeData::Buffer(packet)) if !is_whole(packet) => {
+                return gst::PadProbeReturn::Handled;
+            }
+            Some(gst::PadProbeData::BufferList(list)) if !list.iter().all(&is_whole) => {
+                list.make_mut().foreach_mut(|packet, _| {
+                    ControlFlow::Continue(is_whole(&packet).then_some(packet))
+                });
+            }
+            _ => {}
+        }
+        gst::PadProbeReturn::Ok
+    });
 }
 
 /// Ends the connection of a peer whose frames have no end: a depayloader keeps their packets.

@@ -128,6 +128,7 @@ impl Chain {
             .static_pad("src")
             .ok_or(PipelineError::Lacking("the depayloader has no source pad"))?;
         key_frame::hold_back(&sink, &outlet, &self.shared);
+        admission::drop_broken(&sink, codec);
         admission::watch_unfinished(&sink, &outlet, self.shared.clone());
         pad.link(&sink).map_err(|error| PipelineError::Link { stream: "video", error })?;
         Ok(())

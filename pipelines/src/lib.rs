@@ -41,6 +41,7 @@ mod lock;
 mod native_log;
 mod offer;
 mod options;
+mod packet;
 mod peer_connection;
 mod picture_size;
 mod pipeline_error;

@@ -1,12 +1,19 @@
 //! A frame may say of itself what it likes: it costs no more than it is worth.
 
-use std::{fs, time::Duration};
+use std::{
+    fs,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
-use crate::common::{Meeting, Wanted, lost};
+use crate::common::{Meeting, Wanted, lost, poll};
 use gst::prelude::*;
 use gst_app::{AppSink, AppSrc};
-use live_vlm_pipelines::{Codec, LostReason};
-use live_vlm_sender::{SenderOptions, VideoSource};
+use live_vlm_pipelines::{Codec, LostReason, PeerEvent};
+use live_vlm_sender::{SenderOptions, Tamper, VideoSource};
 
 /// What connections with small pictures may take more than those before them, in KiB: what threads
 /// leave behind. A picture of 16384x16384 takes thirty times as much.
@@ -156,4 +163,36 @@ async fn a_frame_that_cannot_be_read_is_passed_over() {
     assert!(decoded > 5 && decoded <= sent / 3 + 1, "{decoded} of {sent}");
     assert!(meeting.events.try_recv().is_err());
     meeting.end().await;
+}
+
+/// The fragments of a NAL unit, but for its first (RFC 6184, section 5.8).
+fn is_later_fragment(packet: &[u8], payload: usize) -> bool {
+    packet.len() > payload + 1 && packet[payload] & 0x1F == 28 && packet[payload + 1] & 0x80 == 0
+}
+
+#[tokio::test]
+async fn fragments_that_end_before_their_content_are_left_out() {
+    let cut = Arc::new(AtomicU64::new(0));
+    let (counted, seen) = (Arc::clone(&cut), AtomicU64::new(0));
+    let tamper = Tamper::new(move |packet| {
+        // The sender's own header extension has one word.
+        let payload = if packet[0] & 0x10 == 0 { 12 } else { 20 };
+        if is_later_fragment(packet, payload) && seen.fetch_add(1, Ordering::Relaxed) % 3 == 2 {
+            packet.truncate(payload + 1);
+            counted.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    let noise = "videotestsrc is-live=true pattern=snow ! \
+                 capsfilter caps=video/x-raw,format=I420,width=320,height=240,framerate=30/1";
+    let sender = SenderOptions {
+        codec: Codec::H264,
+        source: VideoSource::Description(noise.to_owned()),
+        tamper: Some(tamper),
+        ..SenderOptions::default()
+    };
+    let mut meeting = Meeting::start(sender, Wanted::fast()).await;
+    assert!(matches!(meeting.event().await, PeerEvent::Connected));
+    poll(|| cut.load(Ordering::Relaxed) > 20).await;
+    assert!(meeting.events.try_recv().is_err(), "the connection goes on");
+    meeting.connection.stop().await;
 }
