@@ -97,6 +97,15 @@ async fn idle_finds_connections_that_the_vlm_closed_and_no_error() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn crash_finds_that_sessions_come_back_and_others_lose_nothing() {
+    let found = measure("crash --users 2 --sessions 1 --interval 0.5 --seconds 2").await;
+    assert_eq!(found["back_s"].as_array().unwrap().len(), 1, "{found}");
+    assert!(found["back_s"][0].as_f64().unwrap() > 0.0, "{found}");
+    assert_eq!(found["others_errors"], 0, "{found}");
+    assert!(found["others_longest_gap_s"].as_f64().unwrap() > 0.4, "{found}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn churn_finds_what_is_left_and_counts_every_end() {
     let found = measure("churn --rate 5 --stay 0.5 --seconds 2 --every 0.5 --quiet 0").await;
     let ends = ["hung_up", "vanished", "failed"].map(|end| found[end].as_u64().unwrap());

@@ -19,6 +19,7 @@ mod age;
 mod churn;
 mod cli;
 mod cost;
+mod crash;
 mod fairness;
 mod fuzz_offers;
 mod idle;

@@ -1,6 +1,10 @@
 //! What `/proc` says of one process.
 
-use std::{collections::HashMap, fs, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    fs,
+    time::Duration,
+};
 
 use crate::Failure;
 
@@ -38,6 +42,19 @@ impl Stat {
             threads: field(20)?.try_into()?,
         })
     }
+}
+
+/// Whether it has a UDP socket: a media process with somebody's video in it has some.
+pub(crate) fn has_udp_socket(pid: u32) -> bool {
+    let tables = ["udp", "udp6"]
+        .map(|table| fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default());
+    let inodes = tables.iter().flat_map(|table| table.lines());
+    let sockets: HashSet<String> = inodes
+        .filter_map(|line| Some(format!("socket:[{}]", line.split_whitespace().nth(9)?)))
+        .collect();
+    let files = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    let mut targets = files.filter_map(|file| fs::read_link(file.path()).ok());
+    targets.any(|target| target.to_str().is_some_and(|target| sockets.contains(target)))
 }
 
 /// A process and its descendants, each behind its parent.

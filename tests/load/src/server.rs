@@ -37,8 +37,13 @@ impl Server {
         Ok(Self { child, address })
     }
 
+    /// Its process id.
+    pub(crate) fn id(&self) -> Result<u32, Failure> {
+        Ok(self.child.id().ok_or("the server has ended")?)
+    }
+
     pub(crate) fn look(&self) -> Result<Look, Failure> {
-        process::look(self.child.id().ok_or("the server has ended")?)
+        process::look(self.id()?)
     }
 }
 

@@ -13,7 +13,11 @@ use live_vlm_pipelines::Codec;
 use live_vlm_sender::{Sender, SenderDirection, SenderOptions, SentFrames};
 use reqwest::header;
 use serde_json::{Value, json};
-use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
+use tokio::{
+    sync::{Notify, mpsc},
+    task::JoinHandle,
+    time::timeout,
+};
 use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
 use uuid::Uuid;
 
@@ -100,7 +104,11 @@ impl Wish {
 
 /// Hangs up when dropped, as a page does whose computer is switched off.
 pub(crate) struct Viewer {
+    browser: Browser,
+    session: Uuid,
     sender: Sender,
+    /// Told when the server says that the video is lost.
+    lost: Arc<Notify>,
     reader: Reader,
     answers: mpsc::Receiver<Heard>,
     trouble: Arc<Trouble>,
@@ -155,6 +163,8 @@ impl Viewer {
         let (heard, answers) = mpsc::channel(ANSWERS);
         let trouble = Arc::new(Trouble::default());
         let (sent, said) = (Arc::new(OnceLock::new()), Arc::clone(&trouble));
+        let lost = Arc::new(Notify::new());
+        let tell_lost = Arc::clone(&lost);
         let (sent_frames, pictures) = (Arc::clone(&sent), video.clone());
         let reader = Reader(tokio::spawn(async move {
             while let Some(Ok(message)) = socket.next().await {
@@ -164,6 +174,7 @@ impl Viewer {
                     Some("vlm_response") => {
                         let _ = heard.try_send(hear(&message, &pictures, &sent));
                     }
+                    Some("status") if message["status"] == "Failed" => tell_lost.notify_one(),
                     Some("vlm_error" | "error") => {
                         said.note(message["message"].as_str().unwrap_or_default().to_owned());
                     }
@@ -171,19 +182,22 @@ impl Viewer {
                 }
             }
         }));
-        let options = SenderOptions {
-            codec: wish.codec,
-            direction: match wish.sendrecv {
-                true => SenderDirection::SendRecv,
-                false => SenderDirection::SendOnly,
-            },
-            source: video.source()?,
-            ..SenderOptions::default()
-        };
-        let sender = Sender::connect(options, |sdp| browser.offer(id, sdp)).await?;
+        let sender = Sender::connect(options(video, wish)?, |sdp| browser.offer(id, sdp)).await?;
         let _ = sent_frames.set(sender.sent_frames());
         sender.connected().await?;
-        Ok(Self { sender, reader, answers, trouble })
+        let browser = browser.clone();
+        Ok(Self { browser, session: id, sender, lost, reader, answers, trouble })
+    }
+
+    /// Waits until the server says that the video is lost, and offers it again, as a page does.
+    pub(crate) async fn come_back(&mut self, video: &Video, wish: &Wish) -> Result<(), Failure> {
+        let lost = timeout(STEP, self.lost.notified()).await;
+        lost.map_err(|_| "the server did not say that a video is lost")?;
+        let (browser, session) = (&self.browser, self.session);
+        let again = Sender::connect(options(video, wish)?, |sdp| browser.offer(session, sdp));
+        let before = std::mem::replace(&mut self.sender, again.await?);
+        tokio::spawn(before.vanish());
+        Ok(())
     }
 
     /// The next answer.
@@ -213,6 +227,18 @@ impl Viewer {
         drop(self.reader);
         self.sender.hang_up().await;
     }
+}
+
+fn options(video: &Video, wish: &Wish) -> Result<SenderOptions, Failure> {
+    Ok(SenderOptions {
+        codec: wish.codec,
+        direction: match wish.sendrecv {
+            true => SenderDirection::SendRecv,
+            false => SenderDirection::SendOnly,
+        },
+        source: video.source()?,
+        ..SenderOptions::default()
+    })
 }
 
 fn hear(message: &Value, video: &Video, sent: &OnceLock<SentFrames>) -> Heard {
