@@ -36,6 +36,15 @@ pub(crate) struct Config {
     /// where the kernel lacks a part of it) or off [default: on]
     #[arg(long, env = "LIVE_VLM_SANDBOX", value_name = "MODE", value_enum)]
     pub(crate) sandbox: Option<Sandbox>,
+    /// Device of a hardware decoder, such as /dev/dri, which these processes may then use; may be
+    /// given several times
+    #[arg(
+        long = "media-device",
+        env = "LIVE_VLM_MEDIA_DEVICES",
+        value_name = "PATH",
+        value_delimiter = ','
+    )]
+    pub(crate) devices: Option<Vec<PathBuf>>,
     /// The program that receives video [default: live-vlm-media, beside this one]
     #[arg(long = "media-program", env = "LIVE_VLM_MEDIA_PROGRAM", value_name = "FILE")]
     pub(crate) program: Option<PathBuf>,
@@ -59,6 +68,8 @@ pub(crate) struct Options {
     /// As many users have a media process of their own; `None` = what suits this host.
     pub(crate) processes: Option<usize>,
     pub(crate) sandbox: Sandbox,
+    /// Of hardware decoders, which media processes may use.
+    pub(crate) devices: Vec<PathBuf>,
     /// `None` = beside the server's.
     pub(crate) program: Option<PathBuf>,
 }
@@ -70,6 +81,7 @@ impl Config {
         Options {
             processes: processes.map(|count| count.get() as usize),
             sandbox: self.sandbox.or(file.sandbox).unwrap_or(Sandbox::On),
+            devices: self.devices.as_ref().or(file.devices.as_ref()).cloned().unwrap_or_default(),
             program: self.program.as_ref().or(file.program.as_ref()).cloned(),
         }
     }
@@ -122,7 +134,9 @@ impl Options {
             Sandbox::Off => "off",
         };
         let environment = environment(env::vars_os());
-        Ok(Program { path, arguments: vec![mode.into()], environment })
+        let devices = self.devices.iter().map(|device| device.clone().into_os_string());
+        let arguments = [mode.into()].into_iter().chain(devices).collect();
+        Ok(Program { path, arguments, environment })
     }
 }
 
@@ -159,11 +173,15 @@ mod tests {
     #[test]
     fn the_program_is_beside_the_servers_unless_somebody_says_where() {
         assert_eq!(beside(Path::new("/usr/bin/live-vlm")), Path::new("/usr/bin/live-vlm-media"));
-        let options = Options { processes: None, sandbox: Sandbox::Strict, program: None };
-        let named = Options { program: Some("/nowhere/media".into()), ..options };
+        let named = Options {
+            processes: None,
+            sandbox: Sandbox::Strict,
+            devices: vec!["/dev/dri".into()],
+            program: Some("/nowhere/media".into()),
+        };
         let error = named.program().unwrap_err().to_string();
         assert!(error.starts_with("the program /nowhere/media receives video"), "{error}");
         let there = Options { program: Some("/bin/sh".into()), ..named };
-        assert_eq!(there.program().unwrap().arguments, ["strict"]);
+        assert_eq!(there.program().unwrap().arguments, ["strict", "/dev/dri"]);
     }
 }
