@@ -83,16 +83,61 @@ fn with_descendants(pid: u32, mut children: HashMap<u32, Vec<u32>>) -> Vec<u32> 
     family
 }
 
-/// Its memory in bytes: a page that other processes have too counts as a part of one. Where that
-/// may not be read, its resident memory.
-pub(crate) fn memory(pid: u32) -> Result<u64, Failure> {
-    let shared = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok();
-    if let Some(bytes) = shared.and_then(|text| kilobytes(&text, "Pss:")) {
-        return Ok(bytes);
+/// The memory of processes that one has forked, and of others.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    /// Bytes that are in no file. A page that several have counts in parts.
+    own: u64,
+    /// Of each part of a file, the most that one process has in memory.
+    mapped: HashMap<String, u64>,
+}
+
+impl Memory {
+    /// Adds a process's. Where it may not be looked into, all its resident memory counts as its own.
+    pub(crate) fn add(&mut self, pid: u32) -> Result<(), Failure> {
+        let read = |of| fs::read_to_string(format!("/proc/{pid}/{of}"));
+        let own = read("smaps_rollup").ok().and_then(|text| kilobytes(&text, "Pss_Anon:"));
+        if let (Some(own), Ok(mappings)) = (own, read("smaps")) {
+            self.own += own;
+            self.add_mapped(&mappings);
+            return Ok(());
+        }
+        // A process that has ended and was not waited for has none.
+        self.own += kilobytes(&read("status")?, "VmRSS:").unwrap_or(0);
+        Ok(())
     }
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    // A process that has ended and was not waited for has none.
-    Ok(kilobytes(&status, "VmRSS:").unwrap_or(0))
+
+    /// Bytes of all of them together.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.own + self.mapped.values().sum::<u64>()
+    }
+
+    /// Takes the text of `/proc/PID/smaps` (proc_pid_smaps(5)).
+    fn add_mapped(&mut self, mappings: &str) {
+        let (mut part, mut resident) = (None, 0);
+        for line in mappings.lines() {
+            if let Some(bytes) = kilobytes(line, "Rss:") {
+                resident = bytes;
+            } else if let Some(anonymous) = kilobytes(line, "Anonymous:") {
+                if let Some(part) = part.take() {
+                    let most = self.mapped.entry(part).or_default();
+                    *most = resident.saturating_sub(anonymous).max(*most);
+                }
+            } else if let Some(begun) = mapped_part(line) {
+                part = Some(begun);
+            }
+        }
+    }
+}
+
+/// Which part of which file a mapping shows, if this line begins one of a file: offset, device and
+/// inode.
+fn mapped_part(line: &str) -> Option<String> {
+    let mut fields = line.split_whitespace();
+    let (addresses, _) = (fields.next()?, fields.next()?);
+    let [offset, device, inode] = [fields.next()?, fields.next()?, fields.next()?];
+    let is_file = addresses.contains('-') && inode != "0";
+    is_file.then(|| format!("{offset} {device} {inode}"))
 }
 
 /// The bytes in the line that begins with this.
@@ -130,6 +175,39 @@ mod tests {
         assert_eq!(with_descendants(10, children.clone().into()), [10, 11, 12, 13]);
         assert_eq!(with_descendants(21, children.into()), [21]);
         assert_eq!(with_descendants(1, [(1, vec![2]), (2, vec![1])].into()), [1, 2, 1]);
+    }
+
+    /// A mapping as `/proc/PID/smaps` has it.
+    fn mapping(offset: u32, inode: u32, resident: u32, anonymous: u32) -> String {
+        format!(
+            "7f00-7f09 r--p {offset:08x} fe:00 {inode}       /usr/lib/x.so (deleted)\n\
+             Size:    36 kB\nRss:  {resident} kB\nPss:  1 kB\nReferenced: 9 kB\n\
+             Anonymous:  {anonymous} kB\nVmFlags: rd mr mw me\n"
+        )
+    }
+
+    #[test]
+    fn what_several_have_of_a_file_counts_once_and_what_is_in_no_file_not_at_all() {
+        let mut memory = Memory::default();
+        let heap = "7f10-7f19 rw-p 00000000 00:00 0     [heap]\nRss: 50 kB\nAnonymous: 50 kB\n";
+        memory.add_mapped(&(mapping(0, 7, 8, 0) + &mapping(4096, 7, 10, 4) + heap));
+        assert_eq!(memory.bytes(), (8 + 6) << 10);
+        memory.add_mapped(&(mapping(0, 7, 9, 0) + &mapping(4096, 7, 5, 0) + &mapping(0, 8, 3, 0)));
+        assert_eq!(memory.bytes(), (9 + 6 + 3) << 10);
+    }
+
+    #[test]
+    fn one_process_has_all_its_resident_memory() {
+        let this = std::process::id();
+        // What looking itself needs is there the second time.
+        Memory::default().add(this).unwrap();
+        let mut memory = Memory::default();
+        memory.add(this).unwrap();
+        // That of /proc/PID/status is not exact.
+        let rollup = fs::read_to_string(format!("/proc/{this}/smaps_rollup")).unwrap();
+        let resident = kilobytes(&rollup, "Rss:").unwrap() as f64;
+        let difference = (memory.bytes() as f64 - resident).abs();
+        assert!(difference < 0.1 * resident, "{} {resident}", memory.bytes());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use tokio::time::sleep;
 
 use crate::{
     Failure,
-    proc::{self, Stat},
+    proc::{self, Memory, Stat},
 };
 
 /// The longest that an empty media process may be there: it is kept for 10 s, and has 2 s to end.
@@ -20,8 +20,7 @@ pub(crate) struct Look {
     pub(crate) processes: usize,
     /// User and system time since they began, with that of those that have ended.
     pub(crate) cpu: Duration,
-    /// Memory in bytes. What several of them have counts once, and what they have in common with
-    /// other processes in part.
+    /// Physical memory in bytes. What several of them have counts once.
     pub(crate) memory: u64,
     pub(crate) threads: usize,
     pub(crate) files: usize,
@@ -29,20 +28,20 @@ pub(crate) struct Look {
 
 pub(crate) fn look(pid: u32) -> Result<Look, Failure> {
     let mut all = Look { processes: 0, cpu: Duration::ZERO, memory: 0, threads: 0, files: 0 };
+    let mut memory = Memory::default();
     for one in proc::family(pid)? {
-        let (stat, memory) = match (Stat::read(one), proc::memory(one)) {
-            (Ok(stat), Ok(memory)) => (stat, memory),
+        let stat = match (Stat::read(one), memory.add(one)) {
+            (Ok(stat), Ok(())) => stat,
             // It has ended meanwhile.
             _ if one != pid => continue,
-            (stat, memory) => (stat?, memory?),
+            (stat, added) => added.and(stat)?,
         };
         all.processes += 1;
         all.cpu += stat.cpu + stat.ended_cpu;
-        all.memory += memory;
         all.threads += stat.threads;
         all.files += proc::files(one);
     }
-    Ok(all)
+    Ok(Look { memory: memory.bytes(), ..all })
 }
 
 /// Looks until there are no more than so many processes, or for as long as that may take: an empty
