@@ -78,7 +78,7 @@ enum What {
     Crash(crash::Plan),
     /// Questions to a VLM that closes idle connections; fails if a question does
     Idle(idle::Plan),
-    /// Offers that are almost right; fails if one of them kills a server
+    /// Offers that are almost right; fails if one of them kills a server or a media process
     FuzzOffers(fuzz_offers::Options),
     /// The page itself on bad networks, in network namespaces; fails if something is not reached
     /// that must be. Needs root, or a user namespace

@@ -1,4 +1,4 @@
-//! The server as a child, and what it says as it dies.
+//! The server as a child, and what it says as it or one of its media processes dies.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -13,6 +13,7 @@ use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child as Process, ChildStderr},
+    sync::mpsc,
     task::JoinHandle,
     time::timeout,
 };
@@ -38,6 +39,8 @@ pub(super) struct Child {
     process: Process,
     pub(super) address: String,
     said: Arc<Mutex<Said>>,
+    /// What media processes died of: the first one that nobody has heard of yet.
+    media_deaths: mpsc::Receiver<String>,
     reader: JoinHandle<()>,
 }
 
@@ -55,17 +58,22 @@ impl Child {
         let (mut process, address) = server::listen(command, path).await?;
         let said = Arc::new(Mutex::new(Said::default()));
         let stderr = process.stderr.take().ok_or("the server has no error output")?;
-        let reader = tokio::spawn(follow(stderr, said.clone()));
-        Ok(Self { process, address, said, reader })
+        let (tell, media_deaths) = mpsc::channel(1);
+        let reader = tokio::spawn(follow(stderr, said.clone(), tell));
+        Ok(Self { process, address, said, media_deaths, reader })
     }
 
     pub(super) fn look(&self) -> Result<Look, Failure> {
         process::look(self.process.id().ok_or("the server has ended")?)
     }
 
-    /// Waits for its end, and says what it died of. May be dropped and called again.
+    /// Waits for its end or a media process's, and says what that died of. May be dropped and called
+    /// again.
     pub(super) async fn death(&mut self) -> Result<String, Failure> {
-        let status = self.process.wait().await?;
+        let status = tokio::select! {
+            Some(cause) = self.media_deaths.recv() => return Ok(cause),
+            status = self.process.wait() => status?,
+        };
         let _ = timeout(LAST_WORDS, &mut self.reader).await;
         Ok(cause(self.said().last.iter(), status))
     }
@@ -95,12 +103,16 @@ fn lock(said: &Mutex<Said>) -> MutexGuard<'_, Said> {
     said.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn follow(stderr: ChildStderr, said: Arc<Mutex<Said>>) {
+async fn follow(stderr: ChildStderr, said: Arc<Mutex<Said>>, media_deaths: mpsc::Sender<String>) {
     let mut stderr = BufReader::new(stderr);
     let mut line = Vec::new();
     while stderr.read_until(b'\n', &mut line).await.is_ok_and(|read| read > 0) {
         let text = String::from_utf8_lossy(&line).trim_end().to_owned();
         line.clear();
+        if let Some(death) = media_death(&text) {
+            // The first one is enough.
+            let _ = media_deaths.try_send(death);
+        }
         let mut said = lock(&said);
         let room = said.complaints.len() < COMPLAINTS;
         if let Some(complaint) =
@@ -115,6 +127,23 @@ async fn follow(stderr: ChildStderr, said: Arc<Mutex<Said>>) {
     }
 }
 
+/// What a media process died of, if this line of the server's log says so.
+fn media_death(line: &str) -> Option<String> {
+    let line: Value = serde_json::from_str(line).ok()?;
+    let is_fault = line["level"] == "WARN" || line["level"] == "ERROR";
+    let (_, after) = line["fields"]["message"].as_str()?.split_once("media process ")?;
+    let (_, words) = after.split_once(' ')?;
+    let is_end = line["target"].as_str()?.ends_with("::process::ending");
+    (is_fault && is_end).then(|| format!("a media process {}", timeless(words)))
+}
+
+/// What a library of a media process complains of: its assertions, as GLib writes them.
+fn media_complaint(line: &Value) -> Option<String> {
+    let (text, from) = (line["fields"]["message"].as_str()?, &line["fields"]["from"]);
+    let is_assertion = text.contains("assertion '") && text.ends_with("' failed");
+    (line["target"] == "media" && from == "printed" && is_assertion).then(|| timeless(text))
+}
+
 /// A line of the server's log about a native library; `None` when it is about anything else.
 fn native(line: &str) -> Option<(Value, String)> {
     let line: Value = serde_json::from_str(line).ok()?;
@@ -124,6 +153,10 @@ fn native(line: &str) -> Option<(Value, String)> {
 
 /// What a line that GLib calls critical complains of, without what differs from time to time.
 fn complaint(line: &str) -> Option<String> {
+    if let Some(complaint) = serde_json::from_str(line).ok().and_then(|line| media_complaint(&line))
+    {
+        return Some(complaint);
+    }
     let Some((line, text)) = native(line) else {
         // As GLib itself writes it.
         let (_, words) = line.split_once("CRITICAL")?;
@@ -216,6 +249,43 @@ mod tests {
             "WARN an offer was refused".to_owned(),
         ] {
             assert_eq!(complaint(&other), None, "{other}");
+        }
+    }
+
+    /// A line of the log as the server writes it.
+    fn logged(level: &str, target: &str, fields: &Value) -> String {
+        json!({"level": level, "target": target, "fields": fields}).to_string()
+    }
+
+    #[test]
+    fn deaths_of_media_processes_read_alike_whichever_died() {
+        let of = "live_vlm_media_processes::process::ending";
+        let died = |number: u32| {
+            let message = format!("media process {number} ended by SIGABRT; it said: x at 0x12ab");
+            json!({"process": number, "kind": "signal", "message": message})
+        };
+        let expected = "a media process ended by SIGABRT; it said: x at 0x..";
+        assert_eq!(media_death(&logged("WARN", of, &died(1))).unwrap(), expected);
+        assert_eq!(media_death(&logged("WARN", of, &died(20))).unwrap(), expected);
+        let refused = json!({"message": "refused for ten minutes: two media processes have ended"});
+        for other in [
+            logged("DEBUG", of, &json!({"message": "media process 1 was not needed any more"})),
+            logged("WARN", "media", &died(1)),
+            logged("WARN", of, &refused),
+            "media process 1 ended by SIGABRT".to_owned(),
+        ] {
+            assert_eq!(media_death(&other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn assertions_of_libraries_in_media_processes_are_complaints() {
+        let printed = |text: &str| json!({"process": 1, "from": "printed", "message": text});
+        let assertion = printed("GStreamer: gst_x: assertion 'x != 0x12ab' failed");
+        let said = complaint(&logged("WARN", "media", &assertion)).unwrap();
+        assert_eq!(said, "GStreamer: gst_x: assertion 'x != 0x.. failed");
+        for other in ["GStreamer: odd", "ERROR:x.c:1:f: assertion failed: (x)"] {
+            assert_eq!(complaint(&logged("WARN", "media", &printed(other))), None, "{other}");
         }
     }
 }

@@ -42,7 +42,7 @@ impl Findings {
         let mut faults = Vec::new();
         let deaths: usize = self.deaths.values().map(|deaths| deaths.count).sum();
         if deaths > 0 {
-            faults.push(format!("the server died {deaths} times"));
+            faults.push(format!("the server or a media process died {deaths} times"));
         }
         let complaints: usize = self.complaints.values().sum();
         if complaints > 0 {
@@ -139,7 +139,10 @@ mod tests {
         assert!(faults.contains(&"GLib called 4 things critical".to_owned()), "{faults:?}");
         findings.deaths.insert("why".into(), Deaths { count: 2, ..Deaths::default() });
         let faults = findings.faults();
-        assert!(faults.contains(&"the server died 2 times".to_owned()), "{faults:?}");
+        assert!(
+            faults.contains(&"the server or a media process died 2 times".to_owned()),
+            "{faults:?}"
+        );
         assert!(!faults.iter().any(|fault| fault.contains("connection lost")), "{faults:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Offers that are nearly in order, until the server dies of one.
+//! Offers that are nearly in order, until the server or a media process dies of one.
 //!
 //! `pipelines` reads offers and hands webrtcbin its own; what native code asserts beyond that is
 //! only found by asking it. So a real server is a child here, and `tests/offers` makes what it gets.
@@ -42,7 +42,7 @@ pub(crate) struct Options {
     /// Seconds to wait before the last look, for the server to give memory back to the system
     #[arg(long, default_value = "12", value_parser = seconds)]
     quiet: Duration,
-    /// Folder for the cases that kill the server
+    /// Folder for the cases that kill the server or a media process
     #[arg(long, value_name = "FOLDER", default_value = "target/fuzz-offers")]
     keep: PathBuf,
     /// Run the case in this file once, and nothing else
@@ -87,7 +87,7 @@ async fn replay(path: &Path, vlm: &Vlm, file: &Path) -> Result<Report, Failure> 
     let replies: Vec<_> = replies.iter().map(ToString::to_string).collect();
     let said = format!("replies: {}; critical: {complaints:?}", replies.join(", "));
     match death {
-        Some(cause) => Err(format!("the server died: {cause}; {said}").into()),
+        Some(cause) => Err(format!("died: {cause}; {said}").into()),
         None => Ok(Report {
             text: format!("the server lives\n{said}\n"),
             figures: json!({"replies": replies, "criticals": complaints.len()}),
