@@ -199,7 +199,7 @@ async fn a_server_that_dies_in_a_hunt_is_noticed_and_started_again() {
     };
     let (found, ()) = tokio::join!(run(fuzz_offers(&options, &server)), kill);
     let found = found.unwrap_err().to_string();
-    assert!(found.contains("the server died 1 times"), "{found}");
+    assert!(found.contains("the server or a media process died 1 times"), "{found}");
     assert!(found.contains("signal 6: it does not say why"), "{found}");
     assert!(found.contains("none of these did it alone"), "{found}");
     assert!(ids().lines().count() > 2, "one to find out why, and one to hunt on");
