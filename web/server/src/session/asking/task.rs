@@ -26,25 +26,25 @@ pub(super) async fn ask_on(
 ) {
     let mut again = false;
     loop {
-        if again {
+        let want = match again {
             // Its place in the queue is kept, so it must not be waited for without end.
-            match timeout(NEXT_WANT, turns.want()).await {
-                Ok(Some(want)) => {
-                    again = ask_once(want, &mut asker, &mut about, &mut changes).await;
-                    continue;
-                }
-                Ok(None) => return,
-                Err(_) => asker.give_place_up(),
+            true => timeout(NEXT_WANT, turns.want()).await,
+            false => Ok(turns.want().await),
+        };
+        again = match want {
+            Ok(Some(want)) => ask_once(want, &mut asker, &mut about, &mut changes).await,
+            Ok(None) => return,
+            Err(_) => {
+                asker.give_place_up();
+                false
             }
-        }
-        let Some(want) = turns.want().await else { return };
-        again = ask_once(want, &mut asker, &mut about, &mut changes).await;
+        };
     }
 }
 
 /// Asks one question, if the video still wants it when its turn comes. True if the next one is due
 /// already, and has its place in the queue.
-pub(super) async fn ask_once(
+async fn ask_once(
     mut want: Want<'_>,
     asker: &mut Asker,
     about: &mut Video,
