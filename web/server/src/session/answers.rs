@@ -1,4 +1,4 @@
-//! From what the element posts to what the page reads: pure.
+//! From what a VLM answers to what the page reads: pure.
 
 use std::{
     collections::VecDeque,
