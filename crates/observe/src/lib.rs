@@ -19,6 +19,8 @@
 //! assert!(text.contains("live_vlm_sessions_ended_total{reason=\"left\"} 1\n"));
 //! ```
 
+#[cfg(test)]
+mod example;
 mod lock;
 pub mod metrics;
 mod observer;
