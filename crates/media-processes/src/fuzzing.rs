@@ -242,6 +242,7 @@ mod tests {
             ("refused", Some(6)),
             ("silent", Some(5)),
             ("huge", Some(4)),
+            ("wishes", Some(43)),
         ] {
             let data = fs::read(corpus.join(name)).unwrap();
             assert_eq!(super::judge(&data), ended_by, "{name}");
