@@ -42,7 +42,7 @@ use crate::{
     refusal_log::RefusalLog,
     reload::Reloader,
     routes::{self, MetricsListener},
-    session::{Defaults, Services, Sessions},
+    session::{Decoders, Defaults, Services, Sessions},
     times::Times,
 };
 
@@ -271,6 +271,8 @@ fn app(
         dispatcher: dispatcher.clone(),
         media: media.clone(),
         own_endpoints: own_endpoints.clone(),
+        video: config.video.pages,
+        decoders: Decoders::default(),
         network: config.network(),
         relays: config.video.relays.clone(),
         live: live.clone(),
@@ -289,6 +291,7 @@ fn app(
         own_endpoints,
         askers,
         sign_in,
+        video: config.video.pages,
         live,
         limits,
         observer,

@@ -73,7 +73,8 @@ impl Settings {
             system_prompt: self.choices.system_prompt.clone(),
             max_tokens: self.choices.max_tokens,
             interval: self.choices.interval.duration(),
-            only_changes: self.choices.min_change > 0.0,
+            max_age: self.choices.max_latency.duration(),
+            min_change: self.choices.min_change,
             asks,
         }
     }

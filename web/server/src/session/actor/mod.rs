@@ -3,6 +3,7 @@
 mod event;
 mod models;
 mod network_faults;
+mod pictures;
 mod video;
 
 use std::{
@@ -22,11 +23,13 @@ use vlm_client::Endpoint;
 
 use self::{
     event::{Event, Events},
+    pictures::SentPictures,
     video::{Negotiation, PendingOffer, Video, Wanted},
 };
 use super::{
     account::{Groups, UserAccount},
     answers::Answers,
+    asking::Asking,
     command::{Command, Handle},
     outbox::Outbox,
     presence::Presence,
@@ -55,10 +58,17 @@ struct Session {
     presence: Presence,
     /// Where its tasks and its video tell it something.
     events: Events,
+    /// Asks about the video, or about pictures.
+    asking: Option<Asking>,
+    asking_number: Option<u64>,
+    /// Whether anything is asked, as it was last told.
+    told_asks: bool,
     video: Option<Video>,
     video_number: Option<u64>,
-    /// Of the last video, negotiated or not.
+    /// Of the last video, negotiated or not, and of what asks.
     last_number: u64,
+    /// What the page sends in place of video.
+    pictures: Option<SentPictures>,
     /// How many frames were wanted.
     frames_wanted: u64,
     negotiation: Option<Negotiation>,
@@ -108,9 +118,13 @@ pub(super) async fn run(
         settings,
         page: None,
         events,
+        asking: None,
+        asking_number: None,
+        told_asks: false,
         video: None,
         video_number: None,
         last_number: 0,
+        pictures: None,
         frames_wanted: 0,
         negotiation: None,
         wanted: VecDeque::new(),
@@ -191,6 +205,10 @@ impl Session {
             }
             Command::Message(Ok(message)) => self.obey(message).await,
             Command::Message(Err(refusal)) => self.refuse(refusal),
+            Command::Picture { sent, done } => {
+                self.take_picture(sent);
+                let _ = done.send(());
+            }
             Command::Offer { offer, reply } => {
                 self.begin_or_queue(Wanted::Offer(PendingOffer { offer, reply })).await;
             }
@@ -211,6 +229,7 @@ impl Session {
         match event {
             Event::Video { number, event } => self.on_video(number, event).await,
             Event::Negotiated(answered) => self.finish_negotiation(answered).await,
+            Event::Undecodable(error) => self.refuse_undecodable(&error),
             Event::ModelChecked { number, change, listed } => {
                 // Another choice since makes this one void.
                 if number == self.model_changes {
@@ -256,14 +275,16 @@ impl Session {
 
     fn page_left(&mut self) {
         self.page = None;
-        self.presence.left(Instant::now(), self.video.is_some());
+        let has_video = self.video.is_some() || self.pictures.is_some();
+        self.presence.left(Instant::now(), has_video);
         self.ask_or_not();
     }
 
     /// When to [look](Self::look) again.
     fn look_at(&self, now: Instant) -> Option<Instant> {
         let of_video = self.video.as_ref().and_then(Video::look_at);
-        [self.presence.look_at(now), of_video].into_iter().flatten().min()
+        let of_pictures = self.pictures.as_ref().map(|pictures| pictures.look_at);
+        [self.presence.look_at(now), of_video, of_pictures].into_iter().flatten().min()
     }
 
     /// Sees what time alone has changed.
@@ -273,6 +294,7 @@ impl Session {
         }
         self.ask_or_not();
         self.look_at_pictures(now);
+        self.look_at_sent_pictures(now);
         ControlFlow::Continue(())
     }
 
@@ -296,6 +318,9 @@ impl Session {
                 self.begin_or_queue(Wanted::Candidate { candidate, mid, line }).await;
             }
             ClientMessage::RelayFailed(failure) => self.note_relay_failure(failure),
+            ClientMessage::SendPictures { on } => {
+                self.begin_or_queue(Wanted::Pictures(on)).await;
+            }
             ClientMessage::AskNow => self.begin_or_queue(Wanted::Question).await,
             ClientMessage::HangUp => self.begin_or_queue(Wanted::End).await,
             // Answered by the connection.
@@ -305,7 +330,7 @@ impl Session {
 
     /// Stops a video whose questions are not allowed any more.
     async fn obey_rules(&mut self) {
-        if self.video.is_some()
+        if (self.video.is_some() || self.pictures.is_some())
             && let Err(refusal) = self.may_ask()
         {
             self.refuse(refusal);
