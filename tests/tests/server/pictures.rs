@@ -122,7 +122,12 @@ async fn the_vlm_gets_no_more_of_a_picture_than_is_to_be_seen_and_that_upright()
 #[tokio::test]
 async fn a_picture_that_is_too_large_for_the_vlm_is_made_smaller() {
     let mut scene = Scene::answering().await;
-    for (size, expected) in [((1536, 512), (768, 256)), ((300, 900), (256, 768))] {
+    for (max_size, size, expected) in [
+        (768, (1536, 512), (768, 256)),
+        (768, (300, 900), (256, 768)),
+        (320, (640, 480), (320, 240)),
+    ] {
+        scene.socket.send(&json!({"type": "update_settings", "max_size": max_size})).await;
         let large = jpeg(size.0, size.1, 90);
         loop {
             scene.socket.next_with_pictures(&["vlm_response"], &large).await;

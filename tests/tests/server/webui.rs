@@ -37,7 +37,8 @@ async fn a_connection_begins_with_status_and_server_config() {
         json!({
             "type": "server_config", "session_id": id, "model": "llava:7b", "api_base": vlm.base(),
             "prompt": "What is there?", "system_prompt": "", "max_tokens": 512, "interval": 1.0,
-            "process_every": 30, "max_latency": 0.0, "min_change": 0.0, "ice_servers": [], "stand_in": false,
+            "process_every": 30, "max_latency": 0.0, "min_change": 0.0, "max_size": 768,
+            "ice_servers": [], "stand_in": false,
             "bounds": Choices::BOUNDS, "version": env!("CARGO_PKG_VERSION"),
         })
     );

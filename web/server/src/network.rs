@@ -15,7 +15,13 @@ use crate::relay::{GivenRelaySecret, RelaySecret, Relays};
 pub(crate) struct Config {
     /// How pages send video: auto (by WebRTC, and as single pictures over the WebSocket where no UDP
     /// gets through), webrtc or pictures [default: auto]
-    #[arg(id = "video_mode", long = "video-mode", env = "LIVE_VLM_VIDEO_MODE", value_name = "MODE", value_enum)]
+    #[arg(
+        id = "video_mode",
+        long = "video-mode",
+        env = "LIVE_VLM_VIDEO_MODE",
+        value_name = "MODE",
+        value_enum
+    )]
     pub(crate) mode: Option<VideoMode>,
     /// Largest single picture that a page may send, in KB [default: 2048]
     #[arg(long = "max-picture-kb", env = "LIVE_VLM_MAX_PICTURE_KB", value_name = "KB")]

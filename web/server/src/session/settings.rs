@@ -60,6 +60,7 @@ impl Settings {
             interval: self.choices.interval.duration(),
             max_age: self.choices.max_latency.duration(),
             min_change: self.choices.min_change,
+            max_size: self.choices.max_size,
             frames_on_demand: frames == FramesMode::OnDemand,
         }
     }

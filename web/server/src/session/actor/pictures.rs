@@ -30,9 +30,6 @@ use crate::{
 /// A picture says itself how old it was when it was sent; no more than this is believed.
 const OLDEST: Duration = Duration::from_secs(3600);
 
-/// As of the pictures that are made of video.
-const MAX_SIZE: u32 = 768;
-
 /// What the page sends, while it sends pictures.
 pub(super) struct SentPictures {
     newest: watch::Sender<Option<Arc<Picture>>>,
@@ -189,6 +186,6 @@ impl Session {
 
     /// The longest edge of what is asked about, in pixels.
     fn max_size(&self) -> u32 {
-        MAX_SIZE
+        self.settings.choices.max_size
     }
 }
