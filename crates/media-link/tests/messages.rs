@@ -143,9 +143,12 @@ fn what_a_media_process_tells_of_a_connection_is_pinned() {
     from(
         FromMedia::Frames {
             connection: SEVEN,
-            counts: FrameCounts { received: 30, decoded: 3, asked: 1 },
+            counts: FrameCounts { received: 30, decoded: 3, asked: 1, unchanged: 2 },
         },
-        r#"{"type":"frames","connection":7,"counts":{"received":30,"decoded":3,"asked":1}}"#,
+        concat!(
+            r#"{"type":"frames","connection":7,"counts":{"received":30,"decoded":3,"asked":1,"#,
+            r#""unchanged":2}}"#
+        ),
     );
     from(FromMedia::Stopped { connection: SEVEN }, r#"{"type":"stopped","connection":7}"#);
 }

@@ -174,6 +174,21 @@ async fn what_cannot_be_used_is_refused_by_name_and_the_session_goes_on() {
 }
 
 #[tokio::test]
+async fn a_picture_that_has_to_be_decoded_and_cannot_be_is_refused() {
+    let mut scene = Scene::answering().await;
+    let mut broken = jpeg(1000, 16, 90);
+    // Without the tables of its codes.
+    let at = broken.windows(2).position(|two| two == [0xFF, 0xC4]).unwrap();
+    broken[at + 1] = 0xDB;
+    scene.socket.give_picture(&broken).await;
+    let error = scene.socket.next_of(&["error"]).await;
+    assert_eq!(error["code"], "not_a_picture", "{error}");
+    assert!(error["message"].as_str().unwrap().contains("cannot be decoded"), "{error}");
+    scene.socket.next_with_pictures(&["vlm_response"], &jpeg(64, 48, 90)).await;
+    scene.server.stop().await;
+}
+
+#[tokio::test]
 async fn a_picture_that_nobody_asked_for_is_refused_and_a_flood_ends_the_connection() {
     let scene = Scene::answering().await;
     let (mut bystander, _) = scene.server.browser().await.open(&new_id()).await;
@@ -263,14 +278,17 @@ async fn nothing_is_asked_while_the_picture_stays_the_same() {
     scene.socket.send(&json!({"type": "update_settings", "prompt": "And now?"})).await;
     scene.socket.next_with_pictures(&["vlm_response"], &same).await;
     let asked = scene.vlm.questions().len();
-    for _ in 0..5 {
-        scene.socket.give_picture(&same).await;
+    let mut saved = 0;
+    while saved < 5 {
+        let status = scene.socket.next_with_pictures(&["status"], &same).await;
+        saved = status["unchanged"].as_u64().unwrap();
     }
     // One more may have been asked about before it was known how the first one looks.
     assert!(scene.vlm.questions().len() <= asked + 1);
     let before = scene.vlm.questions().len();
-    scene.socket.next_with_pictures(&["vlm_response"], &other).await;
+    let answer = scene.socket.next_with_pictures(&["vlm_response"], &other).await;
     assert_eq!(seen(&scene.vlm).last().unwrap(), &other);
+    assert!(answer["metrics"]["unchanged"].as_u64().unwrap() >= saved, "{answer}");
     assert!(scene.vlm.questions().len() > before);
     scene.server.stop().await;
 }
@@ -322,7 +340,10 @@ async fn pictures_can_be_stopped_and_begun_again() {
     let frames = scene.socket.next_with_pictures(&["frames"], &sent).await;
     assert_eq!(frames, json!({"type": "frames", "mode": "all"}));
     assert_eq!(scene.refused(message(1, 0, &sent)).await["code"], "unasked");
-    scene.socket.begin_pictures().await;
+    scene.socket.send(&json!({"type": "send_pictures", "on": true})).await;
+    let status = scene.socket.next().await;
+    assert_eq!(status["status"], "Connecting", "{status}");
+    assert_eq!(scene.socket.next().await, json!({"type": "frames", "mode": "pictures"}));
     scene.socket.next_with_pictures(&["vlm_response"], &sent).await;
     scene.server.stop().await;
 }

@@ -30,7 +30,9 @@ async fn a_connection_begins_with_status_and_server_config() {
     let id = new_id();
     let mut socket = page.try_open(Some(&id)).await.unwrap();
     let status = socket.next().await;
-    assert_eq!(status, json!({"type": "status", "text": "Connected to server", "status": "Ready"}));
+    let ready =
+        json!({"type": "status", "text": "Connected to server", "status": "Ready", "unchanged": 0});
+    assert_eq!(status, ready);
     let config = socket.next().await;
     assert_eq!(
         config,
@@ -74,7 +76,8 @@ async fn an_offer_is_answered_and_answers_come_with_their_metrics() {
     let second = socket.next_of(&["vlm_response"]).await;
     assert_eq!(second["metrics"]["total_inferences"], 2);
     sender.hang_up().await;
-    let stopped = json!({"type": "status", "text": "The peer hung up", "status": "Stopped"});
+    let stopped =
+        json!({"type": "status", "text": "The peer hung up", "status": "Stopped", "unchanged": 0});
     assert_eq!(socket.next_of(&["status"]).await, stopped);
     server.stop().await;
 }

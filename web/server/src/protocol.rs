@@ -274,7 +274,12 @@ impl Fields {
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(crate) enum ServerMessage {
     /// The state of the session's video.
-    Status { text: String, status: Status },
+    Status {
+        text: String,
+        status: Status,
+        /// The session's questions so far that were passed over, as nothing had changed.
+        unchanged: u64,
+    },
     /// The session's settings, once on connecting.
     ServerConfig(ServerConfig),
     PromptUpdated {
@@ -451,6 +456,8 @@ pub(crate) struct Metrics {
     pub(crate) tokens_per_second: Option<f64>,
     /// From the capture of the frame to now.
     pub(crate) age_ms: f64,
+    /// The session's questions so far that were passed over, as nothing had changed.
+    pub(crate) unchanged: u64,
     pub(crate) finish_reason: String,
 }
 

@@ -59,7 +59,8 @@ impl Answers {
     }
 
     /// What to tell of an answer that has come `at` this time since 1970, complete or given up.
-    pub(super) fn whole(&mut self, answer: Answer, at: Duration) -> Response {
+    /// `unchanged` questions were passed over so far.
+    pub(super) fn whole(&mut self, answer: Answer, unchanged: u64, at: Duration) -> Response {
         let is_whole = answer.finish_reason != CANCELLED;
         if is_whole {
             self.answers += 1;
@@ -79,6 +80,7 @@ impl Answers {
                 tokens_out: answer.tokens_out,
                 tokens_per_second: tokens_per_second(&answer),
                 age_ms: answer.age_ms as f64,
+                unchanged,
                 finish_reason: answer.finish_reason,
             },
             text: answer.text,
@@ -157,9 +159,9 @@ mod tests {
             finish_reason: reason.into(),
             ..Answer::default()
         };
-        answers.whole(done(1000, "stop"), AT);
-        answers.whole(done(9000, CANCELLED), AT);
-        let Response { metrics, .. } = answers.whole(done(2200, "stop"), AT);
+        answers.whole(done(1000, "stop"), 0, AT);
+        answers.whole(done(9000, CANCELLED), 0, AT);
+        let Response { metrics, .. } = answers.whole(done(2200, "stop"), 0, AT);
         assert_eq!(metrics.total_inferences, 2);
         assert!((metrics.avg_latency_ms - 1600.0).abs() < 0.01);
         assert_eq!(metrics.tokens_per_second, Some(20.0));
@@ -188,7 +190,7 @@ mod tests {
         for seq in 0..30 {
             let reason = if seq == 29 { CANCELLED } else { "stop" };
             let finish_reason = reason.into();
-            answers.whole(Answer { seq, done: true, finish_reason, ..Answer::default() }, AT);
+            answers.whole(Answer { seq, done: true, finish_reason, ..Answer::default() }, 0, AT);
         }
         let Some(ServerMessage::History { answers }) = answers.history() else {
             panic!("no history")

@@ -4,6 +4,7 @@ mod event;
 mod models;
 mod network_faults;
 mod pictures;
+mod questions;
 mod video;
 
 use std::{
@@ -83,6 +84,10 @@ struct Session {
     /// Whether a question of it has had an answer, or failed.
     has_asked: bool,
     answers: Answers,
+    /// Questions about former videos and pictures that were passed over, as nothing had changed.
+    unchanged_before: u64,
+    /// How many there were in all, as the page was last told.
+    unchanged_told: u64,
     status: (Status, String),
     figures: SessionFigures,
 }
@@ -134,6 +139,8 @@ pub(super) async fn run(
         model_check: None,
         has_asked: false,
         answers: Answers::default(),
+        unchanged_before: 0,
+        unchanged_told: 0,
         status: (Status::Ready, "Ready".into()),
     };
     session.run(registration, commands, told).await;
@@ -257,7 +264,7 @@ impl Session {
         self.ask_or_not();
         let (status, text) = self.status.clone();
         let text = if status == Status::Ready { "Connected to server".to_owned() } else { text };
-        self.tell(&ServerMessage::Status { text, status });
+        self.tell_status(text, status);
         let stand_in = self.is_stand_in(&self.settings.endpoint);
         let id = self.handle.id().to_string();
         let number = self.handle.id().short();
@@ -295,6 +302,7 @@ impl Session {
         self.ask_or_not();
         self.look_at_pictures(now);
         self.look_at_sent_pictures(now);
+        self.tell_unchanged();
         ControlFlow::Continue(())
     }
 
@@ -349,8 +357,29 @@ impl Session {
         if self.status.0 != status || self.status.1 != text {
             self.status = (status, text.to_owned());
             self.figures.set_state(status.into());
-            self.tell(&ServerMessage::Status { text: text.to_owned(), status });
+            self.tell_status(text.to_owned(), status);
         }
+    }
+
+    fn tell_status(&mut self, text: String, status: Status) {
+        let unchanged = self.unchanged();
+        self.unchanged_told = unchanged;
+        self.tell(&ServerMessage::Status { text, status, unchanged });
+    }
+
+    /// Tells how many questions were passed over, if there are more of them.
+    fn tell_unchanged(&mut self) {
+        if self.unchanged() > self.unchanged_told {
+            let (status, text) = self.status.clone();
+            self.tell_status(text, status);
+        }
+    }
+
+    /// How many questions were passed over, as nothing had changed.
+    fn unchanged(&self) -> u64 {
+        let of_video = self.video.as_ref().map_or(0, Video::unchanged);
+        let of_pictures = self.pictures.as_ref().map_or(0, SentPictures::unchanged);
+        self.unchanged_before + of_video + of_pictures
     }
 
     /// Tells the page that something is not done, and whoever operates the server.

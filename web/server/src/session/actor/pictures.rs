@@ -46,6 +46,19 @@ pub(super) struct SentPictures {
 struct Counts {
     received: AtomicU64,
     decoded: AtomicU64,
+    unchanged: AtomicU64,
+}
+
+impl SentPictures {
+    /// A question was passed over, as nothing had changed.
+    pub(super) fn passed_over(&self) {
+        self.counts.unchanged.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many questions were.
+    pub(super) fn unchanged(&self) -> u64 {
+        self.counts.unchanged.load(Ordering::Relaxed)
+    }
 }
 
 impl Session {
@@ -80,6 +93,7 @@ impl Session {
             received: counter.received.load(Ordering::Relaxed),
             decoded: counter.decoded.load(Ordering::Relaxed),
             asked: asked.load(Ordering::Relaxed),
+            unchanged: counter.unchanged.load(Ordering::Relaxed),
         });
         let now = Instant::now();
         self.pictures = Some(SentPictures {
@@ -97,7 +111,8 @@ impl Session {
     }
 
     fn send_pictures_no_more(&mut self) {
-        if self.pictures.take().is_some() {
+        if let Some(pictures) = self.pictures.take() {
+            self.unchanged_before += pictures.unchanged();
             if let Some(asking) = &self.asking {
                 asking.replace(Source::Nothing);
             }

@@ -1,8 +1,7 @@
 //! A session's video: its offers, what it tells, and whether it is asked about.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use live_vlm_ask::Answer;
 use live_vlm_media_processes::{
     FrameCounter, FrameCounts, LostReason, OfferAnswered, OfferFailure, OfferOptions, Peer,
     PeerEvent, PeerEvents,
@@ -21,8 +20,7 @@ use crate::{
     protocol::{FramesMode, ServerMessage, Status},
     refusal::{Code, Refusal},
     session::{
-        answers,
-        asking::{AskEvent, Asking, Source},
+        asking::Source,
         command::{Offer, OfferReply},
         frames::Giving,
         pictures::{self, Pictures},
@@ -53,6 +51,11 @@ pub(super) struct Video {
 impl Video {
     pub(super) fn look_at(&self) -> Option<Instant> {
         self.pictures.as_ref().map(|(_, look_at)| *look_at)
+    }
+
+    /// How many questions were passed over, as nothing had changed.
+    pub(super) fn unchanged(&self) -> u64 {
+        self.frames.read().unchanged
     }
 }
 
@@ -231,8 +234,8 @@ impl Session {
         let frames = peer.frames();
         let counter = frames.clone();
         self.figures.video_began(move || {
-            let FrameCounts { received, decoded, asked } = counter.read();
-            metrics::FrameCounts { received, decoded, asked }
+            let FrameCounts { received, decoded, asked, unchanged } = counter.read();
+            metrics::FrameCounts { received, decoded, asked, unchanged }
         });
         let events = tokio::spawn(pass_on(events, self.events.clone(), number));
         self.video = Some(Video {
@@ -275,24 +278,6 @@ impl Session {
             }
             VideoEvent::Asked(event) if self.asking_number == Some(number) => self.on_asked(event),
             VideoEvent::Peer(_) | VideoEvent::Asked(_) => {}
-        }
-    }
-
-    fn on_asked(&mut self, event: AskEvent) {
-        match event {
-            AskEvent::Piece(piece) => {
-                self.has_asked = true;
-                self.tell(&answers::tell_piece(piece));
-            }
-            AskEvent::Answer(answer) => self.on_answer(*answer),
-            AskEvent::Failed(error) => {
-                self.has_asked = true;
-                let session = self.handle.id().short();
-                tracing::debug!(session, kind = error.kind, "a question failed");
-                self.tell(&answers::tell_error(error));
-            }
-            AskEvent::PictureWanted => self.want_picture(),
-            AskEvent::Unchanged => {}
         }
     }
 
@@ -364,27 +349,6 @@ impl Session {
         self.presence.video_ended(Instant::now());
     }
 
-    fn on_answer(&mut self, answer: Answer) {
-        self.has_asked = true;
-        let debug = self.settings.debug.then(|| {
-            format!(
-                "question {} of {}: first token after {:?} ms, whole after {} ms, frame {} \
-                 ms old, {} tokens",
-                answer.seq,
-                answer.model,
-                answer.first_token_ms.unwrap_or_default(),
-                answer.latency_ms,
-                answer.age_ms,
-                answer.tokens_out
-            )
-        });
-        let response = self.answers.whole(answer, answers::now());
-        self.tell(&ServerMessage::VlmResponse(response));
-        if let Some(text) = debug {
-            self.tell(&ServerMessage::Debug { text });
-        }
-    }
-
     /// Tells the video the session's settings, and whether to ask.
     pub(super) fn send_settings_to_video(&mut self) {
         let asks = self.asks();
@@ -401,20 +365,6 @@ impl Session {
             }
             self.tell(&ServerMessage::Frames { mode });
         }
-    }
-
-    /// Tells the video whether to ask, if that has changed.
-    pub(super) fn ask_or_not(&mut self) {
-        if self.asking.is_some() && self.told_asks != self.asks() {
-            self.send_settings_to_video();
-        }
-    }
-
-    /// Whether somebody is there, and what they want asked is known: before the first question the
-    /// model of a page's choice, which is looked for, must not be another.
-    fn asks(&self) -> bool {
-        let chooses = self.model_check.is_some() && !self.has_asked;
-        self.presence.asks(Instant::now()) && !chooses
     }
 
     /// Sees whether pictures still come.
@@ -434,24 +384,6 @@ impl Session {
         }
     }
 
-    /// Asks about this from now on. A question that is asked goes on to its end.
-    pub(super) fn ask_about(&mut self, source: Source) {
-        if let Some(asking) = &self.asking {
-            return asking.replace(source);
-        }
-        self.last_number += 1;
-        let number = self.last_number;
-        let told = self.events.clone();
-        self.asking_number = Some(number);
-        self.asking = Some(Asking::start(
-            source,
-            self.dispatcher.clone(),
-            Arc::clone(&self.chosen_model),
-            self.settings.for_asking(false),
-            move |event| told.video(number, VideoEvent::Asked(event)),
-        ));
-    }
-
     /// Stops the video or the pictures, and the question that is asked.
     pub(super) async fn stop_video(&mut self) {
         // Whatever they still say comes too late.
@@ -461,6 +393,7 @@ impl Session {
 
     /// Stops the video or the pictures. A question that is asked goes on.
     pub(super) async fn stop_source(&mut self) {
+        self.unchanged_before = self.unchanged();
         self.video_number = None;
         self.pictures = None;
         self.figures.video_ends();
