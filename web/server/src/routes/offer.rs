@@ -17,7 +17,8 @@ use crate::{
     app::App,
     protocol::FramesMode,
     refusal::{Code, Refusal},
-    session::{Offer, OfferReply, Offerer, Requester},
+    requester::Requester,
+    session::{Offer, OfferReply, Offerer},
 };
 
 /// An offer, and JSON around it: escapes can double its length.

@@ -16,7 +16,6 @@ mod services;
 mod settings;
 
 pub(crate) use command::{Handle, Offer, OfferReply};
-pub(crate) use id::Requester;
 pub(crate) use outbox::{Inbound, Outbox, WeakOutbox};
 pub(crate) use presence::Offerer;
 pub use registry::Sessions;
