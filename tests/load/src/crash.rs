@@ -98,7 +98,7 @@ async fn arrive(
     plan: &Plan,
     wish: &Wish,
 ) -> Result<Vec<Viewer>, Failure> {
-    let browser = Browser::visit(&tool.http, &server.address).await?;
+    let browser = Browser::visit(tool, &server.address).await?;
     let mut viewers = Vec::new();
     for _ in 0..plan.sessions {
         let mut viewer = Viewer::connect(&browser, &tool.video, wish).await?;
