@@ -71,8 +71,7 @@
 //!
 //! Locking order: there is none to keep, because every lock in here is a leaf, held for a decision
 //! or an assignment. The asynchronous lock of [`launcher::Forking`] is held while a zygote is
-//! started, so that there is one. What [`MediaProcesses::usage`] adds up is locked while it reads
-//! `/proc`.
+//! started, so that there is one.
 
 mod ask;
 pub mod blame;

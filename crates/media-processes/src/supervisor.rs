@@ -59,7 +59,9 @@ struct Inner {
     last_connection: AtomicU64,
     /// One for each process. A leaf lock, held to start one.
     tasks: Mutex<JoinSet<()>>,
-    /// A leaf lock, held while `/proc` is read.
+    /// Readings of `/proc` that were begun.
+    readings: AtomicU64,
+    /// A leaf lock, held to add up what was read.
     meter: Mutex<Meter>,
 }
 
@@ -85,8 +87,9 @@ impl MediaProcesses {
             config: Arc::new(config),
         };
         let tasks = Mutex::default();
-        let last_connection = AtomicU64::new(0);
-        let inner = Inner { surroundings, last_connection, tasks, meter: Mutex::default() };
+        let (last_connection, readings) = (AtomicU64::new(0), AtomicU64::new(0));
+        let meter = Mutex::default();
+        let inner = Inner { surroundings, last_connection, tasks, readings, meter };
         let processes = Self { inner: Arc::new(inner) };
         processes.keep_spare();
         processes
@@ -194,14 +197,16 @@ impl MediaProcesses {
     /// each that runs.
     pub fn usage(&self) -> Usage {
         let Surroundings { registry, launcher, .. } = &self.inner.surroundings;
+        let reading = self.inner.readings.fetch_add(1, Ordering::Relaxed);
         let (children, parent) = (registry.ids(), launcher.parent());
-        let mut meter = self.inner.meter.lock().unwrap_or_else(PoisonError::into_inner);
         let this = std::process::id();
         let read = |id| Some((id, Sample::read(id)?));
         // Whose parent is another has taken the number of one that has ended.
         let is_ours =
             |(_, sample): &(u32, Sample)| sample.parent == this || Some(sample.parent) == parent;
-        meter.take(children.into_iter().chain(parent).filter_map(read).filter(is_ours).collect())
+        let now = children.into_iter().chain(parent).filter_map(read).filter(is_ours).collect();
+        let mut meter = self.inner.meter.lock().unwrap_or_else(PoisonError::into_inner);
+        meter.take(reading, now)
     }
 
     /// Waits until so many processes and connections have ended, or whatever else the figures are to
