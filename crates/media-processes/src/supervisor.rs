@@ -10,7 +10,7 @@ use live_vlm_media_link::{
     ConnectionId, MAX_SDP, NetworkOptions, OfferError, PeerTimeouts, SamplingSettings, ToMedia,
 };
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{mpsc, oneshot, watch},
     task::JoinSet,
 };
 
@@ -56,6 +56,8 @@ pub struct MediaProcesses {
 
 struct Inner {
     surroundings: Surroundings,
+    /// What is logged.
+    log: watch::Sender<Arc<str>>,
     last_connection: AtomicU64,
     /// One for each process. A leaf lock, held to start one.
     tasks: Mutex<JoinSet<()>>,
@@ -81,7 +83,9 @@ enum Failed {
 impl MediaProcesses {
     /// Starts none yet but the spare one, if there is to be one. To be called on a runtime.
     pub fn new(config: Config, launcher: impl Launcher) -> Self {
+        let (log, logs) = watch::channel(config.log.as_str().into());
         let surroundings = Surroundings {
+            log: logs,
             registry: Arc::new(Registry::new(config.bounds)),
             launcher: Arc::new(launcher),
             config: Arc::new(config),
@@ -89,7 +93,7 @@ impl MediaProcesses {
         let tasks = Mutex::default();
         let (last_connection, readings) = (AtomicU64::new(0), AtomicU64::new(0));
         let meter = Mutex::default();
-        let inner = Inner { surroundings, last_connection, tasks, readings, meter };
+        let inner = Inner { surroundings, log, last_connection, tasks, readings, meter };
         let processes = Self { inner: Arc::new(inner) };
         processes.keep_spare();
         processes
@@ -186,6 +190,11 @@ impl MediaProcesses {
 
     fn tasks(&self) -> MutexGuard<'_, JoinSet<()>> {
         self.inner.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has all of them log by this from now on, as `RUST_LOG` has it; at most 1 KiB.
+    pub fn set_log(&self, log: &str) {
+        self.inner.log.send_replace(log.into());
     }
 
     /// What there is, and what has happened so far.
