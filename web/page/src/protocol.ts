@@ -30,6 +30,8 @@ function object<S extends Shape>(shape: S): Check<Checked<S>> {
 
 const bound = object({ min: number, max: number });
 
+const framesMode = oneOf("on_demand", "all", "pictures");
+
 const choices = forEachChoice((name) => (value: unknown) => isOfKind(name, value)) as {
   [N in ChoiceName]: Check<Choices[N]>;
 };
@@ -90,6 +92,8 @@ const fromServer = {
   history: { answers: listOf(object(response)) },
   vlm_error: { seq: number, kind: text, message: text, retry_in_ms: orNull(number) },
   closing: { message: text, within_s: number },
+  frame_wanted: { seq: number, frames: number, spacing: number, max_size: number },
+  frames: { mode: framesMode },
   alive: {},
   debug: { text },
   error: {

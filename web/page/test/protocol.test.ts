@@ -11,6 +11,8 @@ const SERVER_TYPES = [
   "debug",
   "debug_updated",
   "error",
+  "frame_wanted",
+  "frames",
   "history",
   "max_latency_updated",
   "model_updated",
