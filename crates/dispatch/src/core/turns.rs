@@ -73,6 +73,7 @@ impl Core {
         let near_end = expected.map(|turn| now + turn - self.config.near.min(turn));
         let Some(this) = self.backends.get_mut(&backend) else { return false };
         this.asking += 1;
+        this.slots.begin(member, now);
         let model = self.routes.get(&route).map_or_else(|| "".into(), |on| on.model.clone());
         let model = if model.is_empty() { Arc::clone(&this.first_model) } else { model };
         let asking = Asking {
@@ -82,7 +83,6 @@ impl Core {
             on_trial: this.breaker.begin(),
             model_on_trial: this.models.begin(&model),
             model,
-            at_once: this.asking,
             near_end,
         };
         if let Some(member) = self.members.get_mut(&member) {
@@ -100,7 +100,7 @@ impl Core {
         member: MemberId,
         asking: &Asking,
         verdict: Verdict,
-        first_token: Option<Duration>,
+        tokens: Option<u64>,
         now: Instant,
     ) -> Option<Instant> {
         let took = now.saturating_duration_since(asking.began);
@@ -125,9 +125,8 @@ impl Core {
         if verdict == Verdict::Good {
             backend.expected_turn = Some(smoothed(backend.expected_turn, took));
         }
-        if let Some(first_token) = first_token.filter(|_| verdict == Verdict::Good) {
-            backend.slots.observe(first_token, took, asking.at_once, now);
-        }
+        let answer = (verdict == Verdict::Good).then_some(tokens.unwrap_or(0));
+        backend.slots.end(member, answer, now);
         // What says something of the one says nothing of the other.
         let (of_server, of_model) = match verdict {
             Verdict::Bad { scope: Scope::Server, .. } => (verdict, Verdict::Unknown),
