@@ -24,6 +24,7 @@ mod fairness;
 mod fuzz_offers;
 mod idle;
 mod leaks;
+mod manner;
 mod network;
 mod proc;
 mod process;
