@@ -7,13 +7,10 @@ use std::{
 };
 
 use gst::{glib, prelude::*};
+use live_vlm_ask::ahead::{Rhythm, Wishes};
 use tokio::time::{sleep_until, timeout};
 
-use super::{
-    super::{inbox::SharedInbox, window::ClipRule},
-    rhythm::Rhythm,
-    wishes::Wishes,
-};
+use super::super::{inbox::SharedInbox, window::ClipRule};
 use crate::remote::RemoteAsker;
 
 /// A frame that came on demand is asked about without asking for another, up to this age.
