@@ -65,6 +65,14 @@ async fn age_finds_every_sessions_answers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn answers_are_fresh_though_nobody_says_how_many_questions_the_vlm_takes() {
+    let vlm = "--slots 1 --latency 200 --vlm-streams --server-slots auto";
+    let found = measure(&format!("age --sessions 4 {vlm} --interval 0.2 --seconds 3")).await;
+    // With the four of them at the VLM at once it would be 800.
+    assert!(found["age_p50_ms"].as_f64().unwrap() < 350.0, "{found}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn fairness_tells_users_apart_and_says_how_fair_it_was() {
     let users = "--user ordinary:2,interval=0.2 --user many:1,sessions=2,interval=0.2";
     let found = measure(&format!("fairness {users} --slots 1 --latency 100 --seconds 2")).await;
@@ -101,6 +109,15 @@ async fn crash_finds_that_sessions_come_back_and_others_lose_nothing() {
     let found = measure("crash --users 2 --sessions 1 --interval 0.5 --seconds 2").await;
     assert_eq!(found["back_s"].as_array().unwrap().len(), 1, "{found}");
     assert!(found["back_s"][0].as_f64().unwrap() > 0.0, "{found}");
+    assert_eq!(found["others_errors"], 0, "{found}");
+    assert!(found["others_longest_gap_s"].as_f64().unwrap() > 0.4, "{found}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn attack_finds_that_others_are_undisturbed() {
+    let line = "attack --users 1 --sessions 2 --interval 0.5 --crashes 3 --every 0.5";
+    let found = measure(line).await;
+    assert_eq!((&found["crashes"], &found["others"]), (&3.into(), &2.into()), "{found}");
     assert_eq!(found["others_errors"], 0, "{found}");
     assert!(found["others_longest_gap_s"].as_f64().unwrap() > 0.4, "{found}");
 }

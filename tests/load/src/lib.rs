@@ -16,6 +16,7 @@
 )]
 
 mod age;
+mod attack;
 mod churn;
 mod cli;
 mod cost;
@@ -24,6 +25,7 @@ mod fairness;
 mod fuzz_offers;
 mod idle;
 mod leaks;
+mod manner;
 mod network;
 mod proc;
 mod process;

@@ -31,7 +31,17 @@ pub(crate) struct Server {
 impl Server {
     /// Starts the server at `path` with `vlm` as its VLM, and waits until it listens.
     pub(crate) async fn start(path: &Path, vlm: &Vlm) -> Result<Self, Failure> {
+        Self::start_with(path, vlm, &[]).await
+    }
+
+    /// The same with more arguments.
+    pub(crate) async fn start_with(
+        path: &Path,
+        vlm: &Vlm,
+        arguments: &[&str],
+    ) -> Result<Self, Failure> {
         let mut command = command(path, vlm);
+        command.args(arguments);
         command.stderr(Stdio::inherit());
         let (child, address) = listen(command, path).await?;
         Ok(Self { child, address })
@@ -65,7 +75,7 @@ pub(crate) fn prepare(command: &mut Command, vlm: &Vlm) {
     }
     command
         .args(["--max-sessions", "10000"])
-        .args(["--api-base", &vlm.base, "--slots", &vlm.slots.to_string()])
+        .args(["--api-base", &vlm.base, "--slots", &vlm.told_slots])
         // Here one host is many people.
         .args(["--connections-per-address=0", "--sessions-per-user=0"])
         .args(["--questions-per-minute=0", "--offers-per-minute=0"])
