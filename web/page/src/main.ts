@@ -12,6 +12,7 @@ import { byId } from "./views/dom.ts";
 import { historyView } from "./views/history.ts";
 import { metricsView } from "./views/metrics.ts";
 import { modelsView } from "./views/models.ts";
+import { pictureView } from "./views/picture.ts";
 import { problemsView } from "./views/problems.ts";
 import { promptView } from "./views/prompt.ts";
 import { signInView } from "./views/sign-in.ts";
@@ -29,7 +30,7 @@ problemsView(page, problems);
 
 /** Everything behind the sign-in. */
 function open(): Session {
-  const session = new Session(page, preferences, problems);
+  const session = new Session(page, preferences, problems, byId("preview", HTMLVideoElement));
   const { settings } = session;
   settings.changed.on(page, save);
   session.signedOut.on(page, () => signIn.ask());
@@ -37,6 +38,7 @@ function open(): Session {
   connectionView(page, session);
   stageView(page, session, preferences, save);
   camerasView(page, session, preferences, problems, save);
+  pictureView(page, session, preferences, save);
   promptView(page, settings, () => session.askNow());
   choicesView(page, settings);
   answerView(page, session);

@@ -25,6 +25,11 @@ export function relayFailed({ why, code }: RelayFailure): ClientMessage {
   return { type: "relay_failed", why, code };
 }
 
+/** Whether this page sends pictures in place of video from now on. */
+export function sendPictures(on: boolean): ClientMessage {
+  return { type: "send_pictures", on };
+}
+
 export function askNow(): ClientMessage {
   return { type: "ask_now" };
 }

@@ -2,13 +2,15 @@
 
 import type { Answer } from "./answers.ts";
 import { Assembler, answerOf, History, Known } from "./answers.ts";
+import type { OfferReply } from "./api.ts";
 import { postOffer, Refused } from "./api.ts";
 import { now } from "./clock.ts";
 import { Network } from "./network.ts";
+import type { Shown } from "./picture.ts";
 import type { Problem, Problems } from "./problems.ts";
 import type { ClientMessage, ServerMessage, ServerMessageOf, SessionStatus } from "./protocol.ts";
 import type { Scope } from "./scope.ts";
-import { askNow, hangUp, iceCandidate, relayFailed } from "./send.ts";
+import { askNow, hangUp, iceCandidate, relayFailed, sendPictures } from "./send.ts";
 import { newSessionId } from "./session-id.ts";
 import type { Confirmation } from "./settings.ts";
 import { SettingsKeeper } from "./settings-keeper.ts";
@@ -44,6 +46,7 @@ export class Session {
   readonly signedOut = new Signal<void>();
   readonly settings: SettingsKeeper;
 
+  readonly #preferences: Preferences;
   readonly #problems: Problems;
   readonly #socket: Socket;
   readonly #player: Video;
@@ -61,14 +64,23 @@ export class Session {
   #greeting: SessionStatus | null = null;
   #greeted = false;
 
-  constructor(scope: Scope, preferences: Preferences, problems: Problems) {
+  /** `preview` is to show the stream of `video`. */
+  constructor(scope: Scope, preferences: Preferences, problems: Problems, preview: Shown) {
+    this.#preferences = preferences;
     this.settings = new SettingsKeeper(preferences, (message) => this.#send(message));
     this.#problems = problems;
     this.#player = new Video(scope, {
+      preview,
+      line: {
+        waiting: () => this.#socket.waiting,
+        send: (bytes) => void this.#socket.sendBytes(bytes),
+      },
+      send: () => preferences.send,
+      sendPictures: (on) => this.#send(sendPictures(on)),
       ready: () => this.#ready(),
       openedMs: () => this.#socket.openedMs,
       iceServers: () => this.#iceServers,
-      offer: (sdp, signal) => this.#offer(sdp, signal),
+      offer: (sdp, onDemand, signal) => this.#offer(sdp, onDemand, signal),
       candidate: (candidate, mLine) => this.#send(iceCandidate(candidate, mLine)),
       hangUp: () => this.#send(hangUp()),
       relayFailed: (failure) => this.#send(relayFailed(failure)),
@@ -108,8 +120,8 @@ export class Session {
     return this.#player.playing;
   }
 
-  play(camera: string): void {
-    void this.#player.play(camera);
+  play(): void {
+    void this.#player.play(this.#preferences);
   }
 
   stop(): void {
@@ -121,8 +133,14 @@ export class Session {
     this.#send(askNow());
   }
 
-  switchCamera(camera: string): void {
-    void this.#player.switchCamera(camera);
+  /** The person has chosen another camera, or another size of its picture. */
+  switchCamera(): void {
+    void this.#player.switchCamera(this.#preferences);
+  }
+
+  /** The person has chosen what is to be sent. */
+  sendChanged(): void {
+    this.#player.sendChanged();
   }
 
   /** After signing in again: a new session. */
@@ -160,10 +178,10 @@ export class Session {
     this.#socket.send(message);
   }
 
-  async #offer(sdp: string, signal: AbortSignal): Promise<string> {
+  async #offer(sdp: string, onDemand: boolean, signal: AbortSignal): Promise<OfferReply> {
     this.#assembler.reset();
     try {
-      return await postOffer(sdp, this.#id, signal);
+      return await postOffer(sdp, this.#id, onDemand, signal);
     } catch (error) {
       if (error instanceof Refused && wantsSignIn(error.code)) this.#socket.pause();
       if (!(error instanceof Refused && isNotOurs(error.code))) throw error;
@@ -191,6 +209,7 @@ export class Session {
     if (state.is !== "open") {
       this.#greeting = null;
       this.#greeted = false;
+      this.#player.serverGone();
       this.#problems.set("vlm", null);
       this.interrupted.emit();
     }
@@ -237,6 +256,12 @@ export class Session {
         break;
       case "error":
         this.#refused(message);
+        break;
+      case "frame_wanted":
+        this.#player.frameWanted(message);
+        break;
+      case "frames":
+        this.#player.sendAs(message.mode);
         break;
       case "alive":
       case "prompt_updated":

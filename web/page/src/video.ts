@@ -1,12 +1,19 @@
 // The person's video: wanted from Play to Stop, and brought back for as long as it is wanted.
+import type { OfferReply } from "./api.ts";
 import { Refused } from "./api.ts";
 import { backoffMs } from "./backoff.ts";
 import { cameraProblem, openCamera } from "./camera.ts";
 import { now } from "./clock.ts";
+import { FrameTrack } from "./frame-track.ts";
+import type { PictureLine, Wanted } from "./frames.ts";
+import { Frames } from "./frames.ts";
 import type { Path } from "./path.ts";
 import { Peer, peerProblem } from "./peer.ts";
-import type { SessionStatus } from "./protocol.ts";
-import type { RelayFailure } from "./relays.ts";
+import type { Shown } from "./picture.ts";
+import type { Send } from "./pictures.ts";
+import { Pictures } from "./pictures.ts";
+import type { FramesMode, SessionStatus } from "./protocol.ts";
+import type { RelayFailure, Relays } from "./relays.ts";
 import { Scope } from "./scope.ts";
 import { answerMs } from "./signs.ts";
 
@@ -18,8 +25,14 @@ const STEADY_MS = 5000;
 const PICTURE_MS = 3000;
 /** A connection that has not come about after this long probably will not, which is said. */
 const UNREACHED_MS = 5000;
+/** While pictures are sent instead, video is tried again after so long. */
+const VIDEO_AGAIN_MS = 60_000;
+const INSTEAD = "Video does not get through. The page sends pictures instead.";
 const UNREACHED =
   "The video does not reach the server. A firewall between you and it may be blocking UDP.";
+
+/** Enough for Chromium to measure a line by. */
+const MEASURED_BY = { frames: 2, spacing: 0.15 };
 
 export type VideoState =
   | "off"
@@ -30,14 +43,29 @@ export type VideoState =
   | "live"
   | "again";
 
+/** What the person wants of the camera. */
+export interface CameraWish {
+  /** As `cameraChoices` names them. */
+  camera: string;
+  /** Lines of its picture. */
+  lines: number;
+}
+
 export interface VideoHost {
+  /** Shows the stream of each `state`. */
+  preview: Shown;
+  line: PictureLine;
+  /** What the person wants to be sent. */
+  send(): Send;
+  sendPictures(on: boolean): void;
   /** Whether a connection can be begun. If not, `serverCame` follows. */
   ready(): boolean;
   /** Relays, for when the server is not reached directly. */
   iceServers(): RTCIceServer[];
   /** How long it took to reach the server last, in ms. */
   openedMs(): number;
-  offer(sdp: string, signal: AbortSignal): Promise<string>;
+  /** `onDemand`: single frames can be given. */
+  offer(sdp: string, onDemand: boolean, signal: AbortSignal): Promise<OfferReply>;
   candidate(candidate: string, mLine: number): void;
   hangUp(): void;
   /** No relay was of use either. */
@@ -55,6 +83,8 @@ export interface VideoHost {
 export class Video {
   readonly #scope: Scope;
   readonly #host: VideoHost;
+  readonly #frames: Frames;
+  readonly #pictures: Pictures;
   /** From Play to Stop. */
   #play: Scope | null = null;
   #stream: MediaStream | null = null;
@@ -83,13 +113,15 @@ export class Video {
   constructor(scope: Scope, host: VideoHost) {
     this.#scope = scope;
     this.#host = host;
+    this.#frames = new Frames(host.preview, host.line);
+    this.#pictures = new Pictures(host.send, host.sendPictures);
   }
 
   get playing(): boolean {
     return this.#play !== null;
   }
 
-  async play(camera: string): Promise<void> {
+  async play(wish: CameraWish): Promise<void> {
     if (this.#play !== null) return;
     const play = this.#scope.child();
     this.#play = play;
@@ -99,7 +131,7 @@ export class Video {
     play.own(() => this.#dropStream());
     this.#say(null, null);
     this.#set("camera");
-    const track = await this.#open(play, camera);
+    const track = await this.#open(play, wish);
     if (track !== null) this.#connect();
   }
 
@@ -129,24 +161,58 @@ export class Video {
     this.#set(this.#beginning());
   }
 
-  async switchCamera(camera: string): Promise<void> {
+  async switchCamera(wish: CameraWish): Promise<void> {
     const play = this.#play;
     if (play === null) return;
     // Phones open one camera at a time, so the old one goes first.
     this.#dropStream();
-    const track = await this.#open(play, camera);
-    if (track === null) return;
+    const track = await this.#open(play, wish);
+    const stream = this.#stream;
+    if (track === null || stream === null) return;
+    const isUp = this.#peer !== null || this.#pictures.only;
     // The connection may have been lost while the person was asked for the camera.
-    if (this.#state === "camera" || this.#peer === null) {
+    if (this.#state === "camera" || !isUp) {
       this.#connect();
       return;
     }
     try {
-      await this.#peer.replace(track);
+      await this.#peer?.replace(stream, track);
       this.#set(this.#state);
+      this.#giveOne();
     } catch {
       this.#connect();
     }
+  }
+
+  /** The person wants something else to be sent. */
+  sendChanged(): void {
+    if (this.#stream === null || !this.#host.ready()) return;
+    if (this.#pictures.only) {
+      this.#pictures.begin();
+      this.#say(null, null);
+    } else if (this.#peer === null || !this.#reached) this.#connect();
+    else this.#pictures.reached();
+  }
+
+  /** The server wants one, or several for a clip. */
+  frameWanted(wanted: Wanted): void {
+    if (this.#play === null || this.#stream === null) return;
+    if (this.#pictures.sent) this.#frames.picture(this.#play, this.#stream, wanted);
+    else if (this.#peer !== null) {
+      this.#frames.give(this.#link, this.#stream, this.#peer, wanted);
+    }
+  }
+
+  /** The server says how it wants the video from now on. */
+  sendAs(mode: FramesMode): void {
+    this.#pictures.told(mode);
+    // What cannot be done now is done with the next connection.
+    this.#peer?.send(mode === "pictures" ? "nothing" : mode).catch(() => {});
+  }
+
+  /** There is no connection to the server. */
+  serverGone(): void {
+    this.#pictures.forgotten();
   }
 
   /** The server can be reached (again). */
@@ -154,12 +220,15 @@ export class Video {
     if (this.#stream === null) return;
     const gone = status === "Ready" || status === "Stopped" || status === "Failed";
     if (this.#peer === null || gone) this.#connect();
-    else this.serverSaid(status);
+    else {
+      this.#pictures.begin();
+      this.serverSaid(status);
+    }
   }
 
   serverSaid(status: SessionStatus): void {
     this.#cancelGrace();
-    if (this.#peer === null) return;
+    if (this.#peer === null && !this.#pictures.sent) return;
     if (status === "Live") this.#live();
     // It may be said of the video before this one.
     else if (status === "Waiting" && this.#reached) this.#set("waiting");
@@ -172,19 +241,29 @@ export class Video {
   #connected(): void {
     this.#reached = true;
     this.#deaf = false;
+    this.#pictures.reached();
+    this.#giveOne();
     this.#say(null, null);
     this.#link.after(PICTURE_MS, () => this.#state === "live" || this.#set("waiting"));
   }
 
   #live(): void {
-    this.#reached = true;
     this.#shown = true;
-    this.#peer?.arrived();
-    this.#link.after(STEADY_MS, () => {
-      this.#failures = 0;
-    });
-    this.#say(null, null);
+    if (!this.#pictures.sent) {
+      this.#reached = true;
+      this.#peer?.arrived();
+      this.#link.after(STEADY_MS, () => {
+        this.#failures = 0;
+      });
+    }
+    this.#say(this.#pictures.instead ? INSTEAD : null, null);
     this.#set("live");
+  }
+
+  /** Before the server says that it wants one. */
+  #giveOne(): void {
+    if (this.#peer === null || this.#stream === null) return;
+    this.#frames.give(this.#link, this.#stream, this.#peer, { frames: 1, spacing: 0 });
   }
 
   #path(path: Path): void {
@@ -198,11 +277,11 @@ export class Video {
     return this.#shown ? "again" : "connecting";
   }
 
-  async #open(play: Scope, camera: string): Promise<MediaStreamTrack | null> {
+  async #open(play: Scope, wish: CameraWish): Promise<MediaStreamTrack | null> {
     const mine = ++this.#opening;
     const overtaken = () => play.ended || mine !== this.#opening;
     try {
-      const stream = await openCamera(navigator.mediaDevices, camera);
+      const stream = await openCamera(navigator.mediaDevices, wish.camera, wish.lines);
       const track = stream.getVideoTracks()[0];
       if (overtaken() || track === undefined) {
         for (const each of stream.getTracks()) each.stop();
@@ -231,7 +310,8 @@ export class Video {
     const stream = this.#stream;
     const track = stream?.getVideoTracks()[0];
     if (this.#play === null || stream === null || track === undefined) return;
-    this.#set(this.#beginning());
+    if (this.#pictures.sent && this.#state === "live") this.#set("live");
+    else this.#set(this.#beginning());
     // What was wrong may be still, but it is not waited any more.
     this.#say(this.#problem, null);
     if (!this.#host.ready()) return; // serverCame brings us back here
@@ -239,31 +319,47 @@ export class Video {
     this.#deaf = false;
     const link = this.#play.child();
     this.#link = link;
+    this.#pictures.begin();
+    if (!this.#pictures.only) this.#connectVideo(link, stream, track);
+  }
+
+  #connectVideo(link: Scope, stream: MediaStream, camera: MediaStreamTrack): void {
     const answered = link.after(this.#patience(), () => {
       this.#unanswered++;
       this.#connect();
     });
+    const frames = FrameTrack.make();
+    if (frames !== null) link.own(() => frames.stop());
     try {
-      const peer = new Peer(link, stream, track, this.#host.iceServers(), {
+      const peer = new Peer(link, { stream, camera, frames }, this.#host.iceServers(), {
         offer: async (sdp, signal) => {
           const offered = now();
-          const answer = await this.#host.offer(sdp, signal);
+          const reply = await this.#host.offer(sdp, frames !== null, signal);
           answered();
           if (!link.ended) this.#answered(link, now() - offered);
-          return answer;
+          return reply;
         },
         candidate: (candidate, mLine) => this.#host.candidate(candidate, mLine),
         connected: () => this.#connected(),
+        measuring: () => this.#measuring(),
         path: (path) => this.#path(path),
         lost: () => this.#lost(),
       });
       this.#peer = peer;
       peer.negotiate().catch((error: unknown) => link.ended || this.#failed(error));
+      // The encoder has its first frame by the time that the connection is there.
+      this.#giveOne();
     } catch (error) {
       // No WebRTC, or none with these relays: another try would end alike.
       this.#end();
       this.#say(peerProblem(error), null);
     }
+  }
+
+  /** A line is measured by what goes through it. */
+  #measuring(): void {
+    if (this.#peer === null || this.#stream === null) return;
+    this.#frames.give(this.#link, this.#stream, this.#peer, MEASURED_BY);
   }
 
   #patience(): number {
@@ -278,8 +374,11 @@ export class Video {
     this.#changed = false;
     // Said before the browser gives up, which takes it ten seconds and more.
     link.after(UNREACHED_MS, () => {
+      if (this.#reached) return;
+      // In words when the server has the first picture.
+      if (this.#pictures.unreached()) return;
       // It may have been said already, with more.
-      if (!this.#reached && !this.#problem?.startsWith(UNREACHED)) this.#say(UNREACHED, null);
+      if (!this.#problem?.startsWith(UNREACHED)) this.#say(UNREACHED, null);
     });
   }
 
@@ -287,12 +386,18 @@ export class Video {
     const relays = this.#peer?.relays;
     this.leave();
     const wait = backoffMs(this.#failures++);
-    if (!this.#reached) {
-      this.#say(`${UNREACHED} ${relays?.words() ?? ""}`.trim(), now() + wait);
-      const failure = relays?.failure() ?? null;
-      if (failure !== null) this.#host.relayFailed(failure);
-    }
-    this.#again(wait);
+    if (!this.#reached) this.#neverReached(relays ?? null, wait);
+    if (this.#pictures.sent) {
+      this.#again(VIDEO_AGAIN_MS);
+      this.#pictures.begin();
+    } else this.#again(wait);
+  }
+
+  #neverReached(relays: Relays | null, wait: number): void {
+    const failure = relays?.failure() ?? null;
+    if (failure !== null) this.#host.relayFailed(failure);
+    if (this.#pictures.unreached()) return;
+    this.#say(`${UNREACHED} ${relays?.words() ?? ""}`.trim(), now() + wait);
   }
 
   #failed(error: unknown): void {
@@ -316,7 +421,7 @@ export class Video {
 
   #again(wait: number): void {
     if (this.#play === null) return;
-    this.#set(this.#beginning());
+    if (!this.#pictures.sent) this.#set(this.#beginning());
     this.#link = this.#play.child();
     this.#link.after(wait, () => this.#connect());
   }
@@ -338,6 +443,7 @@ export class Video {
 
   #end(): void {
     this.leave();
+    this.#pictures.end();
     this.#play?.end();
     this.#play = null;
     this.#set("off");
