@@ -7,15 +7,18 @@ export type Send = (typeof SENDS)[number];
 
 export class Pictures {
   readonly #choice: () => Send;
-  readonly #tell: (on: boolean) => void;
+  readonly #tell: () => void;
   /** Video does not get through, as far as is known. */
   #needed = false;
-  /** The server wants them, whatever this page has said. */
+  /** The server takes nothing else. */
   #demanded = false;
+  /** The server takes none. */
+  #refused = false;
   /** As this page has told the server. */
   #on = false;
 
-  constructor(choice: () => Send, tell: (on: boolean) => void) {
+  /** `tell` tells the server that pictures come in place of video. */
+  constructor(choice: () => Send, tell: () => void) {
     this.#choice = choice;
     this.#tell = tell;
   }
@@ -27,51 +30,52 @@ export class Pictures {
 
   /** Video is not even tried. */
   get only(): boolean {
-    return this.#choice() === "pictures" || this.#demanded;
+    return this.#demanded || (this.#choice() === "pictures" && !this.#refused);
   }
 
   /** They are sent because video does not get through. */
   get instead(): boolean {
-    return this.#needed && !this.only;
+    return this.#needed && !this.only && this.#choice() === "automatic";
   }
 
-  /** Video does not get through. True if pictures are sent in its place. */
+  /** Video does not get through. True if pictures are to be sent in its place. */
   unreached(): boolean {
-    this.#needed = this.#choice() === "automatic";
-    this.#set(this.#needed || this.only);
-    return this.#needed;
+    this.#needed = !this.#refused;
+    return this.instead;
   }
 
-  /** Video gets through. */
-  reached(): void {
+  /** Video gets through, or the network is another one, through which it may. */
+  hopeful(): void {
     this.#needed = false;
-    if (!this.only) this.#set(false);
   }
 
-  /** A connection begins. What is sent goes on until video gets through. */
   begin(): void {
-    if (this.#choice() === "video") this.#needed = false;
-    if (this.only || this.#needed) this.#set(true);
+    this.#on = true;
+    this.#tell();
   }
 
-  end(): void {
-    this.#set(false);
+  /** The server has answered an offer: it takes video from now on. */
+  replaced(): void {
+    this.#on = false;
   }
 
   /** The server says how it wants the video. */
   told(mode: FramesMode): void {
-    this.#demanded = mode === "pictures" && !this.#on;
+    if (mode !== "pictures") this.#demanded = false;
+    // Of a page that has come back the server may say only what that page has said.
+    else if (!this.#on && !this.#needed && this.#choice() !== "pictures") this.#demanded = true;
   }
 
-  /** The server is gone, and with it what it was told and what it has said. */
+  refused(): void {
+    this.#refused = true;
+    this.#needed = false;
+    this.#on = false;
+  }
+
+  /** There is no connection to the server: the next one may know nothing of all this. */
   forgotten(): void {
     this.#on = false;
     this.#demanded = false;
-  }
-
-  #set(on: boolean): void {
-    if (this.#on === on) return;
-    this.#on = on;
-    this.#tell(on);
+    this.#refused = false;
   }
 }

@@ -25,9 +25,9 @@ export function relayFailed({ why, code }: RelayFailure): ClientMessage {
   return { type: "relay_failed", why, code };
 }
 
-/** Whether this page sends pictures in place of video from now on. */
-export function sendPictures(on: boolean): ClientMessage {
-  return { type: "send_pictures", on };
+/** Pictures come in place of video, until the next offer. */
+export function sendPictures(): ClientMessage {
+  return { type: "send_pictures", on: true };
 }
 
 export function askNow(): ClientMessage {

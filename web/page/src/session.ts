@@ -76,7 +76,7 @@ export class Session {
         send: (bytes) => void this.#socket.sendBytes(bytes),
       },
       send: () => preferences.send,
-      sendPictures: (on) => this.#send(sendPictures(on)),
+      sendPictures: () => this.#send(sendPictures()),
       ready: () => this.#ready(),
       openedMs: () => this.#socket.openedMs,
       iceServers: () => this.#iceServers,
@@ -336,6 +336,10 @@ export class Session {
     }
     if (wantsSignIn(error.code)) {
       this.#socket.pause();
+      return;
+    }
+    if (error.code === "not_allowed" && error.field === "type") {
+      this.#player.picturesRefused();
       return;
     }
     if (this.settings.refused(error)) return;

@@ -25,8 +25,13 @@ const STEADY_MS = 5000;
 const PICTURE_MS = 3000;
 /** A connection that has not come about after this long probably will not, which is said. */
 const UNREACHED_MS = 5000;
-/** While pictures are sent instead, video is tried again after so long. */
+/**
+ * While pictures are sent instead, video is tried again after so long, then ever more seldom. A try
+ * takes the place of the pictures, so it may not take long.
+ */
 const VIDEO_AGAIN_MS = 60_000;
+const MOST_DOUBLED = 4;
+const TRY_MS = 2500;
 const INSTEAD = "Video does not get through. The page sends pictures instead.";
 const UNREACHED =
   "The video does not reach the server. A firewall between you and it may be blocking UDP.";
@@ -57,7 +62,7 @@ export interface VideoHost {
   line: PictureLine;
   /** What the person wants to be sent. */
   send(): Send;
-  sendPictures(on: boolean): void;
+  sendPictures(): void;
   /** Whether a connection can be begun. If not, `serverCame` follows. */
   ready(): boolean;
   /** Relays, for when the server is not reached directly. */
@@ -92,6 +97,8 @@ export class Video {
   #link = new Scope();
   #peer: Peer | null = null;
   #failures = 0;
+  /** How often video was tried while pictures were sent instead. */
+  #tries = 0;
   /** Offers in a row that got no reply at all. */
   #unanswered = 0;
   /** How long the last one took that got one. */
@@ -157,6 +164,7 @@ export class Video {
   renew(): void {
     if (this.#stream === null) return;
     this.#changed = true;
+    this.#pictures.hopeful();
     this.leave();
     this.#set(this.#beginning());
   }
@@ -186,12 +194,11 @@ export class Video {
 
   /** The person wants something else to be sent. */
   sendChanged(): void {
+    this.#pictures.hopeful();
     if (this.#stream === null || !this.#host.ready()) return;
-    if (this.#pictures.only) {
-      this.#pictures.begin();
-      this.#say(null, null);
-    } else if (this.#peer === null || !this.#reached) this.#connect();
-    else this.#pictures.reached();
+    // The connection that there is goes on until the server takes pictures in its place.
+    if (this.#pictures.only) this.#pictures.begin();
+    else if (this.#peer === null || this.#pictures.sent) this.#connect();
   }
 
   /** The server wants one, or several for a clip. */
@@ -206,8 +213,16 @@ export class Video {
   /** The server says how it wants the video from now on. */
   sendAs(mode: FramesMode): void {
     this.#pictures.told(mode);
+    if (mode === "pictures") this.#byPictures();
     // What cannot be done now is done with the next connection.
-    this.#peer?.send(mode === "pictures" ? "nothing" : mode).catch(() => {});
+    else this.#peer?.send(mode).catch(() => {});
+  }
+
+  /** The server takes no pictures. */
+  picturesRefused(): void {
+    this.#pictures.refused();
+    if (this.#peer === null) this.#connect();
+    else if (!this.#reached) this.#unreached();
   }
 
   /** There is no connection to the server. */
@@ -219,11 +234,10 @@ export class Video {
   serverCame(status: SessionStatus): void {
     if (this.#stream === null) return;
     const gone = status === "Ready" || status === "Stopped" || status === "Failed";
-    if (this.#peer === null || gone) this.#connect();
-    else {
-      this.#pictures.begin();
-      this.serverSaid(status);
-    }
+    if (this.#peer === null || gone) {
+      this.#connect();
+      if (status === "Live" && this.#wantsPictures) this.#live();
+    } else this.serverSaid(status);
   }
 
   serverSaid(status: SessionStatus): void {
@@ -234,14 +248,16 @@ export class Video {
     else if (status === "Waiting" && this.#reached) this.#set("waiting");
     else if (status === "Stopped" || status === "Failed") {
       this.#set(this.#beginning());
-      this.#cancelGrace = this.#link.after(GRACE_MS, () => this.#lost());
+      const lost = () => (this.#pictures.sent ? this.#connect() : this.#lost());
+      this.#cancelGrace = this.#link.after(GRACE_MS, lost);
     }
   }
 
   #connected(): void {
     this.#reached = true;
     this.#deaf = false;
-    this.#pictures.reached();
+    this.#tries = 0;
+    this.#pictures.hopeful();
     this.#giveOne();
     this.#say(null, null);
     this.#link.after(PICTURE_MS, () => this.#state === "live" || this.#set("waiting"));
@@ -310,8 +326,9 @@ export class Video {
     const stream = this.#stream;
     const track = stream?.getVideoTracks()[0];
     if (this.#play === null || stream === null || track === undefined) return;
-    if (this.#pictures.sent && this.#state === "live") this.#set("live");
-    else this.#set(this.#beginning());
+    // From video to pictures and back is no loss.
+    const goesOn = this.#state === "live" && (this.#wantsPictures || this.#pictures.sent);
+    this.#set(goesOn ? "live" : this.#beginning());
     // What was wrong may be still, but it is not waited any more.
     this.#say(this.#problem, null);
     if (!this.#host.ready()) return; // serverCame brings us back here
@@ -319,8 +336,29 @@ export class Video {
     this.#deaf = false;
     const link = this.#play.child();
     this.#link = link;
-    this.#pictures.begin();
-    if (!this.#pictures.only) this.#connectVideo(link, stream, track);
+    if (this.#wantsPictures) this.#pictures.begin();
+    else this.#connectVideo(link, stream, track);
+  }
+
+  get #wantsPictures(): boolean {
+    return this.#pictures.only || this.#pictures.instead;
+  }
+
+  /** The server takes pictures, and no video any more. */
+  #byPictures(): void {
+    this.leave();
+    if (this.#play === null) return;
+    this.#link = this.#play.child();
+    if (!this.#pictures.instead) return;
+    const wait = VIDEO_AGAIN_MS * 2 ** Math.min(this.#tries++, MOST_DOUBLED);
+    this.#link.after(wait, () => this.#tryVideo());
+  }
+
+  #tryVideo(): void {
+    const stream = this.#stream;
+    const track = stream?.getVideoTracks()[0];
+    if (stream === null || track === undefined || !this.#host.ready()) return;
+    this.#connectVideo(this.#link, stream, track);
   }
 
   #connectVideo(link: Scope, stream: MediaStream, camera: MediaStreamTrack): void {
@@ -337,6 +375,7 @@ export class Video {
           const reply = await this.#host.offer(sdp, frames !== null, signal);
           answered();
           if (!link.ended) this.#answered(link, now() - offered);
+          this.#pictures.replaced();
           return reply;
         },
         candidate: (candidate, mLine) => this.#host.candidate(candidate, mLine),
@@ -373,35 +412,49 @@ export class Video {
     this.#answeredMs = tookMs;
     this.#changed = false;
     // Said before the browser gives up, which takes it ten seconds and more.
-    link.after(UNREACHED_MS, () => {
-      if (this.#reached) return;
-      // In words when the server has the first picture.
-      if (this.#pictures.unreached()) return;
-      // It may have been said already, with more.
-      if (!this.#problem?.startsWith(UNREACHED)) this.#say(UNREACHED, null);
-    });
+    const patience = this.#pictures.instead ? TRY_MS : UNREACHED_MS;
+    link.after(patience, () => this.#reached || this.#unreached());
+  }
+
+  #unreached(): void {
+    if (this.#pictures.unreached()) {
+      this.#tellRelayFailure(this.#peer?.relays ?? null);
+      this.#pictures.begin();
+      return;
+    }
+    this.#set(this.#beginning());
+    // It may have been said already, with more.
+    if (!this.#problem?.startsWith(UNREACHED)) this.#say(UNREACHED, null);
   }
 
   #lost(): void {
-    const relays = this.#peer?.relays;
+    // The server gives it up when it takes pictures, and says so.
+    if (this.#pictures.sent) return;
+    if (this.#pictures.instead) {
+      this.#connect();
+      return;
+    }
+    const relays = this.#peer?.relays ?? null;
     this.leave();
     const wait = backoffMs(this.#failures++);
-    if (!this.#reached) this.#neverReached(relays ?? null, wait);
-    if (this.#pictures.sent) {
-      this.#again(VIDEO_AGAIN_MS);
-      this.#pictures.begin();
-    } else this.#again(wait);
+    if (!this.#reached) {
+      this.#say(`${UNREACHED} ${relays?.words() ?? ""}`.trim(), now() + wait);
+      this.#tellRelayFailure(relays);
+    }
+    this.#again(wait);
   }
 
-  #neverReached(relays: Relays | null, wait: number): void {
+  #tellRelayFailure(relays: Relays | null): void {
     const failure = relays?.failure() ?? null;
     if (failure !== null) this.#host.relayFailed(failure);
-    if (this.#pictures.unreached()) return;
-    this.#say(`${UNREACHED} ${relays?.words() ?? ""}`.trim(), now() + wait);
   }
 
   #failed(error: unknown): void {
     this.leave();
+    if (this.#pictures.instead) {
+      this.#connect();
+      return;
+    }
     const wait = backoffMs(this.#failures++);
     if (!(error instanceof Refused)) {
       // No reply at all: if the server is gone, the WebSocket tells, and brings us back.
@@ -421,7 +474,7 @@ export class Video {
 
   #again(wait: number): void {
     if (this.#play === null) return;
-    if (!this.#pictures.sent) this.#set(this.#beginning());
+    this.#set(this.#beginning());
     this.#link = this.#play.child();
     this.#link.after(wait, () => this.#connect());
   }
@@ -443,7 +496,7 @@ export class Video {
 
   #end(): void {
     this.leave();
-    this.#pictures.end();
+    this.#pictures.replaced();
     this.#play?.end();
     this.#play = null;
     this.#set("off");

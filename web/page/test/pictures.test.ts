@@ -6,71 +6,72 @@ import { fitted } from "../src/picture.ts";
 import type { Send } from "../src/pictures.ts";
 import { Pictures } from "../src/pictures.ts";
 
-/** What was told to the server, and what the person chooses. */
+/** What the person chooses, and how often the server was told. */
 function pictures(choice: Send = "automatic") {
-  const state = { choice, told: [] as boolean[] };
+  const state = { choice, told: 0 };
   const made = new Pictures(
     () => state.choice,
-    (on) => state.told.push(on),
+    () => state.told++,
   );
   return { state, made };
 }
 
-test("pictures are sent when video does not get through, and no longer when it does", () => {
+test("pictures are sent when video does not get through, until the server takes video again", () => {
   const { state, made } = pictures();
-  made.begin();
-  assert.deepEqual([made.sent, made.only], [false, false]);
+  assert.deepEqual([made.sent, made.only, made.instead], [false, false, false]);
   assert.equal(made.unreached(), true);
+  made.begin();
   made.told("pictures");
   assert.deepEqual([made.sent, made.only, made.instead], [true, false, true]);
-  // Video is tried again.
-  made.begin();
-  made.unreached();
-  assert.deepEqual(state.told, [true]);
-  made.reached();
-  made.told("on_demand");
-  assert.deepEqual([made.sent, made.instead], [false, false]);
-  assert.deepEqual(state.told, [true, false]);
+  made.replaced();
+  assert.deepEqual([made.sent, made.instead], [false, true]);
+  made.hopeful();
+  assert.equal(made.instead, false);
+  assert.equal(state.told, 1);
 });
 
 test("who wants video gets no pictures, and who wants pictures gets no video", () => {
   const video = pictures("video");
-  video.made.begin();
   assert.equal(video.made.unreached(), false);
-  assert.deepEqual(video.state.told, []);
   const only = pictures("pictures");
-  only.made.begin();
-  assert.deepEqual([only.made.sent, only.made.only, only.made.instead], [true, true, false]);
-  assert.deepEqual(only.state.told, [true]);
+  assert.deepEqual(
+    [only.made.only, only.made.unreached(), only.made.instead],
+    [true, false, false],
+  );
 });
 
-test("pictures go on until the video that was chosen gets through, or does not", () => {
-  for (const gets of [true, false]) {
-    const { state, made } = pictures("pictures");
+test("a server that takes nothing else gets pictures, as long as it says so", () => {
+  const { made } = pictures();
+  made.told("pictures");
+  assert.deepEqual([made.sent, made.only], [true, true]);
+  made.begin();
+  made.told("pictures");
+  made.replaced();
+  assert.equal(made.only, true);
+  made.told("on_demand");
+  assert.equal(made.only, false);
+});
+
+test("a server that takes no pictures is not sent any, whatever is chosen", () => {
+  for (const choice of ["automatic", "pictures"] as const) {
+    const { made } = pictures(choice);
+    made.unreached();
     made.begin();
-    state.choice = "video";
-    made.begin();
-    assert.equal(made.sent, true);
-    if (gets) made.reached();
-    else made.unreached();
-    assert.equal(made.sent, false);
-    assert.deepEqual(state.told, [true, false]);
+    made.refused();
+    assert.deepEqual([made.sent, made.only, made.instead], [false, false, false]);
+    assert.equal(made.unreached(), false);
+    made.forgotten();
+    assert.equal(made.unreached() || made.only, true);
   }
 });
 
-test("a server that is back is told again, and one that wants pictures gets them", () => {
-  const { state, made } = pictures();
+test("what a server remembers of this page is not taken for its own wish", () => {
+  const { made } = pictures();
   made.unreached();
-  made.forgotten();
-  assert.equal(made.sent, false);
   made.begin();
-  assert.deepEqual(state.told, [true, true]);
-  const other = pictures();
-  other.made.told("pictures");
-  assert.deepEqual([other.made.sent, other.made.only], [true, true]);
-  other.made.told("all");
-  assert.equal(other.made.sent, false);
-  assert.deepEqual(other.state.told, []);
+  made.forgotten();
+  made.told("pictures");
+  assert.deepEqual([made.only, made.instead], [false, true]);
 });
 
 test("a picture's message begins with its number and its age, highest byte first", () => {
