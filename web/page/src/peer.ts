@@ -81,7 +81,7 @@ export class Peer {
     this.#sources = { ...sources };
     const { stream, camera, frames } = sources;
     this.#sending = frames === null ? "all" : "on_demand";
-    this.#rate = frames === null ? FIRST : this.#rates.next(now(), sizeOf(camera), null);
+    this.#rate = frames === null ? FIRST : this.#rates.rare(sizeOf(camera));
     this.relays = new Relays(iceServers);
     this.#pc = new RTCPeerConnection({ iceServers });
     this.#events = events;

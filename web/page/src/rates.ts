@@ -26,10 +26,10 @@ const FRAME_BYTES = 16_000;
 const FRAME_PIXELS = 640 * 480;
 const BY_PIXELS = 0.63;
 
-/** Frames that are nearer than this are not rare, in ms. */
+/** Frames that are at least this far apart are rare, in ms. */
 const RARE_MS = 750;
-/** Frames are rare again after this long without one, in ms. */
-const CALM_MS = 2000;
+/** How many frames a second the rate of those that are not may be for. */
+const MOST_A_SECOND = 6;
 
 /** In bits. */
 export function frameBits({ width, height }: Size): number {
@@ -38,28 +38,28 @@ export function frameBits({ width, height }: Size): number {
 
 /** The rate for frames that are given one by one. */
 export class FrameRates {
-  /** Firefox gives each frame again after a second, and its frames must not be in its own way. */
+  /** Firefox gives each frame again after a second, and these must not be in the others' way. */
   readonly #repeats: boolean;
-  #last: number | null = null;
-  #quick = false;
+  #last = Number.NEGATIVE_INFINITY;
 
   constructor(repeats: boolean) {
     this.#repeats = repeats;
   }
 
-  /** For a frame of this size that is given now, and the next one `spacingMs` later, if known. */
-  next(now: number, size: Size, spacingMs: number | null): Rate {
-    const gap = this.#last === null ? CALM_MS : now - this.#last;
-    this.#last = now;
-    if (Math.min(gap, spacingMs ?? CALM_MS) < RARE_MS) this.#quick = true;
-    else if (gap >= CALM_MS) this.#quick = false;
-    return this.#rate(frameBits(size));
-  }
-
-  #rate(bits: number): Rate {
-    if (this.#quick) return { bitrate: 6 * bits, framerate: 30 };
+  /** Of rare frames of this size. */
+  rare(size: Size): Rate {
+    const bits = frameBits(size);
     return this.#repeats
       ? { bitrate: 3 * bits, framerate: null }
       : { bitrate: 2 * bits, framerate: 2 };
+  }
+
+  /** For a frame of this size that is given now, and the next one `spacingMs` later, if known. */
+  next(now: number, size: Size, spacingMs: number | null): Rate {
+    const gap = Math.min(now - this.#last, spacingMs ?? RARE_MS);
+    this.#last = now;
+    if (gap >= RARE_MS) return this.rare(size);
+    const aSecond = Math.min(MOST_A_SECOND, Math.max(2, Math.ceil(1200 / gap)));
+    return { bitrate: aSecond * frameBits(size), framerate: 30 };
   }
 }
