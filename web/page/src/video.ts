@@ -2,7 +2,8 @@
 import type { OfferReply } from "./api.ts";
 import { Refused } from "./api.ts";
 import { backoffMs } from "./backoff.ts";
-import { cameraProblem, openCamera } from "./camera.ts";
+import type { CameraWish } from "./camera-stream.ts";
+import { CameraStream } from "./camera-stream.ts";
 import { now } from "./clock.ts";
 import { FrameTrack } from "./frame-track.ts";
 import type { PictureLine, Wanted } from "./frames.ts";
@@ -48,14 +49,6 @@ export type VideoState =
   | "live"
   | "again";
 
-/** What the person wants of the camera. */
-export interface CameraWish {
-  /** As `cameraChoices` names them. */
-  camera: string;
-  /** Lines of its picture. */
-  lines: number;
-}
-
 export interface VideoHost {
   /** Shows the stream of each `state`. */
   preview: Shown;
@@ -88,11 +81,11 @@ export interface VideoHost {
 export class Video {
   readonly #scope: Scope;
   readonly #host: VideoHost;
+  readonly #camera: CameraStream;
   readonly #frames: Frames;
   readonly #pictures: Pictures;
   /** From Play to Stop. */
   #play: Scope | null = null;
-  #stream: MediaStream | null = null;
   /** One connection, or the wait for the next one. */
   #link = new Scope();
   #peer: Peer | null = null;
@@ -111,8 +104,6 @@ export class Video {
   #deaf = false;
   /** The server has seen a picture since Play: what never was there is not lost. */
   #shown = false;
-  /** Of two cameras being opened, the later one is meant. */
-  #opening = 0;
   #state: VideoState = "off";
   #problem: string | null = null;
   #cancelGrace = () => {};
@@ -120,6 +111,14 @@ export class Video {
   constructor(scope: Scope, host: VideoHost) {
     this.#scope = scope;
     this.#host = host;
+    this.#camera = new CameraStream({
+      opened: () => host.cameraProblem(null),
+      failed: (problem) => {
+        if (this.#peer !== null || this.#pictures.sent) host.hangUp();
+        this.#end();
+        host.cameraProblem(problem);
+      },
+    });
     this.#frames = new Frames(host.preview, host.line);
     this.#pictures = new Pictures(host.send, host.sendPictures);
   }
@@ -135,11 +134,10 @@ export class Video {
     this.#failures = 0;
     this.#unanswered = 0;
     this.#shown = false;
-    play.own(() => this.#dropStream());
+    play.own(() => this.#camera.drop());
     this.#say(null, null);
     this.#set("camera");
-    const track = await this.#open(play, wish);
-    if (track !== null) this.#connect();
+    if (await this.#camera.open(play, wish)) this.#connect();
   }
 
   stop(): void {
@@ -162,7 +160,7 @@ export class Video {
 
   /** The network has changed: a new connection is made when `serverCame` says that it can be. */
   renew(): void {
-    if (this.#stream === null) return;
+    if (this.#camera.stream === null) return;
     this.#changed = true;
     this.#pictures.hopeful();
     this.leave();
@@ -173,10 +171,10 @@ export class Video {
     const play = this.#play;
     if (play === null) return;
     // Phones open one camera at a time, so the old one goes first.
-    this.#dropStream();
-    const track = await this.#open(play, wish);
-    const stream = this.#stream;
-    if (track === null || stream === null) return;
+    this.#camera.drop();
+    if (!(await this.#camera.open(play, wish))) return;
+    const { stream, track } = this.#camera;
+    if (stream === null || track === null) return;
     const isUp = this.#peer !== null || this.#pictures.only;
     // The connection may have been lost while the person was asked for the camera.
     if (this.#state === "camera" || !isUp) {
@@ -195,7 +193,7 @@ export class Video {
   /** The person wants something else to be sent. */
   sendChanged(): void {
     this.#pictures.hopeful();
-    if (this.#stream === null || !this.#host.ready()) return;
+    if (this.#camera.stream === null || !this.#host.ready()) return;
     // The connection that there is goes on until the server takes pictures in its place.
     if (this.#pictures.only) this.#pictures.begin();
     else if (this.#peer === null || this.#pictures.sent) this.#connect();
@@ -203,10 +201,10 @@ export class Video {
 
   /** The server wants one, or several for a clip. */
   frameWanted(wanted: Wanted): void {
-    if (this.#play === null || this.#stream === null) return;
-    if (this.#pictures.sent) this.#frames.picture(this.#play, this.#stream, wanted);
+    if (this.#play === null || this.#camera.stream === null) return;
+    if (this.#pictures.sent) this.#frames.picture(this.#play, this.#camera.stream, wanted);
     else if (this.#peer !== null) {
-      this.#frames.give(this.#link, this.#stream, this.#peer, wanted);
+      this.#frames.give(this.#link, this.#camera.stream, this.#peer, wanted);
     }
   }
 
@@ -232,7 +230,7 @@ export class Video {
 
   /** The server can be reached (again). */
   serverCame(status: SessionStatus): void {
-    if (this.#stream === null) return;
+    if (this.#camera.stream === null) return;
     const gone = status === "Ready" || status === "Stopped" || status === "Failed";
     if (this.#peer === null || gone) {
       this.#connect();
@@ -278,8 +276,8 @@ export class Video {
 
   /** Before the server says that it wants one. */
   #giveOne(): void {
-    if (this.#peer === null || this.#stream === null) return;
-    this.#frames.give(this.#link, this.#stream, this.#peer, { frames: 1, spacing: 0 });
+    if (this.#peer === null || this.#camera.stream === null) return;
+    this.#frames.give(this.#link, this.#camera.stream, this.#peer, { frames: 1, spacing: 0 });
   }
 
   #path(path: Path): void {
@@ -293,39 +291,10 @@ export class Video {
     return this.#shown ? "again" : "connecting";
   }
 
-  async #open(play: Scope, wish: CameraWish): Promise<MediaStreamTrack | null> {
-    const mine = ++this.#opening;
-    const overtaken = () => play.ended || mine !== this.#opening;
-    try {
-      const stream = await openCamera(navigator.mediaDevices, wish.camera, wish.lines);
-      const track = stream.getVideoTracks()[0];
-      if (overtaken() || track === undefined) {
-        for (const each of stream.getTracks()) each.stop();
-        return null;
-      }
-      this.#stream = stream;
-      play.listen(track, "ended", () => {
-        if (this.#stream !== stream) return;
-        this.#host.hangUp();
-        this.#end();
-        this.#host.cameraProblem("The camera was disconnected.");
-      });
-      this.#host.cameraProblem(null);
-      return track;
-    } catch (error) {
-      if (overtaken()) return null;
-      if (this.#peer !== null) this.#host.hangUp();
-      this.#end();
-      this.#host.cameraProblem(cameraProblem(error));
-      return null;
-    }
-  }
-
   #connect(): void {
     this.leave();
-    const stream = this.#stream;
-    const track = stream?.getVideoTracks()[0];
-    if (this.#play === null || stream === null || track === undefined) return;
+    const { stream, track } = this.#camera;
+    if (this.#play === null || stream === null || track === null) return;
     // From video to pictures and back is no loss.
     const goesOn = this.#state === "live" && (this.#wantsPictures || this.#pictures.sent);
     this.#set(goesOn ? "live" : this.#beginning());
@@ -355,9 +324,8 @@ export class Video {
   }
 
   #tryVideo(): void {
-    const stream = this.#stream;
-    const track = stream?.getVideoTracks()[0];
-    if (stream === null || track === undefined || !this.#host.ready()) return;
+    const { stream, track } = this.#camera;
+    if (stream === null || track === null || !this.#host.ready()) return;
     this.#connectVideo(this.#link, stream, track);
   }
 
@@ -397,8 +365,8 @@ export class Video {
 
   /** A line is measured by what goes through it. */
   #measuring(): void {
-    if (this.#peer === null || this.#stream === null) return;
-    this.#frames.give(this.#link, this.#stream, this.#peer, MEASURED_BY);
+    if (this.#peer === null || this.#camera.stream === null) return;
+    this.#frames.give(this.#link, this.#camera.stream, this.#peer, MEASURED_BY);
   }
 
   #patience(): number {
@@ -486,12 +454,7 @@ export class Video {
 
   #set(state: VideoState): void {
     this.#state = state;
-    this.#host.state(state, this.#stream);
-  }
-
-  #dropStream(): void {
-    for (const track of this.#stream?.getTracks() ?? []) track.stop();
-    this.#stream = null;
+    this.#host.state(state, this.#camera.stream);
   }
 
   #end(): void {
