@@ -9,7 +9,7 @@ default:
 run *ARGUMENTS:
     ./run.sh {{ ARGUMENTS }}
 
-# Every test, or some steps of ./test.sh: lint page rust networks fuzz browser
+# Every test, or some steps of ./test.sh: lint page rust fuzz doc networks browser
 test *STEPS:
     ./test.sh {{ STEPS }}
 

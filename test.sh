@@ -13,9 +13,12 @@ Installs what is missing and runs every step, or those that are named, in this o
   lint      formatting, lints and documentation of the Rust code, types and lints of the page
   page      tests of the page
   rust      tests of all crates
+  fuzz      every fuzz target for 10 seconds
+  doc       the examples in the documentation of all crates
   networks  tests with several hosts, which need the right to make network namespaces
-  fuzz      every fuzz target for 5 seconds
   browser   tests in Chromium, and the main ones in Firefox
+
+fuzz and doc run at low priority beside rust, whose tests wait for most of their time.
 
 CONTRIBUTING.md says how to run one test.
 TEXT
@@ -55,6 +58,15 @@ step_rust() {
     # They wait for two thirds of their time.
     G_DEBUG=fatal_warnings cargo nextest run --workspace --locked "${features[@]}" \
         --test-threads "$((2 * $(nproc)))"
+}
+
+step_fuzz() {
+    step "Fuzzing"
+    scripts/fuzz.sh 10
+}
+
+step_doc() {
+    step "Examples in the documentation"
     cargo test --workspace --doc --locked --quiet "${features[@]}"
 }
 
@@ -79,11 +91,6 @@ step_networks() {
         --run-ignored only -E "$networks"
 }
 
-step_fuzz() {
-    step "Fuzzing"
-    scripts/fuzz.sh 5
-}
-
 step_browser() {
     local server="$PWD/target/debug/live-vlm-under-test"
     ensure_apt "${TEST_PACKAGES[@]}"
@@ -94,7 +101,31 @@ step_browser() {
     (cd tests/browser && LIVE_VLM_BINARY="$server" npm test --silent)
 }
 
-readonly STEPS=(lint page rust networks fuzz browser)
+# Begins these steps at the lowest priority, in the background.
+begin_beside() {
+    beside_output="$(mktemp)"
+    # A process group of its own, which can be ended as a whole.
+    set -m
+    {
+        renice -n 19 "$BASHPID" >/dev/null
+        for name in "$@"; do "step_$name"; done
+    } </dev/null >"$beside_output" 2>&1 &
+    beside=$!
+    set +m
+    trap 'kill -- "-$beside" || true; rm "$beside_output"' EXIT
+}
+
+# Waits for them and shows what they print.
+end_beside() {
+    local status=0
+    wait "$beside" || status=$?
+    trap - EXIT
+    cat "$beside_output" >&2
+    rm "$beside_output"
+    return "$status"
+}
+
+readonly STEPS=(lint page rust fuzz doc networks browser)
 wanted=()
 for argument in "$@"; do
     case "$argument" in
@@ -110,10 +141,19 @@ for argument in "$@"; do
 done
 [ ${#wanted[@]} -gt 0 ] || wanted=("${STEPS[@]}")
 
+is_wanted() { [[ " ${wanted[*]} " == *" $1 "* ]]; }
+
 setup_run
 find_features
+others=()
+for name in fuzz doc; do
+    if is_wanted rust && is_wanted "$name"; then others+=("$name"); fi
+done
 for name in "${STEPS[@]}"; do
+    if ! is_wanted "$name" || [[ " ${others[*]} " == *" $name "* ]]; then continue; fi
     # Not behind || or &&: there a step would go on after what fails.
-    if [[ " ${wanted[*]} " == *" $name "* ]]; then "step_$name"; fi
+    if [ "$name" = rust ]; then begin_beside "${others[@]}"; fi
+    "step_$name"
+    if [ "$name" = rust ]; then end_beside; fi
 done
 step "Passed: ${wanted[*]}"

@@ -5,8 +5,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly SOURCES="${CARGO_HOME:-$HOME/.cargo}/registry/src"
-crates="$(cargo tree --locked "${@/#/--package=}" --edges normal --prefix none --no-dedupe \
-    --format '{p}|{l}' | grep . | grep -v ' (/' | sed 's/ (proc-macro)//' | sort -u)"
+crates="$(cargo tree --locked "${@/#/--package=}" --edges normal --prefix none \
+    --format '{p}|{l}' | grep . | grep -v ' (/' | sed 's/ (proc-macro)//; s/ (\*)$//' | sort -u)"
 
 declare -A place users
 echo "Linked with these crates: $*"
@@ -14,12 +14,15 @@ echo
 while IFS='|' read -r crate licence; do
     crate="${crate/ v/ }"
     echo "  $crate: $licence"
+    files=()
     for file in "$SOURCES"/*/"${crate/ /-}"/{LICENSE,LICENCE,COPYING,COPYRIGHT,NOTICE,UNLICENSE}*; do
-        [ -f "$file" ] || continue
-        sum="$(sha256sum <"$file")"
+        if [ -f "$file" ]; then files+=("$file"); fi
+    done
+    if [ ${#files[@]} = 0 ]; then continue; fi
+    while read -r sum file; do
         place[$sum]="$file"
         users[$sum]+="${users[$sum]:+, }$crate"
-    done
+    done < <(sha256sum -- "${files[@]}")
 done <<<"$crates"
 
 for sum in "${!place[@]}"; do

@@ -67,14 +67,8 @@ fn feed<M: Message>(decoder: &mut Decoder<M>, bytes: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, path::Path};
-
     #[test]
     fn the_corpus_is_read_as_it_should_be() {
-        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/media_link");
-        let files: Vec<_> =
-            fs::read_dir(corpus).unwrap().map(|file| file.unwrap().path()).collect();
-        assert!(!files.is_empty());
-        files.iter().for_each(|file| super::media_link(&fs::read(file).unwrap()));
+        live_vlm_corpus::replay("media_link", super::media_link);
     }
 }

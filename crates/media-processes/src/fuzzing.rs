@@ -231,11 +231,10 @@ fn announced(json: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, path::Path};
+    use std::fs;
 
     #[test]
     fn the_corpus_is_judged_as_it_should_be() {
-        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/media_conduct");
         for (name, ended_by) in [
             ("honest", None),
             ("crossing", None),
@@ -243,11 +242,9 @@ mod tests {
             ("silent", Some(5)),
             ("huge", Some(4)),
         ] {
-            let data = fs::read(corpus.join(name)).unwrap();
+            let data = fs::read(live_vlm_corpus::folder("media_conduct").join(name)).unwrap();
             assert_eq!(super::judge(&data), ended_by, "{name}");
         }
-        for file in fs::read_dir(corpus).unwrap() {
-            super::media_conduct(&fs::read(file.unwrap().path()).unwrap());
-        }
+        live_vlm_corpus::replay("media_conduct", super::media_conduct);
     }
 }

@@ -19,6 +19,10 @@
 //! assert!(text.contains("live_vlm_sessions_ended_total{reason=\"left\"} 1\n"));
 //! ```
 
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+mod example;
 mod lock;
 pub mod metrics;
 mod observer;

@@ -2,6 +2,8 @@
 
 use std::{fs, path::Path};
 
+use live_vlm_process_stat::Stat;
+
 /// What the process uses.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Process {
@@ -28,26 +30,14 @@ pub struct Memory {
 impl Process {
     /// Reads `/proc/self`; `None` where there is none.
     pub fn read() -> Option<Self> {
-        let stat = fs::read_to_string("/proc/self/stat").ok()?;
+        let stat = Stat::read(std::process::id()).ok()?;
         let open_fds = fs::read_dir("/proc/self/fd").map_or(0, Iterator::count) as u64;
-        // SAFETY: sysconf has no preconditions; it refuses by returning -1.
-        let (ticks, page) =
-            unsafe { (libc::sysconf(libc::_SC_CLK_TCK), libc::sysconf(libc::_SC_PAGESIZE)) };
-        let read = Self::parse(&stat, u64::try_from(ticks).ok()?, u64::try_from(page).ok()?)?;
-        // Reading the folder is a descriptor of its own.
-        Some(Self { open_fds: open_fds.saturating_sub(1), ..read })
-    }
-
-    /// Reads the text of `/proc/PID/stat` (proc_pid_stat(5)).
-    fn parse(stat: &str, ticks_per_second: u64, page: u64) -> Option<Self> {
-        // The name before it may contain anything, brackets too.
-        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-        let number = |field: usize| fields.get(field - 3)?.parse::<u64>().ok();
         Some(Self {
-            cpu_seconds: (number(14)? + number(15)?) as f64 / ticks_per_second.max(1) as f64,
-            resident: number(24)? * page,
-            threads: number(20)?,
-            open_fds: 0,
+            cpu_seconds: stat.cpu.as_secs_f64(),
+            resident: stat.resident,
+            threads: stat.threads,
+            // Reading the folder is a descriptor of its own.
+            open_fds: open_fds.saturating_sub(1),
         })
     }
 }
@@ -97,16 +87,6 @@ fn own_group(groups: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_fields_of_stat_are_found_behind_any_name() {
-        let stat = "42 (a) b (c)) S 1 2 3 4 5 6 7 8 9 10 150 50 0 0 20 0 9 0 100 4096 25 1 2";
-        let read = Process::parse(stat, 100, 4096).unwrap();
-        let expected = Process { cpu_seconds: 2.0, resident: 102_400, threads: 9, open_fds: 0 };
-        assert_eq!(read, expected);
-        assert_eq!(Process::parse("42 (a) S 1", 100, 4096), None);
-        assert_eq!(Process::parse("", 100, 4096), None);
-    }
 
     #[test]
     fn this_process_has_threads_memory_and_files() {

@@ -10,6 +10,7 @@ use prost::Message;
 use tokio::{net::TcpListener, sync::mpsc, time::timeout};
 
 use super::*;
+use crate::example::report;
 
 /// A collector in this process that passes on what it gets, and answers with a status.
 async fn collector(status: StatusCode) -> (SocketAddr, mpsc::UnboundedReceiver<Bytes>) {
@@ -28,24 +29,6 @@ async fn collector(status: StatusCode) -> (SocketAddr, mpsc::UnboundedReceiver<B
 fn traces(endpoint: String) -> Traces {
     let options = Config { otlp_endpoint: Some(endpoint) };
     Traces::start(&options, &Handle::current()).unwrap().unwrap()
-}
-
-fn report(outcome: QuestionOutcome) -> QuestionReport {
-    let start = Instant::now().checked_sub(Duration::from_secs(5)).unwrap();
-    let at = |ms| start + Duration::from_millis(ms);
-    QuestionReport {
-        backend: "https://vlm.example/v1".into(),
-        model: "qwen".into(),
-        outcome,
-        wanted: at(0),
-        began: at(250),
-        sent: Some(at(300)),
-        first_token: Some(at(700)),
-        ended: at(1250),
-        captured: Some(at(200)),
-        tokens_in: 100,
-        tokens_out: 20,
-    }
 }
 
 fn spans(body: Bytes) -> Vec<Sent> {

@@ -4,13 +4,13 @@
 use std::mem;
 
 use super::{
+    completion::{Choice, Completion},
     ending::Ending,
     event::{AnswerEvent, Summary, Usage},
     failure::Failure,
     fault::Fault,
     remarks,
     repair::repaired,
-    said::{Choice, Said},
     secrets::Secrets,
     steps::Steps,
     stops::{self, Stop},
@@ -166,12 +166,12 @@ impl Composer {
 
     /// Takes an object; false if it is none.
     fn take_object(&mut self, text: &str) -> Result<bool, Failure> {
-        if let Ok(said) = Said::read(text) {
-            return self.take_said(said, text).map(|()| true);
+        if let Ok(completion) = Completion::read(text) {
+            return self.take_completion(completion, text).map(|()| true);
         }
         let mended = repaired(text);
-        match Said::read(&mended) {
-            Ok(said) => self.take_said(said, &mended).map(|()| true),
+        match Completion::read(&mended) {
+            Ok(completion) => self.take_completion(completion, &mended).map(|()| true),
             Err(_) => Ok(false),
         }
     }
@@ -311,13 +311,13 @@ impl Composer {
         }
     }
 
-    fn take_said(&mut self, said: Said<'_>, text: &str) -> Result<(), Failure> {
-        let fault = Some(text).filter(|_| said.may_be_failure).and_then(Fault::in_answer);
-        let aside = || said.aside.and_then(|aside| Fault::in_answer(aside.get()));
+    fn take_completion(&mut self, completion: Completion<'_>, text: &str) -> Result<(), Failure> {
+        let fault = Some(text).filter(|_| completion.may_be_failure).and_then(Fault::in_answer);
+        let aside = || completion.aside.and_then(|aside| Fault::in_answer(aside.get()));
         if let Some(fault) = fault.or_else(aside) {
             self.take_fault(fault)?;
         }
-        let Usage { prompt_tokens, completion_tokens } = said.usage;
+        let Usage { prompt_tokens, completion_tokens } = completion.usage;
         if prompt_tokens > 0 || completion_tokens > 0 {
             let usage = self.summary.usage.get_or_insert_default();
             usage.prompt_tokens =
@@ -326,13 +326,14 @@ impl Composer {
                 usage.completion_tokens = completion_tokens;
             }
         }
-        if !said.model.is_empty() && self.summary.model.as_deref() != Some(&*said.model) {
-            self.summary.model = Some(name(&said.model));
+        if !completion.model.is_empty() && self.summary.model.as_deref() != Some(&*completion.model)
+        {
+            self.summary.model = Some(name(&completion.model));
         }
-        if let Some(choice) = said.choice {
+        if let Some(choice) = completion.choice {
             self.take_choice(choice)?;
         }
-        self.is_done |= said.is_last;
+        self.is_done |= completion.is_last;
         Ok(())
     }
 

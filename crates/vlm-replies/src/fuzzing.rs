@@ -91,15 +91,7 @@ fn think(pieces: impl Iterator<Item = String>) -> (String, usize) {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, path::Path};
-
-    fn replay(target: &str, run: impl Fn(&[u8])) {
-        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(target);
-        let files: Vec<_> =
-            fs::read_dir(corpus).unwrap().map(|file| file.unwrap().path()).collect();
-        assert!(!files.is_empty());
-        files.iter().for_each(|file| run(&fs::read(file).unwrap()));
-    }
+    use live_vlm_corpus::replay;
 
     #[test]
     fn the_corpus_is_read_as_it_should_be() {

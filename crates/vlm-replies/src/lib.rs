@@ -24,6 +24,7 @@
 //! ```
 
 mod codes;
+mod completion;
 mod composer;
 mod content;
 mod counts;
@@ -33,18 +34,17 @@ mod ending;
 mod event;
 mod failure;
 mod fault;
+mod find_marks;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod kind;
 pub mod later;
 pub mod lenient;
 mod mark;
-mod marks;
 mod meant;
 mod reader;
 mod remarks;
 pub mod repair;
-mod said;
 mod secrets;
 mod special;
 mod sse;

@@ -3,8 +3,8 @@
 //! space around it. Nothing in here does I/O.
 
 use super::{
+    find_marks::{at_beginning, next_place},
     mark::{Found, Mark, Sure},
-    marks::{at_beginning, next_place},
     meant::{AsText, MarkContext},
 };
 

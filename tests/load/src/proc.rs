@@ -3,46 +3,11 @@
 use std::{
     collections::{HashMap, HashSet},
     fs,
-    time::Duration,
 };
 
+use live_vlm_process_stat::Stat;
+
 use crate::Failure;
-
-/// The kernel's USER_HZ, which is 100 on every architecture that Debian runs on.
-const TICKS: u64 = 100;
-
-/// The text of `/proc/PID/stat` (proc_pid_stat(5)), as far as it matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stat {
-    pub(crate) parent: u32,
-    /// User and system time of itself.
-    pub(crate) cpu: Duration,
-    /// User and system time of the children that it has waited for, and of theirs.
-    pub(crate) ended_cpu: Duration,
-    pub(crate) threads: usize,
-}
-
-impl Stat {
-    pub(crate) fn read(pid: u32) -> Result<Self, Failure> {
-        Self::parse(&fs::read_to_string(format!("/proc/{pid}/stat"))?)
-    }
-
-    fn parse(stat: &str) -> Result<Self, Failure> {
-        // The second field is the name in brackets, which may have anything in it.
-        let rest = stat.rsplit_once(')').ok_or("/proc/PID/stat has no name")?.1;
-        let fields: Vec<&str> = rest.split_whitespace().collect();
-        let field = |at: usize| -> Result<u64, Failure> {
-            Ok(fields.get(at - 3).ok_or("/proc/PID/stat is too short")?.parse()?)
-        };
-        let time = |ticks: u64| Duration::from_millis(ticks * 1000 / TICKS);
-        Ok(Self {
-            parent: field(4)?.try_into()?,
-            cpu: time(field(14)? + field(15)?),
-            ended_cpu: time(field(16)? + field(17)?),
-            threads: field(20)?.try_into()?,
-        })
-    }
-}
 
 /// Whether it has a UDP socket: a media process with somebody's video in it has some.
 pub(crate) fn has_udp_socket(pid: u32) -> bool {
@@ -154,20 +119,6 @@ pub(crate) fn files(pid: u32) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_fields_of_stat_are_found_behind_any_name() {
-        let stat = "42 (a) b (c)) S 7 2 3 4 5 6 7 8 9 10 150 50 30 20 20 0 9 0 100 4096 25 1 2";
-        let expected = Stat {
-            parent: 7,
-            cpu: Duration::from_secs(2),
-            ended_cpu: Duration::from_millis(500),
-            threads: 9,
-        };
-        assert_eq!(Stat::parse(stat).unwrap(), expected);
-        assert!(Stat::parse("42 (a) S 1").is_err());
-        assert!(Stat::parse("").is_err());
-    }
 
     #[test]
     fn a_family_has_all_descendants_and_nobody_else() {

@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use live_vlm_process_stat::Stat;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::{
     Failure,
-    proc::{self, Memory, Stat},
+    proc::{self, Memory},
 };
 
 /// The longest that an empty media process may be there: it is kept for 10 s, and has 2 s to end.
@@ -34,11 +35,14 @@ pub(crate) fn look(pid: u32) -> Result<Look, Failure> {
             (Ok(stat), Ok(())) => stat,
             // It has ended meanwhile.
             _ if one != pid => continue,
-            (stat, added) => added.and(stat)?,
+            (stat, added) => {
+                added?;
+                stat?
+            }
         };
         all.processes += 1;
-        all.cpu += stat.cpu + stat.ended_cpu;
-        all.threads += stat.threads;
+        all.cpu += stat.cpu + stat.waited_for;
+        all.threads += usize::try_from(stat.threads)?;
         all.files += proc::files(one);
     }
     Ok(Look { memory: memory.bytes(), ..all })

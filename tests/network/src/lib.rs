@@ -8,6 +8,7 @@
 //! Namespaces have no names and devices no owner but this process: when it ends, however that is,
 //! both are gone. [`Network`] has IPv4 only.
 
+pub mod coturn;
 mod line;
 mod middle;
 mod namespace;

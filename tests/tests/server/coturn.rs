@@ -14,6 +14,7 @@ use std::{
 
 use gst::glib;
 use live_vlm::relay::{RelaySecret, Relays};
+use live_vlm_network::coturn;
 use live_vlm_pipelines::NetworkOptions;
 use live_vlm_sender::SenderOptions;
 use live_vlm_tests::{
@@ -47,27 +48,6 @@ const PORT: u16 = 3478;
 const TLS_PORT: u16 = 5349;
 const PAGE_PORT: u16 = 8090;
 
-/// What docs/turn.md prints under this heading from this line on, to the end of the block.
-fn printed(heading: &str, first_line: &str) -> String {
-    let (_, chapter) = DOCUMENT.split_once(&format!("\n{heading}\n")).unwrap();
-    let (_, rest) = chapter.split_once(&format!("\n{first_line}\n")).unwrap();
-    let (block, _) = rest.split_once("\n```\n").unwrap();
-    format!("{first_line}\n{block}\n")
-}
-
-/// A text in which each of these places is filled in, and there are no others.
-fn filled(text: &str, values: &[(&str, &str)]) -> String {
-    let mut text = text.to_owned();
-    for (place, value) in values {
-        assert!(text.contains(place), "{place} is not in\n{text}");
-        text = text.replace(place, value);
-    }
-    for line in text.lines().filter(|line| !line.starts_with('#')) {
-        assert!(["<", "turn.example", "/etc/"].iter().all(|place| !line.contains(place)), "{line}");
-    }
-    text
-}
-
 /// A relay and its certificate, and the files of whoever runs it and the server.
 struct Setup {
     folder: TempDir,
@@ -83,20 +63,9 @@ impl Setup {
         fs::write(folder.path().join("fullchain.pem"), made.cert.pem()).unwrap();
         fs::write(folder.path().join("privkey.pem"), made.signing_key.serialize_pem()).unwrap();
         fs::write(folder.path().join("turn-secret"), format!("{SECRET}\n")).unwrap();
-        let values = [
-            ("/etc/letsencrypt/live/turn.example", folder.path().to_str().unwrap()),
-            ("<openssl rand -hex 32>", SECRET),
-            ("<the server's address>", server),
-        ];
-        let text =
-            filled(&printed("## A relay with coturn", "# /etc/turnserver.conf"), &values) + more;
-        let file = folder.path().join("turnserver.conf");
-        fs::write(&file, text).unwrap();
-        // As Debian's unit starts it, with a database that is not Debian's: nothing is in it.
-        let database = format!("--userdb={}", folder.path().join("turndb").display());
-        let arguments =
-            ["-c", file.to_str().unwrap(), "--pidfile=", "--log-file=stdout", &database];
-        let relay = host.start("turnserver", &arguments);
+        let files = coturn::Relay { home: folder.path(), secret: SECRET, server, more };
+        let arguments = files.write().unwrap();
+        let relay = host.start("turnserver", &arguments.each_ref().map(String::as_str));
         for port in [PORT, TLS_PORT] {
             let there = || StdTcpStream::connect((RELAY, port)).is_ok();
             until("the relay listening", there).await;
@@ -112,7 +81,7 @@ impl Setup {
         let values =
             [("turn.example", RELAY), ("/etc/live-vlm/turn-secret", secret.to_str().unwrap())];
         let file = self.folder.path().join("live-vlm.toml");
-        fs::write(&file, filled(&printed("## A relay with coturn", "[video]"), &values)).unwrap();
+        fs::write(&file, coturn::documented("[video]", &values).unwrap()).unwrap();
         let port = PAGE_PORT.to_string();
         let arguments = ["--config", file.to_str().unwrap(), "--port", &port, "--no-ssl"];
         // Nobody else reaches it here.
@@ -230,7 +199,7 @@ fn a_relay_behind_nat_is_of_use_and_does_not_lead_to_itself() {
         let addresses = [outer.as_str(), BEHIND_NAT];
         let relay = network.host_behind_nat("relay", addresses, Forwarded::Everything);
         let server = network.host("server", &[&format!("{SERVER}/24")]);
-        let more = filled(LINE, &[("<its outer address>", RELAY)]);
+        let more = coturn::filled(LINE, &[("<its outer address>", RELAY)]).unwrap();
         let setup = Setup::start(&relay, SERVER, &more).await;
         let (_server, page) = setup.serve(&server, SERVER).await;
         answered_through(&page, relay_at(PORT), "udp").await;

@@ -13,7 +13,7 @@ use vlm_client::Client;
 
 use crate::{
     live::Live,
-    refusals::Refusals,
+    refusal_log::RefusalLog,
     session::{Defaults, Sessions},
     times::Times,
 };
@@ -44,7 +44,7 @@ pub struct App {
     /// Counts, traces and records what happens.
     pub observer: Observer,
     /// Counts and logs what is refused.
-    pub(crate) refusals: Refusals,
+    pub(crate) refusals: RefusalLog,
     /// What readers of `/metrics` must bring; without it there is no `/metrics` on the main port.
     pub(crate) metrics_token: Option<MetricsToken>,
     /// Proxies that are believed about whom they speak for.

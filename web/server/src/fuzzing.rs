@@ -28,14 +28,8 @@ pub(crate) fn message(data: &[u8]) {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, path::Path};
-
     #[test]
     fn the_corpus_is_read_as_it_should_be() {
-        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/message");
-        let files: Vec<_> =
-            fs::read_dir(corpus).unwrap().map(|file| file.unwrap().path()).collect();
-        assert!(!files.is_empty());
-        files.iter().for_each(|file| super::message(&fs::read(file).unwrap()));
+        live_vlm_corpus::replay("message", super::message);
     }
 }

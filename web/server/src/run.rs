@@ -39,7 +39,7 @@ use crate::{
     config::{Config, Options},
     live::Live,
     media::{NoProgram, figures},
-    refusals::Refusals,
+    refusal_log::RefusalLog,
     reload::Reloader,
     routes::{self, MetricsListener},
     session::{Defaults, Services, Sessions},
@@ -265,7 +265,7 @@ fn app(
     let defaults = Arc::new(defaults(&config.vlm, vlm));
     let live = Live::new(config.into());
     let limits = Limits::new(Now::read());
-    let refusals = Refusals::new(observer.metrics.clone());
+    let refusals = RefusalLog::new(observer.metrics.clone());
     let sessions = Sessions::new(Services {
         defaults: Arc::clone(&defaults),
         dispatcher: dispatcher.clone(),

@@ -22,9 +22,9 @@ pub struct Config {
 /// What all may do together. 0 = no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct ServerLimits {
-    /// Most sessions at once (200).
+    /// Most sessions at once.
     pub max_sessions: u32,
-    /// Most WebSockets at once from one address (10).
+    /// Most WebSockets at once from one address.
     pub connections_per_address: u32,
 }
 
@@ -37,6 +37,28 @@ impl Config {
             max_sessions: sessions.map_or(MAX_SESSIONS, |most| most.get() as u32),
             connections_per_address: connections
                 .map_or(CONNECTIONS_PER_ADDRESS, |most| most.get() as u32),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Args, Command};
+
+    use super::*;
+
+    #[test]
+    fn the_help_names_the_defaults() {
+        let defaults = Config::default().over(&Config::default());
+        let help = Config::augment_args(Command::new("")).render_long_help().to_string();
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        for (flag, default) in [
+            ("--max-sessions", defaults.max_sessions),
+            ("--connections-per-address", defaults.connections_per_address),
+        ] {
+            let (_, of_flag) = help.split_once(flag).expect(flag);
+            let (_, named) = of_flag.split_once("[default: ").expect(flag);
+            assert!(named.starts_with(&format!("{default}]")), "{flag} {named}");
         }
     }
 }

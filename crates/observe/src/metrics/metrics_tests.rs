@@ -1,35 +1,13 @@
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::collections::BTreeMap;
 
 use super::{
     checked::{self, Family},
     *,
 };
+use crate::example::{BACKEND, report};
 
 #[path = "shown_tests.rs"]
 mod shown;
-
-const BACKEND: &str = "http://vlm.example:8000/v1";
-
-fn report(outcome: QuestionOutcome) -> QuestionReport {
-    let start = Instant::now();
-    let at = |ms| start + Duration::from_millis(ms);
-    QuestionReport {
-        backend: BACKEND.into(),
-        model: "qwen".into(),
-        outcome,
-        wanted: at(0),
-        began: at(250),
-        sent: Some(at(300)),
-        first_token: Some(at(700)),
-        ended: at(1250),
-        captured: Some(at(200)),
-        tokens_in: 100,
-        tokens_out: 20,
-    }
-}
 
 fn backend(name: &str, state: BackendHealth) -> BackendFigures {
     let models = vec!["qwen".to_owned()];

@@ -1,8 +1,8 @@
 //! Errors that say that somebody did not want this to be asked or answered.
 
 use super::{
+    error_text::{ErrorText, has, has_both},
     has_part,
-    said::{Said, has, has_both},
 };
 
 /// What their codes have in them.
@@ -76,8 +76,8 @@ pub(super) fn has_code(codes: &[String]) -> bool {
     has_part(codes, &CODE_PARTS, &[])
 }
 
-pub(super) fn says_so(said: &Said) -> bool {
-    let words = said.without(&OTHERS);
+pub(super) fn says_so(error: &ErrorText) -> bool {
+    let words = error.without(&OTHERS);
     has(&words, &SAID) || has(&words, &SAID_IN_CHINESE) || has_both(&words, &CONTENT, &HELD_BACK)
 }
 
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     fn says(words: &str) -> bool {
-        says_so(&Said::new(400, words, Some("m")))
+        says_so(&ErrorText::new(400, words, Some("m")))
     }
 
     #[test]

@@ -1,17 +1,17 @@
 //! Of which kind an error is: by its codes and its words, and by its status where they say nothing.
 //! Pure.
 
+mod error_text;
 mod filtered;
 mod names;
 mod no_pictures;
 mod refused_key;
-mod said;
 mod text_only;
 mod too_large;
 mod unknown_model;
 mod used_up;
 
-use said::Said;
+use error_text::ErrorText;
 
 /// What an error means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,40 +35,41 @@ impl Kind {
         if (300..400).contains(&status) {
             return Self::Redirect;
         }
-        let said = Said::new(status, words, model);
+        let error = ErrorText::new(status, words, model);
         // What asks for a key or for patience may speak of pictures as well.
         let may_be_blind = model.is_some() && !matches!(status, 401 | 402 | 429);
-        if may_be_blind && no_pictures::says_so(&said) {
+        if may_be_blind && no_pictures::says_so(&error) {
             return Self::NoVision;
         }
-        if let Some(kind) = Self::of_codes(codes, model.is_some()).and_then(|it| it.meant_by(&said))
+        if let Some(kind) =
+            Self::of_codes(codes, model.is_some()).and_then(|it| it.meant_by(&error))
         {
             return kind;
         }
         // LM Studio answers so with 200 where there is nothing.
-        if said.has(&["unexpected endpoint"]) {
+        if error.has(&["unexpected endpoint"]) {
             return Self::NoApi;
         }
-        if used_up::says_so(&said) {
+        if used_up::says_so(&error) {
             return Self::RateLimited;
         }
-        let is_unknown = model.is_some() && unknown_model::is_told(&said);
-        if is_unknown && unknown_model::is_plain(&said) {
+        let is_unknown = model.is_some() && unknown_model::is_told(&error);
+        if is_unknown && unknown_model::is_plain(&error) {
             return Self::ModelUnknown;
         }
-        if refused_key::says_so(&said) {
+        if refused_key::says_so(&error) {
             return Self::Unauthorized;
         }
-        if status < 500 && filtered::says_so(&said) {
+        if status < 500 && filtered::says_so(&error) {
             return Self::Declined;
         }
-        if too_large::says_so(&said) {
+        if too_large::says_so(&error) {
             return Self::TooLarge;
         }
         if is_unknown {
             return Self::ModelUnknown;
         }
-        Self::of_status(status, model.is_some() && said.has(&["model"]))
+        Self::of_status(status, model.is_some() && error.has(&["model"]))
     }
 
     /// The kind that these codes stand for, if they are known.
@@ -85,15 +86,15 @@ impl Kind {
     }
 
     /// What a code stands for beside these words; `None` if they speak against it.
-    fn meant_by(self, said: &Said) -> Option<Self> {
+    fn meant_by(self, error: &ErrorText) -> Option<Self> {
         match self {
             // Whoever may not do something has paid too little or asked for another's model.
-            Self::Unauthorized if used_up::says_so(said) => Some(Self::RateLimited),
-            Self::Unauthorized if said.model.is_some() && unknown_model::is_plain(said) => {
+            Self::Unauthorized if used_up::says_so(error) => Some(Self::RateLimited),
+            Self::Unauthorized if error.model.is_some() && unknown_model::is_plain(error) => {
                 Some(Self::ModelUnknown)
             }
-            Self::Unauthorized if refused_key::is_of_file(said) => None,
-            Self::ModelUnknown if said.status >= 500 && said.is_for_now() => None,
+            Self::Unauthorized if refused_key::is_of_file(error) => None,
+            Self::ModelUnknown if error.status >= 500 && error.is_for_now() => None,
             kind => Some(kind),
         }
     }

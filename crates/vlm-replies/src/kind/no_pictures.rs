@@ -2,8 +2,8 @@
 //! status, and some as if they were broken.
 
 use super::{
+    error_text::{ErrorText, has, sentences, without},
     names::without_models,
-    said::{Said, has, sentences, without},
     text_only::wants_text,
 };
 
@@ -209,21 +209,21 @@ const BESIDE: [&str; 7] =
 const FORMATS: [&str; 5] = ["png", "jpeg", "jpg", "webp", "gif"];
 
 /// Whether an error means that the model takes no pictures at all.
-pub(super) fn says_so(said: &Said) -> bool {
-    let plain = without_models(&said.words, said.model.as_deref());
+pub(super) fn says_so(error: &ErrorText) -> bool {
+    let plain = without_models(&error.words, error.model.as_deref());
     if plain.contains(EYES) || wants_text(&plain) || has(&plain, &OUTRIGHT) {
         return true;
     }
-    if is_of_this_one(&said.words) {
+    if is_of_this_one(&error.words) {
         return false;
     }
     let plain = without(&plain, &OTHERS);
     if has(&plain, &TEXT_ALONE) && has(&plain, &PICTURES) && !has(&plain, &OTHER_FIELDS) {
         return true;
     }
-    let may_pass = said.is_for_now();
+    let may_pass = error.is_for_now();
     sentences(&plain).any(|sentence| {
-        let is_there = |of_model: bool| !may_pass && (said.status < 500 || of_model);
+        let is_there = |of_model: bool| !may_pass && (error.status < 500 || of_model);
         let is_of_else = has(sentence, &OTHER_FIELDS) || has(sentence, &MACHINE);
         !is_of_else
             && (refuses_pictures(sentence, &REFUSED)
@@ -264,7 +264,7 @@ mod tests {
     use super::*;
 
     fn says(status: u16, words: &str) -> bool {
-        says_so(&Said::new(status, words, Some("m")))
+        says_so(&ErrorText::new(status, words, Some("m")))
     }
 
     #[test]
@@ -358,7 +358,7 @@ mod tests {
         ] {
             assert!(!says(400, said), "{said}");
         }
-        let own = Said::new(400, "'vision' is not supported here", Some("Vision"));
+        let own = ErrorText::new(400, "'vision' is not supported here", Some("Vision"));
         assert!(!says_so(&own));
     }
 }

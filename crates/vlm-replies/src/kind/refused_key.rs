@@ -1,8 +1,8 @@
 //! Errors that say that a key is missing, wrong or not enough.
 
 use super::{
+    error_text::{ErrorText, has},
     has_part,
-    said::{Said, has},
 };
 
 /// What their codes have in them.
@@ -97,16 +97,16 @@ pub(super) fn has_code(codes: &[String]) -> bool {
 }
 
 /// Whether a file is what could not be opened.
-pub(super) fn is_of_file(said: &Said) -> bool {
-    said.has(&OF_FILES)
+pub(super) fn is_of_file(error: &ErrorText) -> bool {
+    error.has(&OF_FILES)
 }
 
-pub(super) fn says_so(said: &Said) -> bool {
-    let words = said.words.trim_matches(|c: char| !c.is_alphanumeric());
-    said.has(&SAID)
+pub(super) fn says_so(error: &ErrorText) -> bool {
+    let words = error.words.trim_matches(|c: char| !c.is_alphanumeric());
+    error.has(&SAID)
         || ALL_THAT_IS_SAID.contains(&words)
-        || (said.has(&["permission denied"]) && !is_of_file(said))
-        || (said.has(&NAMES) && (said.has(&FAULTS) || is_near(&said.words)))
+        || (error.has(&["permission denied"]) && !is_of_file(error))
+        || (error.has(&NAMES) && (error.has(&FAULTS) || is_near(&error.words)))
 }
 
 fn is_near(words: &str) -> bool {
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     fn says(words: &str) -> bool {
-        says_so(&Said::new(400, words, Some("m")))
+        says_so(&ErrorText::new(400, words, Some("m")))
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Servers that have no place for a picture where the content of a message stands: whoever takes
 //! nothing but text says what was wrong with the type of it.
 
-use super::said::has;
+use super::error_text::has;
 
 /// What is said of a message's content by who takes nothing but text.
 const NOTHING_BUT_TEXT: [&str; 18] = [

@@ -1,6 +1,6 @@
 //! Errors that say that a picture, or the question with it, has too many bytes or pixels.
 
-use super::said::{Said, has, sentences};
+use super::error_text::{ErrorText, has, sentences};
 
 /// What is said of nothing else.
 const SAID: [&str; 21] = [
@@ -48,10 +48,10 @@ const UNITS: [&str; 5] = ["bytes", "pixel", "dimension", "resolution", "image_ur
 /// The same, behind a number.
 const SHORT_UNITS: [&str; 4] = ["mb", "mib", "kb", "kib"];
 
-pub(super) fn says_so(said: &Said) -> bool {
+pub(super) fn says_so(error: &ErrorText) -> bool {
     let is_measured = |text: &str| has(text, &UNITS) || has_number_of(text, &SHORT_UNITS);
-    said.has(&SAID)
-        || sentences(&said.words)
+    error.has(&SAID)
+        || sentences(&error.words)
             .any(|text| has(text, &LARGE) && has(text, &BEYOND) && is_measured(text))
 }
 
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     fn says(words: &str) -> bool {
-        says_so(&Said::new(400, words, Some("m")))
+        says_so(&ErrorText::new(400, words, Some("m")))
     }
 
     #[test]

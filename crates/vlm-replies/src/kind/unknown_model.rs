@@ -1,6 +1,6 @@
 //! Errors that say that a server does not have the model, or not for whoever asks.
 
-use super::{is_any, said::Said};
+use super::{error_text::ErrorText, is_any};
 
 /// What their codes end in, but for the word "error" or "exception".
 const CODE_ENDS: [&str; 14] = [
@@ -114,36 +114,36 @@ pub(super) fn has_code(codes: &[String]) -> bool {
 }
 
 /// Whether it is said in so many words, whatever else is said.
-pub(super) fn is_plain(said: &Said) -> bool {
-    let is_passing = said.is_for_now();
+pub(super) fn is_plain(error: &ErrorText) -> bool {
+    let is_passing = error.is_for_now();
     let is_told = |rest: &str| {
         starts_with(rest, &MISSING)
             || starts_with(rest, &UNSUPPORTED)
             || (!is_passing && starts_with(rest, &UNAVAILABLE))
     };
-    match said.status {
+    match error.status {
         // Whoever has too much to do, or is not ready, may have it later.
         408 | 409 | 425 | 429 => false,
         ..500 => {
-            let own = said.model.as_deref();
-            said.has(&SAID)
-                || said.has(&SAID_IN_CHINESE)
-                || said.has(&NOBODY_HAS_IT)
-                || of_model(&said.words, own).any(is_told)
+            let own = error.model.as_deref();
+            error.has(&SAID)
+                || error.has(&SAID_IN_CHINESE)
+                || error.has(&NOBODY_HAS_IT)
+                || of_model(&error.words, own).any(is_told)
         }
         // What fails may name a model, too. Only that which was asked for counts.
         _ => {
-            let own = said.model.as_deref().unwrap_or_default();
-            said.has(&NOBODY_HAS_IT)
-                || of_own_model(&said.words, own).any(|rest| starts_with(rest, &MISSING))
+            let own = error.model.as_deref().unwrap_or_default();
+            error.has(&NOBODY_HAS_IT)
+                || of_own_model(&error.words, own).any(|rest| starts_with(rest, &MISSING))
         }
     }
 }
 
 /// Whether it is said at all.
-pub(super) fn is_told(said: &Said) -> bool {
-    let names_one = said.has(&["model", "deployment"]);
-    is_plain(said) || (said.status < 500 && names_one && said.has(&UNKNOWN))
+pub(super) fn is_told(error: &ErrorText) -> bool {
+    let names_one = error.has(&["model", "deployment"]);
+    is_plain(error) || (error.status < 500 && names_one && error.has(&UNKNOWN))
 }
 
 /// What a text says of a model: what stands behind that word, and behind the name that follows it.
@@ -213,8 +213,8 @@ fn starts_with(text: &str, starts: &[&str]) -> bool {
 mod tests {
     use super::*;
 
-    fn said(status: u16, words: &str) -> Said {
-        Said::new(status, words, Some("m"))
+    fn error(status: u16, words: &str) -> ErrorText {
+        ErrorText::new(status, words, Some("m"))
     }
 
     #[test]
@@ -237,9 +237,9 @@ mod tests {
             "key not allowed to access model. This key can only access models=['a']",
             "Model grok-vision-beta is not available",
         ] {
-            assert!(is_plain(&said(400, words)), "{words}");
+            assert!(is_plain(&error(400, words)), "{words}");
         }
-        assert!(is_told(&said(400, "The API deployment for this resource does not exist.")));
+        assert!(is_told(&error(400, "The API deployment for this resource does not exist.")));
     }
 
     #[test]
@@ -252,18 +252,18 @@ mod tests {
             "The model is not available right now, try again later",
             "This model does not support images",
         ] {
-            assert!(!is_told(&said(400, words)), "{words}");
+            assert!(!is_told(&error(400, words)), "{words}");
         }
-        assert!(!is_plain(&said(429, "Model m is not available")));
+        assert!(!is_plain(&error(429, "Model m is not available")));
     }
 
     #[test]
     fn a_server_that_fails_must_name_the_model_that_was_asked_for() {
         let backends = "could not load model - all backends returned error: model m not found";
-        assert!(is_told(&said(500, backends)));
-        assert!(is_told(&said(500, "model 'm' not found, try pulling it first")));
-        assert!(!is_told(&said(500, "model weights not found on this node")));
-        assert!(!is_told(&said(503, "model m is not available")));
+        assert!(is_told(&error(500, backends)));
+        assert!(is_told(&error(500, "model 'm' not found, try pulling it first")));
+        assert!(!is_told(&error(500, "model weights not found on this node")));
+        assert!(!is_told(&error(503, "model m is not available")));
     }
 
     #[test]

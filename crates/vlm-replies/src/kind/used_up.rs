@@ -2,8 +2,8 @@
 //! budget. Each vendor has a status of its own for them.
 
 use super::{
+    error_text::{ErrorText, has, has_both},
     has_part,
-    said::{Said, has, has_both},
 };
 
 /// What their codes have in them.
@@ -162,8 +162,8 @@ pub(super) fn has_code(codes: &[String]) -> bool {
     has_part(codes, &CODE_PARTS, &OTHER_CODES)
 }
 
-pub(super) fn says_so(said: &Said) -> bool {
-    let words = said.without(&OTHERS);
+pub(super) fn says_so(error: &ErrorText) -> bool {
+    let words = error.without(&OTHERS);
     has(&words, &SAID) || has(&words, &SAID_IN_CHINESE) || has_both(&words, &MEANS, &GONE)
 }
 
@@ -172,7 +172,7 @@ mod tests {
     use super::*;
 
     fn says(words: &str) -> bool {
-        says_so(&Said::new(403, words, Some("m")))
+        says_so(&ErrorText::new(403, words, Some("m")))
     }
 
     #[test]

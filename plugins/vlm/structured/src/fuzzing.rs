@@ -33,14 +33,8 @@ fn is_written_whole(number: &serde_json::Value) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, path::Path};
-
     #[test]
     fn the_corpus_is_read_as_it_should_be() {
-        let corpus =
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fuzz/corpus/json_in_text");
-        let files: Vec<_> = fs::read_dir(corpus).unwrap().map(|file| file.unwrap()).collect();
-        assert!(!files.is_empty());
-        files.iter().for_each(|file| super::json_in_text(&fs::read(file.path()).unwrap()));
+        live_vlm_corpus::replay("json_in_text", super::json_in_text);
     }
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use live_vlm_network::{Host, Namespace, Signal};
+use live_vlm_network::{Host, Namespace, Signal, coturn};
 use rcgen::PublicKeyData as _;
 use ring::digest::{SHA256, digest};
 use tokio::{process::Child, time::sleep};
@@ -17,7 +17,6 @@ use tokio::{process::Child, time::sleep};
 use super::addresses::{STUN_PORT, TURNS_PORT};
 use crate::Failure;
 
-const DOCUMENT: &str = include_str!("../../../../docs/turn.md");
 const SECRET: &str = "of-relay-and-server-on-a-bad-network";
 const START: Duration = Duration::from_secs(10);
 
@@ -47,8 +46,9 @@ pub(crate) async fn start(
     home: &Path,
     log: File,
 ) -> Result<Relay, Failure> {
-    let file = home.join("turnserver.conf");
-    fs::write(&file, configuration(DOCUMENT, server, home)?)?;
+    let address = server.to_string();
+    let files = coturn::Relay { home, secret: SECRET, server: &address, more: "" };
+    let arguments = files.write()?;
     let made = rcgen::generate_simple_self_signed([Host::Third.address().to_string()])?;
     fs::write(home.join("fullchain.pem"), made.cert.pem())?;
     fs::write(home.join("privkey.pem"), made.signing_key.serialize_pem())?;
@@ -56,10 +56,7 @@ pub(crate) async fn start(
     let key = BASE64_STANDARD.encode(key);
     let mut command = namespace.command("turnserver", Signal::KILL)?;
     command
-        .arg("-c")
-        .arg(file)
-        .args(["--pidfile=", "--log-file=stdout"])
-        .arg(format!("--userdb={}", home.join("turndb").display()))
+        .args(arguments)
         .stdin(Stdio::null())
         .stdout(log)
         .stderr(Stdio::null())
@@ -80,46 +77,4 @@ pub(crate) async fn start(
         sleep(Duration::from_millis(50)).await;
     }
     Ok(Relay { key, _process: child })
-}
-
-/// What the documentation prints, with its places filled in. The certificate is in `home`.
-fn configuration(documented: &str, server: Ipv4Addr, home: &Path) -> Result<String, Failure> {
-    let (_, rest) = documented
-        .split_once("\n# /etc/turnserver.conf\n")
-        .ok_or("docs/turn.md has no /etc/turnserver.conf")?;
-    let (block, _) = rest.split_once("\n```").ok_or("the block in docs/turn.md has no end")?;
-    let filled = block.lines().map(|line| {
-        let line = line
-            .replace("/etc/letsencrypt/live/turn.example", &home.display().to_string())
-            .replace("<openssl rand -hex 32>", SECRET)
-            .replace("<the server's address>", &server.to_string());
-        if line.contains('<') && !line.starts_with('#') {
-            return Err(format!("what belongs into {line:?} of docs/turn.md?").into());
-        }
-        Ok(line + "\n")
-    });
-    filled.collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_documented_configuration_is_filled_in() {
-        let home = Path::new("/somewhere");
-        let text = configuration(DOCUMENT, Ipv4Addr::new(192, 0, 2, 7), home).unwrap();
-        assert!(text.contains(&format!("\nstatic-auth-secret={SECRET}\n")), "{text}");
-        assert!(text.contains("\nallowed-peer-ip=192.0.2.7\n"), "{text}");
-        assert!(text.contains("\npkey=/somewhere/privkey.pem\n"), "{text}");
-        assert!(!text.contains("/etc/") && !text.contains("```"), "{text}");
-    }
-
-    #[test]
-    fn a_place_that_is_not_known_is_told() {
-        let of = |text| configuration(text, Ipv4Addr::LOCALHOST, Path::new("/"));
-        let error = of("\n# /etc/turnserver.conf\nrealm=<yours>\n```\n").unwrap_err();
-        assert!(error.to_string().contains("realm=<yours>"));
-        assert!(of("nothing").is_err());
-    }
 }

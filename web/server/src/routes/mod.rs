@@ -3,13 +3,13 @@
 
 mod body;
 mod health;
+mod identify;
 mod metrics;
 mod models;
 mod offer;
 mod page;
 mod rate_limit;
 mod refused;
-mod requester;
 mod same_origin;
 mod sign_in;
 mod signs;
@@ -52,7 +52,7 @@ pub(crate) fn router(app: App, security: &Security) -> Router {
         .route("/api/rtsp/stop", post(rtsp))
         .route("/api/rtsp/status", get(rtsp))
         .route("/who-am-i", get(sign_in::who_am_i))
-        .route_layer(middleware::from_fn_with_state(app.clone(), requester::signed_in))
+        .route_layer(middleware::from_fn_with_state(app.clone(), identify::signed_in))
         .route_layer(middleware::from_fn(same_origin::own_pages_only));
     let router = Router::new()
         .route("/sign-in", post(sign_in::sign_in))
@@ -78,7 +78,7 @@ pub(crate) fn router(app: App, security: &Security) -> Router {
     };
     // Whatever follows sees the client, not the proxy.
     let router =
-        router.layer(middleware::from_fn_with_state(proxies, requester::seen_through_proxies));
+        router.layer(middleware::from_fn_with_state(proxies, identify::seen_through_proxies));
     router.layer(middleware::from_fn(answer_headers::complete))
 }
 

@@ -15,7 +15,7 @@ use super::body::{self, Unread};
 use crate::{
     app::App,
     refusal::{Code, Refusal},
-    session::Requester,
+    requester::Requester,
 };
 
 /// An address, a key, and JSON around them.

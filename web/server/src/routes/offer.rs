@@ -16,7 +16,8 @@ use super::body::{self, Unread};
 use crate::{
     app::App,
     refusal::{Code, Refusal},
-    session::{Offerer, Requester},
+    requester::Requester,
+    session::Offerer,
 };
 
 /// An offer, and JSON around it: escapes can double its length.

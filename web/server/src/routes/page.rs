@@ -14,7 +14,7 @@ use axum::{
 use live_vlm_listen::Peer;
 use uuid::Uuid;
 
-use super::requester;
+use super::identify;
 use crate::refusal::{Code, Refusal};
 
 static FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/page_files.rs"));
@@ -98,7 +98,7 @@ pub(super) async fn page(
     for (name, value) in SECURITY {
         to.insert(name, HeaderValue::from_static(value));
     }
-    if uri.path() == "/" && requester::cookie(&headers).is_none() {
+    if uri.path() == "/" && identify::cookie(&headers).is_none() {
         to.extend(new_cookie(peer.tls).map(|cookie| (header::SET_COOKIE, cookie)));
     }
     response
@@ -109,7 +109,7 @@ fn new_cookie(tls: bool) -> Option<HeaderValue> {
     let value = Uuid::new_v4().simple();
     HeaderValue::try_from(format!(
         "{}={value}; Path=/; HttpOnly; SameSite=Strict{secure}",
-        requester::COOKIE
+        identify::COOKIE
     ))
     .ok()
 }

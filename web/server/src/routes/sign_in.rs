@@ -15,12 +15,12 @@ use serde_json::{Value, json};
 
 use super::{
     body::{self, Unread},
-    requester::{self, SIGN_IN_COOKIES},
+    identify::{self, SIGN_IN_COOKIES},
 };
 use crate::{
     app::App,
     refusal::{Code, Refusal},
-    session::Requester,
+    requester::Requester,
 };
 
 /// The longest token, and JSON around it.
@@ -88,14 +88,14 @@ fn about(user: &User) -> Value {
 }
 
 fn forget(app: &App, headers: &HeaderMap) {
-    for cookie in requester::all_sign_in_cookies(headers) {
+    for cookie in identify::all_sign_in_cookies(headers) {
         app.sign_in.forget(cookie);
     }
     app.sessions.end_unless(|credential| app.sign_in.holds(credential));
 }
 
 fn set_cookie(cookie: &NewCookie, tls: bool) -> HeaderValue {
-    let name = requester::sign_in_cookie(tls);
+    let name = identify::sign_in_cookie(tls);
     let secure = if tls { "; Secure" } else { "" };
     let value = cookie.value.expose_secret();
     let text = format!(

@@ -29,8 +29,9 @@ use crate::{
     app::App,
     protocol::{ClientMessage, MAX_MESSAGE, ServerMessage},
     refusal::{Code, Refusal},
-    refusals::Refusals,
-    session::{Handle, Inbound, Outbox, Requester, WeakOutbox},
+    refusal_log::RefusalLog,
+    requester::Requester,
+    session::{Handle, Inbound, Outbox, WeakOutbox},
     times::Times,
 };
 
@@ -107,7 +108,7 @@ async fn refuse(socket: WebSocket, refusal: Refusal, times: &Times) {
 
 /// Notes what a page sends that it may not.
 struct PageRefusals {
-    refusals: Refusals,
+    refusals: RefusalLog,
     address: IpAddr,
 }
 
@@ -206,7 +207,7 @@ impl Connection<'_> {
                 let _ = timeout(LINGER, away).await;
                 false
             }
-            Some(Ok(message)) => self.obey(message, now).await,
+            Some(Ok(message)) => self.take(message, now).await,
             Some(Err(error)) => {
                 if let Some((refusal, code)) = fault(error) {
                     self.refusals.note(&refusal, self.page.session);
@@ -219,7 +220,7 @@ impl Connection<'_> {
         goes_on && (!is_back || self.page.is_silent(false).await)
     }
 
-    async fn obey(&mut self, message: Message, now: Instant) -> bool {
+    async fn take(&mut self, message: Message, now: Instant) -> bool {
         let session = self.page.session;
         match message {
             Message::Text(text) => match ClientMessage::parse(&text) {

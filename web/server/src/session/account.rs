@@ -14,7 +14,7 @@ use super::services::Services;
 use crate::{
     live::Live,
     refusal::{Code, Refused},
-    refusals::Refusals,
+    refusal_log::RefusalLog,
 };
 
 /// The groups of whoever opened a session last; of another key or token they may be others.
@@ -29,7 +29,7 @@ pub(super) struct UserAccount {
     live: Live,
     limits: Limits,
     observer: Observer,
-    refusals: Refusals,
+    refusals: RefusalLog,
     address: IpAddr,
 }
 

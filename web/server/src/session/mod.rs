@@ -15,7 +15,6 @@ mod services;
 mod settings;
 
 pub(crate) use command::Handle;
-pub(crate) use id::Requester;
 pub(crate) use outbox::{Inbound, Outbox, WeakOutbox};
 pub(crate) use presence::Offerer;
 pub use registry::Sessions;

@@ -21,10 +21,13 @@ use super::{
     account::Groups,
     actor,
     command::{COMMANDS, Command, Handle},
-    id::{Owner, Requester, SessionId},
+    id::{Owner, SessionId},
     services::Services,
 };
-use crate::refusal::{Code, Refusal};
+use crate::{
+    refusal::{Code, Refusal},
+    requester::Requester,
+};
 
 /// When to try again for a session that somebody else must end first.
 const RETRY: Duration = Duration::from_secs(10);

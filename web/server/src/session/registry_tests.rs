@@ -30,7 +30,7 @@ use crate::{
     config::{Config, Options},
     live::Live,
     protocol::ClientMessage,
-    refusals::Refusals,
+    refusal_log::RefusalLog,
     relay::Relays,
 };
 
@@ -85,7 +85,7 @@ fn sessions(reached: watch::Receiver<Option<Overloaded>>) -> Sessions {
         live: Live::new((&Config::without_file(&Options::default()).unwrap()).into()),
         limits: Limits::new(Now::read()),
         grace: Duration::from_secs(60),
-        refusals: Refusals::new(metrics.clone()),
+        refusals: RefusalLog::new(metrics.clone()),
         observer: Observer {
             overload: Overload::told(reached),
             traces: None,

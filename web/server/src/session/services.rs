@@ -7,7 +7,7 @@ use live_vlm_media_processes::{MediaProcesses, NetworkOptions};
 use live_vlm_observe::Observer;
 
 use super::settings::Defaults;
-use crate::{live::Live, refusals::Refusals, relay::Relays};
+use crate::{live::Live, refusal_log::RefusalLog, relay::Relays};
 
 /// What all sessions use.
 #[derive(Debug, Clone)]
@@ -32,5 +32,5 @@ pub(crate) struct Services {
     /// Who is told of them.
     pub(crate) observer: Observer,
     /// Counts and logs what is refused.
-    pub(crate) refusals: Refusals,
+    pub(crate) refusals: RefusalLog,
 }

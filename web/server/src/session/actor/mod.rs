@@ -2,7 +2,7 @@
 
 mod event;
 mod models;
-mod relays;
+mod network_faults;
 mod video;
 
 use std::{
@@ -28,7 +28,6 @@ use super::{
     account::{Groups, UserAccount},
     answers::Answers,
     command::{Command, Handle},
-    id::Requester,
     outbox::Outbox,
     presence::Presence,
     services::Services,
@@ -37,6 +36,7 @@ use super::{
 use crate::{
     protocol::{ClientMessage, ServerMessage, Status},
     refusal::Refusal,
+    requester::Requester,
 };
 
 struct Session {

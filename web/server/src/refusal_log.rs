@@ -15,12 +15,12 @@ use crate::refusal::{Code, Refused};
 
 /// Notes refusals. Cheap to clone; a clone notes in the same place.
 #[derive(Debug, Clone)]
-pub(crate) struct Refusals {
+pub(crate) struct RefusalLog {
     metrics: Metrics,
     log: Arc<LogLimit<(Refused, Site)>>,
 }
 
-impl Refusals {
+impl RefusalLog {
     pub(crate) fn new(metrics: Metrics) -> Self {
         Self { metrics, log: Arc::new(LogLimit::new(1)) }
     }
@@ -56,7 +56,7 @@ mod tests {
     #[test]
     fn limits_are_counted_each_time() {
         let metrics = Metrics::new(false);
-        let refusals = Refusals::new(metrics.clone());
+        let refusals = RefusalLog::new(metrics.clone());
         for _ in 0..3 {
             let limit = Some(Limit::Sessions);
             let refused = Refused { limit, ..refused(Code::LimitReached) };

@@ -1,4 +1,4 @@
-//! Who makes a request.
+//! Finds out who makes a request: its [`Requester`].
 
 use std::net::SocketAddr;
 
@@ -15,7 +15,7 @@ use live_vlm_listen::{
 };
 
 use super::header;
-use crate::{app::App, refusal::Refusal, session::Requester};
+use crate::{app::App, refusal::Refusal, requester::Requester};
 
 /// The cookie by which a browser is known again. It is random and stands for nothing else.
 pub(super) const COOKIE: &str = "live_vlm";

@@ -1,4 +1,4 @@
-//! What an error says, as it is looked through.
+//! The text of an error, as it is looked through.
 
 /// What says that it is so only now.
 const FOR_NOW: [&str; 12] = [
@@ -16,15 +16,15 @@ const FOR_NOW: [&str; 12] = [
     "稍后",
 ];
 
-/// An error in small letters.
-pub(super) struct Said {
+/// What an error says, in small letters.
+pub(super) struct ErrorText {
     pub(super) status: u16,
     pub(super) words: String,
     /// The model that was asked for.
     pub(super) model: Option<String>,
 }
 
-impl Said {
+impl ErrorText {
     pub(super) fn new(status: u16, words: &str, model: Option<&str>) -> Self {
         let small = |text: &str| text.to_lowercase();
         Self { status, words: small(words).replace('’', "'"), model: model.map(small) }

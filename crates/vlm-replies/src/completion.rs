@@ -1,5 +1,5 @@
-//! What an event of a streamed answer says, or a whole answer: of all that servers write, what is
-//! of use. Nothing in here does I/O.
+//! A chat completion, whole or an event of a streamed one: of all that servers write, what is of
+//! use. Nothing in here does I/O.
 
 use std::borrow::Cow;
 
@@ -13,9 +13,9 @@ use super::{
     lenient::{Anything, As, Flag, Lenient, next_name, pass_over, value},
 };
 
-/// What an event says, or a whole answer.
+/// A chat completion, or what one event of a streamed one brings.
 #[derive(Debug, Default)]
-pub(crate) struct Said<'a> {
+pub(crate) struct Completion<'a> {
     /// Its first choice.
     pub(crate) choice: Option<Choice<'a>>,
     /// Tokens; 0 = not said.
@@ -69,61 +69,61 @@ pub(crate) struct Reason<'a>(pub(crate) Cow<'a, str>);
 #[derive(Default)]
 struct Filtered(String);
 
-impl<'a> Said<'a> {
+impl<'a> Completion<'a> {
     /// Reads JSON.
     pub(crate) fn read(text: &'a str) -> Result<Self, serde_json::Error> {
         serde_json::from_str(text)
     }
 }
 
-impl<'de> Deserialize<'de> for Said<'de> {
+impl<'de> Deserialize<'de> for Completion<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(As::<Self>::new())
     }
 }
 
-impl<'de> Lenient<'de> for Said<'de> {
+impl<'de> Lenient<'de> for Completion<'de> {
     fn object<A: MapAccess<'de>>(mut object: A) -> Result<Self, A::Error> {
-        let mut said = Self::default();
+        let mut completion = Self::default();
         while let Some(name) = next_name(&mut object)? {
             match &*name {
                 // What most servers write into each event stands first: that is faster.
                 "id" | "created" | "provider" | "system_fingerprint" => pass_over(&mut object)?,
                 "choices" => {
                     let First(choice) = value(&mut object)?;
-                    said.choice = choice.or(said.choice);
+                    completion.choice = choice.or(completion.choice);
                 }
-                "usage" => said.count(value::<Counts, _>(&mut object)?.0),
+                "usage" => completion.count(value::<Counts, _>(&mut object)?.0),
                 // Groq.
-                "x_groq" => said.take_aside(object.next_value()?),
+                "x_groq" => completion.take_aside(object.next_value()?),
                 // As Ollama's own API does.
-                "done" => said.is_last |= value::<Flag, _>(&mut object)?.0 == Some(true),
+                "done" => completion.is_last |= value::<Flag, _>(&mut object)?.0 == Some(true),
                 // Gateways put what they were told into an envelope.
                 "data" | "result" | "output" | "response" => {
                     let enclosed: Self = value(&mut object)?;
                     if enclosed.choice.is_some() {
-                        said = Self { may_be_failure: said.may_be_failure, ..enclosed };
+                        completion = Self { may_be_failure: completion.may_be_failure, ..enclosed };
                     }
                 }
                 "model" => {
                     let model: Cow<'de, str> = value(&mut object)?;
                     if !model.is_empty() {
-                        said.model = model;
+                        completion.model = model;
                     }
                 }
-                name => said.may_be_failure |= tells_of_failure(name, &mut object)?,
+                name => completion.may_be_failure |= tells_of_failure(name, &mut object)?,
             }
         }
-        if let Some(choice) = &said.choice {
-            said.may_be_failure |= choice.may_be_failure;
+        if let Some(choice) = &completion.choice {
+            completion.may_be_failure |= choice.may_be_failure;
             let usage = choice.usage;
-            said.count(usage);
+            completion.count(usage);
         }
-        Ok(said)
+        Ok(completion)
     }
 }
 
-impl<'a> Said<'a> {
+impl<'a> Completion<'a> {
     fn take_aside(&mut self, aside: &'a RawValue) {
         if let Ok(Elsewhere { usage, error }) = serde_json::from_str(aside.get()) {
             self.count(usage);
@@ -384,5 +384,5 @@ impl<'de> Lenient<'de> for Elsewhere {
 }
 
 #[cfg(test)]
-#[path = "said_tests.rs"]
+#[path = "completion_tests.rs"]
 mod tests;

@@ -2,7 +2,7 @@ use super::*;
 
 /// What is thought, answered, and said in place of an answer.
 fn parts(json: &str) -> [String; 3] {
-    let choice = Said::read(json).unwrap().choice.unwrap();
+    let choice = Completion::read(json).unwrap().choice.unwrap();
     let part = match choice.message {
         Some(message) => *message,
         None => choice.delta,
@@ -49,16 +49,16 @@ fn an_answer_is_found_in_an_envelope() {
 
 #[test]
 fn what_groq_says_aside_counts() {
-    let said = Said::read(r#"{"x_groq":{"usage":{"prompt_tokens":5}}}"#).unwrap();
-    assert_eq!((said.usage.prompt_tokens, said.aside.is_some()), (5, false));
-    let said = Said::read(r#"{"x_groq":{"error":"over capacity"}}"#).unwrap();
-    assert_eq!(said.aside.unwrap().get(), r#"{"error":"over capacity"}"#);
+    let completion = Completion::read(r#"{"x_groq":{"usage":{"prompt_tokens":5}}}"#).unwrap();
+    assert_eq!((completion.usage.prompt_tokens, completion.aside.is_some()), (5, false));
+    let completion = Completion::read(r#"{"x_groq":{"error":"over capacity"}}"#).unwrap();
+    assert_eq!(completion.aside.unwrap().get(), r#"{"error":"over capacity"}"#);
 }
 
 #[test]
 fn the_last_event_may_say_that_it_is_one() {
-    assert!(Said::read(r#"{"done":true}"#).unwrap().is_last);
+    assert!(Completion::read(r#"{"done":true}"#).unwrap().is_last);
     for json in [r#"{"done":false}"#, r#"{"done":"x"}"#, "{}", "[]"] {
-        assert!(!Said::read(json).unwrap().is_last, "{json}");
+        assert!(!Completion::read(json).unwrap().is_last, "{json}");
     }
 }
