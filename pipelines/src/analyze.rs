@@ -23,7 +23,7 @@ pub(crate) fn element() -> Result<gst::Element, PipelineError> {
 
 /// Hands the settings to the element, those that it has.
 pub(crate) fn set_properties(element: &gst::Element, settings: &SamplingSettings) {
-    let SamplingSettings { asks, interval, max_age, min_change } = *settings;
+    let SamplingSettings { asks, interval, max_age, min_change, frames_on_demand: _ } = *settings;
     let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
     set_if_present(element, "ask", asks);
     set_if_present(element, "interval", nanoseconds(interval));
@@ -55,6 +55,7 @@ mod tests {
             interval: Duration::from_millis(2500),
             max_age: Duration::from_millis(1500),
             min_change: 0.25,
+            frames_on_demand: false,
         };
         set_properties(&element, &settings);
         assert!(!element.property::<bool>("ask"));

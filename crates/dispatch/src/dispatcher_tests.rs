@@ -26,7 +26,7 @@ fn dispatcher(slots: usize) -> Dispatcher {
     Dispatcher::new(config, Client::new().unwrap(), &Handle::current())
 }
 
-const ANY: Want = Want { urgent: false, avoid: None };
+const ANY: Want = Want { urgent: false, avoid: None, near: None };
 
 fn no_near() {}
 

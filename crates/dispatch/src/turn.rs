@@ -53,6 +53,10 @@ pub struct Want {
     pub urgent: bool,
     /// A backend that has just failed; another is taken if one is up.
     pub avoid: Option<BackendId>,
+    /// How long before the expected turn it is told that this is near, at most
+    /// [`MOST_NEAR`](crate::MOST_NEAR). `None` = as before, at first
+    /// [`CoreConfig::near`](crate::CoreConfig::near).
+    pub near: Option<Duration>,
 }
 
 /// Why there is no turn.
@@ -105,8 +109,8 @@ impl Member {
         UrgencyHandle { shared: Arc::clone(&self.joined.shared), member: self.joined.id }
     }
 
-    /// Waits for the next turn. `near` is called when it is expected within
-    /// [`CoreConfig::near`](crate::CoreConfig::near); never, if the turn comes at once.
+    /// Waits for the next turn. `near` is called when it is expected within [`Want::near`]; never, if
+    /// the turn comes at once.
     ///
     /// Dropping the future gives the place in the queue up, polled or not: also the place that the
     /// turn before has left by [`Turn::again`].
@@ -136,6 +140,9 @@ impl Member {
         self.joined.shared.decide(|state, now| {
             if let Some(weight) = weight {
                 state.core.set_weight(self.joined.id, weight);
+            }
+            if let Some(near) = want.near {
+                state.core.set_near(self.joined.id, near);
             }
             if !waits_already || want.urgent {
                 state.core.want(self.joined.id, want.urgent, want.avoid, now);

@@ -316,6 +316,19 @@ pub(crate) enum ServerMessage {
         /// From the request to the first token.
         first_token_ms: Option<f64>,
     },
+    /// One fresh frame is wanted, or several for a clip.
+    FrameWanted {
+        /// Counts up in a session.
+        seq: u64,
+        /// How many.
+        frames: u32,
+        /// Between two of them, in seconds.
+        spacing: f64,
+        /// The longest edge in pixels; 0 = as the camera gives it.
+        max_size: u32,
+    },
+    /// How video is to be sent from now on.
+    Frames { mode: FramesMode },
     /// A complete answer.
     VlmResponse(Response),
     /// The session's newest answers, oldest first, once for a page that comes back.
@@ -362,6 +375,16 @@ pub(crate) enum Status {
     Stopped,
     /// The video was lost.
     Failed,
+}
+
+/// How the frames of a video come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum FramesMode {
+    /// All of them.
+    All,
+    /// One for each `frame_wanted`.
+    OnDemand,
 }
 
 /// A session's settings.

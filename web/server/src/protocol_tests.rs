@@ -29,6 +29,8 @@ fn every_kind_of_server_message_is_pinned() {
         "settings_updated",
         "debug_updated",
         "answer_delta",
+        "frame_wanted",
+        "frames",
         "vlm_response",
         "history",
         "vlm_error",

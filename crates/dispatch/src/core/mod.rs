@@ -44,8 +44,8 @@ pub enum Event {
     /// The member holds a slot of the backend from now on, until [`Core::rest`] or
     /// [`Core::leave`].
     Turn(MemberId, BackendId),
-    /// The member's turn is expected within [`CoreConfig::near`]: a good time to have a fresh
-    /// picture ready. Told once per wait.
+    /// The member's turn is expected as soon as it [wanted to know](Core::set_near), or within
+    /// [`CoreConfig::near`]: a good time to have a fresh picture ready. Told once per wait.
     Near(MemberId),
     /// Every backend of the member's route is left alone, until this moment at least. The member
     /// waits no more.
@@ -60,10 +60,13 @@ pub enum Event {
 pub struct CoreConfig {
     /// How many members may be joined at once. Default 4096.
     pub max_members: usize,
-    /// How long before its expected turn a member is told. Default 150 ms: a key frame asked of a
-    /// browser takes 12 to 180 ms to arrive.
+    /// How long before its expected turn a member is told that has not said when, at most
+    /// [`MOST_NEAR`]. Default 150 ms: a key frame asked of a browser takes 12 to 180 ms to arrive.
     pub near: Duration,
 }
+
+/// The longest time before its expected turn that a member is told: 1 s.
+pub const MOST_NEAR: Duration = Duration::from_secs(1);
 
 impl Default for CoreConfig {
     fn default() -> Self {
@@ -106,6 +109,8 @@ struct MemberState {
     weight: u32,
     route: RouteId,
     turn: TurnState,
+    /// How long before its expected turn it is told.
+    near: Duration,
     /// How long its own turns take, smoothed; `None` until one has ended.
     expected_turn: Option<Duration>,
 }
@@ -128,8 +133,15 @@ struct Asking {
     model_on_trial: bool,
     /// Questions at the backend when this one began, itself among them.
     at_once: usize,
-    /// When somebody else is told that its slot will soon be free.
-    near_end: Option<Instant>,
+    /// When its slot is expected to be free, and when to see to it next that somebody else is told
+    /// of that.
+    end: Option<End>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct End {
+    expected: Instant,
+    look: Instant,
 }
 
 /// The fair queue of all backends.
@@ -264,9 +276,18 @@ impl Core {
         self.queues.get_mut(&this.queue)?.join(user, weight);
         let id = MemberId(self.fresh());
         let turn = TurnState::Resting;
-        let member = MemberState { user, weight, route, turn, expected_turn: None };
+        let near = self.config.near.min(MOST_NEAR);
+        let member = MemberState { user, weight, route, turn, near, expected_turn: None };
         self.members.insert(id, member);
         Some(id)
+    }
+
+    /// How long before its expected turns the member is told of them, at most [`MOST_NEAR`]. Default:
+    /// [`CoreConfig::near`].
+    pub fn set_near(&mut self, member: MemberId, near: Duration) {
+        if let Some(this) = self.members.get_mut(&member) {
+            this.near = near.min(MOST_NEAR);
+        }
     }
 
     /// Changes the share of the member's user, from their next turn on.
@@ -308,7 +329,7 @@ impl Core {
         }
         self.fill_route(route, now);
         self.give_up_where_nothing_is_up(route, now);
-        self.tell_if_near(member, route);
+        self.look_at_ends(member, route, now);
     }
 
     /// The member's turn is over, or it wants none any more. `verdict` says what that tells of the
@@ -359,7 +380,7 @@ impl Core {
         self.after_breaker(asking.backend, open, now);
         self.fill_route(route, now);
         self.give_up_where_nothing_is_up(route, now);
-        self.tell_if_near(member, route);
+        self.look_at_ends(member, route, now);
     }
 
     /// Removes the member; its slot is free at once.
@@ -382,7 +403,7 @@ impl Core {
         while let Some((at, member)) = self.near_ends.first().copied().filter(|(at, _)| *at <= now)
         {
             self.near_ends.remove(&(at, member));
-            self.tell_next_of(member);
+            self.tell_next_of(member, now);
         }
         while let Some((at, backend)) = self.trials.first().copied().filter(|(at, _)| *at <= now) {
             self.trials.remove(&(at, backend));

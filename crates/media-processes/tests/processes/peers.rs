@@ -255,7 +255,8 @@ async fn media_side(link: UnixStream) {
         let message = match received.message {
             ToMedia::Ping { number } => FromMedia::Pong { number },
             ToMedia::Offer { connection, sdp, .. } if sdp != "panic" => {
-                let result = Ok(Answered { sdp, codec: Codec::H264, found_all: false });
+                let result =
+                    Ok(Answered { sdp, codec: Codec::H264, found_all: false, goes_back: true });
                 FromMedia::Answered { connection, result }
             }
             ToMedia::Offer { .. } => panic!("as a test wants it"),

@@ -5,7 +5,10 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{id::SessionId, outbox::Outbox, presence::Offerer};
-use crate::{protocol::ClientMessage, refusal::Refusal};
+use crate::{
+    protocol::{ClientMessage, FramesMode},
+    refusal::Refusal,
+};
 
 /// How many commands may wait.
 pub(super) const COMMANDS: usize = 128;
@@ -20,9 +23,8 @@ pub(super) enum Command {
     },
     Message(Result<ClientMessage, Refusal>),
     Offer {
-        sdp: String,
-        of: Offerer,
-        reply: oneshot::Sender<Result<String, Refusal>>,
+        offer: Offer,
+        reply: oneshot::Sender<Result<OfferReply, Refusal>>,
     },
     /// The key or token that its owner signed in by was revoked or has expired.
     SignedOut,
@@ -34,6 +36,23 @@ pub(super) enum Command {
     /// What a mistake of ours would do.
     #[cfg(test)]
     Panic,
+}
+
+/// An offer of video.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Offer {
+    pub(crate) sdp: String,
+    pub(crate) of: Offerer,
+    /// Whether whoever offers can give single frames.
+    pub(crate) frames_on_demand: bool,
+}
+
+/// What is replied to an offer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OfferReply {
+    pub(crate) sdp: String,
+    /// How frames are to come, of those who can give single ones.
+    pub(crate) frames: Option<FramesMode>,
 }
 
 /// A way to reach a session. It may have ended meanwhile.
@@ -73,9 +92,9 @@ impl Handle {
     ///
     /// # Errors
     /// When the offer cannot be used.
-    pub(crate) async fn answer_offer(&self, sdp: String, of: Offerer) -> Result<String, Refusal> {
+    pub(crate) async fn answer_offer(&self, offer: Offer) -> Result<OfferReply, Refusal> {
         let (reply, answer) = oneshot::channel();
-        let sent = self.commands.send(Command::Offer { sdp, of, reply }).await;
+        let sent = self.commands.send(Command::Offer { offer, reply }).await;
         match (sent, answer.await) {
             (Ok(()), Ok(answer)) => answer,
             _ => Err(Refusal::session_ended()),

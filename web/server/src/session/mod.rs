@@ -6,6 +6,7 @@ mod actor;
 mod answers;
 mod asking;
 mod command;
+mod frames;
 mod id;
 mod outbox;
 mod pictures;
@@ -14,7 +15,7 @@ mod registry;
 mod services;
 mod settings;
 
-pub(crate) use command::Handle;
+pub(crate) use command::{Handle, Offer, OfferReply};
 pub(crate) use outbox::{Inbound, Outbox, WeakOutbox};
 pub(crate) use presence::Offerer;
 pub use registry::Sessions;

@@ -8,7 +8,7 @@ use vlm_client::Endpoint;
 use super::asking::AskSettings;
 use crate::{
     choices::Choices,
-    protocol::{ChangedBy, ServerConfig, ServerMessage},
+    protocol::{ChangedBy, FramesMode, ServerConfig, ServerMessage},
     relay::IceServer,
 };
 
@@ -54,12 +54,13 @@ impl Settings {
     }
 
     /// What the session's media process is told of them.
-    pub(super) fn for_media(&self, asks: bool) -> SamplingSettings {
+    pub(super) fn for_media(&self, asks: bool, frames: FramesMode) -> SamplingSettings {
         SamplingSettings {
             asks,
             interval: self.choices.interval.duration(),
             max_age: self.choices.max_latency.duration(),
             min_change: self.choices.min_change,
+            frames_on_demand: frames == FramesMode::OnDemand,
         }
     }
 

@@ -59,6 +59,8 @@ struct Session {
     video_number: Option<u64>,
     /// Of the last video, negotiated or not.
     last_number: u64,
+    /// How many frames were wanted.
+    frames_wanted: u64,
     negotiation: Option<Negotiation>,
     /// What waits for the negotiation to end.
     wanted: VecDeque<Wanted>,
@@ -109,6 +111,7 @@ pub(super) async fn run(
         video: None,
         video_number: None,
         last_number: 0,
+        frames_wanted: 0,
         negotiation: None,
         wanted: VecDeque::new(),
         offers: None,
@@ -188,8 +191,8 @@ impl Session {
             }
             Command::Message(Ok(message)) => self.obey(message).await,
             Command::Message(Err(refusal)) => self.refuse(refusal),
-            Command::Offer { sdp, of, reply } => {
-                self.begin_or_queue(Wanted::Offer(PendingOffer { sdp, of, reply })).await;
+            Command::Offer { offer, reply } => {
+                self.begin_or_queue(Wanted::Offer(PendingOffer { offer, reply })).await;
             }
             Command::RulesChanged => self.obey_rules().await,
             Command::Closing(within) => self.tell(&ServerMessage::closing(within)),
@@ -241,6 +244,7 @@ impl Session {
         let number = self.handle.id().short();
         let ice_servers = self.services.relays.for_page(&number, SystemTime::now());
         self.tell(&ServerMessage::ServerConfig(self.settings.for_page(id, ice_servers, stand_in)));
+        self.tell_frames_mode();
         if let Some(history) = self.answers.history() {
             self.tell(&history);
         }

@@ -17,11 +17,13 @@ use super::{
 };
 use crate::{
     media_address,
-    protocol::{ServerMessage, Status},
+    protocol::{FramesMode, ServerMessage, Status},
     refusal::{Code, Refusal},
     session::{
         answers,
         asking::{AskEvent, Asking},
+        command::{Offer, OfferReply},
+        frames::Giving,
         pictures::{self, Pictures},
         presence::Offerer,
     },
@@ -45,6 +47,9 @@ pub(super) struct Video {
     pictures: Option<(Pictures, Instant)>,
     /// A frame was decoded.
     has_shown: bool,
+    giving: Giving,
+    /// How frames come, as the page was last told.
+    mode: FramesMode,
 }
 
 impl Video {
@@ -55,9 +60,8 @@ impl Video {
 
 /// An offer, and whom to tell the answer.
 pub(super) struct PendingOffer {
-    pub(super) sdp: String,
-    pub(super) of: Offerer,
-    pub(super) reply: oneshot::Sender<Result<String, Refusal>>,
+    pub(super) offer: Offer,
+    pub(super) reply: oneshot::Sender<Result<OfferReply, Refusal>>,
 }
 
 /// What concerns the video. It waits for the answer to an offer before it.
@@ -77,7 +81,8 @@ pub(super) enum Wanted {
 pub(super) struct Negotiation {
     number: u64,
     of: Offerer,
-    reply: oneshot::Sender<Result<String, Refusal>>,
+    can_give_frames: bool,
+    reply: oneshot::Sender<Result<OfferReply, Refusal>>,
     _task: AbortOnDropHandle<()>,
 }
 
@@ -122,8 +127,8 @@ impl Session {
     /// Has an offer answered by a task of its own. The video that runs goes on until the new offer
     /// has proved usable.
     fn start_negotiation(&mut self, offer: PendingOffer) {
-        let PendingOffer { sdp, of, reply } = offer;
-        let mut options = match self.options() {
+        let PendingOffer { offer: Offer { sdp, of, frames_on_demand: can_give }, reply } = offer;
+        let mut options = match self.options(self.giving(of, can_give)) {
             Ok(options) => options,
             Err(refusal) => {
                 let _ = reply.send(Err(refusal));
@@ -141,16 +146,24 @@ impl Session {
             events.send(Event::Negotiated(media.offer(&owner, &sdp, &options).await)).await;
         });
         let task = AbortOnDropHandle::new(task);
-        self.negotiation = Some(Negotiation { number, of, reply, _task: task });
+        self.negotiation =
+            Some(Negotiation { number, of, can_give_frames: can_give, reply, _task: task });
     }
 
-    fn options(&self) -> Result<OfferOptions, Refusal> {
+    /// How a page gives its video that does not go back to it.
+    fn giving(&self, of: Offerer, can_give: bool) -> Giving {
+        let hears = of == Offerer::Page || self.page.is_some();
+        Giving { can_give, goes_back: false, hears }
+    }
+
+    fn options(&self, giving: Giving) -> Result<OfferOptions, Refusal> {
         self.may_ask()?;
+        let mode = giving.mode(self.settings.choices.interval.duration());
         Ok(OfferOptions {
             session: self.handle.id().short().into(),
             network: media_address::reachable(&self.services.network),
             // Nothing is asked before it is clear whether somebody is there.
-            settings: self.settings.for_media(false),
+            settings: self.settings.for_media(false, mode),
             ..OfferOptions::default()
         })
     }
@@ -161,11 +174,13 @@ impl Session {
         &mut self,
         answered: Result<OfferAnswered, OfferFailure>,
     ) {
-        let Some(Negotiation { number, of, reply, .. }) = self.negotiation.take() else {
-            return;
-        };
+        let Some(negotiation) = self.negotiation.take() else { return };
+        let Negotiation { number, of, can_give_frames, reply, .. } = negotiation;
         let answer = match answered {
-            Ok(answered) => self.replace_video(number, answered, of).await,
+            Ok(answered) => {
+                let giving = self.giving(of, can_give_frames);
+                self.replace_video(number, answered, of, giving).await
+            }
             Err(error) => {
                 tracing::debug!(session = self.handle.id().short(), %error, "offer refused");
                 if self.video.is_none() {
@@ -187,8 +202,11 @@ impl Session {
         number: u64,
         answered: OfferAnswered,
         of: Offerer,
-    ) -> Result<String, Refusal> {
+        giving: Giving,
+    ) -> Result<OfferReply, Refusal> {
         let OfferAnswered { peer, sdp, events, turns } = answered;
+        let giving = Giving { goes_back: peer.goes_back(), ..giving };
+        let mode = giving.mode(self.settings.choices.interval.duration());
         // Rules may have changed meanwhile.
         if let Err(refusal) = self.may_ask() {
             peer.stop().await;
@@ -222,12 +240,14 @@ impl Session {
             asks: false,
             pictures: None,
             has_shown: false,
+            giving,
+            mode,
         });
         self.presence.video_began(of);
         // Settings may have changed meanwhile, too.
         self.send_settings_to_video();
         self.set_status(Status::Connecting, "Connecting to your camera");
-        Ok(sdp)
+        Ok(OfferReply { sdp, frames: giving.can_give.then_some(mode) })
     }
 
     /// Once a minute, as a page may offer as often as it likes.
@@ -278,6 +298,7 @@ impl Session {
                 }
                 self.set_status(Status::Live, "Live");
             }
+            PeerEvent::FrameWanted { frames, spacing } => self.want_frames(frames, spacing),
             PeerEvent::Lost(reason) => {
                 tracing::info!(session = self.handle.id().short(), %reason, "video lost");
                 let status = match reason {
@@ -292,6 +313,31 @@ impl Session {
                 self.end_video("media_process_ended", Status::Failed, text).await;
             }
             _ => {}
+        }
+    }
+
+    /// Passes on that frames are wanted, to who gives them on demand.
+    fn want_frames(&mut self, frames: u32, spacing: Duration) {
+        let Some(video) = self.video.as_mut().filter(|v| v.mode == FramesMode::OnDemand) else {
+            return;
+        };
+        if let Some((pictures, _)) = &mut video.pictures {
+            pictures.want(Instant::now());
+        }
+        self.frames_wanted += 1;
+        let (seq, spacing) = (self.frames_wanted, spacing.as_secs_f64());
+        self.tell(&ServerMessage::FrameWanted { seq, frames, spacing, max_size: 0 });
+    }
+
+    /// Tells a page that has connected how the frames of its video are to come, if it can give single
+    /// ones.
+    pub(super) fn tell_frames_mode(&mut self) {
+        let Some(video) = self.video.as_mut().filter(|video| video.giving.can_give) else { return };
+        video.giving.hears = true;
+        let before = video.mode;
+        self.send_settings_to_video();
+        if let Some(mode) = self.video.as_ref().map(|video| video.mode).filter(|m| *m == before) {
+            self.tell(&ServerMessage::Frames { mode });
         }
     }
 
@@ -327,10 +373,16 @@ impl Session {
     /// Tells the video the session's settings, and whether to ask.
     pub(super) fn send_settings_to_video(&mut self) {
         let asks = self.asks();
-        if let Some(video) = &mut self.video {
-            video.asks = asks;
-            video.asking.change(self.settings.for_asking(asks));
-            video.peer.change_settings(self.settings.for_media(asks));
+        let Some(video) = &mut self.video else { return };
+        let mode = video.giving.mode(self.settings.choices.interval.duration());
+        video.asks = asks;
+        video.asking.change(self.settings.for_asking(asks));
+        video.peer.change_settings(self.settings.for_media(asks, mode));
+        if std::mem::replace(&mut video.mode, mode) != mode {
+            if let Some((pictures, _)) = &mut video.pictures {
+                pictures.switch(Instant::now());
+            }
+            self.tell(&ServerMessage::Frames { mode });
         }
     }
 
@@ -351,12 +403,12 @@ impl Session {
     /// Sees whether pictures still come.
     pub(super) fn look_at_pictures(&mut self, now: Instant) {
         let Some(video) = &mut self.video else { return };
-        let received = video.frames.received();
+        let (received, mode) = (video.frames.received(), video.mode);
         let Some((pictures, look_at)) = video.pictures.as_mut().filter(|(_, at)| now >= *at) else {
             return;
         };
         *look_at = now + pictures::LOOK;
-        match (self.status.0, pictures.look(received, now)) {
+        match (self.status.0, pictures.look(received, mode, now)) {
             (Status::Live | Status::Connecting, false) => {
                 self.set_status(Status::Waiting, "Waiting for a picture");
             }

@@ -1,4 +1,4 @@
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use live_vlm_ask::{Answer, CANCELLED, Failure, QuestionSettings, Subject, Told};
 use live_vlm_media_processes::{self as media, NoQuestion, NothingToAsk, TurnNear, Want};
@@ -17,6 +17,7 @@ pub(super) struct Video {
     tell: Box<dyn Fn(AskEvent) + Send + Sync>,
     requests: Option<mpsc::Sender<Request>>,
     near: Option<TurnNear>,
+    lead: Option<Duration>,
     is_urgent: bool,
     /// When the last question's turn came.
     began: Option<Instant>,
@@ -35,13 +36,22 @@ impl Video {
         settings: watch::Receiver<AskSettings>,
         tell: Box<dyn Fn(AskEvent) + Send + Sync>,
     ) -> Self {
-        let (requests, near, is_urgent, began, begun) = (None, None, false, None, None);
-        Self { settings, tell, requests, near, is_urgent, began, begun }
+        Self {
+            settings,
+            tell,
+            requests: None,
+            near: None,
+            lead: None,
+            is_urgent: false,
+            began: None,
+            begun: None,
+        }
     }
 
     pub(super) fn begin(&mut self, want: &Want<'_>, requests: mpsc::Sender<Request>) {
         self.is_urgent = want.is_urgent();
         self.near = Some(want.near());
+        self.lead = Some(want.lead());
         self.requests = Some(requests);
     }
 
@@ -74,6 +84,10 @@ impl Subject for Video {
 
     fn asks(&self) -> bool {
         self.settings.borrow().asks
+    }
+
+    fn lead(&self) -> Option<Duration> {
+        self.lead
     }
 
     fn near(&self) {
