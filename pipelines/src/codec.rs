@@ -1,5 +1,7 @@
 //! The elements for a codec.
 
+use std::sync::LazyLock;
+
 use gst::prelude::*;
 use live_vlm_media_link::Codec;
 
@@ -24,8 +26,8 @@ fn encoded_caps(codec: Codec) -> gst::Caps {
 /// The elements that make encoded frames of RTP packets, in order.
 pub(crate) fn depayloaders(codec: Codec) -> Result<Vec<gst::Element>, PipelineError> {
     match codec {
-        Codec::Vp8 => Ok(vec![make("rtpvp8depay")?]),
-        Codec::Vp9 => Ok(vec![make("rtpvp9depay")?]),
+        Codec::Vp8 => Ok(vec![depayloader("rtpvp8depay")?]),
+        Codec::Vp9 => Ok(vec![depayloader("rtpvp9depay")?]),
         Codec::H264 => {
             // Whole access units at the depayloader: a parser that sees single NAL units has
             // to wait for the next frame to know that one is complete.
@@ -34,9 +36,17 @@ pub(crate) fn depayloaders(codec: Codec) -> Result<Vec<gst::Element>, PipelineEr
             let parser = make("h264parse")?;
             // Every key frame carries its parameter sets, for a decoder that saw none before.
             set_if_present(&parser, "config-interval", -1i32);
-            Ok(vec![make("rtph264depay")?, filter, parser])
+            Ok(vec![depayloader("rtph264depay")?, filter, parser])
         }
     }
+}
+
+fn depayloader(name: &'static str) -> Result<gst::Element, PipelineError> {
+    let depayloader = make(name)?;
+    // The only extension is for rtpbin. Looking for an element that reads it writes to memory that
+    // processes share, as looking for decoders does.
+    set_if_present(&depayloader, "auto-header-extension", false);
+    Ok(depayloader)
 }
 
 /// The element that makes RTP packets of encoded frames again.
@@ -51,18 +61,27 @@ pub fn payloader(codec: Codec, payload: u8) -> Result<gst::Element, PipelineErro
     Ok(payloader)
 }
 
-/// Installed decoders, the best first, so that a Jetson's own comes before the CPU's.
-pub(crate) fn decoder_factories(codec: Codec) -> Vec<gst::ElementFactory> {
-    let caps = encoded_caps(codec);
-    let mut factories: Vec<gst::ElementFactory> = gst::ElementFactory::factories_with_type(
+/// Installed decoders of each codec. Looking for them writes to every page of GStreamer's registry,
+/// as it counts references to all that is in there. Done before a fork, those pages stay shared.
+static DECODERS: LazyLock<[Vec<gst::ElementFactory>; Codec::ALL.len()]> = LazyLock::new(|| {
+    let decoders = gst::ElementFactory::factories_with_type(
         gst::ElementFactoryType::DECODER | gst::ElementFactoryType::MEDIA_VIDEO,
         gst::Rank::MARGINAL,
-    )
-    .into_iter()
-    .filter(|factory| factory.can_sink_any_caps(&caps))
-    .collect();
-    factories.sort_by_key(|factory| std::cmp::Reverse(factory.rank()));
-    factories
+    );
+    Codec::ALL.map(|codec| {
+        let caps = encoded_caps(codec);
+        let of_codec = decoders.iter().filter(|factory| factory.can_sink_any_caps(&caps));
+        let mut factories: Vec<_> = of_codec.cloned().collect();
+        factories.sort_by_key(|factory| std::cmp::Reverse(factory.rank()));
+        factories
+    })
+});
+
+/// Installed decoders, the best first, so that a Jetson's own comes before the CPU's. Found when
+/// this is called for the first time. GStreamer must have been started.
+pub(crate) fn decoder_factories(codec: Codec) -> &'static [gst::ElementFactory] {
+    let place = Codec::ALL.iter().position(|one| *one == codec);
+    place.and_then(|place| DECODERS.get(place)).map_or(&[], Vec::as_slice)
 }
 
 /// Whether a decoder for it is installed.

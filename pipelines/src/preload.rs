@@ -32,7 +32,7 @@ pub fn preload() -> Result<(), PipelineError> {
     gst::init()?;
     gstvlm::register_static()?;
     let elements = ELEMENTS.into_iter().filter_map(gst::ElementFactory::find);
-    let decoders = codec::decodable().into_iter().flat_map(codec::decoder_factories);
+    let decoders = codec::decodable().into_iter().flat_map(codec::decoder_factories).cloned();
     for factory in elements.chain(decoders.filter(|decoder| !is_hardware(decoder))) {
         let name = factory.name();
         if factory.load().is_err() {
@@ -62,7 +62,7 @@ mod tests {
                 let name = factory.name();
                 let by_name = ["va", "nv", "v4l2", "qsv", "msdk"];
                 let seems = by_name.iter().any(|prefix| name.starts_with(prefix));
-                assert!(!seems || is_hardware(&factory), "{name}");
+                assert!(!seems || is_hardware(factory), "{name}");
             }
         }
     }

@@ -52,7 +52,8 @@ impl LiveVlm {
     fn connect() -> Self {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let served = tokio::spawn(serve(theirs, |greeting| {
-            greeting.lines.send(LogLevel::Debug, "test", None, greeting.log);
+            let log = greeting.log.borrow().clone();
+            greeting.lines.send(LogLevel::Debug, "test", None, log);
             SandboxParts { applied: vec!["test".to_owned()], lacking: vec![] }
         }));
         let (from, to) = ours.into_split();

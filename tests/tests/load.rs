@@ -106,6 +106,15 @@ async fn crash_finds_that_sessions_come_back_and_others_lose_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn attack_finds_that_others_are_undisturbed() {
+    let line = "attack --users 1 --sessions 2 --interval 0.5 --crashes 3 --every 0.5";
+    let found = measure(line).await;
+    assert_eq!((&found["crashes"], &found["others"]), (&3.into(), &2.into()), "{found}");
+    assert_eq!(found["others_errors"], 0, "{found}");
+    assert!(found["others_longest_gap_s"].as_f64().unwrap() > 0.4, "{found}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn churn_finds_what_is_left_and_counts_every_end() {
     let found = measure("churn --rate 5 --stay 0.5 --seconds 2 --every 0.5 --quiet 0").await;
     let ends = ["hung_up", "vanished", "failed"].map(|end| found[end].as_u64().unwrap());

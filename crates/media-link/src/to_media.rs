@@ -24,6 +24,11 @@ pub enum ToMedia {
         /// What is logged, as `RUST_LOG` has it; at most 1 KiB.
         log: String,
     },
+    /// Log by this from now on.
+    Log {
+        /// As `RUST_LOG` has it; at most 1 KiB.
+        log: String,
+    },
     /// A sign of life is wanted: [`FromMedia::Pong`](crate::FromMedia::Pong) with this number.
     Ping {
         /// Any number.
@@ -112,7 +117,7 @@ impl ToMedia {
     /// The connection that it is about.
     pub fn connection(&self) -> Option<ConnectionId> {
         match self {
-            Self::Hello { .. } | Self::Ping { .. } => None,
+            Self::Hello { .. } | Self::Log { .. } | Self::Ping { .. } => None,
             Self::Offer { connection, .. }
             | Self::Candidate { connection, .. }
             | Self::Settings { connection, .. }
@@ -145,7 +150,9 @@ impl Message for ToMedia {
     fn check(&self, attachment: usize) -> Result<(), LinkError> {
         LinkError::bound("attachment", attachment, 0)?;
         match self {
-            Self::Hello { log, .. } => LinkError::bound("log", log.len(), MAX_CONFIGURED),
+            Self::Hello { log, .. } | Self::Log { log } => {
+                LinkError::bound("log", log.len(), MAX_CONFIGURED)
+            }
             Self::Offer { sdp, network, settings, .. } => {
                 LinkError::bound("sdp", sdp.len(), MAX_SDP)?;
                 let stun = network.stun_server.as_deref().unwrap_or_default();

@@ -25,6 +25,7 @@ fn what_a_media_process_is_told_is_pinned() {
         ToMedia::Hello { version: VERSION, log: "info".into() },
         r#"{"type":"hello","version":2,"log":"info"}"#,
     );
+    to(ToMedia::Log { log: "debug".into() }, r#"{"type":"log","log":"debug"}"#);
     to(ToMedia::Ping { number: 3 }, r#"{"type":"ping","number":3}"#);
     let network = NetworkOptions {
         bind: Some([192, 0, 2, 1].into()),

@@ -22,7 +22,7 @@ pub struct Config {
     /// Where each gets a control group that limits its memory. Default: nowhere, and each only
     /// limits itself.
     pub memory: Option<Groups>,
-    /// What they log, as `RUST_LOG` has it: `info`. At most 1 KiB.
+    /// What they log at first, as `RUST_LOG` has it: `info`. At most 1 KiB.
     pub log: String,
 }
 

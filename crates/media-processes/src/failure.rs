@@ -11,9 +11,10 @@ pub enum OfferFailure {
     /// The offer cannot be used, or the pipeline cannot be started.
     #[error(transparent)]
     Offer(#[from] OfferError),
-    /// Their video has ended two media processes within ten minutes.
+    /// Their video has ended [too many](crate::blame) media processes.
     #[error(
-        "videos from you have broken off unexpectedly twice; wait {} s before you start another",
+        "videos from you or from your address have broken off unexpectedly too often; wait {} s \
+         before you start another",
         retry_after.as_secs().max(1)
     )]
     Refused {

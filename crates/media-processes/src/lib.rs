@@ -55,7 +55,7 @@
 //! // It ends, and nobody knows whose video it was. So next time they are placed apart.
 //! let now = Instant::now();
 //! blame.process_ended(&placement.remove(first, now), now);
-//! assert_eq!(blame.standing("eve", now), Standing::Apart);
+//! assert_eq!(blame.standing(&eve, now), Standing::Apart);
 //! let [second, third] = [2, 3].map(ProcessNumber);
 //! assert_eq!(placement.place_apart(&eve, second).unwrap().number(), second);
 //! assert_eq!(placement.place_apart(&ada, third).unwrap().number(), third);
@@ -71,8 +71,7 @@
 //!
 //! Locking order: there is none to keep, because every lock in here is a leaf, held for a decision
 //! or an assignment. The asynchronous lock of [`launcher::Forking`] is held while a zygote is
-//! started, so that there is one. What [`MediaProcesses::usage`] adds up is locked while it reads
-//! `/proc`.
+//! started, so that there is one.
 
 mod ask;
 pub mod blame;

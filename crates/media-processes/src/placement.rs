@@ -15,7 +15,7 @@ use crate::owner::Owner;
 
 /// Who has left a process this long ago may still be why it ends.
 pub const REMEMBERED: Duration = Duration::from_secs(60);
-/// Parties that have left a process and are remembered.
+/// Owners that have left a process and are remembered.
 const MOST_REMEMBERED: usize = 32;
 
 /// A media process, by a number that is never used again.
@@ -95,12 +95,12 @@ pub struct Placement {
 struct Occupants {
     /// Connections of each.
     connections: HashMap<Owner, usize>,
-    /// The only party that may be in it.
+    /// The only user who may be in it.
     apart: Option<Arc<str>>,
     /// Whoever left last, for whom it is kept a while when it is empty.
     last_user: Option<Arc<str>>,
-    /// Parties that have left, and when.
-    left: Vec<(Arc<str>, Instant)>,
+    /// Who has left, and when.
+    left: Vec<(Owner, Instant)>,
     /// When it became empty, if it is.
     empty_since: Option<Instant>,
     /// It takes nobody any more.
@@ -117,12 +117,12 @@ impl Occupants {
         own.map(|(_, connections)| connections).sum()
     }
 
-    fn has_left(&mut self, party: &Arc<str>, now: Instant) {
-        self.left.retain(|(before, at)| before != party && now - *at < REMEMBERED);
+    fn has_left(&mut self, owner: &Owner, now: Instant) {
+        self.left.retain(|(before, at)| before != owner && now - *at < REMEMBERED);
         if self.left.len() >= MOST_REMEMBERED {
             self.left.remove(0);
         }
-        self.left.push((Arc::clone(party), now));
+        self.left.push((owner.clone(), now));
     }
 
     /// Whether it is this user's: they are in it, or were the last ones.
@@ -165,14 +165,14 @@ impl Placement {
         self.start(new, owner, None)
     }
 
-    /// As [`place`](Self::place), in a process where no other party is.
+    /// As [`place`](Self::place), in a process where no other user is.
     ///
     /// # Errors
     /// When there is none.
     pub fn place_apart(&mut self, owner: &Owner, new: ProcessNumber) -> Result<Place, Full> {
-        match self.best(|process| process.apart.as_ref() == Some(&owner.blamed)) {
+        match self.best(|process| process.apart.as_ref() == Some(&owner.user)) {
             Some(number) => Ok(self.take(number, owner)),
-            None => self.start(new, owner, Some(Arc::clone(&owner.blamed))),
+            None => self.start(new, owner, Some(Arc::clone(&owner.user))),
         }
     }
 
@@ -221,7 +221,7 @@ impl Placement {
         if *connections == 0 {
             process.connections.remove(owner);
             process.last_user = Some(Arc::clone(&owner.user));
-            process.has_left(&owner.blamed, now);
+            process.has_left(owner, now);
         }
         let is_empty = process.connections.is_empty();
         process.empty_since = is_empty.then_some(now);
@@ -252,16 +252,15 @@ impl Placement {
         process.connections.is_empty()
     }
 
-    /// A process is gone. Returns the parties that were in it, or left it shortly before: each
-    /// once, in no order.
-    pub fn remove(&mut self, number: ProcessNumber, now: Instant) -> Vec<Arc<str>> {
+    /// A process is gone. Returns who was in it, or left it shortly before: each once, in no order.
+    pub fn remove(&mut self, number: ProcessNumber, now: Instant) -> Vec<Owner> {
         let Some(process) = self.processes.remove(&number) else { return Vec::new() };
         let left = process.left.into_iter().filter(|(_, at)| now - *at < REMEMBERED);
-        let here = process.connections.into_keys().map(|owner| owner.blamed);
-        let mut parties: Vec<_> = here.chain(left.map(|(party, _)| party)).collect();
-        parties.sort();
-        parties.dedup();
-        parties
+        let left = left.map(|(owner, _)| owner);
+        let mut owners: Vec<_> = process.connections.into_keys().chain(left).collect();
+        owners.sort();
+        owners.dedup();
+        owners
     }
 
     /// Processes that somebody is in.

@@ -44,8 +44,8 @@ impl Scene {
     }
 
     fn remove(&mut self, number: u64) -> Vec<String> {
-        let parties = self.placement.remove(ProcessNumber(number), self.now);
-        parties.iter().map(|party| party.to_string()).collect()
+        let owners = self.placement.remove(ProcessNumber(number), self.now);
+        owners.iter().map(|owner| owner.user.to_string()).collect()
     }
 }
 
@@ -155,15 +155,14 @@ fn who_is_not_placed_apart_any_more_goes_where_others_do() {
 }
 
 #[test]
-fn users_at_one_address_are_placed_apart_together_and_blamed_as_one() {
+fn users_at_one_address_are_placed_apart_from_each_other_too() {
     let mut placement = Placement::new(BOUNDS);
     let [one, two] = ["browser:1", "browser:2"].map(|user| Owner::at_address(user, "address:::1"));
-    assert_eq!(placement.place(&one, ProcessNumber(1)), Ok(Place::New(ProcessNumber(1))));
-    assert_eq!(placement.place(&two, ProcessNumber(2)), Ok(Place::New(ProcessNumber(2))));
-    let apart = ProcessNumber(3);
-    assert_eq!(placement.place_apart(&one, apart), Ok(Place::New(apart)));
-    assert_eq!(placement.place_apart(&two, ProcessNumber(4)), Ok(Place::In(apart)));
-    assert_eq!(placement.remove(apart, Instant::now()), ["address:::1".into()]);
+    for (number, owner) in [(1, &one), (2, &two)] {
+        let number = ProcessNumber(number);
+        assert_eq!(placement.place_apart(owner, number), Ok(Place::New(number)));
+    }
+    assert_eq!(placement.remove(ProcessNumber(1), Instant::now()), [one]);
 }
 
 #[test]
@@ -286,7 +285,9 @@ fn whatever_happens_no_bound_is_broken_and_who_is_apart_is_alone() {
                         .map(|(_, user, _)| user.to_string())
                         .collect();
                     let named = placement.remove(number, now);
-                    assert!(users.iter().all(|user| named.iter().any(|name| **name == **user)));
+                    assert!(
+                        users.iter().all(|user| named.iter().any(|owner| *owner.user == **user))
+                    );
                 }
                 _ => {}
             }

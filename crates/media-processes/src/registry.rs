@@ -139,7 +139,7 @@ impl Registry {
             return Err(OfferFailure::Closing);
         }
         let next = state.spare.unwrap_or(ProcessNumber(state.last_number + 1));
-        let is_apart = match state.blame.standing(&owner.blamed, now) {
+        let is_apart = match state.blame.standing(owner, now) {
             Standing::Refused(retry_after) => return Err(OfferFailure::Refused { retry_after }),
             Standing::Apart => true,
             Standing::Good => false,
@@ -223,18 +223,17 @@ impl Registry {
         self.lock().placement.close_if_empty(number)
     }
 
-    /// A process has ended. Returns who is refused from now on, as this is the second one that they
-    /// have ended.
-    pub(crate) fn ended(&self, cause: &Cause, now: Instant) -> Option<Arc<str>> {
+    /// A process has ended. Returns which user and which address is refused from now on.
+    pub(crate) fn ended(&self, cause: &Cause, now: Instant) -> Vec<Arc<str>> {
         let refused = self.forget(cause, now);
         self.changed.send_replace(());
         refused
     }
 
-    fn forget(&self, cause: &Cause, now: Instant) -> Option<Arc<str>> {
+    fn forget(&self, cause: &Cause, now: Instant) -> Vec<Arc<str>> {
         let mut state = self.lock();
         let number = cause.process;
-        let parties = state.placement.remove(number, now);
+        let owners = state.placement.remove(number, now);
         state.processes.remove(&number);
         state.ids.remove(&number);
         state.spare = state.spare.filter(|spare| *spare != number);
@@ -243,10 +242,10 @@ impl Registry {
             state.failed = Some(Arc::new(cause.clone()));
         }
         if !cause.is_blamed() {
-            return None;
+            return Vec::new();
         }
-        let refused = state.blame.process_ended(&parties, now);
-        state.figures.refused += u64::from(refused.is_some());
+        let refused = state.blame.process_ended(&owners, now);
+        state.figures.refused += refused.len() as u64;
         refused
     }
 

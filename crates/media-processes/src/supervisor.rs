@@ -10,7 +10,7 @@ use live_vlm_media_link::{
     ConnectionId, MAX_SDP, NetworkOptions, OfferError, PeerTimeouts, SamplingSettings, ToMedia,
 };
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{mpsc, oneshot, watch},
     task::JoinSet,
 };
 
@@ -56,10 +56,14 @@ pub struct MediaProcesses {
 
 struct Inner {
     surroundings: Surroundings,
+    /// What is logged.
+    log: watch::Sender<Arc<str>>,
     last_connection: AtomicU64,
     /// One for each process. A leaf lock, held to start one.
     tasks: Mutex<JoinSet<()>>,
-    /// A leaf lock, held while `/proc` is read.
+    /// Readings of `/proc` that were begun.
+    readings: AtomicU64,
+    /// A leaf lock, held to add up what was read.
     meter: Mutex<Meter>,
 }
 
@@ -79,14 +83,17 @@ enum Failed {
 impl MediaProcesses {
     /// Starts none yet but the spare one, if there is to be one. To be called on a runtime.
     pub fn new(config: Config, launcher: impl Launcher) -> Self {
+        let (log, logs) = watch::channel(config.log.as_str().into());
         let surroundings = Surroundings {
+            log: logs,
             registry: Arc::new(Registry::new(config.bounds)),
             launcher: Arc::new(launcher),
             config: Arc::new(config),
         };
         let tasks = Mutex::default();
-        let last_connection = AtomicU64::new(0);
-        let inner = Inner { surroundings, last_connection, tasks, meter: Mutex::default() };
+        let (last_connection, readings) = (AtomicU64::new(0), AtomicU64::new(0));
+        let meter = Mutex::default();
+        let inner = Inner { surroundings, log, last_connection, tasks, readings, meter };
         let processes = Self { inner: Arc::new(inner) };
         processes.keep_spare();
         processes
@@ -185,6 +192,11 @@ impl MediaProcesses {
         self.inner.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Has all of them log by this from now on, as `RUST_LOG` has it; at most 1 KiB.
+    pub fn set_log(&self, log: &str) {
+        self.inner.log.send_replace(log.into());
+    }
+
     /// What there is, and what has happened so far.
     pub fn figures(&self) -> Figures {
         self.inner.surroundings.registry.figures()
@@ -194,14 +206,16 @@ impl MediaProcesses {
     /// each that runs.
     pub fn usage(&self) -> Usage {
         let Surroundings { registry, launcher, .. } = &self.inner.surroundings;
+        let reading = self.inner.readings.fetch_add(1, Ordering::Relaxed);
         let (children, parent) = (registry.ids(), launcher.parent());
-        let mut meter = self.inner.meter.lock().unwrap_or_else(PoisonError::into_inner);
         let this = std::process::id();
         let read = |id| Some((id, Sample::read(id)?));
         // Whose parent is another has taken the number of one that has ended.
         let is_ours =
             |(_, sample): &(u32, Sample)| sample.parent == this || Some(sample.parent) == parent;
-        meter.take(children.into_iter().chain(parent).filter_map(read).filter(is_ours).collect())
+        let now = children.into_iter().chain(parent).filter_map(read).filter(is_ours).collect();
+        let mut meter = self.inner.meter.lock().unwrap_or_else(PoisonError::into_inner);
+        meter.take(reading, now)
     }
 
     /// Waits until so many processes and connections have ended, or whatever else the figures are to

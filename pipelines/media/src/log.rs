@@ -7,7 +7,7 @@ use live_vlm_pipelines::{
     Greeting, LogLayer, NativeLevel, NativeLine, native_debugging, take_native_log,
 };
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::{EnvFilter, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{EnvFilter, layer::SubscriberExt, reload, util::SubscriberInitExt};
 
 /// What lines of native libraries are called in filters: `native=off`.
 const NATIVE: &str = "native";
@@ -44,17 +44,26 @@ pub(crate) fn while_nobody_listens<T>(this: impl FnOnce() -> T) -> T {
     tracing::subscriber::with_default(log.finish(), this)
 }
 
-/// From now on, lines go to live-vlm, as far as it wants them.
+/// From now on, lines go to live-vlm, as far as it wants them. To be called on a runtime.
 pub(crate) fn begin(greeting: Greeting) {
-    let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
-    let filter = filter.parse_lossy(&greeting.log);
-    let filter = match format!("{NATIVE}=trace").parse() {
-        Ok(native) if native_debugging() && !greeting.log.contains(NATIVE) => {
-            filter.add_directive(native)
-        }
-        _ => filter,
-    };
+    let Greeting { mut log, lines } = greeting;
+    let (filter, handle) = reload::Layer::new(filter(&log.borrow_and_update()));
     // It fails only where there is a log already.
-    let _ =
-        tracing_subscriber::registry().with(filter).with(LogLayer::new(greeting.lines)).try_init();
+    let _ = tracing_subscriber::registry().with(filter).with(LogLayer::new(lines)).try_init();
+    // It ends with the link.
+    tokio::spawn(async move {
+        while log.changed().await.is_ok() {
+            // It fails only where the log is gone.
+            let _ = handle.reload(self::filter(&log.borrow_and_update()));
+        }
+    });
+}
+
+fn filter(log: &str) -> EnvFilter {
+    let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
+    let filter = filter.parse_lossy(log);
+    match format!("{NATIVE}=trace").parse() {
+        Ok(native) if native_debugging() && !log.contains(NATIVE) => filter.add_directive(native),
+        _ => filter,
+    }
 }

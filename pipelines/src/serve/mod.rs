@@ -18,6 +18,7 @@ use live_vlm_media_link::{
 };
 use tokio::{
     net::{UnixStream, unix::OwnedReadHalf},
+    sync::watch,
     task::{JoinError, JoinSet},
     time::timeout,
 };
@@ -40,8 +41,8 @@ const GOODBYE: Duration = Duration::from_secs(3);
 /// What a media process begins with.
 #[derive(Debug)]
 pub struct Greeting {
-    /// What to log, as `RUST_LOG` has it.
-    pub log: String,
+    /// What to log, as `RUST_LOG` has it. It may change for as long as the link is there.
+    pub log: watch::Receiver<String>,
     /// Where lines of the log go.
     pub lines: LogSender,
 }
@@ -77,7 +78,8 @@ pub async fn serve(
     let Some(Received { message, .. }) = reader.next().await? else { return Ok(()) };
     let (outbox, writer) = outbox::open(to);
     let mut writer = tokio::spawn(writer.run());
-    let mut process = Process { outbox, connections: HashMap::new(), tasks: JoinSet::new() };
+    let (connections, tasks) = (HashMap::new(), JoinSet::new());
+    let mut process = Process { outbox, log: watch::Sender::default(), connections, tasks };
     let served = tokio::select! {
         served = process.serve(&mut reader, message, start) => served,
         written = &mut writer => written.map_err(ServeError::from).and_then(|w| w.map_err(Into::into)),
@@ -90,6 +92,8 @@ pub async fn serve(
 /// What a media process has.
 struct Process {
     outbox: Outbox,
+    /// What to log.
+    log: watch::Sender<String>,
     connections: HashMap<ConnectionId, Connection>,
     /// One for each connection, and which it is.
     tasks: JoinSet<ConnectionId>,
@@ -104,7 +108,8 @@ impl Process {
     ) -> Result<(), ServeError> {
         // The link lets nothing else come first.
         let ToMedia::Hello { log, .. } = greeting else { return Ok(()) };
-        let sandbox = start(Greeting { log, lines: self.outbox.log() });
+        self.log.send_replace(log);
+        let sandbox = start(Greeting { log: self.log.subscribe(), lines: self.outbox.log() });
         gst::init().map_err(PipelineError::from)?;
         let codecs = codec::decodable();
         self.outbox.send(FromMedia::Ready { version: VERSION, codecs, sandbox }).await;
@@ -125,6 +130,10 @@ impl Process {
     async fn hear(&mut self, message: ToMedia) {
         if let ToMedia::Ping { number } = message {
             return self.outbox.send(FromMedia::Pong { number }).await;
+        }
+        if let ToMedia::Log { log } = message {
+            self.log.send_replace(log);
+            return;
         }
         let Some(id) = message.connection() else { return };
         if let ToMedia::Offer { sdp, network, timeouts, settings, .. } = message {
@@ -153,7 +162,8 @@ impl Process {
         }
         let (connection, task) = connection::open(id, offer, self.outbox.clone());
         self.connections.insert(id, connection);
-        self.tasks.spawn(task.instrument(tracing::info_span!("connection", connection = id.0)));
+        // Whatever else is logged, a line says which session it is about.
+        self.tasks.spawn(task.instrument(tracing::error_span!("connection", connection = id.0)));
     }
 
     /// Stops all connections.

@@ -196,7 +196,7 @@ test("a video that fails on the server is started again by the page", async ({
         window.dispatchEvent(new Event("fail-video"));
       }),
   );
-  expect(then).toBe("The video was lost. Connecting again…");
+  expect(then).toBe("The video pipeline failed. Connecting again…");
   await expect(person.connection).toHaveText("Live");
   await person.readAnswers(2);
   await expect(person.problem).toBeHidden();

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { Program } from "./processes.ts";
-import { type Held, held } from "./proc.ts";
+import { descendants, type Held, held } from "./proc.ts";
 
 const BINARY = resolve(
   process.env.LIVE_VLM_BINARY ?? join(import.meta.dirname, "../../../target/debug/live-vlm-under-test"),
@@ -83,6 +83,12 @@ export class Server {
   /** What its processes hold just now. */
   held(): Promise<Held> {
     return held(this.#program.pid);
+  }
+
+  /** The ids of its media processes, the oldest first. The newest is nobody's yet. */
+  async mediaProcesses(): Promise<number[]> {
+    // The first one is what forks them.
+    return (await descendants(this.#program.pid)).slice(1);
   }
 
   async stop(): Promise<void> {

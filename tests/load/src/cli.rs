@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand};
 use live_vlm_pipelines::Codec;
 
 use crate::{
-    Failure, Missed, Report, Tool, age, churn, cost, crash, fairness, fuzz_offers, idle, leaks,
-    network, scale,
+    Failure, Missed, Report, Tool, age, attack, churn, cost, crash, fairness, fuzz_offers, idle,
+    leaks, network, scale,
     video::{Size, Video, Wanted},
     webui,
 };
@@ -76,6 +76,8 @@ enum What {
     Churn(churn::Plan),
     /// What becomes of sessions when a media process is killed: those in it, and all others
     Crash(crash::Plan),
+    /// What becomes of sessions while somebody ends one media process a second
+    Attack(attack::Plan),
     /// Questions to a VLM that closes idle connections; fails if a question does
     Idle(idle::Plan),
     /// Offers that are almost right; fails if one of them kills a server or a media process
@@ -123,6 +125,7 @@ async fn measure(common: &Common, what: What) -> Result<Report, Failure> {
         What::Scale(plan) => scale::measure(&clip().await?, &plan).await,
         What::Churn(plan) => churn::measure(&clip().await?, &plan).await,
         What::Crash(plan) => crash::measure(&clip().await?, &plan).await,
+        What::Attack(plan) => attack::measure(&clip().await?, &plan).await,
         What::Idle(plan) => idle::measure(&clip().await?, &plan).await,
         What::FuzzOffers(options) => fuzz_offers::run(&common.server, &options).await,
         What::Network(options) => network::measure(&common.server, &options).await,

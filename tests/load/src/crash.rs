@@ -1,6 +1,7 @@
 //! A media process is killed while sessions are in it and in others.
 
 use std::{
+    collections::BTreeSet,
     process::Command,
     time::{Duration, Instant},
 };
@@ -45,23 +46,42 @@ pub(crate) struct Plan {
 struct Found {
     /// Seconds from the kill to the next answer of each session that was in the process.
     back: Vec<f64>,
-    /// The most seconds between two answers of any other session.
-    longest_gap: f64,
-    /// Other sessions that had an answer late.
-    late: usize,
-    others: usize,
-    errors: usize,
+    others: Others,
+}
+
+/// Sessions to which nothing should happen.
+pub(crate) struct Others {
+    pub(crate) sessions: usize,
+    /// The most seconds between two answers of one.
+    pub(crate) longest_gap: f64,
+    /// Those that had an answer late.
+    pub(crate) late: usize,
+    pub(crate) errors: usize,
+}
+
+impl Others {
+    /// What they have heard since then, with so many seconds between two questions.
+    pub(crate) fn of(viewers: &mut [Viewer], began: Instant, interval: f64) -> Self {
+        let heard: Vec<_> = viewers.iter_mut().map(Viewer::take_answers).collect();
+        let gaps: Vec<f64> = heard.iter().map(|heard| longest_gap(heard, began)).collect();
+        Self {
+            sessions: viewers.len(),
+            longest_gap: gaps.iter().copied().fold(0.0, f64::max),
+            late: gaps.iter().filter(|gap| **gap > LATE * interval).count(),
+            errors: viewers.iter().map(|viewer| viewer.trouble().0).sum(),
+        }
+    }
 }
 
 pub(crate) async fn measure(tool: &Tool, plan: &Plan) -> Result<Report, Failure> {
     let wish = Wish { interval: plan.interval, ..Wish::default() };
     let vlm = Vlm::start(plan.users * plan.sessions, plan.latency).await?;
     let server = tool.serve(&vlm).await?;
-    let mut lost = arrive(tool, &server, plan, &wish).await?;
+    let mut lost = arrive(tool, &server, plan.sessions, &wish).await?;
     let process = media_process(&server)?;
     let mut others = Vec::new();
     for _ in 1..plan.users {
-        others.extend(arrive(tool, &server, plan, &wish).await?);
+        others.extend(arrive(tool, &server, plan.sessions, &wish).await?);
     }
     sleep(plan.window).await;
     for viewer in lost.iter_mut().chain(&mut others) {
@@ -70,21 +90,11 @@ pub(crate) async fn measure(tool: &Tool, plan: &Plan) -> Result<Report, Failure>
     }
     let (began, killed) = (Instant::now(), Instant::now() + plan.window);
     sleep(plan.window).await;
-    if !Command::new("kill").args(["-KILL", &process.to_string()]).status()?.success() {
-        return Err("the media process has ended before it was killed".into());
-    }
+    kill(process)?;
     let back = try_join_all(lost.iter_mut().map(|viewer| back(viewer, tool, &wish, killed)));
     let back = back.await?;
     sleep(plan.window).await;
-    let heard: Vec<_> = others.iter_mut().map(Viewer::take_answers).collect();
-    let gaps: Vec<f64> = heard.iter().map(|heard| longest_gap(heard, began)).collect();
-    let found = Found {
-        back,
-        longest_gap: gaps.iter().copied().fold(0.0, f64::max),
-        late: gaps.iter().filter(|gap| **gap > LATE * plan.interval).count(),
-        others: others.len(),
-        errors: others.iter().map(|viewer| viewer.trouble().0).sum(),
-    };
+    let found = Found { back, others: Others::of(&mut others, began, plan.interval) };
     for viewer in lost.into_iter().chain(others) {
         viewer.hang_up().await;
     }
@@ -92,15 +102,15 @@ pub(crate) async fn measure(tool: &Tool, plan: &Plan) -> Result<Report, Failure>
 }
 
 /// One more person with so many sessions, which get answers.
-async fn arrive(
+pub(crate) async fn arrive(
     tool: &Tool,
     server: &Server,
-    plan: &Plan,
+    sessions: usize,
     wish: &Wish,
 ) -> Result<Vec<Viewer>, Failure> {
     let browser = Browser::visit(&tool.http, &server.address).await?;
     let mut viewers = Vec::new();
-    for _ in 0..plan.sessions {
+    for _ in 0..sessions {
         let mut viewer = Viewer::connect(&browser, &tool.video, wish).await?;
         viewer.answer().await?;
         viewers.push(viewer);
@@ -110,11 +120,23 @@ async fn arrive(
 
 /// The only one with video in it.
 fn media_process(server: &Server) -> Result<u32, Failure> {
-    let family = proc::family(server.id()?)?;
-    let used: Vec<u32> = family.into_iter().filter(|id| proc::has_udp_socket(*id)).collect();
+    let used: Vec<u32> = processes_in_use(server)?.into_iter().collect();
     match used[..] {
         [process] => Ok(process),
         _ => Err(format!("one process should have video, and these have: {used:?}").into()),
+    }
+}
+
+/// Those with video in them.
+pub(crate) fn processes_in_use(server: &Server) -> Result<BTreeSet<u32>, Failure> {
+    let family = proc::family(server.id()?)?;
+    Ok(family.into_iter().filter(|id| proc::has_udp_socket(*id)).collect())
+}
+
+pub(crate) fn kill(process: u32) -> Result<(), Failure> {
+    match Command::new("kill").args(["-KILL", &process.to_string()]).status()?.success() {
+        true => Ok(()),
+        false => Err("the media process has ended before it was killed".into()),
     }
 }
 
@@ -152,16 +174,16 @@ impl Found {
             plan.interval,
             self.back.len(),
             figure(Some(slowest), 2),
-            self.others,
-            figure(Some(self.longest_gap), 2),
-            self.late,
-            self.errors,
+            self.others.sessions,
+            figure(Some(self.others.longest_gap), 2),
+            self.others.late,
+            self.others.errors,
         );
         let figures = json!({
             "back_s": self.back,
-            "others_longest_gap_s": self.longest_gap,
-            "others_late": self.late,
-            "others_errors": self.errors,
+            "others_longest_gap_s": self.others.longest_gap,
+            "others_late": self.others.late,
+            "others_errors": self.others.errors,
         });
         Report { text, figures }
     }

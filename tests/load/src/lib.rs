@@ -16,6 +16,7 @@
 )]
 
 mod age;
+mod attack;
 mod churn;
 mod cli;
 mod cost;

@@ -31,7 +31,17 @@ pub(crate) struct Server {
 impl Server {
     /// Starts the server at `path` with `vlm` as its VLM, and waits until it listens.
     pub(crate) async fn start(path: &Path, vlm: &Vlm) -> Result<Self, Failure> {
+        Self::start_with(path, vlm, &[]).await
+    }
+
+    /// The same with more arguments.
+    pub(crate) async fn start_with(
+        path: &Path,
+        vlm: &Vlm,
+        arguments: &[&str],
+    ) -> Result<Self, Failure> {
         let mut command = command(path, vlm);
+        command.args(arguments);
         command.stderr(Stdio::inherit());
         let (child, address) = listen(command, path).await?;
         Ok(Self { child, address })

@@ -222,6 +222,12 @@ impl Viewer {
         self.trouble.get()
     }
 
+    /// Is gone without a word.
+    pub(crate) async fn vanish(self) {
+        drop(self.reader);
+        self.sender.vanish().await;
+    }
+
     /// Leaves as a page does that is closed.
     pub(crate) async fn hang_up(self) {
         drop(self.reader);

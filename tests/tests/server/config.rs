@@ -136,7 +136,9 @@ async fn sighup_puts_limits_and_the_logs_level_in_force_and_names_what_needs_a_r
     let (home, path) = home_with(&text("[rules]\nsessions = 1\n"));
     let process = Process::start_at(&home, PROGRAM, &[], &[]);
     let page = process.browser().await;
-    let (_first, _) = page.open(&new_id()).await;
+    let first = new_id();
+    let (_first, _) = page.open(&first).await;
+    let sender = page.send_video(&first).await.unwrap();
     let refused = page.try_open(None).await.unwrap_err();
     assert_eq!((refused.status, &refused.body["value"]), (429, &1.into()));
 
@@ -156,7 +158,9 @@ async fn sighup_puts_limits_and_the_logs_level_in_force_and_names_what_needs_a_r
     assert!(line.contains("vlm.process_every"), "{line}");
     let (_second, _) = page.open(&new_id()).await;
     assert_eq!(page.try_open(None).await.unwrap_err().body["value"], 2);
-    // Nobody was thrown out, and the log says more from now on.
+    // Nobody was thrown out, and the log says more from now on, that of media processes too.
+    sender.hang_up().await;
+    process.logged("media: peer connection lost").await;
     process.signal("HUP").await;
     process.logged("reading the configuration again").await;
     process.signal("TERM").await;

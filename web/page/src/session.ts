@@ -55,6 +55,8 @@ export class Session {
   #id = newSessionId();
   #socketState: SocketState = { is: "connecting", why: "start" };
   #videoState: VideoState = "off";
+  /** Why the server has ended the video, in its words, until there is video again. */
+  #videoEnded = "";
   #known = new Known();
   #looked = now();
   /** As the server said last, and when. */
@@ -224,7 +226,7 @@ export class Session {
   }
 
   #tell(): void {
-    this.connection.emit(connectionWords(this.#socketState, this.#videoState));
+    this.connection.emit(connectionWords(this.#socketState, this.#videoState, this.#videoEnded));
   }
 
   #read(message: ServerMessage): void {
@@ -308,7 +310,9 @@ export class Session {
     this.answer.emit(answer);
   }
 
-  #status({ status }: ServerMessageOf<"status">): void {
+  #status({ status, text }: ServerMessageOf<"status">): void {
+    if (status === "Failed") this.#videoEnded = text;
+    else if (status === "Live") this.#videoEnded = "";
     if (this.#greeted) this.#player.serverSaid(status);
     else this.#greeting = status;
   }

@@ -245,9 +245,12 @@ export class Video {
     // It may be said of the video before this one.
     else if (status === "Waiting" && this.#reached) this.#set("waiting");
     else if (status === "Stopped" || status === "Failed") {
+      const wasLive = this.#state === "live";
       this.#set(this.#beginning());
       const lost = () => (this.#pictures.sent ? this.#connect() : this.#lost());
-      this.#cancelGrace = this.#link.after(GRACE_MS, lost);
+      // Of the video before this one that would have come before this one was live.
+      if (status === "Failed" && wasLive) lost();
+      else this.#cancelGrace = this.#link.after(GRACE_MS, lost);
     }
   }
 

@@ -24,7 +24,8 @@ export function atHost(apiBase: string): string {
   }
 }
 
-export function connectionWords(socket: SocketState, video: VideoState): Words {
+/** `ended`: why the server has ended the video, in its words; empty if it did not. */
+export function connectionWords(socket: SocketState, video: VideoState, ended = ""): Words {
   const wait = (words: string): Words => ({ words, tone: "wait", retryAt: null });
   switch (socket.is) {
     case "gone": {
@@ -36,7 +37,7 @@ export function connectionWords(socket: SocketState, video: VideoState): Words {
     case "connecting":
       return socketWords(socket.why);
     case "open":
-      return socket.quiet ? wait("Waiting for the server…") : videoWords(video);
+      return socket.quiet ? wait("Waiting for the server…") : videoWords(video, ended);
   }
 }
 
@@ -54,7 +55,7 @@ function socketWords(why: Why): Words {
   return { words: words[why], tone, retryAt: null };
 }
 
-function videoWords(video: VideoState): Words {
+function videoWords(video: VideoState, ended: string): Words {
   const wait = (words: string): Words => ({ words, tone: "wait", retryAt: null });
   switch (video) {
     case "off":
@@ -66,10 +67,16 @@ function videoWords(video: VideoState): Words {
     case "waiting":
       return wait("Waiting for a picture…");
     case "again":
-      return wait("The video was lost. Connecting again…");
+      return wait(lostWords(ended));
     case "live":
       return { words: "Live", tone: "live", retryAt: null };
   }
+}
+
+function lostWords(ended: string): string {
+  const what = sentence(ended === "" ? "The video was lost" : ended);
+  // The server may say what follows.
+  return /connecting again\.$/.test(what) ? `${what.slice(0, -1)}…` : `${what} Connecting again…`;
 }
 
 export function countdown(retryAt: number, now: number): string {

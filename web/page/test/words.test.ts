@@ -27,6 +27,18 @@ test("the state of the connection in words", () => {
   assert.match(connectionWords({ ...gone, refused: true }, "off").words, /refused/);
 });
 
+test("why the server has ended the video is said in its words", () => {
+  const again = (ended: string) =>
+    connectionWords({ is: "open", quiet: false }, "again", ended).words;
+  assert.equal(again(""), "The video was lost. Connecting again…");
+  assert.equal(again("The decoder failed."), "The decoder failed. Connecting again…");
+  assert.equal(
+    again("The video stopped unexpectedly, connecting again"),
+    "The video stopped unexpectedly, connecting again…",
+  );
+  assert.equal(connectionWords({ is: "open", quiet: false }, "live", "No.").words, "Live");
+});
+
 test("only a picture makes it live, and only while the server is heard", () => {
   const states = ["off", "camera", "connecting", "waiting", "again"] as const;
   for (const video of states) {

@@ -72,6 +72,11 @@ async fn serve(options: Options) -> Result<(), String> {
     // Whoever pipes it away does not need to read it.
     let _ = stdout().write_all(server.summary().as_bytes());
     let reloader = server.reloader(options, config);
+    let media = server.media().clone();
+    let set_log = move |filter: &LogFilter| {
+        media.set_log(filter.text());
+        set_log(filter)
+    };
     let reloading = tokio::spawn(reloader.run(hang_up, set_log));
     server.serve(signals.stop()).await;
     reloading.abort();

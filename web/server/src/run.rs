@@ -193,6 +193,11 @@ impl Server {
         Reloader::new(options, began, self.app.live.clone())
     }
 
+    /// What receives video.
+    pub fn media(&self) -> &MediaProcesses {
+        &self.app.media
+    }
+
     /// Its parts.
     pub fn app(&self) -> &App {
         &self.app

@@ -77,7 +77,7 @@ impl Conduct {
     /// turn for a connection that has given up, or is gone.
     pub fn sends(&mut self, message: &ToMedia, now: Instant) -> bool {
         match message {
-            ToMedia::Hello { .. } => true,
+            ToMedia::Hello { .. } | ToMedia::Log { .. } => true,
             ToMedia::Ping { number } => self.pings(*number, now),
             ToMedia::Offer { connection, .. } => {
                 if self.connections.contains_key(connection) {

@@ -29,8 +29,12 @@ pub(super) fn never_began(registry: &Registry, number: ProcessNumber, why: Strin
 fn tell(registry: &Registry, cause: Cause, connections: usize, mut inbox: Inbox) -> Arc<Cause> {
     let refused = registry.ended(&cause, now());
     log(&cause, connections);
-    if let Some(party) = refused {
-        tracing::warn!(user = &*party, "refused for ten minutes: two media processes have ended");
+    for party in refused {
+        let user = party.trim_start();
+        tracing::warn!(
+            user,
+            "refused for ten minutes: too many of their media processes have ended"
+        );
     }
     let cause = Arc::new(cause);
     for command in inbox.close() {

@@ -11,6 +11,7 @@ use std::{future, ops::ControlFlow, sync::Arc, time::Instant as StdInstant};
 use live_vlm_media_link::{FromMedia, LinkError, Message, Received, ToMedia, VERSION};
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
+    sync::watch,
     time::{Instant, sleep_until, timeout},
 };
 
@@ -39,6 +40,8 @@ pub(crate) struct Surroundings {
     pub(crate) registry: Arc<Registry>,
     pub(crate) launcher: Arc<dyn Launcher>,
     pub(crate) config: Arc<Config>,
+    /// What is logged, as `RUST_LOG` has it.
+    pub(crate) log: watch::Receiver<Arc<str>>,
 }
 
 /// Has a media process, from its start to its end.
@@ -57,6 +60,7 @@ pub(crate) async fn run(surroundings: Surroundings, begin: Begin) {
 struct Task {
     number: ProcessNumber,
     config: Arc<Config>,
+    log: watch::Receiver<Arc<str>>,
     registry: Arc<Registry>,
     inbox: Inbox,
     link: Link,
@@ -81,6 +85,8 @@ enum Event {
     Printed(usize),
     Exited(Exit),
     Told(Option<Command>),
+    /// Something else is to be logged.
+    Log,
     Time,
 }
 
@@ -116,7 +122,7 @@ impl Task {
         inbox: Inbox,
         launched: Launched,
     ) -> Self {
-        let Surroundings { registry, config, .. } = surroundings;
+        let Surroundings { registry, config, log, .. } = surroundings;
         let Launched { link, printed, process } = launched;
         let id = process.id();
         if let Some(id) = id {
@@ -128,6 +134,7 @@ impl Task {
             number,
             conduct: Conduct::new(config.allowance, config.patience, now),
             config,
+            log,
             registry,
             inbox,
             link: Link::new(link),
@@ -152,7 +159,7 @@ impl Task {
     }
 
     async fn serve(&mut self) -> Reason {
-        let hello = ToMedia::Hello { version: VERSION, log: self.config.log.clone() };
+        let hello = ToMedia::Hello { version: VERSION, log: self.what_to_log() };
         if let ControlFlow::Break(reason) = self.send(Outgoing::Message(Box::new(hello))) {
             return reason;
         }
@@ -169,6 +176,10 @@ impl Task {
                     ControlFlow::Break(Reason::Died(exit))
                 }
                 Event::Told(command) => self.obey(command),
+                Event::Log => {
+                    let log = self.what_to_log();
+                    self.pass_on(Outgoing::Message(Box::new(ToMedia::Log { log })))
+                }
                 Event::Time => self.look(),
             };
             if let ControlFlow::Break(reason) = step {
@@ -183,6 +194,11 @@ impl Task {
         }
     }
 
+    /// The newest, which counts as told.
+    fn what_to_log(&mut self) -> String {
+        self.log.borrow_and_update().to_string()
+    }
+
     async fn next(&mut self) -> Event {
         let time = self.next_time();
         tokio::select! {
@@ -192,6 +208,7 @@ impl Task {
             bytes = read_printed(&mut self.printed, &mut self.piece) => Event::Printed(bytes),
             exit = self.process.wait() => Event::Exited(exit),
             command = self.inbox.next(self.is_ready) => Event::Told(command),
+            Ok(()) = self.log.changed() => Event::Log,
             () = sleep_until(time.into()) => Event::Time,
         }
     }

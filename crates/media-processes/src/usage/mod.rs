@@ -25,13 +25,20 @@ pub(crate) struct Meter {
     seen: HashMap<u32, Sample>,
     /// CPU time of those that have ended, unless another one has it.
     ended: Duration,
-    /// The most that was ever told.
-    told: Duration,
+    /// What was told last.
+    told: Usage,
+    /// The number of the newest reading.
+    newest: u64,
 }
 
 impl Meter {
-    /// What was read of all processes that run, by their numbers.
-    pub(crate) fn take(&mut self, now: HashMap<u32, Sample>) -> Usage {
+    /// What was read of all processes that run, by their numbers. `reading` counts up with each
+    /// that begins: one that was overtaken says nothing new.
+    pub(crate) fn take(&mut self, reading: u64, now: HashMap<u32, Sample>) -> Usage {
+        if reading < self.newest {
+            return self.told;
+        }
+        self.newest = reading;
         for (id, gone) in &self.seen {
             // Whoever has waited for it has its time.
             if !now.contains_key(id) && !now.contains_key(&gone.parent) {
@@ -39,15 +46,14 @@ impl Meter {
             }
         }
         let running: Duration = now.values().map(|sample| sample.cpu + sample.waited_for).sum();
-        // One that ends between two readings is in neither of them.
-        self.told = self.told.max(self.ended + running);
-        let usage = Usage {
-            cpu: self.told,
+        self.told = Usage {
+            // One that ends between two readings is in neither of them.
+            cpu: self.told.cpu.max(self.ended + running),
             resident: now.values().map(|sample| resident(sample, &now)).sum(),
             threads: now.values().map(|sample| sample.threads).sum(),
         };
         self.seen = now;
-        usage
+        self.told
     }
 }
 
@@ -77,7 +83,7 @@ mod tests {
     }
 
     fn cpu(meter: &mut Meter, now: &[(u32, Sample)]) -> Duration {
-        meter.take(now.iter().copied().collect()).cpu
+        meter.take(0, now.iter().copied().collect()).cpu
     }
 
     #[test]
@@ -120,6 +126,17 @@ mod tests {
     }
 
     #[test]
+    fn a_reading_that_was_overtaken_changes_nothing() {
+        let mut meter = Meter::default();
+        let child = (11, process(US, 100, 0));
+        let mut cpu =
+            |reading, now: &[(u32, Sample)]| meter.take(reading, now.iter().copied().collect()).cpu;
+        assert_eq!(cpu(0, &[child]), ms(100));
+        // It has ended, and a reading that began before says that it runs.
+        assert_eq!([cpu(2, &[]), cpu(1, &[child]), cpu(3, &[])], [ms(100); 3]);
+    }
+
+    #[test]
     fn memory_that_a_child_has_from_its_zygote_counts_once() {
         let with = |parent, resident, shared| Sample { resident, shared, ..process(parent, 0, 0) };
         let now = [
@@ -128,9 +145,9 @@ mod tests {
             // It has ended so far that its memory is gone.
             (12, with(ZYGOTE, 0, 0)),
         ];
-        let usage = Meter::default().take(now.into());
+        let usage = Meter::default().take(0, now.into());
         assert_eq!((usage.resident, usage.threads), (60 + (75 - 45 - 20), 6));
-        let alone = Meter::default().take([(11, with(US, 75, 45))].into());
+        let alone = Meter::default().take(0, [(11, with(US, 75, 45))].into());
         assert_eq!(alone.resident, 75);
     }
 }

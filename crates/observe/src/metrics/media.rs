@@ -76,7 +76,7 @@ impl Collector for MediaCollector {
         let started = "Media processes that were started.";
         counter(to, "media_processes_started", started, None, media.started)?;
         ended(to, &media.ended)?;
-        let refused = "How often a user was refused because of two media processes that ended.";
+        let refused = "How often a user or an address was refused, as media processes ended.";
         counter(to, "media_users_refused", refused, None, media.users_refused)?;
         let cpu = "CPU time of media processes and of what forks them.";
         counter(to, "media_cpu", cpu, Some(&Unit::Seconds), media.cpu_seconds)?;

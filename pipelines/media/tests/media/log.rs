@@ -67,6 +67,19 @@ async fn what_a_media_process_logs_comes_out_with_its_session() {
 }
 
 #[tokio::test]
+async fn processes_that_run_log_by_another_filter_when_there_is_one() {
+    let (written, _guard) = log();
+    let started = Started::new(Config { log: "error".to_owned(), ..config() });
+    let (first, _answered) = started.meet("ada", Codec::Vp8).await;
+    started.processes.set_log("debug");
+    let (second, _answered) = started.meet("bob", Codec::Vp8).await;
+    for (sender, session) in [(first, "session=\"ada\""), (second, "session=\"bob\"")] {
+        sender.hang_up().await;
+        written.wait_for(&["DEBUG", "peer connection lost", session]).await;
+    }
+}
+
+#[tokio::test]
 async fn what_somebody_asks_of_native_libraries_comes_out_too() {
     let (written, _guard) = log();
     let asked = env::vars_os().chain([("GST_DEBUG".into(), "webrtcbin:4".into())]);
