@@ -5,6 +5,7 @@ mod colours;
 mod config;
 mod coturn;
 mod crash;
+mod frames_on_demand;
 mod fuzz;
 mod hostile;
 mod isolation;

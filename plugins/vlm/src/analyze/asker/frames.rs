@@ -121,8 +121,8 @@ impl Frames {
     }
 
     /// Waits for a frame that is asked for in time for `turn`, if one is to be expected, and makes
-    /// a picture of it before that. Only for sources that give frames on demand. If the future is
-    /// dropped, nothing is lost.
+    /// a picture of it before that. Only for sources on demand. If the future is dropped, nothing is
+    /// lost.
     pub(super) async fn prepare(
         &mut self,
         turn: Option<Instant>,

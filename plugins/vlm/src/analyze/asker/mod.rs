@@ -4,15 +4,12 @@
 
 mod ahead;
 mod frames;
-mod lead;
 mod novelty;
 mod pictures;
 mod questions;
 mod remote;
 mod report;
-mod rhythm;
 mod source;
-mod wishes;
 
 use std::{sync::Arc, time::Duration};
 

@@ -118,11 +118,12 @@ impl RemoteTask {
                 biased;
                 _ = changes.schedule.changed() => {}
                 heard = remote.heard() => match heard {
-                    Heard::Near if gives_frames => {
+                    Heard::Near => {
                         expected = Some(Instant::now() + frames.source.lead());
+                        if settings.on_demand && !gives_frames {
+                            frames.source.request_key_frame();
+                        }
                     }
-                    Heard::Near if settings.on_demand => frames.source.request_key_frame(),
-                    Heard::Near => {}
                     Heard::Turn => {
                         frames.source.rhythm.has_turn(Instant::now());
                         return Ok(());
@@ -132,7 +133,7 @@ impl RemoteTask {
                 _ = changes.question.changed() => return Err(Stop::Void),
                 // Whoever asks has heard of it, too.
                 _ = changes.now.changed() => {}
-                () = frames.prepare(expected, settings, element), if gives_frames => {}
+                () = frames.prepare(expected, settings, element), if settings.on_demand => {}
             }
         }
     }

@@ -7,13 +7,10 @@ use std::{
 };
 
 use gst::{glib, prelude::*};
+use live_vlm_ask::ahead::{Rhythm, Wishes};
 use tokio::time::{sleep_until, timeout};
 
-use super::{
-    super::{inbox::SharedInbox, window::ClipRule},
-    rhythm::Rhythm,
-    wishes::Wishes,
-};
+use super::super::{inbox::SharedInbox, window::ClipRule};
 use crate::remote::RemoteAsker;
 
 /// A frame that came on demand is asked about without asking for another, up to this age.
@@ -159,11 +156,12 @@ impl Source {
         }
     }
 
-    /// Waits for a frame, which is asked for as long before `turn` as it takes to come; without a
+    /// Waits for a frame. It is asked for by word as long before `turn` as it takes to come; without a
     /// turn to expect it is not. To be called again afterwards: a frame grows old, and is then
     /// asked for anew. If the future is dropped, nothing is lost.
     pub(super) async fn frame_for(&mut self, turn: Option<Instant>, clip: ClipRule) {
         loop {
+            let turn = turn.filter(|_| self.gives_frames());
             let first = turn.map(|turn| turn.checked_sub(span(clip)).unwrap_or(turn));
             let next = first.and_then(|turn| self.wishes.next(turn));
             tokio::select! {

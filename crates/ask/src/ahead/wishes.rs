@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use super::lead::Lead;
+use super::Lead;
 
 /// A frame is of use up to this age, and then asked for anew while the turn is awaited.
 const STALE: Duration = Duration::from_millis(100);
@@ -14,7 +14,7 @@ const LATEST: Duration = Duration::from_secs(1);
 /// Which frames were asked for of a source that gives them on demand, and when to ask for the next:
 /// pure, time is an argument.
 #[derive(Debug, Default)]
-pub(super) struct Wishes {
+pub struct Wishes {
     lead: Lead,
     /// What was asked for and has not come.
     open: Option<Open>,
@@ -31,12 +31,13 @@ struct Open {
 }
 
 impl Wishes {
-    pub(super) fn lead(&self) -> Duration {
+    /// How long before a turn a frame is to be asked for.
+    pub fn lead(&self) -> Duration {
         self.lead.get()
     }
 
     /// A frame is asked for now.
-    pub(super) fn wish(&mut self, now: Instant) {
+    pub fn wish(&mut self, now: Instant) {
         let tries = match self.open {
             Some(open) => {
                 self.lead.missed();
@@ -51,7 +52,7 @@ impl Wishes {
     }
 
     /// A frame has come.
-    pub(super) fn came(&mut self, at: Instant) {
+    pub fn came(&mut self, at: Instant) {
         self.newest = Some(at);
         // Of what was asked for twice nobody knows which of the two it answers.
         if let Some(Open { asked, tries: 1 }) = self.open.take()
@@ -62,18 +63,18 @@ impl Wishes {
     }
 
     /// A question was asked: all before it counts no more.
-    pub(super) fn used(&mut self) {
+    pub fn used(&mut self) {
         self.count = 0;
         self.newest = None;
     }
 
     /// Whether a frame was asked for, and may still come.
-    pub(super) fn is_open(&self) -> bool {
+    pub fn is_open(&self) -> bool {
         self.open.is_some()
     }
 
     /// When what was asked for is to be asked for again.
-    pub(super) fn retry(&self) -> Option<Instant> {
+    pub fn retry(&self) -> Option<Instant> {
         let open = self.open?;
         let usual = (self.lead.get() * 2).clamp(SOONEST, LATEST);
         // The lead has doubled with each try already.
@@ -81,7 +82,7 @@ impl Wishes {
     }
 
     /// When to ask for a frame for a turn that is expected then.
-    pub(super) fn next(&self, turn: Instant) -> Option<Instant> {
+    pub fn next(&self, turn: Instant) -> Option<Instant> {
         if self.is_open() {
             return self.retry();
         }

@@ -5,7 +5,7 @@ const AT_ONCE: Duration = Duration::from_millis(20);
 
 /// When turns come, as far as that can be told from how they came before: pure.
 #[derive(Debug, Default)]
-pub(super) struct Rhythm {
+pub struct Rhythm {
     wanted: Option<Instant>,
     /// When the question that is asked had its turn.
     turn: Option<Instant>,
@@ -16,11 +16,13 @@ pub(super) struct Rhythm {
 }
 
 impl Rhythm {
-    pub(super) fn wanted(&mut self, now: Instant) {
+    /// A turn is wanted now.
+    pub fn wanted(&mut self, now: Instant) {
         self.wanted = Some(now);
     }
 
-    pub(super) fn has_turn(&mut self, now: Instant) {
+    /// The turn has come.
+    pub fn has_turn(&mut self, now: Instant) {
         if let Some(wanted) = self.wanted.take() {
             self.waits = now.saturating_duration_since(wanted) > AT_ONCE;
         }
@@ -28,7 +30,7 @@ impl Rhythm {
     }
 
     /// The question has its answer.
-    pub(super) fn answered(&mut self, now: Instant) {
+    pub fn answered(&mut self, now: Instant) {
         if let Some(turn) = self.turn.take() {
             let took = now.saturating_duration_since(turn);
             self.takes = Some(self.takes.map_or(took, |takes| (takes * 3 + took) / 4));
@@ -36,19 +38,19 @@ impl Rhythm {
     }
 
     /// The question came to nothing.
-    pub(super) fn dropped(&mut self) {
+    pub fn dropped(&mut self) {
         (self.wanted, self.turn) = (None, None);
     }
 
     /// When the turn is to be expected that is wanted now; `None` if others go before, who knows how
     /// many.
-    pub(super) fn turn_for_want(&self) -> Option<Instant> {
+    pub fn turn_for_want(&self) -> Option<Instant> {
         self.wanted.filter(|_| !self.waits)
     }
 
     /// The same of the next question, which is not wanted before it is due, nor before the one that
     /// is asked has its answer.
-    pub(super) fn next_turn(&self, due: Instant) -> Option<Instant> {
+    pub fn next_turn(&self, due: Instant) -> Option<Instant> {
         let end = match self.turn {
             Some(turn) => Some(turn + self.takes?),
             None => None,

@@ -3,7 +3,7 @@ use std::time::Duration;
 /// How long before it is needed a frame must be asked for: somewhat longer than frames take to come.
 /// Pure.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Lead {
+pub struct Lead {
     /// Of the times that frames took, smoothed: their mean, and how far they are from it.
     mean: Option<Duration>,
     deviation: Duration,
@@ -13,15 +13,17 @@ pub(super) struct Lead {
 
 impl Lead {
     /// Before any frame was asked for.
-    pub(super) const UNKNOWN: Duration = Duration::from_millis(150);
-    pub(super) const LEAST: Duration = Duration::from_millis(20);
-    pub(super) const MOST: Duration = Duration::from_secs(1);
+    pub const UNKNOWN: Duration = Duration::from_millis(150);
+    /// At least.
+    pub const LEAST: Duration = Duration::from_millis(20);
+    /// At most.
+    pub const MOST: Duration = Duration::from_secs(1);
     /// So many deviations above the mean few frames come later.
     const DEVIATIONS: u32 = 2;
     const MOST_DOUBLINGS: u32 = 3;
 
     /// A frame took so long, of those that were asked for once.
-    pub(super) fn took(&mut self, took: Duration) {
+    pub fn took(&mut self, took: Duration) {
         let took = took.min(Self::MOST);
         self.doublings = 0;
         match self.mean {
@@ -35,11 +37,12 @@ impl Lead {
     }
 
     /// A frame did not come in time, and is asked for again.
-    pub(super) fn missed(&mut self) {
+    pub fn missed(&mut self) {
         self.doublings = (self.doublings + 1).min(Self::MOST_DOUBLINGS);
     }
 
-    pub(super) fn get(&self) -> Duration {
+    /// How long before: [`LEAST`](Self::LEAST) to [`MOST`](Self::MOST).
+    pub fn get(&self) -> Duration {
         let usual =
             self.mean.map_or(Self::UNKNOWN, |mean| mean + self.deviation * Self::DEVIATIONS);
         (usual.clamp(Self::LEAST, Self::MOST) * 2_u32.pow(self.doublings)).min(Self::MOST)
