@@ -46,6 +46,7 @@ const metrics = object({
   tokens_out: orNull(number),
   tokens_per_second: orNull(number),
   age_ms: orNull(number),
+  unchanged: number,
   finish_reason: orNull(text),
 });
 
@@ -60,7 +61,11 @@ const response = {
 };
 
 const fromServer = {
-  status: { text, status: oneOf("Ready", "Connecting", "Live", "Waiting", "Stopped", "Failed") },
+  status: {
+    text,
+    status: oneOf("Ready", "Connecting", "Live", "Waiting", "Stopped", "Failed"),
+    unchanged: number,
+  },
   server_config: {
     session_id: text,
     model: orNull(text),

@@ -67,7 +67,7 @@ test("unknown types are refused, unknown fields are not", () => {
 
 test("an unknown status is refused", () => {
   assert.throws(
-    () => parseServerMessage({ type: "status", text: "?", status: "Asleep" }),
+    () => parseServerMessage({ type: "status", text: "?", status: "Asleep", unchanged: 0 }),
     /status/,
   );
 });
