@@ -82,6 +82,10 @@ const CHOICES = {
       place: "row",
     },
   },
+  max_size: {
+    kind: whole,
+    field: { label: "Longest edge of the picture for the model", unit: "pixels", place: "more" },
+  },
   system_prompt: {
     kind: text,
     field: {

@@ -15,6 +15,7 @@ import { modelsView } from "./views/models.ts";
 import { pictureView } from "./views/picture.ts";
 import { problemsView } from "./views/problems.ts";
 import { promptView } from "./views/prompt.ts";
+import { savedView } from "./views/saved.ts";
 import { signInView } from "./views/sign-in.ts";
 import { stageView } from "./views/stage.ts";
 import { standInView } from "./views/stand-in.ts";
@@ -41,6 +42,7 @@ function open(): Session {
   pictureView(page, session, preferences, save);
   promptView(page, settings, () => session.askNow());
   choicesView(page, settings);
+  savedView(page, session);
   answerView(page, session);
   ageView(page, session);
   historyView(page, session);

@@ -36,8 +36,8 @@ export interface Sources {
   frames: FrameTrack | null;
 }
 
-/** All frames, those that are asked for, or nothing. */
-export type Sending = "all" | "on_demand" | "nothing";
+/** All frames, or those that are asked for. */
+export type Sending = "all" | "on_demand";
 
 export interface PeerEvents {
   offer(sdp: string, signal: AbortSignal): Promise<OfferReply>;
@@ -144,8 +144,8 @@ export class Peer {
     if (this.#sending === wanted) return;
     this.#sending = wanted;
     if (wanted === "all") await this.#allow(this.#hasArrived ? WHOLE : FIRST);
-    const track = { all: camera, on_demand: frames?.track ?? null, nothing: null }[wanted];
-    await this.#sender.replaceTrack(track);
+    const track = wanted === "on_demand" ? frames?.track : camera;
+    await this.#sender.replaceTrack(track ?? camera);
   }
 
   /** Gives what the video shows now, if single frames are sent. `spacingMs`: to the next one. */

@@ -39,6 +39,8 @@ export class Session {
   /** Why there is no answer, in words. */
   readonly failed = new Signal<Problem>();
   readonly answer = new Signal<Answer>();
+  /** How many questions were not asked as too little had changed. */
+  readonly saved = new Signal<number>();
   readonly history = new History();
   /** What was being written comes no more, or not here. */
   readonly interrupted = new Signal<void>();
@@ -294,6 +296,7 @@ export class Session {
   #response(message: ServerMessageOf<"vlm_response">): void {
     this.#problems.set("vlm", null);
     const answer = this.#assembler.complete(message, Date.now());
+    this.saved.emit(message.metrics.unchanged);
     this.#known.add(message);
     if (answer !== null) this.#answered(answer);
   }
@@ -310,7 +313,8 @@ export class Session {
     this.answer.emit(answer);
   }
 
-  #status({ status, text }: ServerMessageOf<"status">): void {
+  #status({ status, text, unchanged }: ServerMessageOf<"status">): void {
+    this.saved.emit(unchanged);
     if (status === "Failed") this.#videoEnded = text;
     else if (status === "Live") this.#videoEnded = "";
     if (this.#greeted) this.#player.serverSaid(status);
