@@ -66,7 +66,6 @@ const CHOICES = {
   prompt: { kind: text, field: null },
   // Not on the page.
   max_latency: { kind: number, field: null },
-  max_size: { kind: whole, field: null },
   interval: { kind: number, field: { label: "Ask every", unit: "seconds", place: "pair" } },
   max_tokens: {
     kind: whole,

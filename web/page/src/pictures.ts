@@ -16,6 +16,8 @@ export class Pictures {
   #refused = false;
   /** As this page has told the server. */
   #on = false;
+  /** This page has told a server so before, which may remember it. */
+  #hasBegun = false;
 
   /** `tell` tells the server that pictures come in place of video. */
   constructor(choice: () => Send, tell: () => void) {
@@ -51,6 +53,7 @@ export class Pictures {
 
   begin(): void {
     this.#on = true;
+    this.#hasBegun = true;
     this.#tell();
   }
 
@@ -62,8 +65,12 @@ export class Pictures {
   /** The server says how it wants the video. */
   told(mode: FramesMode): void {
     if (mode !== "pictures") this.#demanded = false;
-    // Of a page that has come back the server may say only what that page has said.
-    else if (!this.#on && !this.#needed && this.#choice() !== "pictures") this.#demanded = true;
+    else if (!this.#hasBegun) this.demanded();
+  }
+
+  /** The server takes nothing else. */
+  demanded(): void {
+    this.#demanded = true;
   }
 
   refused(): void {

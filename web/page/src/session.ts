@@ -346,6 +346,8 @@ export class Session {
       this.#socket.pause();
       return;
     }
+    // Video took the place of the pictures meanwhile, or the other way round.
+    if (error.code === "unasked") return;
     if (error.code === "not_allowed" && error.field === "type") {
       this.#player.picturesRefused();
       return;

@@ -33,6 +33,8 @@ const UNREACHED_MS = 5000;
 const VIDEO_AGAIN_MS = 60_000;
 const MOST_DOUBLED = 4;
 const TRY_MS = 2500;
+/** The code by which a server refuses offers that takes nothing but pictures. */
+const PICTURES_ONLY = "pictures_only";
 const INSTEAD = "Video does not get through. The page sends pictures instead.";
 const UNREACHED =
   "The video does not reach the server. A firewall between you and it may be blocking UDP.";
@@ -211,9 +213,10 @@ export class Video {
   /** The server says how it wants the video from now on. */
   sendAs(mode: FramesMode): void {
     this.#pictures.told(mode);
-    if (mode === "pictures") this.#byPictures();
-    // What cannot be done now is done with the next connection.
-    else this.#peer?.send(mode).catch(() => {});
+    if (mode !== "pictures") {
+      // What cannot be done now is done with the next connection.
+      this.#peer?.send(mode).catch(() => {});
+    } else if (this.#pictures.sent) this.#byPictures();
   }
 
   /** The server takes no pictures. */
@@ -422,7 +425,8 @@ export class Video {
 
   #failed(error: unknown): void {
     this.leave();
-    if (this.#pictures.instead) {
+    if (error instanceof Refused && error.code === PICTURES_ONLY) this.#pictures.demanded();
+    if (this.#wantsPictures) {
       this.#connect();
       return;
     }

@@ -72,6 +72,11 @@ test("what a server remembers of this page is not taken for its own wish", () =>
   made.forgotten();
   made.told("pictures");
   assert.deepEqual([made.only, made.instead], [false, true]);
+  made.hopeful();
+  made.told("pictures");
+  assert.deepEqual([made.sent, made.only, made.instead], [false, false, false]);
+  made.demanded();
+  assert.equal(made.only, true);
 });
 
 test("a picture's message begins with its number and its age, highest byte first", () => {
