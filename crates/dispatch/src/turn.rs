@@ -246,12 +246,9 @@ impl<'a> TurnGuard<'a> {
         Ok(Turn { guard: self, backend, server, report, failure: None, again: false, is_stranger })
     }
 
-    fn give_up(&self, verdict: Verdict, first_token: Option<Duration>) {
+    fn give_up(&self, verdict: Verdict, tokens: Option<u64>) {
         let id = self.member.joined.id;
-        self.member
-            .joined
-            .shared
-            .decide(|state, now| state.core.rest(id, verdict, first_token, now));
+        self.member.joined.shared.decide(|state, now| state.core.rest(id, verdict, tokens, now));
     }
 }
 
@@ -320,14 +317,22 @@ impl Turn<'_> {
     /// The question is being sent, to this model, about a frame of this moment.
     pub fn sent(&mut self, model: &str, captured: Instant) {
         model.clone_into(&mut self.report.model);
-        self.report.sent = Some(now());
+        let now = now();
+        self.report.sent = Some(now);
         self.report.captured = Some(captured);
         self.report.outcome = QuestionOutcome::Cancelled;
+        let joined = &self.guard.member.joined;
+        joined.shared.lock().core.sent(joined.id, now);
     }
 
     /// A token came.
     pub fn token(&mut self) {
-        self.report.first_token.get_or_insert_with(now);
+        if self.report.first_token.is_none() {
+            let now = now();
+            self.report.first_token = Some(now);
+            let joined = &self.guard.member.joined;
+            joined.shared.lock().core.first_token(joined.id, now);
+        }
         self.report.tokens_out += 1;
     }
 
@@ -375,11 +380,7 @@ impl Turn<'_> {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let verdict = self.verdict();
-        let first_token = self
-            .report
-            .sent
-            .zip(self.report.first_token)
-            .map(|(sent, first)| first.saturating_duration_since(sent));
+        let tokens = Some(self.report.tokens_out);
         let shared = &self.guard.member.joined.shared;
         let failure = self.failure.take().filter(|_| matches!(verdict, Verdict::Bad { .. }));
         if failure.is_some() || verdict == Verdict::Good {
@@ -391,10 +392,10 @@ impl Drop for Turn<'_> {
             member.waits_already.store(true, Ordering::Relaxed);
             let _ = member.joined.notices.take();
             shared.decide(|state, now| {
-                state.core.rest_and_want(member.joined.id, verdict, first_token, now);
+                state.core.rest_and_want(member.joined.id, verdict, tokens, now);
             });
         } else {
-            self.guard.give_up(verdict, first_token);
+            self.guard.give_up(verdict, tokens);
         }
         self.report.ended = now();
         if let Some(account) = self.guard.member.account() {

@@ -25,6 +25,7 @@ mod fairness;
 mod fuzz_offers;
 mod idle;
 mod leaks;
+mod manner;
 mod network;
 mod proc;
 mod process;

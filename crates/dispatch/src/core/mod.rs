@@ -131,8 +131,6 @@ struct Asking {
     /// Whether the backend is on trial with it, and whether the model is.
     on_trial: bool,
     model_on_trial: bool,
-    /// Questions at the backend when this one began, itself among them.
-    at_once: usize,
     /// When its slot is expected to be free, and when to see to it next that somebody else is told
     /// of that.
     end: Option<End>,
@@ -201,7 +199,7 @@ impl Core {
     /// Changes how many questions a backend takes at once. Those being answered go on.
     pub fn set_slots(&mut self, backend: BackendId, slots: Slots, now: Instant) {
         if let Some(this) = self.backends.get_mut(&backend) {
-            this.slots = SlotCount::new(slots);
+            this.slots.set(slots);
         }
         self.fill(backend, now);
     }
@@ -332,15 +330,23 @@ impl Core {
         self.look_at_ends(member, route, now);
     }
 
+    /// The member's question is being sent.
+    pub fn sent(&mut self, member: MemberId, now: Instant) {
+        if let Some(backend) = self.asked_by(member) {
+            backend.slots.sent(member, now);
+        }
+    }
+
+    /// The answer to the member's question begins.
+    pub fn first_token(&mut self, member: MemberId, now: Instant) {
+        if let Some(backend) = self.asked_by(member) {
+            backend.slots.first_token(member, now);
+        }
+    }
+
     /// The member's turn is over, or it wants none any more. `verdict` says what that tells of the
-    /// backend, and `first_token` when the answer began.
-    pub fn rest(
-        &mut self,
-        member: MemberId,
-        verdict: Verdict,
-        first_token: Option<Duration>,
-        now: Instant,
-    ) {
+    /// backend, and `tokens` how long the answer is; `None` = not known.
+    pub fn rest(&mut self, member: MemberId, verdict: Verdict, tokens: Option<u64>, now: Instant) {
         let Some(this) = self.members.get_mut(&member) else { return };
         let turn = std::mem::replace(&mut this.turn, TurnState::Resting);
         let (user, route) = (this.user, this.route);
@@ -352,7 +358,7 @@ impl Core {
                 }
             }
             TurnState::Asking(asking) => {
-                let open = self.end_turn(member, &asking, verdict, first_token, now);
+                let open = self.end_turn(member, &asking, verdict, tokens, now);
                 self.after_breaker(asking.backend, open, now);
             }
         }
@@ -364,7 +370,7 @@ impl Core {
         &mut self,
         member: MemberId,
         verdict: Verdict,
-        first_token: Option<Duration>,
+        tokens: Option<u64>,
         now: Instant,
     ) {
         let since = self.fresh();
@@ -373,7 +379,7 @@ impl Core {
         let (user, route) = (this.user, this.route);
         let entry = QueueEntry::new(member, false, since);
         this.turn = TurnState::Waiting { entry, avoid: None, told_near: false };
-        let open = self.end_turn(member, &asking, verdict, first_token, now);
+        let open = self.end_turn(member, &asking, verdict, tokens, now);
         if let Some(queue) = self.queue_of(route) {
             queue.push(user, route, entry);
         }
@@ -472,6 +478,14 @@ impl Core {
     /// How many members have joined on a route.
     pub fn members_of(&self, route: RouteId) -> usize {
         self.routes.get(&route).map_or(0, |route| route.members)
+    }
+
+    /// The backend that answers the member's question.
+    fn asked_by(&mut self, member: MemberId) -> Option<&mut Backend> {
+        match &self.members.get(&member)?.turn {
+            TurnState::Asking(asking) => self.backends.get_mut(&asking.backend),
+            TurnState::Resting | TurnState::Waiting { .. } => None,
+        }
     }
 
     fn fresh(&mut self) -> u64 {

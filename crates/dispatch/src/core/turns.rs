@@ -74,6 +74,7 @@ impl Core {
             .map(|turn| End { expected: now + turn, look: now + turn - MOST_NEAR.min(turn) });
         let Some(this) = self.backends.get_mut(&backend) else { return false };
         this.asking += 1;
+        this.slots.begin(member, now);
         let model = self.routes.get(&route).map_or_else(|| "".into(), |on| on.model.clone());
         let model = if model.is_empty() { Arc::clone(&this.first_model) } else { model };
         let asking = Asking {
@@ -83,7 +84,6 @@ impl Core {
             on_trial: this.breaker.begin(),
             model_on_trial: this.models.begin(&model),
             model,
-            at_once: this.asking,
             end,
         };
         if let Some(member) = self.members.get_mut(&member) {
@@ -101,7 +101,7 @@ impl Core {
         member: MemberId,
         asking: &Asking,
         verdict: Verdict,
-        first_token: Option<Duration>,
+        tokens: Option<u64>,
         now: Instant,
     ) -> Option<Instant> {
         let took = now.saturating_duration_since(asking.began);
@@ -126,9 +126,8 @@ impl Core {
         if verdict == Verdict::Good {
             backend.expected_turn = Some(smoothed(backend.expected_turn, took));
         }
-        if let Some(first_token) = first_token.filter(|_| verdict == Verdict::Good) {
-            backend.slots.observe(first_token, took, asking.at_once, now);
-        }
+        let answer = (verdict == Verdict::Good).then_some(tokens.unwrap_or(0));
+        backend.slots.end(member, answer, now);
         // What says something of the one says nothing of the other.
         let (of_server, of_model) = match verdict {
             Verdict::Bad { scope: Scope::Server, .. } => (verdict, Verdict::Unknown),
