@@ -93,3 +93,29 @@ impl Connection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use live_vlm_media_link::{Answered, Codec, ConnectionId};
+
+    use super::*;
+
+    #[test]
+    fn frames_may_be_wanted_of_a_peer_with_an_answer_and_not_without_end() {
+        let (connection, spacing) = (ConnectionId(1), Duration::ZERO);
+        let wish = FromMedia::FrameWanted { connection, frames: 1, spacing };
+        let (mut known, now) = (Connection::default(), Instant::now());
+        assert_eq!(known.hear(&wish, now), Err("wanted a frame of a peer that has no answer"));
+        let (sdp, codec) = (String::new(), Codec::Vp8);
+        let answered = Ok(Answered { sdp, codec, found_all: true, goes_back: false });
+        known.hear(&FromMedia::Answered { connection, result: answered }, now).unwrap();
+        for (at_once, now) in [(40, now), (10, now + Duration::from_millis(500))] {
+            for _ in 0..at_once {
+                assert_eq!(known.hear(&wish, now), Ok(Verdict::Counts));
+            }
+            assert_eq!(known.hear(&wish, now), Err("wanted more frames than it may"));
+        }
+    }
+}

@@ -47,10 +47,6 @@ fn want(connection: ConnectionId) -> FromMedia {
     FromMedia::Want { connection, urgent: false, lead: Duration::ZERO }
 }
 
-fn frame_wanted(connection: ConnectionId) -> FromMedia {
-    FromMedia::FrameWanted { connection, frames: 1, spacing: Duration::ZERO }
-}
-
 fn question(connection: ConnectionId) -> FromMedia {
     let picture = PictureInfo { bytes: 1, label: String::new(), captured_ago: Duration::ZERO };
     FromMedia::Question { connection, pictures: vec![picture] }
@@ -78,7 +74,7 @@ fn all(connection: ConnectionId) -> Vec<FromMedia> {
         FromMedia::FirstFrame { connection },
         lost(connection),
         want(connection),
-        frame_wanted(connection),
+        FromMedia::FrameWanted { connection, frames: 1, spacing: Duration::ZERO },
         FromMedia::GiveUp { connection },
         question(connection),
         no_question(connection),
@@ -314,19 +310,6 @@ fn a_question_of_a_want_that_was_given_up_is_dropped() {
     scene.goes_well([FromMedia::GiveUp { connection: ONE }]);
     scene.comes_too_late([question(ONE)]);
     scene.is_wrong(question(ONE), "used a turn twice");
-}
-
-#[test]
-fn frames_may_be_wanted_of_a_peer_with_an_answer_and_not_without_end() {
-    let mut scene = Scene::ready();
-    assert!(scene.sends(offer(ONE)));
-    scene.is_wrong(frame_wanted(ONE), "wanted a frame of a peer that has no answer");
-    let mut scene = Scene::connected();
-    scene.goes_well([(); 40].map(|()| frame_wanted(ONE)));
-    scene.is_wrong(frame_wanted(ONE), "wanted more frames than it may");
-    scene.now += Duration::from_millis(500);
-    scene.goes_well([(); 10].map(|()| frame_wanted(ONE)));
-    scene.is_wrong(frame_wanted(ONE), "wanted more frames than it may");
 }
 
 #[test]
