@@ -9,7 +9,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use vlm_client::{Error, Trouble};
 
 use crate::{
-    core::{BackendId, BackendState},
+    core::{BackendId, BackendState, Slots},
     server::Backend,
     shared::Shared,
 };
@@ -47,6 +47,9 @@ pub(super) async fn watch(shared: Arc<Shared>, every: Duration) {
                 }
                 if shared.shows_figures(id, round.is_multiple_of(FIGURES_EVERY)) {
                     look_inside(shared, id, &backend).await;
+                }
+                if shared.asks_for_slots(id) {
+                    ask_for_slots(shared, id, &backend).await;
                 }
             }
         }))
@@ -94,6 +97,10 @@ fn log_changes(shared: &Shared, logged: &mut HashMap<String, LoggedHealth>) {
 impl Shared {
     fn shows_figures(&self, id: BackendId, again: bool) -> bool {
         self.lock().pool.shows_figures(id, again)
+    }
+
+    fn asks_for_slots(&self, id: BackendId) -> bool {
+        self.lock().pool.asks_for_slots(id)
     }
 
     /// Whether the server is being asked, and has shown figures.
@@ -147,6 +154,13 @@ async fn check(
     }
     shared.decide(|state, now| state.pool.checked(&mut state.core, id, listed, now));
     error
+}
+
+/// What it says is where the search begins: not everything that it takes at once is worth it.
+async fn ask_for_slots(shared: &Shared, id: BackendId, backend: &Backend) {
+    if let Some(slots) = shared.client.slots(&backend.endpoint, TIMEOUT).await {
+        shared.decide(|state, now| state.core.set_slots(id, Slots::Auto(slots), now));
+    }
 }
 
 /// What waits inside matters more often than whether a server is there.

@@ -313,6 +313,11 @@ impl Pool {
         self.servers.get(&id).is_some_and(|server| server.shows_figures(again))
     }
 
+    /// Whether this server may say how many questions it works on at once, and was not asked yet.
+    pub(super) fn asks_for_slots(&mut self, id: BackendId) -> bool {
+        self.servers.get_mut(&id).is_some_and(Server::asks_for_slots)
+    }
+
     /// Whether this server has shown figures.
     pub(super) fn has_figures(&self, id: BackendId) -> bool {
         self.servers.get(&id).is_some_and(|server| server.has_figures == Some(true))

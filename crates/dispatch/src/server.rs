@@ -72,6 +72,8 @@ pub(super) struct Server {
     pub(super) answers: bool,
     /// What it says that it is.
     kind: Option<ServerKind>,
+    /// Whether it was asked how many questions it works on at once.
+    was_asked_for_slots: bool,
     /// Whether it shows figures; `None` until it was asked for some.
     pub(super) has_figures: Option<bool>,
     /// What was wrong with a model, the newest last.
@@ -80,10 +82,17 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) fn new(backend: Backend) -> Self {
-        let (last_error, trouble, answers) = (None, None, false);
-        let (listed, model_errors) = (Vec::new(), VecDeque::new());
-        let (kind, has_figures) = (None, None);
-        Self { backend, listed, last_error, trouble, answers, kind, has_figures, model_errors }
+        Self {
+            backend,
+            listed: Vec::new(),
+            last_error: None,
+            trouble: None,
+            answers: false,
+            kind: None,
+            was_asked_for_slots: false,
+            has_figures: None,
+            model_errors: VecDeque::new(),
+        }
     }
 
     /// A question has gone wrong there, or well: `None`.
@@ -134,6 +143,12 @@ impl Server {
     pub(super) fn shows_figures(&self, again: bool) -> bool {
         let is_there = self.answers || !self.listed.is_empty();
         self.finds_slots() && is_there && (again || self.has_figures != Some(false))
+    }
+
+    /// Whether it may say how many questions it works on at once, and was not asked yet.
+    pub(super) fn asks_for_slots(&mut self) -> bool {
+        let may_say = self.finds_slots() && self.kind == Some(ServerKind::LlamaCpp);
+        may_say && !std::mem::replace(&mut self.was_asked_for_slots, true)
     }
 
     /// It was asked for its figures, and had some or none.

@@ -14,7 +14,7 @@ use crate::{
     body,
     endpoint::Endpoint,
     error::{Error, ErrorKind, innermost},
-    figures::Figures,
+    figures::{self, Figures},
     kept,
     kind::ServerKind,
     models::{self, Model, looks_like_vision},
@@ -201,15 +201,25 @@ impl Client {
 
     /// What a server's metrics say, if it has any that we know: vLLM, NIM, llama.cpp and SGLang do.
     pub async fn figures(&self, endpoint: &Endpoint, timeout: Duration) -> Option<Figures> {
+        let metrics = self.shown(endpoint, "metrics", timeout).await?;
+        Some(Figures::read(&String::from_utf8_lossy(&metrics)))
+    }
+
+    /// How many questions a server works on at once, if it says so: llama.cpp does.
+    pub async fn slots(&self, endpoint: &Endpoint, timeout: Duration) -> Option<usize> {
+        figures::slots(&self.shown(endpoint, "props", timeout).await?)
+    }
+
+    /// What a server shows beside its API.
+    async fn shown(&self, endpoint: &Endpoint, path: &str, timeout: Duration) -> Option<Vec<u8>> {
         let http = self.for_endpoint(endpoint).ok()?;
-        let (get, deadline) = (http.get(endpoint.metrics_url()), Instant::now() + timeout);
+        let (get, deadline) = (http.get(endpoint.beside(path)), Instant::now() + timeout);
         let response = send(&http, get, endpoint, deadline, timeout).await.ok()?;
         if !response.status().is_success() {
             return None;
         }
         let body = body::whole(response, endpoint, MODELS_BODY_LIMIT);
-        let body = timeout_at(deadline, body).await.ok()?.ok()?;
-        Some(Figures::read(&String::from_utf8_lossy(&body)))
+        timeout_at(deadline, body).await.ok()?.ok()
     }
 }
 

@@ -151,12 +151,13 @@ impl Endpoint {
         url
     }
 
-    /// Where its figures are. The key goes no further than to the server that it is for.
-    pub(crate) fn metrics_url(&self) -> Url {
+    /// What it shows beside its API, such as `metrics`. The key goes no further than to the server
+    /// that it is for.
+    pub(crate) fn beside(&self, name: &str) -> Url {
         let path = self.base.path().trim_end_matches('/');
         let mut url = self.base.clone();
         url.set_query(None);
-        url.set_path(&format!("{}/metrics", path.strip_suffix("/v1").unwrap_or(path)));
+        url.set_path(&format!("{}/{name}", path.strip_suffix("/v1").unwrap_or(path)));
         url
     }
 
@@ -280,7 +281,7 @@ mod tests {
         let of = |base| Endpoint::new(base, None).unwrap();
         let plain = of("https://gate.example/openai/v1");
         assert_eq!(plain.models_url().as_str(), "https://gate.example/openai/v1/models");
-        assert_eq!(plain.metrics_url().as_str(), "https://gate.example/openai/metrics");
+        assert_eq!(plain.beside("metrics").as_str(), "https://gate.example/openai/metrics");
         let azure = of("https://x.example/openai/deployments/gpt-4o?api-version=1");
         assert_eq!(azure.models_url().as_str(), "https://x.example/openai/models?api-version=1");
         assert_eq!(azure.deployment(), Some("gpt-4o"));

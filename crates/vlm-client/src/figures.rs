@@ -1,5 +1,7 @@
 //! What a server says of itself in figures: its metrics, in Prometheus' text format. Pure.
 
+use serde_json::Value;
+
 use crate::kind::ServerKind;
 
 /// Of vLLM, NIM, llama.cpp and SGLang.
@@ -26,6 +28,13 @@ impl Figures {
     }
 }
 
+/// How many questions llama.cpp works on at once, from its properties.
+pub(crate) fn slots(properties: &[u8]) -> Option<usize> {
+    let properties: Value = serde_json::from_slice(properties).ok()?;
+    let slots = properties.get("total_slots")?.as_u64()?;
+    usize::try_from(slots).ok().filter(|slots| *slots > 0)
+}
+
 /// The number of questions that wait inside a server, from its metrics; `None` if
 /// it names none that we know.
 fn waiting_inside(metrics: &str) -> Option<u64> {
@@ -49,7 +58,17 @@ fn waiting_inside(metrics: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::waiting_inside;
+    use super::{slots, waiting_inside};
+
+    #[test]
+    fn llama_cpp_says_how_many_questions_it_works_on() {
+        let said = br#"{"default_generation_settings":{},"total_slots":4,"model_path":"m"}"#;
+        assert_eq!(slots(said), Some(4));
+        let useless = [&b"{}"[..], b"", br#"{"total_slots":0}"#, br#"{"total_slots":"4"}"#, b"[1]"];
+        for useless in useless {
+            assert_eq!(slots(useless), None);
+        }
+    }
 
     #[test]
     fn the_metrics_of_serving_stacks_tell_what_waits_inside() {

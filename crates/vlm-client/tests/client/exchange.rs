@@ -529,6 +529,14 @@ async fn an_address_without_an_api_is_told_where_it_may_be() {
 }
 
 #[tokio::test]
+async fn llama_cpp_is_asked_how_many_questions_it_works_on() {
+    let (endpoint, asked) = server(response("200 OK", "", r#"{"total_slots":4}"#)).await;
+    assert_eq!(Client::new().unwrap().slots(&endpoint, LONG).await, Some(4));
+    let asked = asked.await.unwrap();
+    assert!(asked.starts_with("GET /props HTTP/1.1\r\n"), "{asked}");
+}
+
+#[tokio::test]
 async fn a_server_shows_its_figures_to_whoever_has_the_key() {
     let metrics = "llamacpp:requests_deferred 2\n";
     let (endpoint, asked) = server(response("200 OK", "", metrics)).await;
