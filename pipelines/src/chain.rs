@@ -143,10 +143,10 @@ impl Chain {
         }
     }
 
-    /// Only when every frame is decoded does a lost one matter enough to ask for a new start.
+    /// Only when deltas are decoded does a lost one matter enough to ask for a new start.
     fn follow_mode(&self, mode: DecodeMode) {
         if let Some(depayloader) = self.inlet().and_then(|inlet| inlet.depayloader.upgrade()) {
-            set_if_present(&depayloader, "request-keyframe", mode == DecodeMode::All);
+            set_if_present(&depayloader, "request-keyframe", mode.decodes_deltas());
         }
     }
 

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use live_vlm_media_link::SamplingSettings;
+
 /// What of a peer's video is decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DecodeMode {
@@ -8,21 +10,34 @@ pub enum DecodeMode {
     KeyFramesOnly,
     /// Every frame.
     All,
+    /// Every frame, of a peer that sends one when it is told that one is wanted, and none else.
+    /// Key frames are asked for after a loss only. Costs least.
+    Wanted,
 }
 
 impl DecodeMode {
     /// Browsers ignore requests for key frames that come faster than about two a second.
     const SHORTEST_ON_DEMAND: Duration = Duration::from_millis(700);
 
-    /// The cheaper mode that still gives a fresh frame every `interval`: key frames only from
-    /// 700 ms on, all frames below.
-    pub fn for_interval(interval: Duration) -> Self {
-        if interval < Self::SHORTEST_ON_DEMAND { Self::All } else { Self::KeyFramesOnly }
+    /// The cheapest mode that still gives a fresh frame for each question: those that are wanted,
+    /// if the peer sends them so; else key frames only for intervals from 700 ms on, and all frames
+    /// for shorter ones.
+    pub fn of(settings: &SamplingSettings) -> Self {
+        match settings.interval {
+            _ if settings.frames_on_demand => Self::Wanted,
+            short if short < Self::SHORTEST_ON_DEMAND => Self::All,
+            _ => Self::KeyFramesOnly,
+        }
     }
 
     /// Whether frames arrive only when they are asked for.
     pub fn is_on_demand(self) -> bool {
-        self == Self::KeyFramesOnly
+        self != Self::All
+    }
+
+    /// Whether a lost frame is missed by those after it.
+    pub(crate) fn decodes_deltas(self) -> bool {
+        self != Self::KeyFramesOnly
     }
 }
 
@@ -70,7 +85,7 @@ impl Gate {
     pub(crate) fn set_mode(&mut self, mode: DecodeMode) -> bool {
         let changed = self.mode != mode;
         self.mode = mode;
-        let asks = changed && mode == DecodeMode::All && self.needs_key_frame;
+        let asks = changed && mode.decodes_deltas() && self.needs_key_frame;
         if asks {
             self.wanting = 0;
         }
@@ -98,10 +113,10 @@ impl Gate {
                 self.wanting = 0;
                 Verdict::Pass
             }
-            (DecodeMode::All, Frame::Delta) if !self.needs_key_frame => Verdict::Pass,
+            (mode, Frame::Delta) if mode.decodes_deltas() && !self.needs_key_frame => Verdict::Pass,
             (mode, Frame::Delta) => {
                 self.needs_key_frame = true;
-                if self.is_new || mode == DecodeMode::All { self.want() } else { Verdict::Drop }
+                if self.is_new || mode.decodes_deltas() { self.want() } else { Verdict::Drop }
             }
         }
     }
@@ -109,12 +124,13 @@ impl Gate {
     /// A frame that passed is not given to the decoder after all. What builds on it is not either.
     pub(crate) fn withhold(&mut self) -> Verdict {
         self.needs_key_frame = true;
-        if self.mode == DecodeMode::All { self.want() } else { Verdict::Drop }
+        if self.mode.decodes_deltas() { self.want() } else { Verdict::Drop }
     }
 
     fn want(&mut self) -> Verdict {
         self.wanting += 1;
-        if self.wanting < PATIENCE {
+        // Of frames that are wanted one by one, the next is as far as somebody is patient.
+        if self.wanting < PATIENCE && self.mode != DecodeMode::Wanted {
             return Verdict::Drop;
         }
         self.wanting = 0;
@@ -125,7 +141,7 @@ impl Gate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use DecodeMode::{All, KeyFramesOnly};
+    use DecodeMode::{All, KeyFramesOnly, Wanted};
     use Frame::{Delta, Key};
 
     fn passed(gate: &mut Gate, frames: &[Frame]) -> Vec<bool> {
@@ -222,9 +238,25 @@ mod tests {
     }
 
     #[test]
-    fn slow_questions_decode_key_frames_only() {
-        assert_eq!(DecodeMode::for_interval(Duration::from_millis(699)), All);
-        assert_eq!(DecodeMode::for_interval(Duration::from_millis(700)), KeyFramesOnly);
-        assert_eq!(DecodeMode::for_interval(Duration::ZERO), All);
+    fn slow_questions_decode_key_frames_only_where_frames_cannot_be_wanted() {
+        let mode = |ms, frames_on_demand| {
+            let interval = Duration::from_millis(ms);
+            DecodeMode::of(&SamplingSettings { interval, frames_on_demand, ..Default::default() })
+        };
+        assert_eq!([0, 699, 700].map(|ms| mode(ms, false)), [All, All, KeyFramesOnly]);
+        assert_eq!([0, 700].map(|ms| mode(ms, true)), [Wanted, Wanted]);
+    }
+
+    #[test]
+    fn of_wanted_frames_all_are_decoded_and_each_that_cannot_be_asks_for_a_key_frame() {
+        let mut gate = Gate::new(Wanted);
+        assert_eq!(gate.judge(Delta), Verdict::DropAndAsk);
+        assert_eq!(gate.judge(Delta), Verdict::DropAndAsk);
+        assert_eq!(passed(&mut gate, &[Key, Delta, Delta]), [true, true, true]);
+        assert_eq!(gate.withhold(), Verdict::DropAndAsk);
+        assert_eq!(gate.judge(Delta), Verdict::DropAndAsk);
+        let mut gate = Gate::new(KeyFramesOnly);
+        passed(&mut gate, &[Key, Delta]);
+        assert!(gate.set_mode(Wanted), "nothing is there to go on from");
     }
 }

@@ -95,7 +95,7 @@ impl PeerConnection {
         let gathering =
             if options.network.stun_server.is_some() { GATHERING_STUN } else { GATHERING };
 
-        let mode = DecodeMode::for_interval(options.settings.interval);
+        let mode = DecodeMode::of(&options.settings);
         let shared = Arc::new(Shared::new(offer, mode, Box::new(events)));
         let start = {
             let shared = shared.clone();
@@ -134,7 +134,7 @@ impl PeerConnection {
 
     /// Changes when to ask, and how much is decoded for it, while the video runs.
     pub fn change_settings(&self, settings: &SamplingSettings) {
-        let mode = DecodeMode::for_interval(settings.interval);
+        let mode = DecodeMode::of(settings);
         analyze::set_properties(&self.parts.analyzer, settings);
         analyze::set_mode(&self.parts.analyzer, mode);
         self.parts.chain.set_mode(mode);
@@ -148,6 +148,11 @@ impl PeerConnection {
     /// The codec that the peer sends.
     pub fn codec(&self) -> Codec {
         self.parts.shared.offer.codec()
+    }
+
+    /// Whether the peer gets its video back, and so sends all of it.
+    pub fn goes_back(&self) -> bool {
+        self.parts.shared.offer.video.direction == Direction::SendRecv
     }
 
     /// Whether the answer has every candidate of ours: without, a STUN server has not answered in
@@ -256,10 +261,15 @@ fn listen_to_connection(webrtc: &gst::Element, shared: &Arc<Shared>) {
     });
 }
 
-/// Hears when one of the peer's streams ends, and bounds how many it has.
+/// Hears of the peer's streams: its reports on them, and when one ends. Bounds how many it has.
 fn listen_to_streams(rtpbin: &gst::Element, shared: &Arc<Shared>) {
     // Each costs threads, and the peer decides how many it sends.
     set_if_present(rtpbin, "max-streams", MAX_STREAMS);
+    let reports = shared.clone();
+    rtpbin.connect("on-ssrc-active", false, move |_| {
+        reports.mark_report();
+        None
+    });
     // Not `on-timeout`: whoever says nothing for a while may only be out of reach.
     for signal in ["on-bye-ssrc", "on-bye-timeout"] {
         let ended = shared.clone();

@@ -50,6 +50,8 @@ pub(crate) struct Shared {
     began: Moment,
     media: Moment,
     goodbye: Moment,
+    /// When the peer last reported on its streams.
+    reported: Moment,
     /// Wakes the watchdog: a moment has changed, or the connection is over.
     pub(crate) changed: Notify,
 }
@@ -96,6 +98,7 @@ impl Shared {
             began: Moment::never(),
             media: Moment::never(),
             goodbye: Moment::never(),
+            reported: Moment::never(),
             changed: Notify::new(),
         }
     }
@@ -185,8 +188,16 @@ impl Shared {
         self.changed.notify_one();
     }
 
+    /// The peer has reported on its streams (RTCP), which it does though it sends no frames.
+    pub(crate) fn mark_report(&self) {
+        self.reported.set(self.started.elapsed());
+    }
+
     pub(crate) fn signs(&self) -> Signs {
+        // Of who sends all frames, that none come is sign enough.
+        let reported = self.reported.get().filter(|_| self.mode() == DecodeMode::Wanted);
         Signs {
+            reported,
             now: self.started.elapsed(),
             connected: self.connected.get(),
             media: self.media.get(),
@@ -249,6 +260,8 @@ pub(crate) struct Signs {
     pub(crate) now: Duration,
     pub(crate) connected: Option<Duration>,
     pub(crate) media: Option<Duration>,
+    /// When it last reported, if it sends frames only when they are wanted.
+    pub(crate) reported: Option<Duration>,
     pub(crate) goodbye: Option<Duration>,
     /// Since when it has not done what it was asked for.
     pub(crate) unheard: Option<Duration>,
@@ -262,18 +275,19 @@ fn lacks_key_frame(
     passed: Option<Duration>,
 ) -> bool {
     let last = began.max(passed).unwrap_or_default();
-    needs_key_frames(mode, passed) && now.saturating_sub(last) >= KEY_FRAME_OVERDUE
+    let is_missed = passed.is_none() || mode == DecodeMode::All;
+    is_missed && now.saturating_sub(last) >= KEY_FRAME_OVERDUE
 }
 
 /// Whether a missing key frame is asked for without a question. Once the first has passed, whoever
 /// decodes on demand asks on their own.
 fn needs_key_frames(mode: DecodeMode, passed: Option<Duration>) -> bool {
-    passed.is_none() || mode == DecodeMode::All
+    passed.is_none() || mode.decodes_deltas()
 }
 
 #[cfg(test)]
 mod tests {
-    use DecodeMode::{All, KeyFramesOnly};
+    use DecodeMode::{All, KeyFramesOnly, Wanted};
 
     use super::*;
 
@@ -282,7 +296,7 @@ mod tests {
 
     #[test]
     fn without_a_first_frame_a_key_frame_is_missing_after_half_a_second() {
-        for mode in [All, KeyFramesOnly] {
+        for mode in [All, KeyFramesOnly, Wanted] {
             assert!(!lacks_key_frame(mode, SOON, ZERO, None));
             assert!(lacks_key_frame(mode, KEY_FRAME_OVERDUE, ZERO, None));
         }
@@ -292,6 +306,7 @@ mod tests {
     fn after_the_first_frame_only_who_decodes_all_goes_on_asking() {
         let minute = Duration::from_secs(60);
         assert!(!lacks_key_frame(KeyFramesOnly, minute, ZERO, ZERO));
+        assert!(!lacks_key_frame(Wanted, minute, ZERO, ZERO), "frames are far apart");
         assert!(lacks_key_frame(All, minute, ZERO, ZERO));
         assert!(!lacks_key_frame(All, minute + SOON, ZERO, Some(minute)));
     }

@@ -26,7 +26,7 @@ fn judge(signs: Signs, timeouts: PeerTimeouts) -> Verdict {
         };
     };
     let last = signs.media.map_or(connected, |media| media.max(connected));
-    let Some(media) = left(last, timeouts.media) else {
+    let Some(media) = left(signs.reported.map_or(last, |at| at.max(last)), timeouts.media) else {
         return Verdict::Lost(LostReason::NoMedia);
     };
     let hearing = match signs.unheard {
@@ -77,6 +77,7 @@ mod tests {
             now: Duration::from_secs(now),
             connected: seconds(connected),
             media: seconds(media),
+            reported: None,
             goodbye: seconds(goodbye),
             unheard: None,
         }
@@ -103,6 +104,19 @@ mod tests {
             judge(signs(30, Some(2), Some(19), None), TIMEOUTS),
             Verdict::Lost(LostReason::NoMedia)
         );
+    }
+
+    #[test]
+    fn a_peer_of_which_no_frame_is_wanted_is_there_while_it_reports() {
+        let reported = |at| Signs {
+            reported: Some(Duration::from_secs(at)),
+            ..signs(60, Some(2), Some(19), None)
+        };
+        assert_eq!(judge(reported(59), TIMEOUTS), again(9));
+        assert_eq!(judge(reported(50), TIMEOUTS), Verdict::Lost(LostReason::NoMedia));
+        let goodbye = Some(Duration::from_secs(57));
+        let said = Signs { goodbye, ..reported(59) };
+        assert_eq!(judge(said, TIMEOUTS), Verdict::Lost(LostReason::HungUp));
     }
 
     #[test]

@@ -65,6 +65,14 @@ async fn age_finds_every_sessions_answers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn answers_are_fresh_though_nobody_says_how_many_questions_the_vlm_takes() {
+    let vlm = "--slots 1 --latency 200 --vlm-streams --server-slots auto";
+    let found = measure(&format!("age --sessions 4 {vlm} --interval 0.2 --seconds 3")).await;
+    // With the four of them at the VLM at once it would be 800.
+    assert!(found["age_p50_ms"].as_f64().unwrap() < 350.0, "{found}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn fairness_tells_users_apart_and_says_how_fair_it_was() {
     let users = "--user ordinary:2,interval=0.2 --user many:1,sessions=2,interval=0.2";
     let found = measure(&format!("fairness {users} --slots 1 --latency 100 --seconds 2")).await;

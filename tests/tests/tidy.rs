@@ -144,6 +144,39 @@ fn links_are_found_in_text_and_not_in_code() {
     assert_eq!(links(text), ["c.md#d", "h", "l.png"]);
 }
 
+/// The names between backticks in a text that are those of source files.
+fn named_files(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split('`').skip(1).step_by(2);
+    words.filter(|word| {
+        let is_path = |c: char| c.is_ascii_alphanumeric() || "_-./".contains(c);
+        [".rs", ".ts", ".sh"].iter().any(|end| word.ends_with(end)) && word.chars().all(is_path)
+    })
+}
+
+#[test]
+fn the_guides_to_the_sources_name_files_that_exist() {
+    let existing: Vec<String> =
+        files(&["rs", "ts", "sh"]).iter().map(|path| format!("/{}", shown(path))).collect();
+    let mut missing = Vec::new();
+    for guide in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"] {
+        let text = read(guide);
+        for name in named_files(&text) {
+            // Many a name is that of a file beside another.
+            let end = format!("/{}", name.trim_start_matches("./"));
+            if !existing.iter().any(|path| path.ends_with(&end)) {
+                missing.push(format!("{guide}: {name}"));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
+}
+
+#[test]
+fn files_are_found_between_backticks() {
+    let text = "`a/b.rs`, c.rs, `crates/*/d.rs`, `e.md`\n```sh\n./f.sh\n```\n`g.ts` beside it";
+    assert_eq!(named_files(text).collect::<Vec<_>>(), ["a/b.rs", "g.ts"]);
+}
+
 #[test]
 fn no_source_file_is_too_long() {
     let mut long = Vec::new();

@@ -28,6 +28,7 @@
 //!   `Missed` or `Worthless`, unless the future is dropped.
 //! - An answer that has begun is not begun anew by another server.
 
+pub mod ahead;
 mod answer;
 mod asker;
 mod backoff;

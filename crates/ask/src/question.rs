@@ -48,7 +48,7 @@ impl Questions {
         subject: &mut S,
         changes: &mut Changes,
     ) -> Outcome<S::Clip> {
-        let mut want = Want { urgent: subject.is_urgent(), avoid: None };
+        let mut want = Want { urgent: subject.is_urgent(), avoid: None, near: subject.lead() };
         let mut failed = None;
         for servers_left in (0..SERVERS).rev() {
             let mut turn = match turn(member, want, subject, changes).await {

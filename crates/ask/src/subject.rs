@@ -1,4 +1,4 @@
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use vlm_client::Picture;
 
@@ -21,6 +21,12 @@ pub trait Subject: Send {
 
     /// Whether anything is asked at all. Otherwise a question that waits for its turn is given up.
     fn asks(&self) -> bool;
+
+    /// How long before its turn it is to hear that this is [near](Self::near), at most 1 s; `None` =
+    /// as the dispatcher thinks right.
+    fn lead(&self) -> Option<Duration> {
+        None
+    }
 
     /// The turn comes soon: a fresh frame is of use.
     fn near(&self);

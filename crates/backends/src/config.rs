@@ -62,8 +62,8 @@ pub struct Config {
     /// The longest answer, in tokens [1-32768; default: 512]
     #[arg(long, env = "LIVE_VLM_MAX_TOKENS", value_name = "TOKENS")]
     pub max_tokens: Option<Whole<1, 32768>>,
-    /// Questions that the VLM server takes at once, or "auto" [default: Ollama, llama.cpp and
-    /// transformers 1, vLLM and SGLang 8, others 4]
+    /// Questions that the VLM server takes at once, or "auto" to find that out by what it answers
+    /// [default: auto]
     #[arg(long, env = "LIVE_VLM_SLOTS", value_name = "N")]
     pub slots: Option<Slots>,
 }
@@ -79,7 +79,7 @@ pub struct Options {
     pub process_every: u32,
     /// The longest answer, in tokens.
     pub max_tokens: u32,
-    /// Slots of a VLM server that was found and not named; none = by its kind.
+    /// Slots of a VLM server that was found and not named; none = found out.
     pub slots: Option<Slots>,
     /// What people may ask themselves beside public addresses.
     pub allowed_api_bases: Vec<Allowed>,

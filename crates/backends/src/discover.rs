@@ -21,9 +21,6 @@ pub struct Service {
     pub path: &'static str,
 }
 
-/// What servers of other kinds take at once.
-pub const OTHER_SLOTS: usize = 4;
-
 /// The services that are looked for, in order of preference.
 pub const SERVICES: [Service; 4] = [
     service("Ollama", "http://localhost:11434/v1", 11434),

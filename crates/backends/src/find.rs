@@ -73,7 +73,8 @@ impl Vlm {
         {
             let service = found.service;
             let model = named.clone().unwrap_or_else(|| model.id.clone());
-            let backend = Backend::new(endpoint, slots(options.slots, found.kind));
+            let slots = slots(options.slots, &endpoint, found.kind);
+            let backend = Backend::new(endpoint, slots);
             return Ok(Self {
                 summary: format!("VLM:     {} at {}, model {model}", service.name, service.url),
                 backends: vec![backend],
@@ -114,7 +115,7 @@ impl Vlm {
         let address = listener.local_addr()?;
         let endpoint = Endpoint::new(&format!("http://{address}/v1"), None)?;
         let slots = match options.slots {
-            Some(wanted @ GivenSlots::Fixed(_)) => slots(Some(wanted), None),
+            Some(GivenSlots::Fixed(slots)) => Slots::Fixed(slots.get().into()),
             _ => Slots::Fixed(usize::from(demo.slots)),
         };
         let (stop, mut stopped) = watch::channel(false);
@@ -145,11 +146,9 @@ fn backend(config: &BackendConfig) -> Backend {
     Backend {
         extra: config.extra_body.clone(),
         models: (!config.models.is_empty()).then(|| config.models.clone()),
-        // It says what it is when it is first asked.
-        slots_by_kind: !matches!(config.slots, Some(GivenSlots::Fixed(_))),
         fairness_header: config.fairness_header,
         objective: config.objective.clone(),
-        ..Backend::new(config.endpoint.clone(), slots(config.slots, None))
+        ..Backend::new(config.endpoint.clone(), slots(config.slots, &config.endpoint, None))
     }
 }
 
@@ -188,13 +187,12 @@ fn note(looked: &Result<Vec<Model>, Error>, wants_list: bool) -> String {
     }
 }
 
-/// How many questions a VLM server takes at once. What `auto` finds out begins with its kind.
-fn slots(wanted: Option<GivenSlots>, kind: Option<ServerKind>) -> Slots {
-    let by_kind = kind.map_or(discover::OTHER_SLOTS, ServerKind::slots);
+/// How many questions a VLM server takes at once: as many as somebody says, or else found. It says
+/// what kind it is when it is first asked.
+fn slots(wanted: Option<GivenSlots>, endpoint: &Endpoint, kind: Option<ServerKind>) -> Slots {
     match wanted {
         Some(GivenSlots::Fixed(slots)) => Slots::Fixed(slots.get().into()),
-        Some(GivenSlots::Auto) => Slots::Auto(by_kind),
-        None => Slots::Fixed(by_kind),
+        Some(GivenSlots::Auto) | None => Slots::Auto(endpoint.first_slots(kind)),
     }
 }
 

@@ -53,7 +53,7 @@ pub struct BackendConfig {
     pub extra_body: ExtraBody,
     /// Its models; empty = those that it lists.
     pub models: Vec<String>,
-    /// Questions that it takes at once; none = by its kind.
+    /// Questions that it takes at once; none = found out.
     pub slots: Option<Slots>,
     /// Whether it is told whom a question is for (`x-llm-d-inference-fairness-id`).
     pub fairness_header: bool,

@@ -130,8 +130,7 @@ impl Simulation {
             match next {
                 Next::Wants => self.core.want(member, false, None, at),
                 Next::Ends => {
-                    let token = Some(Duration::from_millis(100));
-                    self.core.rest(member, Verdict::Good, token, at);
+                    self.core.rest(member, Verdict::Good, Some(20), at);
                 }
             }
             let mut asking = Vec::new();

@@ -22,11 +22,12 @@ fn endpoint(name: &str) -> Endpoint {
 }
 
 fn dispatcher(slots: usize) -> Dispatcher {
-    let config = DispatcherConfig { default_slots: slots, ..DispatcherConfig::default() };
+    let default_slots = Some(Slots::Fixed(slots));
+    let config = DispatcherConfig { default_slots, ..DispatcherConfig::default() };
     Dispatcher::new(config, Client::new().unwrap(), &Handle::current())
 }
 
-const ANY: Want = Want { urgent: false, avoid: None };
+const ANY: Want = Want { urgent: false, avoid: None, near: None };
 
 fn no_near() {}
 
@@ -478,8 +479,7 @@ async fn who_waits_after_a_failure_hears_that_the_server_is_back() {
 #[tokio::test(start_paused = true)]
 async fn slots_come_from_what_a_server_says_that_it_is_unless_somebody_has_said_how_many() {
     let dispatcher = dispatcher(1);
-    let guessed = Backend { slots_by_kind: true, ..Backend::new(endpoint("a"), Slots::Fixed(4)) };
-    dispatcher.add_backend(guessed);
+    dispatcher.add_backend(Backend::new(endpoint("a"), Slots::Auto(2)));
     dispatcher.add_backend(Backend::new(endpoint("b"), Slots::Fixed(4)));
     let slots = || dispatcher.pool().iter().map(|server| server.slots).collect::<Vec<_>>();
     let listed = |name: &str, kind| {
@@ -487,14 +487,13 @@ async fn slots_come_from_what_a_server_says_that_it_is_unless_somebody_has_said_
         dispatcher.shared.decide(|state, now| {
             let id = state.pool.backend_at(&endpoint(name)).unwrap();
             state.pool.checked(&mut state.core, id, Ok(Listed { models, kind }), now);
-            state.pool.asks_for_kind(id)
+            state.pool.shows_figures(id, false)
         })
     };
-    assert!(listed("a", None), "its list does not say what it is, so its figures are asked");
-    assert!(!listed("a", None) && !listed("b", None), "once, and where it matters");
-    assert_eq!(slots(), [4, 4]);
+    assert!(listed("a", None) && !listed("b", None), "figures are asked for where they matter");
+    assert_eq!(slots(), [2, 4]);
     for name in ["a", "b"] {
-        assert!(!listed(name, Some(ServerKind::Vllm)));
+        listed(name, Some(ServerKind::Vllm));
     }
     assert_eq!(slots(), [8, 4]);
     listed("a", Some(ServerKind::LlamaCpp));

@@ -9,7 +9,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use vlm_client::{Error, Trouble};
 
 use crate::{
-    core::{BackendId, BackendState, Slots},
+    core::{BackendId, BackendState},
     server::Backend,
     shared::Shared,
 };
@@ -17,26 +17,36 @@ use crate::{
 const TIMEOUT: Duration = Duration::from_secs(4);
 /// Models change seldom, and large routers list hundreds. What is not well is asked each time.
 const MODELS_EVERY: u64 = 3;
+/// How often those that show what waits inside are looked at in the meantime, while they are asked.
+const LOOKS: u32 = 5;
+/// Whoever showed no figures is asked for some again so seldom.
+const FIGURES_EVERY: u64 = 60;
 /// How long a list that somebody asked for is good.
 const LISTED: Duration = Duration::from_secs(1);
 
 /// Looks at them so often until it is aborted.
 pub(super) async fn watch(shared: Arc<Shared>, every: Duration) {
-    let mut tick = interval(every);
+    let mut tick = interval(every / LOOKS);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut logged = HashMap::new();
-    for round in 0_u64.. {
+    for look in 0_u64.. {
         tick.tick().await;
         let watched = shared.watched();
+        if !look.is_multiple_of(LOOKS.into()) {
+            join_all(watched.iter().map(|(id, backend, _)| look_again(&shared, *id, backend)))
+                .await;
+            continue;
+        }
+        let round = look / u64::from(LOOKS);
         let regular = round.is_multiple_of(MODELS_EVERY);
         join_all(watched.into_iter().map(|(id, backend, well)| {
             let shared = &shared;
             async move {
-                if matches!(backend.slots, Slots::Auto(_)) || shared.asks_for_kind(id) {
-                    look_inside(shared, id, &backend).await;
-                }
                 if regular || !well {
                     check(shared, id, &backend, TIMEOUT).await;
+                }
+                if shared.shows_figures(id, round.is_multiple_of(FIGURES_EVERY)) {
+                    look_inside(shared, id, &backend).await;
                 }
             }
         }))
@@ -82,9 +92,14 @@ fn log_changes(shared: &Shared, logged: &mut HashMap<String, LoggedHealth>) {
 }
 
 impl Shared {
-    /// Whether it matters what kind the server is, and it has a list that does not say so.
-    fn asks_for_kind(&self, id: BackendId) -> bool {
-        self.lock().pool.asks_for_kind(id)
+    fn shows_figures(&self, id: BackendId, again: bool) -> bool {
+        self.lock().pool.shows_figures(id, again)
+    }
+
+    /// Whether the server is being asked, and has shown figures.
+    fn is_seen_at_work(&self, id: BackendId) -> bool {
+        let state = self.lock();
+        state.core.load(id).0 > 0 && state.pool.has_figures(id)
     }
 
     fn watched(&self) -> Vec<(BackendId, Backend, bool)> {
@@ -134,9 +149,18 @@ async fn check(
     error
 }
 
+/// What waits inside matters more often than whether a server is there.
+async fn look_again(shared: &Shared, id: BackendId, backend: &Backend) {
+    if shared.is_seen_at_work(id) {
+        look_inside(shared, id, backend).await;
+    }
+}
+
 async fn look_inside(shared: &Shared, id: BackendId, backend: &Backend) {
-    let Some(figures) = shared.client.figures(&backend.endpoint, TIMEOUT).await else { return };
+    let figures = shared.client.figures(&backend.endpoint, TIMEOUT).await;
     shared.decide(|state, now| {
+        state.pool.had_figures(id, figures.is_some());
+        let Some(figures) = figures else { return };
         if let Some(waiting) = figures.waiting {
             state.core.told_waiting(id, waiting, now);
         }

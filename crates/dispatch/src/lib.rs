@@ -66,7 +66,7 @@ mod turn;
 pub use self::{
     account::{Account, Denied},
     backoff::doubled,
-    core::{BackendId, BackendState, CoreConfig, Slots},
+    core::{BackendId, BackendState, CoreConfig, MOST_NEAR, Slots},
     dispatcher::{Dispatcher, Full},
     pool::BackendSnapshot,
     report::{QuestionOutcome, QuestionReport},

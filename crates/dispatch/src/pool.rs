@@ -31,7 +31,7 @@ pub struct BackendSnapshot {
 
 #[derive(Debug)]
 pub(super) struct Pool {
-    default_slots: usize,
+    default_slots: Option<Slots>,
     servers: HashMap<BackendId, Server>,
     /// Those that were added, in that order.
     pooled: Vec<BackendId>,
@@ -65,7 +65,7 @@ struct RouteKey {
 }
 
 impl Pool {
-    pub(super) fn new(default_slots: usize) -> Self {
+    pub(super) fn new(default_slots: Option<Slots>) -> Self {
         Self {
             default_slots,
             servers: HashMap::new(),
@@ -118,7 +118,7 @@ impl Pool {
     }
 
     fn add_foreign(&mut self, core: &mut Core, endpoint: &Endpoint, address: Address) -> BackendId {
-        let slots = Slots::Fixed(self.default_slots);
+        let slots = self.default_slots.unwrap_or(Slots::Auto(endpoint.first_slots(None)));
         let id = core.add_backend(slots);
         // Without its key: whoever asks it brings their own.
         if let Ok(bare) = Endpoint::new(endpoint.base(), None) {
@@ -307,9 +307,22 @@ impl Pool {
         }
     }
 
-    /// Whether it matters what kind this server is, and its figures may say so.
-    pub(super) fn asks_for_kind(&mut self, id: BackendId) -> bool {
-        self.servers.get_mut(&id).is_some_and(Server::asks_for_kind)
+    /// Whether it matters what this server's figures say, and it may have some; `again` for one
+    /// that had none.
+    pub(super) fn shows_figures(&self, id: BackendId, again: bool) -> bool {
+        self.servers.get(&id).is_some_and(|server| server.shows_figures(again))
+    }
+
+    /// Whether this server has shown figures.
+    pub(super) fn has_figures(&self, id: BackendId) -> bool {
+        self.servers.get(&id).is_some_and(|server| server.has_figures == Some(true))
+    }
+
+    /// A server was asked for its figures, and had some or none.
+    pub(super) fn had_figures(&mut self, id: BackendId, has_figures: bool) {
+        if let Some(server) = self.servers.get_mut(&id) {
+            server.had_figures(has_figures);
+        }
     }
 
     /// A server that lists no models answers all the same.

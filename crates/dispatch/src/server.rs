@@ -26,11 +26,9 @@ pub struct Backend {
     /// The models to ask it for, with `*` and `?` for those among what it lists; `None` = whatever
     /// it lists.
     pub models: Option<Vec<String>>,
-    /// How many questions it takes at once.
+    /// How many questions it takes at once. What is found begins anew with the number of the
+    /// server's [kind](ServerKind) once it says what it is.
     pub slots: Slots,
-    /// Whether `slots` is a guess, which the server's [kind](ServerKind) is better for once it says
-    /// what it is.
-    pub slots_by_kind: bool,
     /// Whether to name the user, by a pseudonym, in `x-llm-d-inference-fairness-id`.
     pub fairness_header: bool,
     /// What to send as `x-llm-d-inference-objective`; `None` = nothing.
@@ -45,7 +43,6 @@ impl Backend {
             extra: ExtraBody::default(),
             models: None,
             slots,
-            slots_by_kind: false,
             fairness_header: false,
             objective: None,
         }
@@ -73,9 +70,10 @@ pub(super) struct Server {
     /// Whether a question was answered since one was refused altogether: then a refused list says
     /// that only the list is.
     pub(super) answers: bool,
-    /// What it says that it is; and whether it was asked for figures that could say so.
+    /// What it says that it is.
     kind: Option<ServerKind>,
-    was_asked_for_kind: bool,
+    /// Whether it shows figures; `None` until it was asked for some.
+    pub(super) has_figures: Option<bool>,
     /// What was wrong with a model, the newest last.
     model_errors: VecDeque<(String, String)>,
 }
@@ -84,17 +82,8 @@ impl Server {
     pub(super) fn new(backend: Backend) -> Self {
         let (last_error, trouble, answers) = (None, None, false);
         let (listed, model_errors) = (Vec::new(), VecDeque::new());
-        let (kind, was_asked_for_kind) = (None, false);
-        Self {
-            backend,
-            listed,
-            last_error,
-            trouble,
-            answers,
-            kind,
-            was_asked_for_kind,
-            model_errors,
-        }
+        let (kind, has_figures) = (None, None);
+        Self { backend, listed, last_error, trouble, answers, kind, has_figures, model_errors }
     }
 
     /// A question has gone wrong there, or well: `None`.
@@ -132,22 +121,24 @@ impl Server {
 
     /// It has said what it is. Gives the slots that it has by that, if that is new and matters.
     pub(super) fn is_kind(&mut self, kind: ServerKind) -> Option<Slots> {
-        if self.kind.replace(kind) == Some(kind) || !self.backend.slots_by_kind {
-            return None;
-        }
-        Some(match self.backend.slots {
-            Slots::Fixed(_) => Slots::Fixed(kind.slots()),
-            Slots::Auto(_) => Slots::Auto(kind.slots()),
-        })
+        let is_new = self.kind.replace(kind) != Some(kind);
+        (is_new && self.finds_slots()).then(|| Slots::Auto(kind.slots()))
     }
 
-    /// Whether it matters what kind it is, and its figures may say so. Once: those that have none do
-    /// not get any.
-    pub(super) fn asks_for_kind(&mut self) -> bool {
-        let asks = self.backend.slots_by_kind && self.kind.is_none();
-        // One that is not there yet says nothing either.
-        let asks = asks && !self.listed.is_empty();
-        asks && !std::mem::replace(&mut self.was_asked_for_kind, true)
+    fn finds_slots(&self) -> bool {
+        matches!(self.backend.slots, Slots::Auto(_))
+    }
+
+    /// Whether its figures are asked for: those of one that is not there yet are not, nor those of
+    /// one that had none, but `again`, as it may have been started anew.
+    pub(super) fn shows_figures(&self, again: bool) -> bool {
+        let is_there = self.answers || !self.listed.is_empty();
+        self.finds_slots() && is_there && (again || self.has_figures != Some(false))
+    }
+
+    /// It was asked for its figures, and had some or none.
+    pub(super) fn had_figures(&mut self, has_figures: bool) {
+        self.has_figures = Some(has_figures);
     }
 
     /// What was wrong last, as far as it concerns those who ask for this model.

@@ -11,7 +11,7 @@ use tokio::{runtime::Handle, sync::Notify, time::sleep_until};
 use vlm_client::{Client, Error};
 
 use crate::{
-    core::{Core, CoreConfig, Event, MemberId, UserId},
+    core::{Core, CoreConfig, Event, MemberId, Slots, UserId},
     lock::lock,
     notices::Notices,
     pool::Pool,
@@ -23,15 +23,17 @@ pub struct DispatcherConfig {
     /// The bounds of its queue.
     pub core: CoreConfig,
     /// How many questions at once a server takes that was not
-    /// [added](crate::Dispatcher::add_backend). Default 4.
-    pub default_slots: usize,
+    /// [added](crate::Dispatcher::add_backend). Default `None`: that is found, beginning with
+    /// [what its address lets one expect](vlm_client::Endpoint::first_slots).
+    pub default_slots: Option<Slots>,
     /// How often the servers of the pool are looked at. Default 5 s.
     pub check_every: Duration,
 }
 
 impl Default for DispatcherConfig {
     fn default() -> Self {
-        Self { core: CoreConfig::default(), default_slots: 4, check_every: Duration::from_secs(5) }
+        let check_every = Duration::from_secs(5);
+        Self { core: CoreConfig::default(), default_slots: None, check_every }
     }
 }
 

@@ -53,6 +53,10 @@ pub struct Want {
     pub urgent: bool,
     /// A backend that has just failed; another is taken if one is up.
     pub avoid: Option<BackendId>,
+    /// How long before the expected turn it is told that this is near, at most
+    /// [`MOST_NEAR`](crate::MOST_NEAR). `None` = as before, at first
+    /// [`CoreConfig::near`](crate::CoreConfig::near).
+    pub near: Option<Duration>,
 }
 
 /// Why there is no turn.
@@ -105,8 +109,8 @@ impl Member {
         UrgencyHandle { shared: Arc::clone(&self.joined.shared), member: self.joined.id }
     }
 
-    /// Waits for the next turn. `near` is called when it is expected within
-    /// [`CoreConfig::near`](crate::CoreConfig::near); never, if the turn comes at once.
+    /// Waits for the next turn. `near` is called when it is expected within [`Want::near`]; never, if
+    /// the turn comes at once.
     ///
     /// Dropping the future gives the place in the queue up, polled or not: also the place that the
     /// turn before has left by [`Turn::again`].
@@ -136,6 +140,9 @@ impl Member {
         self.joined.shared.decide(|state, now| {
             if let Some(weight) = weight {
                 state.core.set_weight(self.joined.id, weight);
+            }
+            if let Some(near) = want.near {
+                state.core.set_near(self.joined.id, near);
             }
             if !waits_already || want.urgent {
                 state.core.want(self.joined.id, want.urgent, want.avoid, now);
@@ -239,12 +246,9 @@ impl<'a> TurnGuard<'a> {
         Ok(Turn { guard: self, backend, server, report, failure: None, again: false, is_stranger })
     }
 
-    fn give_up(&self, verdict: Verdict, first_token: Option<Duration>) {
+    fn give_up(&self, verdict: Verdict, tokens: Option<u64>) {
         let id = self.member.joined.id;
-        self.member
-            .joined
-            .shared
-            .decide(|state, now| state.core.rest(id, verdict, first_token, now));
+        self.member.joined.shared.decide(|state, now| state.core.rest(id, verdict, tokens, now));
     }
 }
 
@@ -313,14 +317,22 @@ impl Turn<'_> {
     /// The question is being sent, to this model, about a frame of this moment.
     pub fn sent(&mut self, model: &str, captured: Instant) {
         model.clone_into(&mut self.report.model);
-        self.report.sent = Some(now());
+        let now = now();
+        self.report.sent = Some(now);
         self.report.captured = Some(captured);
         self.report.outcome = QuestionOutcome::Cancelled;
+        let joined = &self.guard.member.joined;
+        joined.shared.lock().core.sent(joined.id, now);
     }
 
     /// A token came.
     pub fn token(&mut self) {
-        self.report.first_token.get_or_insert_with(now);
+        if self.report.first_token.is_none() {
+            let now = now();
+            self.report.first_token = Some(now);
+            let joined = &self.guard.member.joined;
+            joined.shared.lock().core.first_token(joined.id, now);
+        }
         self.report.tokens_out += 1;
     }
 
@@ -368,11 +380,7 @@ impl Turn<'_> {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let verdict = self.verdict();
-        let first_token = self
-            .report
-            .sent
-            .zip(self.report.first_token)
-            .map(|(sent, first)| first.saturating_duration_since(sent));
+        let tokens = Some(self.report.tokens_out);
         let shared = &self.guard.member.joined.shared;
         let failure = self.failure.take().filter(|_| matches!(verdict, Verdict::Bad { .. }));
         if failure.is_some() || verdict == Verdict::Good {
@@ -384,10 +392,10 @@ impl Drop for Turn<'_> {
             member.waits_already.store(true, Ordering::Relaxed);
             let _ = member.joined.notices.take();
             shared.decide(|state, now| {
-                state.core.rest_and_want(member.joined.id, verdict, first_token, now);
+                state.core.rest_and_want(member.joined.id, verdict, tokens, now);
             });
         } else {
-            self.guard.give_up(verdict, first_token);
+            self.guard.give_up(verdict, tokens);
         }
         self.report.ended = now();
         if let Some(account) = self.guard.member.account() {

@@ -13,6 +13,10 @@ pub const MAX_PICTURES: usize = 64;
 pub const MAX_LABEL: usize = 256;
 /// So many parts of a sandbox are named at most, and none in more than [`MAX_LABEL`] bytes.
 pub const MAX_SANDBOX_PARTS: usize = 64;
+/// The longest time before its turn at which a connection wants to be told of it: 1 s.
+pub const MAX_LEAD: Duration = Duration::from_secs(1);
+/// The longest time between two frames that are wanted: a minute.
+pub const MAX_SPACING: Duration = Duration::from_secs(60);
 
 /// What a media process tells live-vlm, which does not trust it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -65,6 +69,21 @@ pub enum FromMedia {
         connection: ConnectionId,
         /// Whether somebody waits for the answer.
         urgent: bool,
+        /// How long before the turn a [`TurnNear`](crate::ToMedia::TurnNear) is of use, which is as
+        /// long as a frame takes to come; at most [`MAX_LEAD`].
+        #[serde(rename = "lead_us", with = "micros")]
+        lead: Duration,
+    },
+    /// A frame is wanted of a peer that sends them
+    /// [on demand](crate::SamplingSettings::frames_on_demand).
+    FrameWanted {
+        /// Whose.
+        connection: ConnectionId,
+        /// How many, 1 to [`MAX_PICTURES`].
+        frames: u32,
+        /// The time between two of them, at most [`MAX_SPACING`].
+        #[serde(rename = "spacing_us", with = "micros")]
+        spacing: Duration,
     },
     /// The want is void: the stream is over, or a setting has changed.
     GiveUp {
@@ -130,6 +149,8 @@ pub struct Answered {
     /// Whether the answer has every candidate of ours: without, a STUN server has not answered in
     /// time.
     pub found_all: bool,
+    /// Whether the peer gets its video back, and so sends all of it.
+    pub goes_back: bool,
 }
 
 /// One picture of a question.
@@ -204,6 +225,7 @@ impl FromMedia {
             | Self::FirstFrame { connection }
             | Self::Lost { connection, .. }
             | Self::Want { connection, .. }
+            | Self::FrameWanted { connection, .. }
             | Self::GiveUp { connection }
             | Self::Question { connection, .. }
             | Self::NoQuestion { connection, .. }
@@ -266,6 +288,10 @@ impl Message for FromMedia {
             }
             Self::Answered { result: Err(error), .. } => error.check(),
             Self::Lost { reason, .. } => LinkError::bound("reason", reason.text().len(), MAX_TEXT),
+            Self::Want { lead, .. } if *lead > MAX_LEAD => {
+                Err(LinkError::Field { field: "lead_us", allowed: "0 to 1000000" })
+            }
+            Self::FrameWanted { frames, spacing, .. } => check_wanted(*frames, *spacing),
             Self::Question { pictures, .. } => check_pictures(pictures),
             Self::NoQuestion { why: NothingToAsk::Unencodable(text), .. } => {
                 LinkError::bound("why", text.len(), MAX_TEXT)
@@ -277,6 +303,16 @@ impl Message for FromMedia {
             _ => Ok(()),
         }
     }
+}
+
+fn check_wanted(frames: u32, spacing: Duration) -> Result<(), LinkError> {
+    if !usize::try_from(frames).is_ok_and(|frames| (1..=MAX_PICTURES).contains(&frames)) {
+        return Err(LinkError::Field { field: "frames", allowed: "1 to 64" });
+    }
+    if spacing > MAX_SPACING {
+        return Err(LinkError::Field { field: "spacing_us", allowed: "0 to 60000000" });
+    }
+    Ok(())
 }
 
 fn check_pictures(pictures: &[PictureInfo]) -> Result<(), LinkError> {

@@ -27,6 +27,9 @@
 //!   live-vlm drops what crosses. It comes before the next want, and once at most.
 //! - A media process that has given up, and gets a `Turn` all the same, says nothing to it.
 //!
+//! Of a peer that sends [frames on demand](SamplingSettings::frames_on_demand), a
+//! [`FrameWanted`](FromMedia::FrameWanted) asks for one, at any time after the answer to the offer.
+//!
 //! # Example
 //!
 //! ```
@@ -77,8 +80,8 @@ pub use error::LinkError;
 pub use frame::{Decoder, MAX_ATTACHMENT, MAX_JSON, Received, encode};
 pub use frame_counts::FrameCounts;
 pub use from_media::{
-    Answered, FromMedia, LogLevel, MAX_LABEL, MAX_PICTURES, MAX_SANDBOX_PARTS, NothingToAsk,
-    PictureInfo, SandboxParts, pictures,
+    Answered, FromMedia, LogLevel, MAX_LABEL, MAX_LEAD, MAX_PICTURES, MAX_SANDBOX_PARTS,
+    MAX_SPACING, NothingToAsk, PictureInfo, SandboxParts, pictures,
 };
 pub use lost_reason::LostReason;
 pub use message::Message;

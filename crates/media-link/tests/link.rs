@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use live_vlm_media_link::{
     ConnectionId, Decoder, FromMedia, LinkError, LogLevel, LostReason, MAX_ATTACHMENT, MAX_JSON,
-    MAX_PICTURES, MAX_SDP, MAX_TEXT, OfferError, PictureInfo, Reader, Received, SamplingSettings,
-    SandboxParts, ToMedia, VERSION, Writer, encode, pictures,
+    MAX_LEAD, MAX_PICTURES, MAX_SDP, MAX_SPACING, MAX_TEXT, OfferError, PictureInfo, Reader,
+    Received, SamplingSettings, SandboxParts, ToMedia, VERSION, Writer, encode, pictures,
 };
 use tokio::io::AsyncWriteExt;
 
@@ -122,19 +122,20 @@ fn no_more_is_allocated_than_a_message_announces() {
 
 #[tokio::test]
 async fn another_version_is_refused_whatever_else_it_says() {
-    let other = frame(r#"{"type":"hi there","version":2,"news":[1]}"#, &[]);
+    let other = frame(r#"{"type":"hi there","version":3,"news":[1]}"#, &[]);
     let error = refusal(&other).await;
-    assert!(matches!(error, LinkError::Version { theirs: 2 }), "{error}");
+    assert!(matches!(error, LinkError::Version { theirs: 3 }), "{error}");
     assert_eq!(
         error.to_string(),
-        "the other process speaks version 2 of the link, and this one version 1; live-vlm and its \
+        "the other process speaks version 3 of the link, and this one version 2; live-vlm and its \
          media processes must be of one installation: restart live-vlm"
     );
 }
 
 #[tokio::test]
 async fn the_version_comes_first_and_once() {
-    let want = encode(FromMedia::Want { connection: SEVEN, urgent: false }, 0).unwrap();
+    let want =
+        encode(FromMedia::Want { connection: SEVEN, urgent: false, lead: MAX_LEAD }, 0).unwrap();
     assert!(matches!(refusal(&want).await, LinkError::NotGreeted));
     let twice = after_ready(&encode(ready(), 0).unwrap());
     assert!(matches!(refusal(&twice).await, LinkError::GreetedTwice));
@@ -185,7 +186,7 @@ async fn pictures_must_be_as_long_as_they_say() {
         refusal(&question(&many, MAX_PICTURES + 1)).await,
         LinkError::TooLong { what: "pictures", .. }
     ));
-    let unasked = after_ready(&frame(r#"{"type":"want","connection":7,"urgent":true}"#, &[0]));
+    let unasked = after_ready(&frame(r#"{"type":"give_up","connection":7}"#, &[0]));
     assert!(matches!(refusal(&unasked).await, LinkError::Attachment { announced: 0, came: 1 }));
 }
 
@@ -203,7 +204,7 @@ async fn texts_that_are_too_long_are_refused() {
             r#"{{"type":"answered","connection":7,"result":{{"Err":{{"malformed":{{"reason":"{long}"}}}}}}}}"#
         ),
         format!(
-            r#"{{"type":"answered","connection":7,"result":{{"Ok":{{"sdp":"{sdp}","codec":"vp8","found_all":true}}}}}}"#
+            r#"{{"type":"answered","connection":7,"result":{{"Ok":{{"sdp":"{sdp}","codec":"vp8","found_all":true,"goes_back":false}}}}}}"#
         ),
     ] {
         let error = refusal(&after_ready(&frame(&json, &[]))).await;
@@ -272,6 +273,13 @@ fn what_breaks_a_bound_is_not_sent() {
         candidate: "x".repeat(2000),
     };
     assert!(matches!(encode(candidate, 0), Err(LinkError::TooLong { what: "candidate", .. })));
+    let wanted = |frames, spacing| FromMedia::FrameWanted { connection: SEVEN, frames, spacing };
+    for (frames, spacing) in [(0, MAX_SPACING), (65, MAX_SPACING), (1, MAX_SPACING * 2)] {
+        assert!(matches!(encode(wanted(frames, spacing), 0), Err(LinkError::Field { .. })));
+    }
+    assert!(encode(wanted(64, MAX_SPACING), 0).is_ok());
+    let early = FromMedia::Want { connection: SEVEN, urgent: false, lead: MAX_LEAD * 2 };
+    assert!(matches!(encode(early, 0), Err(LinkError::Field { .. })));
     let large = u32::try_from(MAX_ATTACHMENT).unwrap() + 1;
     let question = FromMedia::Question { connection: SEVEN, pictures: vec![picture(large)] };
     let error = encode(question, MAX_ATTACHMENT + 1);

@@ -23,7 +23,7 @@ fn what_a_media_process_is_told_is_pinned() {
     let to = |message: ToMedia, json| assert_json(message, 0, json);
     to(
         ToMedia::Hello { version: VERSION, log: "info".into() },
-        r#"{"type":"hello","version":1,"log":"info"}"#,
+        r#"{"type":"hello","version":2,"log":"info"}"#,
     );
     to(ToMedia::Log { log: "debug".into() }, r#"{"type":"log","log":"debug"}"#);
     to(ToMedia::Ping { number: 3 }, r#"{"type":"ping","number":3}"#);
@@ -41,7 +41,8 @@ fn what_a_media_process_is_told_is_pinned() {
             r#""network":{"bind":"192.0.2.1","also_bind":null,"min_port":4000,"max_port":null,"#,
             r#""stun_server":null},"timeouts":{"connect_us":15000000,"media_us":10000000,"#,
             r#""goodbye_us":1000000,"key_frame_us":15000000},"#,
-            r#""settings":{"asks":true,"interval_us":1000000,"max_age_us":0,"min_change":0.5}}"#
+            r#""settings":{"asks":true,"interval_us":1000000,"max_age_us":0,"min_change":0.5,"#,
+            r#""max_size":768,"frames_on_demand":false}}"#
         ),
     );
     to(
@@ -58,12 +59,15 @@ fn what_a_media_process_is_told_is_pinned() {
         interval: Duration::from_millis(100),
         max_age: Duration::from_secs(2),
         min_change: 0.0,
+        max_size: 1024,
+        frames_on_demand: true,
     };
     to(
         ToMedia::Settings { connection: SEVEN, settings },
         concat!(
             r#"{"type":"settings","connection":7,"settings":{"asks":false,"interval_us":100000,"#,
-            r#""max_age_us":2000000,"min_change":0.0}}"#
+            r#""max_age_us":2000000,"min_change":0.0,"max_size":1024,"#,
+            r#""frames_on_demand":true}}"#
         ),
     );
     to(ToMedia::AskNow { connection: SEVEN }, r#"{"type":"ask_now","connection":7}"#);
@@ -87,7 +91,7 @@ fn what_a_media_process_tells_of_itself_is_pinned() {
     from(
         FromMedia::Ready { version: VERSION, codecs: Codec::ALL.to_vec(), sandbox },
         concat!(
-            r#"{"type":"ready","version":1,"codecs":["vp8","h264","vp9"],"#,
+            r#"{"type":"ready","version":2,"codecs":["vp8","h264","vp9"],"#,
             r#""sandbox":{"applied":["seccomp"],"lacking":[]}}"#
         ),
     );
@@ -106,12 +110,13 @@ fn what_a_media_process_tells_of_itself_is_pinned() {
 #[test]
 fn what_a_media_process_tells_of_a_connection_is_pinned() {
     let from = |message: FromMedia, json| assert_json(message, 0, json);
-    let answered = Answered { sdp: "v=0".into(), codec: Codec::Vp9, found_all: true };
+    let answered =
+        Answered { sdp: "v=0".into(), codec: Codec::Vp9, found_all: true, goes_back: false };
     from(
         FromMedia::Answered { connection: SEVEN, result: Ok(answered) },
         concat!(
             r#"{"type":"answered","connection":7,"#,
-            r#""result":{"Ok":{"sdp":"v=0","codec":"vp9","found_all":true}}}"#
+            r#""result":{"Ok":{"sdp":"v=0","codec":"vp9","found_all":true,"goes_back":false}}}"#
         ),
     );
     let error = OfferError::UnsupportedCodec { offered: vec!["AV1".into()], allowed: vec![] };
@@ -139,9 +144,12 @@ fn what_a_media_process_tells_of_a_connection_is_pinned() {
     from(
         FromMedia::Frames {
             connection: SEVEN,
-            counts: FrameCounts { received: 30, decoded: 3, asked: 1 },
+            counts: FrameCounts { received: 30, decoded: 3, asked: 1, unchanged: 2 },
         },
-        r#"{"type":"frames","connection":7,"counts":{"received":30,"decoded":3,"asked":1}}"#,
+        concat!(
+            r#"{"type":"frames","connection":7,"counts":{"received":30,"decoded":3,"asked":1,"#,
+            r#""unchanged":2}}"#
+        ),
     );
     from(FromMedia::Stopped { connection: SEVEN }, r#"{"type":"stopped","connection":7}"#);
 }
@@ -150,8 +158,16 @@ fn what_a_media_process_tells_of_a_connection_is_pinned() {
 fn what_a_media_process_tells_of_questions_is_pinned() {
     let from = |message: FromMedia, json| assert_json(message, 0, json);
     from(
-        FromMedia::Want { connection: SEVEN, urgent: false },
-        r#"{"type":"want","connection":7,"urgent":false}"#,
+        FromMedia::Want { connection: SEVEN, urgent: false, lead: Duration::from_millis(40) },
+        r#"{"type":"want","connection":7,"urgent":false,"lead_us":40000}"#,
+    );
+    from(
+        FromMedia::FrameWanted {
+            connection: SEVEN,
+            frames: 2,
+            spacing: Duration::from_millis(500),
+        },
+        r#"{"type":"frame_wanted","connection":7,"frames":2,"spacing_us":500000}"#,
     );
     from(FromMedia::GiveUp { connection: SEVEN }, r#"{"type":"give_up","connection":7}"#);
     let picture = PictureInfo {

@@ -11,7 +11,7 @@ const OLDEST: Duration = Duration::from_secs(3600);
 /// Something about a want. Until the next one is told, all of it is about the same.
 #[derive(Debug)]
 pub(crate) enum Said {
-    Wants { urgent: bool },
+    Wants { urgent: bool, lead: Duration },
     GaveUp,
     Question(Question),
     Nothing(NothingToAsk),

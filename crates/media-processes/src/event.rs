@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use live_vlm_media_link::LostReason;
 
@@ -12,6 +12,14 @@ pub enum PeerEvent {
     Connected,
     /// The first frame was decoded.
     FirstFrame,
+    /// Frames are wanted of a peer that sends them on demand: so many, so far apart. It may be told
+    /// again if they do not come.
+    FrameWanted {
+        /// How many.
+        frames: u32,
+        /// The time between two of them.
+        spacing: Duration,
+    },
     /// The connection is over, but for [`Peer::stop`](crate::Peer::stop). Only `Gone` may follow.
     Lost(LostReason),
     /// The media process has ended, and the connection with it, through whosever fault. Nothing

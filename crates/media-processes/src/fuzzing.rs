@@ -241,6 +241,7 @@ mod tests {
             ("refused", Some(6)),
             ("silent", Some(5)),
             ("huge", Some(4)),
+            ("wishes", Some(43)),
         ] {
             let data = fs::read(live_vlm_corpus::folder("media_conduct").join(name)).unwrap();
             assert_eq!(super::judge(&data), ended_by, "{name}");

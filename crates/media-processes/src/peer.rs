@@ -3,7 +3,7 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use live_vlm_media_link::{Codec, SamplingSettings, ToMedia};
+use live_vlm_media_link::{Answered, Codec, SamplingSettings, ToMedia};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
@@ -22,6 +22,7 @@ pub struct Peer {
     hold: Hold,
     codec: Codec,
     found_all: bool,
+    goes_back: bool,
     frames: FrameCounter,
     process: ProcessNumber,
     candidates: AtomicUsize,
@@ -70,12 +71,13 @@ impl Hold {
 
     pub(crate) fn peer(
         self,
-        codec: Codec,
-        found_all: bool,
+        answered: &Answered,
         frames: FrameCounter,
         process: ProcessNumber,
     ) -> Peer {
-        Peer { hold: self, codec, found_all, frames, process, candidates: AtomicUsize::new(0) }
+        let Answered { codec, found_all, goes_back, .. } = *answered;
+        let candidates = AtomicUsize::new(0);
+        Peer { hold: self, codec, found_all, goes_back, frames, process, candidates }
     }
 
     fn hang_up(&self) {
@@ -121,6 +123,11 @@ impl Peer {
     /// time.
     pub fn found_all_candidates(&self) -> bool {
         self.found_all
+    }
+
+    /// Whether the peer gets its video back, and so sends all of it whatever is wanted.
+    pub fn goes_back(&self) -> bool {
+        self.goes_back
     }
 
     /// Counts this connection's frames, for as long as anybody reads.

@@ -23,14 +23,14 @@ use crate::{
     launcher::Launcher,
     owner::Owner,
     peer::{Hold, OfferAnswered, PeerEvents},
-    process::{self, Surroundings},
+    process::{self, ONCE, Surroundings},
     registry::{Begin, Figures, Placed, Ready, Registry},
     turns::Turns,
     usage::{Meter, Sample, Usage},
 };
 
-/// Each event comes once.
-const EVENTS: usize = 4;
+/// The events that come once, and wishes for frames, which come as often as they like.
+const EVENTS: usize = ONCE + 4;
 /// What may be said about a want that nobody listened to, and about the next one.
 const ASKS: usize = 8;
 
@@ -152,7 +152,7 @@ impl MediaProcesses {
         let hold = Hold::new(handle.clone(), is_over);
         match answered.await {
             Ok(Ok(answered)) => {
-                let peer = hold.peer(answered.codec, answered.found_all, frames, placed.number);
+                let peer = hold.peer(&answered, frames, placed.number);
                 let (events, turns) = (PeerEvents::new(told), Turns::new(handle, asked));
                 Ok(OfferAnswered { peer, sdp: answered.sdp, events, turns })
             }

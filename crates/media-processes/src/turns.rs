@@ -6,6 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use live_vlm_media_link::{NothingToAsk, Outcome, ToMedia};
@@ -57,9 +58,9 @@ impl Turns {
     pub async fn want(&mut self) -> Option<Want<'_>> {
         loop {
             // Anything else is about a want that has ended.
-            if let Said::Wants { urgent } = self.asks.recv().await? {
-                let state = State::default();
-                return Some(Want { turns: self, urgent, state, outcome: Outcome::Done });
+            if let Said::Wants { urgent, lead } = self.asks.recv().await? {
+                let (state, outcome) = (State::default(), Outcome::Done);
+                return Some(Want { turns: self, urgent, lead, state, outcome });
             }
         }
     }
@@ -71,6 +72,7 @@ impl Turns {
 pub struct Want<'a> {
     turns: &'a mut Turns,
     urgent: bool,
+    lead: Duration,
     state: State,
     outcome: Outcome,
 }
@@ -116,6 +118,12 @@ impl Want<'_> {
     /// Whether somebody waits for the answer.
     pub fn is_urgent(&self) -> bool {
         self.urgent
+    }
+
+    /// How long before its turn it is of use to tell that this is near: as long as a frame takes to
+    /// come, at most a second.
+    pub fn lead(&self) -> Duration {
+        self.lead
     }
 
     /// For telling it that its turn is near, while it is waited for one.

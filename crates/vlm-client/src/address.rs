@@ -93,6 +93,18 @@ pub(crate) fn deployment(base: &Url) -> Option<&str> {
     (!name.is_empty() && !name.contains('/')).then_some(name)
 }
 
+/// Whether the name leads nowhere in public, as far as that can be told without a look-up.
+fn is_private_name(name: &str) -> bool {
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    !name.contains('.') || PRIVATE_ENDINGS.iter().any(|end| name.ends_with(end))
+}
+
+/// Whether it has a public name, and is asked through TLS: somebody's service for many.
+pub(crate) fn is_service(base: &Url) -> bool {
+    let has_public_name = |host| matches!(host, Host::Domain(name) if !is_private_name(name));
+    base.scheme() == "https" && base.host().is_some_and(has_public_name)
+}
+
 /// Whether the server is Azure's: it has a header of its own for keys.
 pub(crate) fn is_azure(base: &Url) -> bool {
     base.query_pairs().any(|(name, _)| name == API_VERSION)
@@ -150,10 +162,7 @@ fn parsed(given: &str) -> Result<Url, BadEndpoint> {
     }
     let http = parse(&format!("http://{given}"))?;
     let is_near = match http.host() {
-        Some(Host::Domain(name)) => {
-            let name = name.trim_end_matches('.').to_ascii_lowercase();
-            !name.contains('.') || PRIVATE_ENDINGS.iter().any(|end| name.ends_with(end))
-        }
+        Some(Host::Domain(name)) => is_private_name(name),
         _ => true,
     };
     match (is_near, port) {

@@ -10,8 +10,12 @@ use crate::{
     error::{Error, ErrorKind},
     headers::ExtraHeaders,
     key::ApiKey,
+    kind::ServerKind,
     reach::{Blocked, Gate, Reach, is_this_host},
 };
+
+/// A service takes many questions at once; so many are soon more.
+const SERVICE_SLOTS: usize = 8;
 
 /// Azure's own name for a key.
 const API_KEY: header::HeaderName = header::HeaderName::from_static("api-key");
@@ -114,6 +118,14 @@ impl Endpoint {
     /// Whether the server is on this host, as far as its address says without a look-up.
     pub fn is_this_host(&self) -> bool {
         self.base.host().is_some_and(|host| is_this_host(&host))
+    }
+
+    /// How many questions at once to begin with, where nobody says how many the server takes: as
+    /// many as its kind takes by itself. A service for many that is found on the internet takes
+    /// several; of any other server that does not say what it is one is sure.
+    pub fn first_slots(&self, kind: Option<ServerKind>) -> usize {
+        let by_address = || if address::is_service(&self.base) { SERVICE_SLOTS } else { 1 };
+        kind.map_or_else(by_address, ServerKind::slots)
     }
 
     /// Whether somebody else named it than the operator.
@@ -309,5 +321,22 @@ mod tests {
         let endpoint = Endpoint::new("http://host/v1", ApiKey::new("sk-secret")).unwrap();
         assert!(!format!("{endpoint:?}").contains("secret"));
         assert_eq!(endpoint.secrets().blotted_out("bad key sk-secret"), "bad key (key)");
+    }
+
+    #[test]
+    fn a_service_on_the_internet_is_asked_several_questions_to_begin_with_and_others_one() {
+        for (base, slots) in [
+            ("https://api.openai.com/v1", 8),
+            ("http://api.openai.com/v1", 1),
+            ("https://gpu-box/v1", 1),
+            ("https://gpu-box.lan:8000/v1", 1),
+            ("https://192.0.2.7/v1", 1),
+            ("http://localhost:8000/v1", 1),
+        ] {
+            let endpoint = Endpoint::new(base, None).unwrap();
+            assert_eq!(endpoint.first_slots(None), slots, "{base}");
+            assert_eq!(endpoint.first_slots(Some(ServerKind::Ollama)), 1, "{base}");
+            assert_eq!(endpoint.first_slots(Some(ServerKind::Vllm)), 8, "{base}");
+        }
     }
 }

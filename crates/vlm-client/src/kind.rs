@@ -33,7 +33,8 @@ impl ServerKind {
         }
     }
 
-    /// Questions that it takes at once, as it is set up by itself.
+    /// Questions that it takes at once, as it is set up by itself: of those that batch, a number
+    /// that any GPU takes.
     pub fn slots(self) -> usize {
         match self {
             Self::Vllm | Self::Sglang => 8,
@@ -71,8 +72,13 @@ impl ServerKind {
 
     /// By the names of its metrics.
     pub(crate) fn of_metrics(metrics: &str) -> Option<Self> {
-        let kinds =
-            [("vllm:", Self::Vllm), ("sglang:", Self::Sglang), ("llamacpp:", Self::LlamaCpp)];
+        let kinds = [
+            ("vllm:", Self::Vllm),
+            // NIM is vLLM, and calls its metrics so.
+            ("num_requests_waiting", Self::Vllm),
+            ("sglang:", Self::Sglang),
+            ("llamacpp:", Self::LlamaCpp),
+        ];
         metrics.lines().find_map(|line| {
             let kind = kinds.iter().find(|(prefix, _)| line.starts_with(prefix));
             kind.map(|(_, kind)| *kind)
@@ -111,6 +117,7 @@ mod tests {
         let metrics = "# HELP vllm:x y\npython_gc 1\nvllm:num_requests_running 0\n";
         assert_eq!(ServerKind::of_metrics(metrics), Some(ServerKind::Vllm));
         assert_eq!(ServerKind::of_metrics("llamacpp:requests 1"), Some(ServerKind::LlamaCpp));
+        assert_eq!(ServerKind::of_metrics("num_requests_waiting 1"), Some(ServerKind::Vllm));
         assert_eq!(ServerKind::of_metrics("process_cpu_seconds_total 1\n"), None);
     }
 }

@@ -3,16 +3,19 @@
 use std::{sync::Arc, time::Duration};
 
 use live_vlm_media_link::{
-    Answered, ConnectionId, FrameCounts, FromMedia, LostReason, MAX_SDP, NetworkOptions,
+    Answered, ConnectionId, FrameCounts, FromMedia, LostReason, MAX_LEAD, MAX_SDP, NetworkOptions,
     OfferError, PeerTimeouts, SamplingSettings,
 };
 use tokio::{
     runtime::Handle,
     sync::{Notify, mpsc, watch},
-    time::{MissedTickBehavior, interval},
+    time::{Instant, MissedTickBehavior, interval},
 };
 
-use super::outbox::Outbox;
+use super::{
+    outbox::Outbox,
+    wishes::{Obedience, Wishes},
+};
 use crate::{
     CandidateSection, PeerConnection, PeerEvent, PeerOptions,
     analyze::{self, FromElement, RemoteAsker},
@@ -20,8 +23,8 @@ use crate::{
 
 /// Candidates that wait until the offer is answered.
 const CANDIDATES: usize = 64;
-/// What a connection and its element may have to say at once: a few things that happen once, and
-/// three about a want.
+/// What a connection and its element may have to say at once: a few things that happen once, three
+/// about a want, and wishes for frames, which are dropped if there is no room.
 const EVENTS: usize = 64;
 /// How often frames are told of.
 const FRAMES: Duration = Duration::from_secs(1);
@@ -96,6 +99,7 @@ pub(super) fn open(
     let (say, said) = mpsc::channel(EVENTS);
     let asks = say.clone();
     let asker = RemoteAsker::new(&Handle::current(), move |what| put(&asks, Said::Element(what)));
+    asker.set_frames_on_demand(offer.settings.frames_on_demand);
     let (wanted, wants) = watch::channel(Wanted { settings: offer.settings, stops: false });
     let (candidate, candidates) = mpsc::channel(CANDIDATES);
     let ask_now = Arc::<Notify>::default();
@@ -107,6 +111,11 @@ pub(super) fn open(
         candidates,
         ask_now: Arc::clone(&ask_now),
         told: FrameCounts::default(),
+        asker: asker.clone(),
+        wishes: Wishes::default(),
+        obedience: Obedience::default(),
+        obeys: true,
+        is_connected: false,
     };
     let connection = Connection { asker: asker.clone(), wanted, ask_now, candidates: candidate };
     (connection, task.run(offer, asker, say))
@@ -114,6 +123,10 @@ pub(super) fn open(
 
 /// Called from streaming threads, too: it does not wait.
 fn put(queue: &mpsc::Sender<Said>, said: Said) {
+    let is_wish = matches!(&said, Said::Element(FromElement::FrameWanted { .. }));
+    if is_wish && queue.capacity() < EVENTS / 2 {
+        return;
+    }
     if let Err(mpsc::error::TrySendError::Full(_)) = queue.try_send(said) {
         // live-vlm will miss it, and end the process.
         tracing::error!("a connection says more than it ever should");
@@ -129,6 +142,12 @@ struct Task {
     ask_now: Arc<Notify>,
     /// The frames that were told of last.
     told: FrameCounts,
+    asker: RemoteAsker,
+    wishes: Wishes,
+    obedience: Obedience,
+    /// Whether the peer sends frames on demand, as it has promised.
+    obeys: bool,
+    is_connected: bool,
 }
 
 impl Task {
@@ -172,21 +191,67 @@ impl Task {
                     if stops || changed.is_err() {
                         return;
                     }
-                    peer.change_settings(&settings);
+                    self.change_settings(peer, settings);
                 }
                 () = self.ask_now.notified() => peer.ask_now(),
-                _ = tick.tick() => self.tell_frames(frames.read()).await,
+                _ = tick.tick() => self.look(peer, frames.read()).await,
             }
+        }
+    }
+
+    /// What happens each second.
+    async fn look(&mut self, peer: &PeerConnection, counts: FrameCounts) {
+        self.tell_frames(counts).await;
+        let Wanted { settings, .. } = *self.wants.borrow();
+        if !settings.frames_on_demand {
+            return;
+        }
+        if self.is_connected && counts.received == 0 {
+            self.want_first_frame().await;
+        }
+        let obeys = self.obedience.look(counts.received);
+        if std::mem::replace(&mut self.obeys, obeys) != obeys {
+            tracing::info!(obeys, "whether frames come only when they are wanted has changed");
+            self.change_settings(peer, settings);
+        }
+    }
+
+    fn change_settings(&self, peer: &PeerConnection, settings: SamplingSettings) {
+        let frames_on_demand = settings.frames_on_demand && self.obeys;
+        self.asker.set_frames_on_demand(frames_on_demand);
+        peer.change_settings(&SamplingSettings { frames_on_demand, ..settings });
+    }
+
+    /// Whoever looks at the video sees that it runs, also before anything is asked.
+    async fn want_first_frame(&mut self) {
+        if self.wants.borrow().settings.frames_on_demand {
+            self.want_frames(1, Duration::ZERO).await;
+        }
+    }
+
+    async fn want_frames(&mut self, frames: u32, spacing: Duration) {
+        if self.wishes.may(Instant::now().into_std()) {
+            let connection = self.id;
+            self.outbox.send(FromMedia::FrameWanted { connection, frames, spacing }).await;
         }
     }
 
     async fn pass_on(&mut self, said: Said) {
         let connection = self.id;
         let message = match said {
-            Said::Connected => FromMedia::Connected { connection },
+            Said::Connected => {
+                self.is_connected = true;
+                self.outbox.send(FromMedia::Connected { connection }).await;
+                return self.want_first_frame().await;
+            }
             Said::FirstFrame => FromMedia::FirstFrame { connection },
             Said::Lost(reason) => FromMedia::Lost { connection, reason },
-            Said::Element(FromElement::Want { urgent }) => FromMedia::Want { connection, urgent },
+            Said::Element(FromElement::Want { urgent, lead }) => {
+                FromMedia::Want { connection, urgent, lead: lead.min(MAX_LEAD) }
+            }
+            Said::Element(FromElement::FrameWanted { frames, spacing }) => {
+                return self.want_frames(frames, spacing).await;
+            }
             Said::Element(FromElement::GiveUp) => FromMedia::GiveUp { connection },
             Said::Element(FromElement::NoQuestion(why)) => {
                 FromMedia::NoQuestion { connection, why }
@@ -243,6 +308,11 @@ async fn accept(
         peer.stop().await;
         return Err(OfferError::Pipeline(format!("the answer has {} bytes", sdp.len())));
     }
-    let answered = Answered { sdp, codec: peer.codec(), found_all: peer.found_all_candidates() };
+    let answered = Answered {
+        sdp,
+        codec: peer.codec(),
+        found_all: peer.found_all_candidates(),
+        goes_back: peer.goes_back(),
+    };
     Ok((peer, answered))
 }

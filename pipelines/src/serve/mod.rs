@@ -9,6 +9,7 @@ mod connection;
 mod log;
 mod log_layer;
 mod outbox;
+mod wishes;
 
 use std::{collections::HashMap, time::Duration};
 

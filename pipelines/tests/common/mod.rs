@@ -26,18 +26,28 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 /// What a test wants of its connection.
 pub(crate) struct Wanted {
     pub(crate) interval: Duration,
+    pub(crate) frames_on_demand: bool,
     pub(crate) timeouts: PeerTimeouts,
 }
 
 impl Wanted {
     /// A question now and then: key frames only.
     pub(crate) fn slow() -> Self {
-        Self { interval: Duration::from_secs(1), timeouts: PeerTimeouts::default() }
+        Self {
+            interval: Duration::from_secs(1),
+            frames_on_demand: false,
+            timeouts: PeerTimeouts::default(),
+        }
     }
 
     /// Many questions: every frame.
     pub(crate) fn fast() -> Self {
         Self { interval: Duration::from_millis(100), ..Self::slow() }
+    }
+
+    /// A question now and then, of a peer that sends a frame when one is wanted.
+    pub(crate) fn on_demand() -> Self {
+        Self { frames_on_demand: true, ..Self::slow() }
     }
 
     pub(crate) fn timeouts(self, timeouts: PeerTimeouts) -> Self {
@@ -60,7 +70,9 @@ pub(crate) fn options(wanted: &Wanted) -> (PeerOptions, gst::Element, watch::Rec
         tell.send_replace(count.fetch_add(1, Ordering::SeqCst) + 1);
         gst::PadProbeReturn::Ok
     });
-    let mut options = PeerOptions::with_analyzer(settings(wanted.interval), analyzer.clone());
+    let frames_on_demand = wanted.frames_on_demand;
+    let settings = SamplingSettings { frames_on_demand, ..settings(wanted.interval) };
+    let mut options = PeerOptions::with_analyzer(settings, analyzer.clone());
     options.network.bind = Some(IpAddr::V4(Ipv4Addr::LOCALHOST));
     options.timeouts = wanted.timeouts;
     (options, analyzer, decoded)

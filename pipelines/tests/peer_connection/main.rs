@@ -8,5 +8,6 @@ mod decode;
 mod loss;
 mod network;
 mod offers;
+mod on_demand;
 mod refuse;
 mod sizes;

@@ -1,9 +1,4 @@
-//! How much the picture has changed: a cheap measure on a small thumbnail of its brightness.
-//!
-//! The thumbnail has 64 x 36 cells, whatever the picture's shape. A cell has changed when its
-//! brightness differs by more than 1/16 of the range, which a camera's noise does not reach. The
-//! measure is the share of cells that have changed: 0.02 means that something as large as 2% of the
-//! picture has come, gone or moved.
+//! What a frame looks like, small: for seeing how much has changed.
 
 use gst_video::{
     VideoConverter, VideoConverterConfig, VideoFormat, VideoFrameRef, VideoInfo,
@@ -11,29 +6,8 @@ use gst_video::{
 };
 
 use gst_vlm_jpeg::shown;
-
-const COLUMNS: usize = 64;
-const ROWS: usize = 36;
-/// Pixels that are looked at along each edge of a cell. Their mean evens noise out; looking at all
-/// would cost ten times as much.
-const POINTS: usize = 4;
-/// Of 255.
-const NOTICEABLE: u8 = 16;
-
-/// The brightness of a picture's cells.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Thumbnail(Vec<u8>);
-
-impl Thumbnail {
-    /// The share of the picture that has changed, from 0 to 1.
-    pub(crate) fn change(&self, other: &Self) -> f64 {
-        let changed =
-            self.0.iter().zip(&other.0).filter(|(a, b)| a.abs_diff(**b) > NOTICEABLE).count();
-        #[expect(clippy::cast_precision_loss, reason = "a few thousand cells")]
-        let share = changed as f64 / self.0.len().max(1) as f64;
-        share
-    }
-}
+pub(crate) use live_vlm_change::Thumbnail;
+use live_vlm_change::{HEIGHT, WIDTH};
 
 /// Makes thumbnails of frames.
 #[derive(Debug, Default)]
@@ -67,28 +41,15 @@ impl Thumbnails {
             prepared.converter.frame_ref(&frame, &mut points);
         }
         let points = points.map_readable().ok()?;
-        Some(Thumbnail(means(&points)))
+        Some(Thumbnail::of_points(&points))
     }
-}
-
-/// The mean brightness of each cell.
-fn means(points: &[u8]) -> Vec<u8> {
-    let mut cells = Vec::with_capacity(COLUMNS * ROWS);
-    for lines in points.chunks_exact(COLUMNS * POINTS * POINTS) {
-        for column in 0..COLUMNS {
-            let line = |nth: usize| &lines[(nth * COLUMNS + column) * POINTS..][..POINTS];
-            let sum: usize = (0..POINTS).flat_map(line).map(|point| usize::from(*point)).sum();
-            cells.push(u8::try_from(sum / (POINTS * POINTS)).unwrap_or(u8::MAX));
-        }
-    }
-    cells
 }
 
 impl Prepared {
     fn for_caps(caps: &gst::Caps) -> Option<Self> {
         let from = VideoInfo::from_caps(caps).ok()?;
-        let points = |cells: usize| u32::try_from(cells * POINTS).ok();
-        let to = VideoInfo::builder(VideoFormat::Gray8, points(COLUMNS)?, points(ROWS)?)
+        let [width, height] = [WIDTH, HEIGHT].map(|points| u32::try_from(points).ok());
+        let to = VideoInfo::builder(VideoFormat::Gray8, width?, height?)
             .fps(from.fps())
             .interlace_mode(from.interlace_mode())
             .build()

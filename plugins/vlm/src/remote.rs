@@ -14,6 +14,10 @@
 //!                          <-            ended
 //! ```
 //!
+//! Of a source that gives [frames on demand](RemoteAsker::set_frames_on_demand), the element asks for
+//! a frame by [`FromElement::FrameWanted`] whenever it needs one, and elsewhere by a key-frame
+//! request upstream.
+//!
 //! Each want gets exactly one `ended`, also after [`FromElement::GiveUp`], `NoQuestion`, or without a
 //! turn. Only after it comes the next want. After a failure, the asker waits as long as it thinks
 //! right before it says `ended`.
@@ -22,8 +26,11 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard},
-    time::Instant,
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 pub use live_vlm_media_link::{NothingToAsk, Outcome};
@@ -42,6 +49,17 @@ pub enum FromElement {
     Want {
         /// Whether somebody waits for the answer.
         urgent: bool,
+        /// How long before the turn it is of use to say that this is near: about as long as a frame
+        /// takes to come that is asked for, at most 1 s.
+        lead: Duration,
+    },
+    /// Frames are wanted, now, of a source that gives them on demand. They are wanted again if they
+    /// do not come.
+    FrameWanted {
+        /// How many, 1 to 64.
+        frames: u32,
+        /// The time between two of them, at most a minute.
+        spacing: Duration,
     },
     /// The want is void.
     GiveUp,
@@ -77,6 +95,7 @@ pub struct RemoteAsker(Arc<Inner>);
 struct Inner {
     runtime: Handle,
     tell: Box<dyn Fn(FromElement) + Send + Sync>,
+    frames_on_demand: AtomicBool,
     /// Held by the asking task that may speak.
     claim: Arc<tokio::sync::Mutex<()>>,
     state: Mutex<State>,
@@ -122,10 +141,17 @@ impl RemoteAsker {
         Self(Arc::new(Inner {
             runtime: runtime.clone(),
             tell: Box::new(tell),
+            frames_on_demand: AtomicBool::new(false),
             claim: Arc::default(),
             state: Mutex::default(),
             changed: Notify::new(),
         }))
+    }
+
+    /// Whether the source sends a frame when it hears that one is wanted, and none else. Default:
+    /// no. Set it before the element's property `on-demand`, which it is of use with only.
+    pub fn set_frames_on_demand(&self, on_demand: bool) {
+        self.0.frames_on_demand.store(on_demand, Ordering::Relaxed);
     }
 
     /// The turn comes soon: the element is to have a fresh frame.
@@ -172,9 +198,17 @@ impl RemoteAsker {
         claim
     }
 
-    pub(crate) fn want(&self, urgent: bool) {
+    pub(crate) fn gives_frames_on_demand(&self) -> bool {
+        self.0.frames_on_demand.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn want_frames(&self, frames: u32, spacing: Duration) {
+        (self.0.tell)(FromElement::FrameWanted { frames, spacing });
+    }
+
+    pub(crate) fn want(&self, urgent: bool, lead: Duration) {
         *self.state() = State { want: Want::Wanted, ..State::default() };
-        (self.0.tell)(FromElement::Want { urgent });
+        (self.0.tell)(FromElement::Want { urgent, lead });
     }
 
     /// Says once that the want is void, if there is one.

@@ -8,8 +8,9 @@ use tokio::time::sleep;
 
 use crate::{
     Failure, Tool,
+    manner::Manner,
     report::{Report, figure, table},
-    spec::{millis, seconds, some},
+    spec::{AUTO, millis, seconds, some, told_slots},
     stats::percentile,
     viewer::Wish,
     viewers::{Viewers, ages_ms},
@@ -18,6 +19,8 @@ use crate::{
 
 /// The first turns, before the dispatcher knows how long one takes.
 const SETTLE: Duration = Duration::from_secs(8);
+/// The same where it has to find how many questions the VLM takes.
+const SETTLE_FINDING: Duration = Duration::from_secs(15);
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Plan {
@@ -51,6 +54,11 @@ pub(crate) struct Turns {
     /// Seconds between two questions of a session
     #[arg(long, default_value_t = 1.0)]
     pub(crate) interval: f64,
+    /// What the server is told of the slots: their number, or auto [default: as many as there are]
+    #[arg(long, value_name = "N|auto", value_parser = told_slots)]
+    pub(crate) server_slots: Option<String>,
+    #[command(flatten)]
+    pub(crate) manner: Manner,
 }
 
 /// What was found with one plan.
@@ -146,11 +154,14 @@ pub(crate) async fn sweep(tool: &Tool, sweep: &Sweep) -> Result<Report, Failure>
 }
 
 async fn run(tool: &Tool, sessions: usize, turns: &Turns) -> Result<Found, Failure> {
-    let vlm = Vlm::start(turns.slots, turns.latency).await?;
+    let told = turns.server_slots.as_deref();
+    let vlm = Vlm::start_with(turns.slots, turns.latency, turns.manner, told).await?;
     let server = tool.serve(&vlm).await?;
     let wish = Wish { interval: turns.interval, ..Wish::default() };
     let mut viewers = Viewers::of_many(tool, &server.address, &wish, sessions).await?;
-    sleep(SETTLE.min(turns.window)).await;
+    let finds = told == Some(AUTO);
+    let settle = if finds { SETTLE_FINDING } else { SETTLE };
+    sleep(settle.min(turns.window)).await;
     viewers.forget_answers();
     let began = Instant::now();
     sleep(turns.window).await;

@@ -86,7 +86,7 @@ async fn end_one(
     others: &BTreeSet<u32>,
 ) -> Result<(), Failure> {
     let address = format!("10.{}.{}.1", number / 256 % 256, number % 256);
-    let browser = Browser::visit_from(&tool.http, &server.address, Some(&address)).await?;
+    let browser = Browser::visit_from(tool, &server.address, Some(&address)).await?;
     let attacker = Viewer::connect(&browser, &tool.video, wish).await?;
     for process in crash::processes_in_use(server)?.difference(others) {
         crash::kill(*process)?;

@@ -150,7 +150,7 @@ type Ended = (End, Option<String>);
 async fn visit(tool: Tool, server: String, stay: Duration, vanishes: bool) -> Ended {
     let until = Instant::now() + stay;
     let connect = async {
-        let browser = Browser::visit(&tool.http, &server).await?;
+        let browser = Browser::visit(&tool, &server).await?;
         Viewer::connect(&browser, &tool.video, &Wish::default()).await
     };
     match timeout(stay, connect).await {

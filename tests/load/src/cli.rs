@@ -56,6 +56,15 @@ struct Common {
     /// Have each viewer encode a test pattern of its own instead of the clip, as costly as it is
     #[arg(long, global = true)]
     live: bool,
+    /// Whether viewers send all frames, or those that the server wants
+    #[arg(long, global = true, value_enum, value_name = "WHICH", default_value = "on-demand")]
+    frames: Frames,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Frames {
+    All,
+    OnDemand,
 }
 
 #[derive(Debug, Subcommand)]
@@ -148,7 +157,8 @@ impl Common {
         let video = Video::prepare(&self.wanted(live)).await?;
         // A connection that is kept for later would be counted as one of the server's files.
         let http = reqwest::Client::builder().pool_max_idle_per_host(0).build()?;
-        Ok(Tool { server: self.server.clone(), video, http })
+        let on_demand = self.frames == Frames::OnDemand;
+        Ok(Tool { server: self.server.clone(), video, http, on_demand })
     }
 }
 

@@ -108,7 +108,7 @@ pub(crate) async fn arrive(
     sessions: usize,
     wish: &Wish,
 ) -> Result<Vec<Viewer>, Failure> {
-    let browser = Browser::visit(&tool.http, &server.address).await?;
+    let browser = Browser::visit(tool, &server.address).await?;
     let mut viewers = Vec::new();
     for _ in 0..sessions {
         let mut viewer = Viewer::connect(&browser, &tool.video, wish).await?;

@@ -123,7 +123,7 @@ pub(crate) async fn measure(tool: &Tool, plan: &Plan) -> Result<Report, Failure>
     vlm.base = format!("http://{}/v1", closing.address);
     let server = tool.serve(&vlm).await?;
     let wish = Wish { interval: plan.interval, ..Wish::default() };
-    let browser = Browser::visit(&tool.http, &server.address).await?;
+    let browser = Browser::visit(tool, &server.address).await?;
     let mut viewer = Viewer::connect(&browser, &tool.video, &wish).await?;
     viewer.answer().await?;
     sleep(plan.window).await;

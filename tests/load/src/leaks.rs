@@ -48,7 +48,7 @@ pub(crate) async fn measure(tool: &Tool, plan: &Plan) -> Result<Report, Failure>
             }));
         }
         if cycle < cycles {
-            let browser = Browser::visit(&tool.http, &server.address).await?;
+            let browser = Browser::visit(tool, &server.address).await?;
             let mut viewer = Viewer::connect(&browser, &tool.video, &Wish::default()).await?;
             viewer.answer().await?;
             viewer.hang_up().await;

@@ -25,6 +25,7 @@ mod fairness;
 mod fuzz_offers;
 mod idle;
 mod leaks;
+mod manner;
 mod network;
 mod proc;
 mod process;
@@ -82,6 +83,8 @@ struct Tool {
     server: PathBuf,
     video: video::Video,
     http: reqwest::Client,
+    /// Whether viewers can give single frames.
+    on_demand: bool,
 }
 
 impl Tool {
@@ -97,7 +100,7 @@ impl Tool {
         wish: &viewer::Wish,
     ) -> Result<process::Look, Failure> {
         let processes = server.look()?.processes;
-        let browser = viewer::Browser::visit(&self.http, &server.address).await?;
+        let browser = viewer::Browser::visit(self, &server.address).await?;
         let mut first = viewer::Viewer::connect(&browser, &self.video, wish).await?;
         first.answer().await?;
         first.hang_up().await;

@@ -116,7 +116,7 @@ impl Vlm {
     /// The part of all slots' time that was used since then, 0 to 1.
     pub(crate) fn busy_since(&self, from: Instant) -> f64 {
         let used: f64 = self.time_since(from).values().sum();
-        used / (from.elapsed().as_secs_f64() * self.slots as f64)
+        used / (from.elapsed().as_secs_f64() * self.slots() as f64)
     }
 }
 

@@ -124,7 +124,7 @@ async fn arrive(
     let mut viewers = Viewers::default();
     for _ in 0..plan.sessions {
         let next = Instant::now() + apart;
-        let browser = Browser::visit(&tool.http, &server.address).await?;
+        let browser = Browser::visit(tool, &server.address).await?;
         viewers.add(Viewer::connect(&browser, &tool.video, wish).await?);
         sleep(next.saturating_duration_since(Instant::now())).await;
     }

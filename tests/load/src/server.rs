@@ -75,7 +75,7 @@ pub(crate) fn prepare(command: &mut Command, vlm: &Vlm) {
     }
     command
         .args(["--max-sessions", "10000"])
-        .args(["--api-base", &vlm.base, "--slots", &vlm.slots.to_string()])
+        .args(["--api-base", &vlm.base, "--slots", &vlm.told_slots])
         // Here one host is many people.
         .args(["--connections-per-address=0", "--sessions-per-user=0"])
         .args(["--questions-per-minute=0", "--offers-per-minute=0"])

@@ -8,6 +8,17 @@ pub(crate) fn some(text: &str) -> Result<usize, String> {
     number.ok_or_else(|| format!("{text:?} is no number from 1 to 10000"))
 }
 
+/// What a server is told to find how many questions its VLM takes.
+pub(crate) const AUTO: &str = "auto";
+
+/// A number of slots, or that it is to be found.
+pub(crate) fn told_slots(text: &str) -> Result<String, String> {
+    if text != AUTO {
+        some(text)?;
+    }
+    Ok(text.to_owned())
+}
+
 /// So many seconds.
 pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     text.parse().map(Duration::from_secs).map_err(|_| format!("{text:?} is no number of seconds"))

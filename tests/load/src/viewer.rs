@@ -10,7 +10,7 @@ use std::{
 
 use futures_util::{SinkExt, StreamExt};
 use live_vlm_pipelines::Codec;
-use live_vlm_sender::{Sender, SenderDirection, SenderOptions, SentFrames};
+use live_vlm_sender::{Sender, SenderDirection, SenderOptions, SentFrames, Shutter};
 use reqwest::header::{self, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 use tokio::{
@@ -21,7 +21,7 @@ use tokio::{
 use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
 use uuid::Uuid;
 
-use crate::{Failure, video::Video, vlm};
+use crate::{Failure, Tool, video::Video, vlm};
 
 const FORWARDED: HeaderName = HeaderName::from_static("x-forwarded-for");
 const STEP: Duration = Duration::from_secs(20);
@@ -35,34 +35,39 @@ pub(crate) struct Browser {
     http: reqwest::Client,
     server: String,
     cookie: Option<String>,
-    /// What it is sent by a proxy with: where it is.
+    on_demand: bool,
+    /// Where it is, as a proxy would tell.
     forwarded: Option<HeaderValue>,
 }
 
 impl Browser {
-    pub(crate) async fn visit(http: &reqwest::Client, server: &str) -> Result<Self, Failure> {
-        Self::visit_from(http, server, None).await
+    pub(crate) async fn visit(tool: &Tool, server: &str) -> Result<Self, Failure> {
+        Self::visit_from(tool, server, None).await
     }
 
     /// From an address that a proxy would tell, which the server must trust.
     pub(crate) async fn visit_from(
-        http: &reqwest::Client,
+        tool: &Tool,
         server: &str,
         address: Option<&str>,
     ) -> Result<Self, Failure> {
         let forwarded = address.map(HeaderValue::from_str).transpose()?;
-        let mut request = http.get(format!("http://{server}/"));
+        let mut request = tool.http.get(format!("http://{server}/"));
         if let Some(address) = &forwarded {
             request = request.header(FORWARDED, address);
         }
         let page = request.send().await?.error_for_status()?;
         let cookie = page.headers().get(header::SET_COOKIE).and_then(|value| value.to_str().ok());
         let cookie = cookie.and_then(|cookie| cookie.split(';').next()).map(str::to_owned);
-        Ok(Self { http: http.clone(), server: server.to_owned(), cookie, forwarded })
+        let (http, server) = (tool.http.clone(), server.to_owned());
+        Ok(Self { http, server, cookie, on_demand: tool.on_demand, forwarded })
     }
 
-    async fn offer(&self, id: Uuid, sdp: String) -> Result<String, Failure> {
-        let body = json!({"type": "offer", "sdp": sdp, "session_id": id.to_string()});
+    async fn offer(&self, id: Uuid, sdp: String, shutter: Shutter) -> Result<String, Failure> {
+        let mut body = json!({"type": "offer", "sdp": sdp, "session_id": id.to_string()});
+        if self.on_demand {
+            body["frames_on_demand"] = true.into();
+        }
         let mut request = self.http.post(format!("http://{}/offer", self.server)).json(&body);
         if let Some(cookie) = &self.cookie {
             request = request.header(header::COOKIE, cookie);
@@ -77,6 +82,7 @@ impl Browser {
             let said = answer["message"].as_str().unwrap_or_default();
             return Err(format!("the server refuses with {status}: {said}").into());
         }
+        shutter.set_on_demand(answer["frames"] == "on_demand");
         Ok(answer["sdp"].as_str().unwrap_or_default().to_owned())
     }
 }
@@ -129,6 +135,7 @@ pub(crate) struct Viewer {
     sender: Sender,
     /// Told when the server says that the video is lost.
     lost: Arc<Notify>,
+    shutter: Shutter,
     reader: Reader,
     answers: mpsc::Receiver<Heard>,
     trouble: Arc<Trouble>,
@@ -189,6 +196,8 @@ impl Viewer {
         let lost = Arc::new(Notify::new());
         let tell_lost = Arc::clone(&lost);
         let (sent_frames, pictures) = (Arc::clone(&sent), video.clone());
+        let shutter = Shutter::default();
+        let camera = shutter.clone();
         let reader = Reader(tokio::spawn(async move {
             while let Some(Ok(message)) = socket.next().await {
                 let Ok(text) = message.to_text() else { continue };
@@ -197,6 +206,8 @@ impl Viewer {
                     Some("vlm_response") => {
                         let _ = heard.try_send(hear(&message, &pictures, &sent));
                     }
+                    Some("frame_wanted") => give_frames(&camera, &message),
+                    Some("frames") => camera.set_on_demand(message["mode"] == "on_demand"),
                     Some("status") if message["status"] == "Failed" => tell_lost.notify_one(),
                     Some("vlm_error" | "error") => {
                         said.note(message["message"].as_str().unwrap_or_default().to_owned());
@@ -205,19 +216,22 @@ impl Viewer {
                 }
             }
         }));
-        let sender = Sender::connect(options(video, wish)?, |sdp| browser.offer(id, sdp)).await?;
+        let options = options(video, wish, &shutter)?;
+        let sender =
+            Sender::connect(options, |sdp| browser.offer(id, sdp, shutter.clone())).await?;
         let _ = sent_frames.set(sender.sent_frames());
         sender.connected().await?;
         let browser = browser.clone();
-        Ok(Self { browser, session: id, sender, lost, reader, answers, trouble })
+        Ok(Self { browser, session: id, sender, lost, shutter, reader, answers, trouble })
     }
 
     /// Waits until the server says that the video is lost, and offers it again, as a page does.
     pub(crate) async fn come_back(&mut self, video: &Video, wish: &Wish) -> Result<(), Failure> {
         let lost = timeout(STEP, self.lost.notified()).await;
         lost.map_err(|_| "the server did not say that a video is lost")?;
-        let (browser, session) = (&self.browser, self.session);
-        let again = Sender::connect(options(video, wish)?, |sdp| browser.offer(session, sdp));
+        let (browser, session, shutter) = (&self.browser, self.session, &self.shutter);
+        let options = options(video, wish, shutter)?;
+        let again = Sender::connect(options, |sdp| browser.offer(session, sdp, shutter.clone()));
         let before = std::mem::replace(&mut self.sender, again.await?);
         tokio::spawn(before.vanish());
         Ok(())
@@ -258,7 +272,7 @@ impl Viewer {
     }
 }
 
-fn options(video: &Video, wish: &Wish) -> Result<SenderOptions, Failure> {
+fn options(video: &Video, wish: &Wish, shutter: &Shutter) -> Result<SenderOptions, Failure> {
     Ok(SenderOptions {
         codec: wish.codec,
         direction: match wish.sendrecv {
@@ -266,8 +280,16 @@ fn options(video: &Video, wish: &Wish) -> Result<SenderOptions, Failure> {
             false => SenderDirection::SendOnly,
         },
         source: video.source()?,
+        shutter: shutter.clone(),
         ..SenderOptions::default()
     })
+}
+
+/// Sends what the server wants. Clips are not wanted of sessions.
+fn give_frames(shutter: &Shutter, wanted: &Value) {
+    if wanted["frames"].as_u64().is_some_and(|frames| frames > 0) {
+        shutter.release();
+    }
 }
 
 fn hear(message: &Value, video: &Video, sent: &OnceLock<SentFrames>) -> Heard {

@@ -18,7 +18,7 @@ impl Viewers {
         wish: &Wish,
         count: usize,
     ) -> Result<Self, Failure> {
-        let browser = Browser::visit(&tool.http, server).await?;
+        let browser = Browser::visit(tool, server).await?;
         let viewers = (0..count).map(|_| Viewer::connect(&browser, &tool.video, wish));
         Ok(Self(try_join_all(viewers).await?))
     }
@@ -31,7 +31,7 @@ impl Viewers {
         count: usize,
     ) -> Result<Self, Failure> {
         let viewers = (0..count).map(|_| async {
-            let browser = Browser::visit(&tool.http, server).await?;
+            let browser = Browser::visit(tool, server).await?;
             Viewer::connect(&browser, &tool.video, wish).await
         });
         Ok(Self(try_join_all(viewers).await?))

@@ -14,7 +14,7 @@ use std::{
 use axum::{
     Json, Router,
     extract::{DefaultBodyLimit, State},
-    http::{HeaderValue, header},
+    http::{HeaderValue, StatusCode, header},
     middleware::map_response,
     response::{
         IntoResponse, Response,
@@ -25,9 +25,14 @@ use axum::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
-use tokio::{net::TcpListener, sync::Semaphore, task::JoinHandle, time::sleep};
+use tokio::{
+    net::TcpListener,
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::JoinHandle,
+    time::sleep,
+};
 
-use crate::{Failure, timecode};
+use crate::{Failure, manner::Manner, timecode};
 
 /// The model's name.
 pub(crate) const MODEL: &str = "load-vlm";
@@ -37,20 +42,25 @@ pub(crate) const ANSWER: &str = "number ";
 pub(crate) const USER: &str = "user=";
 /// An answer of at most so many tokens takes the VLM's latency; a longer one longer in proportion.
 const ORDINARY_TOKENS: f64 = 512.0;
+/// The steps in which an answer is written.
+const STEPS: usize = 10;
 /// Turns kept in the account: hours of any plan.
 const MOST_TURNS: usize = 1_000_000;
 
 /// Takes no more questions once it is dropped.
 pub(crate) struct Vlm {
     pub(crate) base: String,
-    pub(crate) slots: usize,
+    /// What the server is told of its slots: their number, or `auto`.
+    pub(crate) told_slots: String,
     shared: Arc<Shared>,
     task: JoinHandle<()>,
 }
 
 struct Shared {
-    slots: Semaphore,
+    slots: Arc<Semaphore>,
+    room: usize,
     latency: Duration,
+    manner: Manner,
     questions: AtomicUsize,
     at_once: AtomicUsize,
     most_at_once: AtomicUsize,
@@ -112,13 +122,27 @@ impl Vlm {
         Self::start_at(0, slots, latency).await
     }
 
+    /// One that answers in this manner, of which the server is told so many slots.
+    pub(crate) async fn start_with(
+        slots: usize,
+        latency: Duration,
+        manner: Manner,
+        told_slots: Option<&str>,
+    ) -> Result<Self, Failure> {
+        let mut vlm = Self::serve(listen(0)?, slots, latency, manner, |router| router)?;
+        if let Some(told) = told_slots {
+            told.clone_into(&mut vlm.told_slots);
+        }
+        Ok(vlm)
+    }
+
     /// On a port that can be told beforehand.
     pub(crate) async fn start_at(
         port: u16,
         slots: usize,
         latency: Duration,
     ) -> Result<Self, Failure> {
-        Self::serve(listen(port)?, slots, latency, |router| router)
+        Self::serve(listen(port)?, slots, latency, Manner::PLAIN, |router| router)
     }
 
     /// Where somebody else listens already.
@@ -127,7 +151,7 @@ impl Vlm {
         slots: usize,
         latency: Duration,
     ) -> Result<Self, Failure> {
-        Self::serve(listener, slots, latency, |router| router)
+        Self::serve(listener, slots, latency, Manner::PLAIN, |router| router)
     }
 
     /// Closes each connection after one answer: those that a server keeps for later would be
@@ -137,21 +161,25 @@ impl Vlm {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             response
         };
-        Self::serve(listen(0)?, slots, latency, |router| router.layer(map_response(close)))
+        let manner = Manner::PLAIN;
+        Self::serve(listen(0)?, slots, latency, manner, |router| router.layer(map_response(close)))
     }
 
     fn serve(
         listener: std::net::TcpListener,
         slots: usize,
         latency: Duration,
+        manner: Manner,
         change: impl FnOnce(Router) -> Router,
     ) -> Result<Self, Failure> {
         listener.set_nonblocking(true)?;
         let listener = TcpListener::from_std(listener)?;
         let base = format!("http://{}/v1", listener.local_addr()?);
         let shared = Arc::new(Shared {
-            slots: Semaphore::new(slots),
+            slots: Arc::new(Semaphore::new(slots)),
+            room: slots,
             latency,
+            manner,
             questions: AtomicUsize::new(0),
             at_once: AtomicUsize::new(0),
             most_at_once: AtomicUsize::new(0),
@@ -163,12 +191,13 @@ impl Vlm {
         let router = Router::new()
             .route("/v1/models", get(|| async { Json(models) }))
             .route("/v1/chat/completions", post(answer))
+            .route("/metrics", get(metrics))
             .layer(DefaultBodyLimit::max(16 << 20))
             .with_state(Arc::clone(&shared));
         let router = change(router);
         // It ends only when it is aborted.
         let task = tokio::spawn(async move { drop(axum::serve(listener, router).await) });
-        Ok(Self { base, slots, shared, task })
+        Ok(Self { base, told_slots: slots.to_string(), shared, task })
     }
 
     /// Where it listens.
@@ -194,6 +223,11 @@ impl Vlm {
     /// Slot-seconds per user between then and now.
     pub(crate) fn time_since(&self, from: Instant) -> BTreeMap<String, f64> {
         self.shared.account().between(from, Instant::now())
+    }
+
+    /// How many questions it works on at once.
+    pub(crate) fn slots(&self) -> usize {
+        self.shared.room
     }
 
     /// How many slots nobody uses at this moment.
@@ -225,51 +259,108 @@ impl Shared {
         self.account.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a slot and uses it. A question that is given up frees it at once.
-    async fn work(self: &Arc<Self>, user: String, share: f64) {
-        let _here = Here::new(self);
-        let Ok(_slot) = self.slots.acquire().await else { return };
-        let _turn = Working::new(self, user);
-        sleep(self.latency.mul_f64(share)).await;
+    /// How many questions it works on.
+    fn working(&self) -> usize {
+        self.room - self.slots.available_permits()
     }
+
+    /// How many wait for a slot.
+    fn waiting(&self) -> usize {
+        self.at_once.load(Ordering::Relaxed).saturating_sub(self.working())
+    }
+
+    /// One step of an answer.
+    async fn step(&self, share: f64) {
+        let pace = self.manner.pace(self.working().saturating_sub(1));
+        sleep(self.latency.mul_f64(share * pace / STEPS as f64)).await;
+    }
+
+    /// Waits for a slot, and writes the beginning of an answer there. A question that is given up
+    /// frees it at once.
+    async fn begin(self: Arc<Self>, user: String, share: f64) -> Option<Work> {
+        let here = Here::new(&self);
+        let slot = Arc::clone(&self.slots).acquire_owned().await.ok()?;
+        let turn = Working::new(&self, user);
+        let work = Work { shared: self, share, _slot: slot, _turn: turn, _here: here };
+        if work.is_in_steps() {
+            work.shared.step(share).await;
+        }
+        Some(work)
+    }
+}
+
+/// An answer that has begun.
+struct Work {
+    shared: Arc<Shared>,
+    share: f64,
+    _slot: OwnedSemaphorePermit,
+    _turn: Working,
+    _here: Here,
+}
+
+impl Work {
+    fn is_in_steps(&self) -> bool {
+        self.shared.manner.streams || self.shared.manner.slower > 0.0
+    }
+
+    async fn finish(self) {
+        if self.is_in_steps() {
+            for _ in 1..STEPS {
+                self.shared.step(self.share).await;
+            }
+        } else {
+            sleep(self.shared.latency.mul_f64(self.share)).await;
+        }
+    }
+}
+
+/// As vLLM's.
+async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
+    if !shared.manner.has_metrics {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    let (working, waiting) = (shared.working(), shared.waiting());
+    format!("vllm:num_requests_running {working}\nvllm:num_requests_waiting {waiting}\n")
+        .into_response()
 }
 
 /// Counts a question for as long as it is here, however it ends.
-struct Here<'a>(&'a Shared);
+struct Here(Arc<Shared>);
 
-impl<'a> Here<'a> {
-    fn new(shared: &'a Shared) -> Self {
+impl Here {
+    fn new(shared: &Arc<Shared>) -> Self {
         let at_once = shared.at_once.fetch_add(1, Ordering::Relaxed) + 1;
         shared.most_at_once.fetch_max(at_once, Ordering::Relaxed);
         shared.questions.fetch_add(1, Ordering::Relaxed);
-        Self(shared)
+        Self(Arc::clone(shared))
     }
 }
 
-impl Drop for Here<'_> {
+impl Drop for Here {
     fn drop(&mut self) {
         self.0.at_once.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 /// A turn in the account, which ends with this.
-struct Working<'a> {
-    shared: &'a Shared,
+struct Working {
+    shared: Arc<Shared>,
     turn: Option<usize>,
 }
 
-impl<'a> Working<'a> {
-    fn new(shared: &'a Shared, user: String) -> Self {
+impl Working {
+    fn new(shared: &Arc<Shared>, user: String) -> Self {
         let mut account = shared.account();
         let turn = (account.turns.len() < MOST_TURNS).then(|| {
             account.turns.push(Turn { user, began: Instant::now(), ended: None });
             account.turns.len() - 1
         });
-        Self { shared, turn }
+        drop(account);
+        Self { shared: Arc::clone(shared), turn }
     }
 }
 
-impl Drop for Working<'_> {
+impl Drop for Working {
     fn drop(&mut self) {
         let mut account = self.shared.account();
         if let Some(turn) = self.turn.and_then(|turn| account.turns.get_mut(turn)) {
@@ -294,7 +385,9 @@ async fn answer(State(shared): State<Arc<Shared>>, Json(question): Json<Value>) 
         }
     };
     if !streams {
-        shared.work(user, share).await;
+        if let Some(work) = shared.begin(user, share).await {
+            work.finish().await;
+        }
         let choice = json!({
             "index": 0,
             "message": {"role": "assistant", "content": text},
@@ -306,18 +399,28 @@ async fn answer(State(shared): State<Arc<Shared>>, Json(question): Json<Value>) 
         }))
         .into_response();
     }
-    let worked = stream::once(async move {
-        shared.work(user, share).await;
-        text
+    let head = if shared.manner.streams { 1 } else { 0 };
+    let chunks = stream::once(shared.begin(user, share)).flat_map(move |work| {
+        let (head, tail) = text.split_at(head);
+        let (head, tail) = (head.to_owned(), tail.to_owned());
+        let rest = async move {
+            if let Some(work) = work {
+                work.finish().await;
+            }
+            written(&tail, Some("stop"))
+        };
+        let head = (!head.is_empty()).then(|| written(&head, None));
+        stream::iter(head).chain(stream::once(rest))
     });
-    let chunks = worked.flat_map(|text| {
-        let chunk = json!({"choices": [{"delta": {"content": text}, "finish_reason": "stop"}]});
-        stream::iter([
-            Ok::<_, axum::Error>(Event::default().data(chunk.to_string())),
-            Ok(Event::default().data("[DONE]")),
-        ])
-    });
-    Sse::new(chunks).into_response()
+    let done = Event::default().data("[DONE]");
+    let chunks = chunks.chain(stream::iter([done]));
+    Sse::new(chunks.map(Ok::<_, axum::Error>)).into_response()
+}
+
+/// A part of an answer.
+fn written(text: &str, finish_reason: Option<&str>) -> Event {
+    let choice = json!({"delta": {"content": text}, "finish_reason": finish_reason});
+    Event::default().data(json!({"choices": [choice]}).to_string())
 }
 
 /// Whoever the prompt names, else whoever the request says it is for.

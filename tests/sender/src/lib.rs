@@ -5,10 +5,12 @@ mod clip;
 mod encoder;
 mod media;
 mod player;
+mod shutter;
 mod tamper;
 
 pub use clip::{Clip, ClipOptions};
 pub use player::SentFrames;
+pub use shutter::Shutter;
 pub use tamper::Tamper;
 
 use std::{
@@ -61,6 +63,8 @@ pub struct SenderOptions {
     pub network: NetworkOptions,
     /// A relay that everything must go through, as `turn://user:password@host:port`. Default: none.
     pub relay: Option<String>,
+    /// Which frames are sent. Of encoded ones that are no clip all are. Default: all.
+    pub shutter: Shutter,
 }
 
 /// Whether the video is wanted back.
@@ -112,6 +116,7 @@ impl Default for SenderOptions {
                 ..NetworkOptions::default()
             },
             relay: None,
+            shutter: Shutter::default(),
         }
     }
 }

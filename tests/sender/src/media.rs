@@ -45,7 +45,7 @@ pub(super) fn add_video(
         VideoSource::Clip(_) if options.codec != Codec::Vp8 => {
             return Err(format!("a clip is VP8 and not {}", options.codec).into());
         }
-        VideoSource::Clip(clip) => vec![player::source(clip, sent)?],
+        VideoSource::Clip(clip) => vec![player::source(clip, sent, &options.shutter)?],
     };
     let last = chain.last().ok_or("there is no source")?.clone();
     let payloader = payloader(options.codec, payload(options.codec))?;
@@ -73,6 +73,12 @@ fn encoded(source: gst::Element, options: &SenderOptions) -> Result<Vec<gst::Ele
     // A camera drops frames too when its encoder is late.
     queue.set_property_from_str("leaky", "downstream");
     queue.set_property("max-size-buffers", 2u32);
+    let inlet = queue.static_pad("sink").ok_or("a queue has no sink pad")?;
+    let shutter = options.shutter.clone();
+    inlet.add_probe(gst::PadProbeType::BUFFER, move |_, _| match shutter.passes() {
+        true => gst::PadProbeReturn::Ok,
+        false => gst::PadProbeReturn::Drop,
+    });
     let encoder = encoder(options.codec, options.bitrate)?;
     let mut chain = vec![source, make("videoconvert")?, queue, encoder];
     if options.codec == Codec::H264 {

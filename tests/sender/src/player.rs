@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -11,7 +11,7 @@ use std::{
 use gst::prelude::*;
 use gst_app::{AppSrc, AppSrcCallbacks};
 
-use super::{BoxError, clip::Clip};
+use super::{BoxError, clip::Clip, shutter::Shutter};
 
 /// Browsers ignore requests for key frames that come sooner after the last one.
 const KEY_FRAME_DISTANCE: Duration = Duration::from_millis(500);
@@ -66,10 +66,22 @@ impl Playback {
         }
         (number, key)
     }
+
+    /// The number of the next frame, which is sent alone: as a key frame, as browsers mostly do.
+    fn single(&mut self, now: Instant) -> usize {
+        self.due = now;
+        self.last_key = None;
+        self.advance(true, now).0
+    }
 }
 
-/// An element that gives the clip's frames over and over, each when it is due.
-pub(super) fn source(clip: &Arc<Clip>, sent: &SentFrames) -> Result<gst::Element, BoxError> {
+/// An element that gives the clip's frames over and over, each when it is due, or when the shutter is
+/// released.
+pub(super) fn source(
+    clip: &Arc<Clip>,
+    sent: &SentFrames,
+    shutter: &Shutter,
+) -> Result<gst::Element, BoxError> {
     let source = AppSrc::builder()
         .caps(clip.caps())
         .format(gst::Format::Time)
@@ -85,21 +97,48 @@ pub(super) fn source(clip: &Arc<Clip>, sent: &SentFrames) -> Result<gst::Element
         }
         gst::PadProbeReturn::Ok
     });
-    let (clip, sent) = (Arc::clone(clip), sent.clone());
-    let mut playback = None;
+    let playback = Playback::new(clip.frames(), clip.frame_time(), Instant::now());
+    let playback = Arc::new(Mutex::new(playback));
+    push_when_released(&source, clip, sent, &playback, shutter);
+    let (clip, sent, shutter) = (Arc::clone(clip), sent.clone(), shutter.clone());
     let need_data = move |source: &AppSrc, _| {
-        let playback = playback
-            .get_or_insert_with(|| Playback::new(clip.frames(), clip.frame_time(), Instant::now()));
+        if shutter.is_on_demand() {
+            return;
+        }
+        let due = lock(&playback).due;
         // The source's own thread has nothing else to do.
-        std::thread::sleep(playback.due.saturating_duration_since(Instant::now()));
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
         let now = Instant::now();
-        let (number, key) = playback.advance(wanted.swap(false, Ordering::Relaxed), now);
+        let (number, key) = lock(&playback).advance(wanted.swap(false, Ordering::Relaxed), now);
         sent.note(number, now);
         // It fails when the pipeline is being stopped.
         let _ = source.push_buffer(clip.frame(number, key));
     };
     source.set_callbacks(AppSrcCallbacks::builder().need_data(need_data).build());
     Ok(source.upcast())
+}
+
+/// Has the shutter send single frames, which are taken when it is released.
+fn push_when_released(
+    source: &AppSrc,
+    clip: &Arc<Clip>,
+    sent: &SentFrames,
+    playback: &Arc<Mutex<Playback>>,
+    shutter: &Shutter,
+) {
+    let (source, clip, sent) = (source.downgrade(), Arc::clone(clip), sent.clone());
+    let playback = Arc::clone(playback);
+    shutter.set_push(move || {
+        let Some(source) = source.upgrade() else { return };
+        let now = Instant::now();
+        let number = lock(&playback).single(now);
+        sent.note(number, now);
+        let _ = source.push_buffer(clip.frame(number, true));
+    });
+}
+
+fn lock(playback: &Mutex<Playback>) -> MutexGuard<'_, Playback> {
+    playback.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

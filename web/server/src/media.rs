@@ -36,8 +36,8 @@ pub(crate) struct Config {
     /// where the kernel lacks a part of it) or off [default: on]
     #[arg(long, env = "LIVE_VLM_SANDBOX", value_name = "MODE", value_enum)]
     pub(crate) sandbox: Option<Sandbox>,
-    /// Device of a hardware decoder, such as /dev/dri, which these processes may then use; may be
-    /// given several times
+    /// Device of a hardware decoder, such as /dev/dri, which the processes that receive video may
+    /// then use; may be given several times
     #[arg(
         long = "media-device",
         env = "LIVE_VLM_MEDIA_DEVICES",

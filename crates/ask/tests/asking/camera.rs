@@ -107,7 +107,8 @@ impl Subject for Camera {
 
 /// A dispatcher with one slot a server.
 pub(crate) fn dispatcher() -> Dispatcher {
-    let config = DispatcherConfig { default_slots: 1, ..DispatcherConfig::default() };
+    let config =
+        DispatcherConfig { default_slots: Some(Slots::Fixed(1)), ..DispatcherConfig::default() };
     Dispatcher::new(config, Client::new().unwrap(), &Handle::current())
 }
 

@@ -44,8 +44,8 @@ pub enum Event {
     /// The member holds a slot of the backend from now on, until [`Core::rest`] or
     /// [`Core::leave`].
     Turn(MemberId, BackendId),
-    /// The member's turn is expected within [`CoreConfig::near`]: a good time to have a fresh
-    /// picture ready. Told once per wait.
+    /// The member's turn is expected as soon as it [wanted to know](Core::set_near), or within
+    /// [`CoreConfig::near`]: a good time to have a fresh picture ready. Told once per wait.
     Near(MemberId),
     /// Every backend of the member's route is left alone, until this moment at least. The member
     /// waits no more.
@@ -60,10 +60,13 @@ pub enum Event {
 pub struct CoreConfig {
     /// How many members may be joined at once. Default 4096.
     pub max_members: usize,
-    /// How long before its expected turn a member is told. Default 150 ms: a key frame asked of a
-    /// browser takes 12 to 180 ms to arrive.
+    /// How long before its expected turn a member is told that has not said when, at most
+    /// [`MOST_NEAR`]. Default 150 ms: a key frame asked of a browser takes 12 to 180 ms to arrive.
     pub near: Duration,
 }
+
+/// The longest time before its expected turn that a member is told: 1 s.
+pub const MOST_NEAR: Duration = Duration::from_secs(1);
 
 impl Default for CoreConfig {
     fn default() -> Self {
@@ -106,6 +109,8 @@ struct MemberState {
     weight: u32,
     route: RouteId,
     turn: TurnState,
+    /// How long before its expected turn it is told.
+    near: Duration,
     /// How long its own turns take, smoothed; `None` until one has ended.
     expected_turn: Option<Duration>,
 }
@@ -126,10 +131,15 @@ struct Asking {
     /// Whether the backend is on trial with it, and whether the model is.
     on_trial: bool,
     model_on_trial: bool,
-    /// Questions at the backend when this one began, itself among them.
-    at_once: usize,
-    /// When somebody else is told that its slot will soon be free.
-    near_end: Option<Instant>,
+    /// When its slot is expected to be free, and when to see to it next that somebody else is told
+    /// of that.
+    end: Option<End>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct End {
+    expected: Instant,
+    look: Instant,
 }
 
 /// The fair queue of all backends.
@@ -189,7 +199,7 @@ impl Core {
     /// Changes how many questions a backend takes at once. Those being answered go on.
     pub fn set_slots(&mut self, backend: BackendId, slots: Slots, now: Instant) {
         if let Some(this) = self.backends.get_mut(&backend) {
-            this.slots = SlotCount::new(slots);
+            this.slots.set(slots);
         }
         self.fill(backend, now);
     }
@@ -264,9 +274,18 @@ impl Core {
         self.queues.get_mut(&this.queue)?.join(user, weight);
         let id = MemberId(self.fresh());
         let turn = TurnState::Resting;
-        let member = MemberState { user, weight, route, turn, expected_turn: None };
+        let near = self.config.near.min(MOST_NEAR);
+        let member = MemberState { user, weight, route, turn, near, expected_turn: None };
         self.members.insert(id, member);
         Some(id)
+    }
+
+    /// How long before its expected turns the member is told of them, at most [`MOST_NEAR`]. Default:
+    /// [`CoreConfig::near`].
+    pub fn set_near(&mut self, member: MemberId, near: Duration) {
+        if let Some(this) = self.members.get_mut(&member) {
+            this.near = near.min(MOST_NEAR);
+        }
     }
 
     /// Changes the share of the member's user, from their next turn on.
@@ -308,18 +327,26 @@ impl Core {
         }
         self.fill_route(route, now);
         self.give_up_where_nothing_is_up(route, now);
-        self.tell_if_near(member, route);
+        self.look_at_ends(member, route, now);
+    }
+
+    /// The member's question is being sent.
+    pub fn sent(&mut self, member: MemberId, now: Instant) {
+        if let Some(backend) = self.asked_by(member) {
+            backend.slots.sent(member, now);
+        }
+    }
+
+    /// The answer to the member's question begins.
+    pub fn first_token(&mut self, member: MemberId, now: Instant) {
+        if let Some(backend) = self.asked_by(member) {
+            backend.slots.first_token(member, now);
+        }
     }
 
     /// The member's turn is over, or it wants none any more. `verdict` says what that tells of the
-    /// backend, and `first_token` when the answer began.
-    pub fn rest(
-        &mut self,
-        member: MemberId,
-        verdict: Verdict,
-        first_token: Option<Duration>,
-        now: Instant,
-    ) {
+    /// backend, and `tokens` how long the answer is; `None` = not known.
+    pub fn rest(&mut self, member: MemberId, verdict: Verdict, tokens: Option<u64>, now: Instant) {
         let Some(this) = self.members.get_mut(&member) else { return };
         let turn = std::mem::replace(&mut this.turn, TurnState::Resting);
         let (user, route) = (this.user, this.route);
@@ -331,7 +358,7 @@ impl Core {
                 }
             }
             TurnState::Asking(asking) => {
-                let open = self.end_turn(member, &asking, verdict, first_token, now);
+                let open = self.end_turn(member, &asking, verdict, tokens, now);
                 self.after_breaker(asking.backend, open, now);
             }
         }
@@ -343,7 +370,7 @@ impl Core {
         &mut self,
         member: MemberId,
         verdict: Verdict,
-        first_token: Option<Duration>,
+        tokens: Option<u64>,
         now: Instant,
     ) {
         let since = self.fresh();
@@ -352,14 +379,14 @@ impl Core {
         let (user, route) = (this.user, this.route);
         let entry = QueueEntry::new(member, false, since);
         this.turn = TurnState::Waiting { entry, avoid: None, told_near: false };
-        let open = self.end_turn(member, &asking, verdict, first_token, now);
+        let open = self.end_turn(member, &asking, verdict, tokens, now);
         if let Some(queue) = self.queue_of(route) {
             queue.push(user, route, entry);
         }
         self.after_breaker(asking.backend, open, now);
         self.fill_route(route, now);
         self.give_up_where_nothing_is_up(route, now);
-        self.tell_if_near(member, route);
+        self.look_at_ends(member, route, now);
     }
 
     /// Removes the member; its slot is free at once.
@@ -382,7 +409,7 @@ impl Core {
         while let Some((at, member)) = self.near_ends.first().copied().filter(|(at, _)| *at <= now)
         {
             self.near_ends.remove(&(at, member));
-            self.tell_next_of(member);
+            self.tell_next_of(member, now);
         }
         while let Some((at, backend)) = self.trials.first().copied().filter(|(at, _)| *at <= now) {
             self.trials.remove(&(at, backend));
@@ -451,6 +478,14 @@ impl Core {
     /// How many members have joined on a route.
     pub fn members_of(&self, route: RouteId) -> usize {
         self.routes.get(&route).map_or(0, |route| route.members)
+    }
+
+    /// The backend that answers the member's question.
+    fn asked_by(&mut self, member: MemberId) -> Option<&mut Backend> {
+        match &self.members.get(&member)?.turn {
+            TurnState::Asking(asking) => self.backends.get_mut(&asking.backend),
+            TurnState::Resting | TurnState::Waiting { .. } => None,
+        }
     }
 
     fn fresh(&mut self) -> u64 {

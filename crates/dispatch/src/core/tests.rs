@@ -142,6 +142,68 @@ fn a_session_is_told_once_when_its_turn_is_near() {
     assert_eq!(drain(&mut core, begin + ms(1000)), [Event::Turn(third, backend)]);
 }
 
+/// A backend with one slot, whose turns take 1 s, and one that asks there from `begin` on. The others
+/// wait, and are told so long before their turns.
+fn waiting<const N: usize>(core: &mut Core, nears: [u64; N], begin: Instant) -> [MemberId; N] {
+    let (_, route) = one(core, 1);
+    let asking = join(core, route);
+    want(core, asking, begin - ms(1000));
+    drain(core, begin - ms(1000));
+    rest(core, asking, begin);
+    want(core, asking, begin);
+    nears.map(|near| {
+        let member = join(core, route);
+        core.set_near(member, ms(near));
+        want(core, member, begin);
+        member
+    })
+}
+
+/// Who is told that the turn is near, and after how many ms.
+fn told(core: &mut Core, begin: Instant, until: u64) -> Vec<(MemberId, u64)> {
+    let mut told = Vec::new();
+    for after in 0..until {
+        let events = drain(core, begin + ms(after));
+        told.extend(events.into_iter().filter_map(|event| match event {
+            Event::Near(member) => Some((member, after)),
+            _ => None,
+        }));
+    }
+    told
+}
+
+#[test]
+fn each_is_told_as_long_before_its_turn_as_it_wants() {
+    for (near, after) in [(20, 980), (150, 850), (700, 300), (60_000, 0)] {
+        let begin = Instant::now() + ms(1000);
+        let mut core = Core::new(CoreConfig::default());
+        let [member, _] = waiting(&mut core, [near, 500], begin);
+        assert_eq!(told(&mut core, begin, 1000), [(member, after)]);
+    }
+}
+
+#[test]
+fn who_goes_first_is_told_though_it_comes_after_the_others() {
+    let begin = Instant::now() + ms(1000);
+    let mut core = Core::new(CoreConfig::default());
+    let [first, other] = waiting(&mut core, [20, 20], begin);
+    assert_eq!(told(&mut core, begin, 500), []);
+    core.leave(first, begin + ms(500));
+    core.set_near(other, ms(300));
+    assert_eq!(told(&mut core, begin + ms(500), 500), [(other, 480)], "it waited already");
+
+    let mut core = Core::new(CoreConfig::default());
+    let [first] = waiting(&mut core, [20], begin);
+    assert_eq!(told(&mut core, begin, 500), []);
+    core.leave(first, begin + ms(500));
+    drain(&mut core, begin + ms(500));
+    let route = core.members.values().next().unwrap().route;
+    let late = join(&mut core, route);
+    core.set_near(late, ms(300));
+    want(&mut core, late, begin + ms(600));
+    assert_eq!(told(&mut core, begin + ms(600), 400), [(late, 100)]);
+}
+
 #[test]
 fn backends_do_not_share_slots() {
     let now = Instant::now();

@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
-    Asking, Backend, BackendId, Core, Event, MemberId, RouteId, Scope, TurnState, Verdict,
-    queue::Queue,
+    Asking, Backend, BackendId, Core, End, Event, MOST_NEAR, MemberId, RouteId, Scope, TurnState,
+    Verdict, queue::Queue,
 };
 
 /// The weight of the mean of earlier turns against the newest, less one.
@@ -70,9 +70,11 @@ impl Core {
         if let Some(queue) = self.queue_of(route) {
             queue.give_turn(rank.user, route, entry, charged);
         }
-        let near_end = expected.map(|turn| now + turn - self.config.near.min(turn));
+        let end = expected
+            .map(|turn| End { expected: now + turn, look: now + turn - MOST_NEAR.min(turn) });
         let Some(this) = self.backends.get_mut(&backend) else { return false };
         this.asking += 1;
+        this.slots.begin(member, now);
         let model = self.routes.get(&route).map_or_else(|| "".into(), |on| on.model.clone());
         let model = if model.is_empty() { Arc::clone(&this.first_model) } else { model };
         let asking = Asking {
@@ -82,13 +84,12 @@ impl Core {
             on_trial: this.breaker.begin(),
             model_on_trial: this.models.begin(&model),
             model,
-            at_once: this.asking,
-            near_end,
+            end,
         };
         if let Some(member) = self.members.get_mut(&member) {
             member.turn = TurnState::Asking(asking);
         }
-        self.near_ends.extend(near_end.map(|at| (at, member)));
+        self.near_ends.extend(end.map(|end| (end.look, member)));
         self.events.push_back(Event::Turn(member, backend));
         true
     }
@@ -100,12 +101,12 @@ impl Core {
         member: MemberId,
         asking: &Asking,
         verdict: Verdict,
-        first_token: Option<Duration>,
+        tokens: Option<u64>,
         now: Instant,
     ) -> Option<Instant> {
         let took = now.saturating_duration_since(asking.began);
-        if let Some(at) = asking.near_end {
-            self.near_ends.remove(&(at, member));
+        if let Some(End { look, .. }) = asking.end {
+            self.near_ends.remove(&(look, member));
         }
         let heard = |event: &Event| !matches!(event, Event::Turn(of, _) if *of == member);
         self.events.retain(heard);
@@ -125,9 +126,8 @@ impl Core {
         if verdict == Verdict::Good {
             backend.expected_turn = Some(smoothed(backend.expected_turn, took));
         }
-        if let Some(first_token) = first_token.filter(|_| verdict == Verdict::Good) {
-            backend.slots.observe(first_token, took, asking.at_once, now);
-        }
+        let answer = (verdict == Verdict::Good).then_some(tokens.unwrap_or(0));
+        backend.slots.end(member, answer, now);
         // What says something of the one says nothing of the other.
         let (of_server, of_model) = match verdict {
             Verdict::Bad { scope: Scope::Server, .. } => (verdict, Verdict::Unknown),
@@ -179,13 +179,14 @@ impl Core {
         }
     }
 
-    /// A turn is about to end: whoever is likely to be next is told.
-    pub(super) fn tell_next_of(&mut self, ending: MemberId) {
+    /// A turn is about to end: whoever is likely to be next is told, or looked for again when it is
+    /// time to tell them.
+    pub(super) fn tell_next_of(&mut self, ending: MemberId, now: Instant) {
         let Some(TurnState::Asking(asking)) = self.members.get(&ending).map(|this| &this.turn)
         else {
             return;
         };
-        let backend = asking.backend;
+        let (backend, end) = (asking.backend, asking.end);
         let routes =
             self.backends.get(&backend).map(|backend| backend.routes.clone()).unwrap_or_default();
         let untold = routes.iter().filter_map(|route| {
@@ -193,7 +194,14 @@ impl Core {
             queue.first_untold(*route, |member| self.was_told(member))
         });
         match untold.min() {
-            Some((_, next)) => self.tell_near(next),
+            Some((_, next)) => {
+                let near = self.members.get(&next).map_or(MOST_NEAR, |this| this.near);
+                let due = end.and_then(|end| end.expected.checked_sub(near));
+                match due.filter(|due| *due > now) {
+                    Some(later) => self.look_at_end(ending, later),
+                    None => self.tell_near(next),
+                }
+            }
             None => {
                 if let Some(backend) = self.backends.get_mut(&backend) {
                     backend.untold_ends.insert(ending);
@@ -202,19 +210,38 @@ impl Core {
         }
     }
 
-    /// Tells a member that has just begun to wait if a turn is about to end that nobody was told
-    /// of.
-    pub(super) fn tell_if_near(&mut self, member: MemberId, route: RouteId) {
-        let waits = matches!(
-            self.members.get(&member).map(|this| &this.turn),
-            Some(TurnState::Waiting { told_near: false, .. })
-        );
+    /// A member has just begun to wait, if it has no turn already. It may have to be told of the end
+    /// of a turn that nobody was told of, or earlier than those who waited before.
+    pub(super) fn look_at_ends(&mut self, member: MemberId, route: RouteId, now: Instant) {
+        let Some(this) = self.members.get(&member) else { return };
+        let (near, waits) = (this.near, matches!(this.turn, TurnState::Waiting { .. }));
         let Some(route) = self.routes.get(&route).filter(|_| waits) else { return };
-        let ending = route.backends.iter().find_map(|id| {
+        let untold = route.backends.iter().find_map(|id| {
             self.backends.get_mut(id).and_then(|backend| backend.untold_ends.pop_first())
         });
-        if ending.is_some() {
-            self.tell_near(member);
+        let is_on_route = |of: &MemberId| match self.members.get(of).map(|this| &this.turn) {
+            Some(TurnState::Asking(asking)) if route.backends.contains(&asking.backend) => {
+                let end = asking.end?;
+                let due = end.expected.checked_sub(near).map_or(now, |due| due.max(now));
+                (due < end.look).then_some((*of, due))
+            }
+            _ => None,
+        };
+        let sooner: Vec<_> = self.near_ends.iter().filter_map(|(_, of)| is_on_route(of)).collect();
+        for (ending, at) in sooner.into_iter().chain(untold.map(|ending| (ending, now))) {
+            self.look_at_end(ending, at);
+        }
+    }
+
+    /// Sees at this time, and not at another, whom to tell of the end of a turn.
+    fn look_at_end(&mut self, ending: MemberId, at: Instant) {
+        if let Some(TurnState::Asking(asking)) =
+            self.members.get_mut(&ending).map(|this| &mut this.turn)
+            && let Some(end) = &mut asking.end
+        {
+            self.near_ends.remove(&(end.look, ending));
+            end.look = at;
+            self.near_ends.insert((at, ending));
         }
     }
 

@@ -132,18 +132,22 @@ impl Conduct {
             FromMedia::Pong { number } => self.is_alive(*number)?,
             // A line may be about a connection that is gone.
             FromMedia::Log { .. } => {}
-            _ => return self.hears_of_connection(message),
+            _ => return self.hears_of_connection(message, now),
         }
         Ok(Verdict::Counts)
     }
 
-    fn hears_of_connection(&mut self, message: &FromMedia) -> Result<Verdict, Breach> {
+    fn hears_of_connection(
+        &mut self,
+        message: &FromMedia,
+        now: Instant,
+    ) -> Result<Verdict, Breach> {
         let connection = message.connection().ok_or(Breach::Meaningless)?;
         let Some(known) = self.connections.get_mut(&connection) else {
             return Err(Breach::UnknownConnection(connection));
         };
         let verdict =
-            known.hear(message).map_err(|what| Breach::OutOfOrder { connection, what })?;
+            known.hear(message, now).map_err(|what| Breach::OutOfOrder { connection, what })?;
         let is_over = match message {
             FromMedia::Answered { result, .. } => {
                 self.deadlines.met(Due::Answer(connection));

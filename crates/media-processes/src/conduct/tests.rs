@@ -30,7 +30,8 @@ fn offer(connection: ConnectionId) -> ToMedia {
 }
 
 fn answered(connection: ConnectionId) -> FromMedia {
-    let answer = Answered { sdp: String::new(), codec: Codec::Vp8, found_all: true };
+    let answer =
+        Answered { sdp: String::new(), codec: Codec::Vp8, found_all: true, goes_back: false };
     FromMedia::Answered { connection, result: Ok(answer) }
 }
 
@@ -43,7 +44,7 @@ fn lost(connection: ConnectionId) -> FromMedia {
 }
 
 fn want(connection: ConnectionId) -> FromMedia {
-    FromMedia::Want { connection, urgent: false }
+    FromMedia::Want { connection, urgent: false, lead: Duration::ZERO }
 }
 
 fn question(connection: ConnectionId) -> FromMedia {
@@ -73,6 +74,7 @@ fn all(connection: ConnectionId) -> Vec<FromMedia> {
         FromMedia::FirstFrame { connection },
         lost(connection),
         want(connection),
+        FromMedia::FrameWanted { connection, frames: 1, spacing: Duration::ZERO },
         FromMedia::GiveUp { connection },
         question(connection),
         no_question(connection),

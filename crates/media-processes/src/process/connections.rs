@@ -1,6 +1,10 @@
 //! The connections of one media process: where their owners are told what comes.
 
-use std::{collections::HashMap, sync::Arc, time::Instant};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use live_vlm_media_link::{Answered, ConnectionId, FromMedia, Received};
 use tokio::sync::oneshot;
@@ -12,6 +16,9 @@ use crate::{
     event::PeerEvent,
     owner::Owner,
 };
+
+/// So many events come once each.
+pub(crate) const ONCE: usize = 4;
 
 #[derive(Default)]
 pub(super) struct Connections {
@@ -27,6 +34,13 @@ impl Connection {
     fn tell(&self, event: PeerEvent) {
         // There is room for each event once, and none comes twice.
         let _ = self.ends.events.try_send(event);
+    }
+
+    /// Leaves room for each event that comes once. Who gets no frame wants one again.
+    fn want_frames(&self, frames: u32, spacing: Duration) {
+        if self.ends.events.capacity() > ONCE {
+            self.tell(PeerEvent::FrameWanted { frames, spacing });
+        }
     }
 
     fn ask(&self, said: Said) {
@@ -74,7 +88,10 @@ impl Connections {
             FromMedia::FirstFrame { .. } => connection.tell(PeerEvent::FirstFrame),
             FromMedia::Lost { reason, .. } => connection.tell(PeerEvent::Lost(reason)),
             FromMedia::Frames { counts, .. } => connection.ends.frames.tell(counts),
-            FromMedia::Want { urgent, .. } => connection.ask(Said::Wants { urgent }),
+            FromMedia::Want { urgent, lead, .. } => connection.ask(Said::Wants { urgent, lead }),
+            FromMedia::FrameWanted { frames, spacing, .. } => {
+                connection.want_frames(frames, spacing);
+            }
             FromMedia::GiveUp { .. } => connection.ask(Said::GaveUp),
             FromMedia::Question { pictures, .. } => {
                 connection.ask(Said::Question(Question::new(pictures, attachment, now)));

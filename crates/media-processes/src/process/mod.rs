@@ -15,6 +15,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 
+pub(crate) use self::connections::ONCE;
 use self::{connections::Connections, link::Link};
 use crate::{
     cause::{Exit, Reason},

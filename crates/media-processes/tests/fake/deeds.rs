@@ -2,7 +2,7 @@
 
 #![expect(clippy::print_stderr, reason = "what is printed is taken for a log")]
 
-use std::{hint, ptr, thread};
+use std::{hint, ptr, thread, time::Duration};
 
 use live_vlm_media_link::{ConnectionId, FromMedia, LogLevel, LostReason, PictureInfo};
 
@@ -51,7 +51,9 @@ pub(crate) fn does(offer: &str, connection: ConnectionId, link: &mut Link) {
 fn lies(offer: &str, connection: ConnectionId, link: &mut Link) {
     let other = ConnectionId(connection.0 + 1);
     match offer {
-        "other-session" => link.send(FromMedia::Want { connection: other, urgent: true }),
+        "other-session" => {
+            link.send(FromMedia::Want { connection: other, urgent: true, lead: Duration::ZERO })
+        }
         "huge-picture" => link.write(&[2, 0, 0, 0, 0, 0, 0, 64, b'{', b'}']),
         "huge-json" => link.write(&[0, 0, 0, 64, 0, 0, 0, 0]),
         "announces-more" => announce_more(connection, link),

@@ -70,7 +70,7 @@ impl Fake {
                 self.question(connection);
             }
             ToMedia::Ended { connection, .. } => {
-                self.link.send(FromMedia::Want { connection, urgent: false });
+                self.link.send(FromMedia::Want { connection, urgent: false, lead: Duration::ZERO });
             }
             ToMedia::AskNow { connection } if self.hangs_when_asked.contains(&connection) => {
                 deeds::hang();
@@ -112,7 +112,8 @@ impl Fake {
             }
             _ => format!("answer to {sdp}"),
         };
-        let result = Ok(Answered { sdp: answer, codec: Codec::Vp8, found_all: true });
+        let result =
+            Ok(Answered { sdp: answer, codec: Codec::Vp8, found_all: true, goes_back: false });
         self.link.send(FromMedia::Answered { connection, result });
         match sdp {
             "deaf-to-turns" => drop(self.deaf_to_turns.insert(connection)),
@@ -126,10 +127,14 @@ impl Fake {
         }
         self.link.send(FromMedia::Connected { connection });
         self.link.send(FromMedia::FirstFrame { connection });
-        let counts = FrameCounts { received: 3, decoded: 2, asked: 1 };
+        let counts = FrameCounts { received: 3, decoded: 2, asked: 1, unchanged: 4 };
         self.link.send(FromMedia::Frames { connection, counts });
         deeds::does(sdp, connection, &mut self.link);
-        self.link.send(FromMedia::Want { connection, urgent: sdp == "urgent" });
+        self.link.send(FromMedia::Want {
+            connection,
+            urgent: sdp == "urgent",
+            lead: Duration::ZERO,
+        });
         if sdp == "gives-up" {
             self.link.send(FromMedia::GiveUp { connection });
         }

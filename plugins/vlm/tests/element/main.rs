@@ -11,6 +11,7 @@ mod encoder;
 mod end;
 mod failures;
 mod flow;
+mod frames_on_demand;
 mod hold;
 mod key;
 mod launch;

@@ -15,14 +15,14 @@ use crate::support::{Bench, FORMAT, LONG, decoded, frame, init, init_with_env, j
 const FAR: u64 = 60_000_000_000;
 
 /// Whoever asks, as far as the test wants it.
-struct Elsewhere {
-    asker: RemoteAsker,
+pub(crate) struct Elsewhere {
+    pub(crate) asker: RemoteAsker,
     said: Receiver<FromElement>,
     _runtime: Runtime,
 }
 
 impl Elsewhere {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -43,18 +43,18 @@ impl Elsewhere {
         element
     }
 
-    fn bench(&self, properties: &[(&str, &dyn ToValue)]) -> Bench {
+    pub(crate) fn bench(&self, properties: &[(&str, &dyn ToValue)]) -> Bench {
         Bench::with(self.element(), properties)
     }
 
-    fn said(&self) -> FromElement {
+    pub(crate) fn said(&self) -> FromElement {
         self.said.recv_timeout(LONG).expect("the element should say something")
     }
 
     /// The element's next want; whether it is urgent.
     fn wanted(&self) -> bool {
         match self.said() {
-            FromElement::Want { urgent } => urgent,
+            FromElement::Want { urgent, .. } => urgent,
             other => panic!("{other:?}"),
         }
     }
@@ -84,20 +84,20 @@ impl Elsewhere {
         self.question()
     }
 
-    fn is_quiet(&self) -> bool {
+    pub(crate) fn is_quiet(&self) -> bool {
         self.said.try_recv().is_err()
     }
 }
 
 /// A frame of one brightness.
-fn shade(pts_ms: u64, luma: u8) -> gst::Buffer {
+pub(crate) fn shade(pts_ms: u64, luma: u8) -> gst::Buffer {
     let mut buffer = frame(pts_ms);
     buffer.get_mut().unwrap().map_writable().unwrap()[..64 * 48].fill(luma);
     buffer
 }
 
 /// How bright a picture is.
-fn brightness(picture: &Picture) -> u8 {
+pub(crate) fn brightness(picture: &Picture) -> u8 {
     decoded(&picture.jpeg).get_pixel(32, 24).0[1]
 }
 
@@ -260,7 +260,7 @@ fn what_somebody_waits_for_is_wanted_at_once_and_urgently() {
         bench.push(pts);
         pts += 1;
         if let Ok(said) = elsewhere.said.try_recv() {
-            break matches!(said, FromElement::Want { urgent: true });
+            break matches!(said, FromElement::Want { urgent: true, .. });
         }
         assert!(pts < 100_000, "nothing is wanted");
     };

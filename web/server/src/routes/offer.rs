@@ -15,9 +15,10 @@ use tokio::time::sleep;
 use super::body::{self, Unread};
 use crate::{
     app::App,
+    protocol::FramesMode,
     refusal::{Code, Refusal},
     requester::Requester,
-    session::Offerer,
+    session::{Offer, OfferReply, Offerer},
 };
 
 /// An offer, and JSON around it: escapes can double its length.
@@ -31,11 +32,14 @@ pub(super) struct SdpAnswer {
     sdp: String,
     r#type: &'static str,
     session_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frames: Option<FramesMode>,
 }
 
 struct OfferRequest {
     sdp: String,
     session_id: Option<String>,
+    frames_on_demand: bool,
 }
 
 /// `POST /offer`: a session's video begins.
@@ -61,11 +65,12 @@ pub(super) async fn offer(
         sleep(reached.retry_after.min(HOLD)).await;
         return Err(reached.into());
     }
-    let offer = OfferRequest::parse(&body)?;
-    let session = app.sessions.open(offer.session_id.as_deref(), &requester)?;
-    let sdp =
-        session.answer_offer(offer.sdp, offerer(&headers, offer.session_id.as_deref())).await?;
-    Ok(Json(SdpAnswer { sdp, r#type: "answer", session_id: session.id().to_string() }))
+    let OfferRequest { sdp, session_id, frames_on_demand } = OfferRequest::parse(&body)?;
+    let session = app.sessions.open(session_id.as_deref(), &requester)?;
+    let of = offerer(&headers, session_id.as_deref());
+    let offer = Offer { sdp, of, frames_on_demand };
+    let OfferReply { sdp, frames } = session.answer_offer(offer).await?;
+    Ok(Json(SdpAnswer { sdp, r#type: "answer", session_id: session.id().to_string(), frames }))
 }
 
 /// A page has chosen its session's id, and connects to that session by WebSocket. Browsers send an
@@ -107,7 +112,12 @@ impl OfferRequest {
             Some(Value::String(id)) => Some(id.clone()),
             Some(_) => return Err(Refusal::field("session_id", "a random UUID of version 4")),
         };
-        Ok(Self { sdp: sdp.to_owned(), session_id })
+        let frames_on_demand = match value.get("frames_on_demand") {
+            None | Some(Value::Null) => false,
+            Some(Value::Bool(can_give)) => *can_give,
+            Some(_) => return Err(Refusal::field("frames_on_demand", "true or false")),
+        };
+        Ok(Self { sdp: sdp.to_owned(), session_id, frames_on_demand })
     }
 }
 
@@ -125,6 +135,11 @@ mod tests {
             (r#"{"type":"offer"}"#, Code::BadField, Some("sdp")),
             (r#"{"type":"offer","sdp":7}"#, Code::BadField, Some("sdp")),
             (r#"{"type":"offer","sdp":"v=0","session_id":7}"#, Code::BadField, Some("session_id")),
+            (
+                r#"{"sdp":"v=0","type":"offer","frames_on_demand":1}"#,
+                Code::BadField,
+                Some("frames_on_demand"),
+            ),
             (
                 r#"{"type":"offer","sdp":"v=0","rtsp_url":"rtsp://cam"}"#,
                 Code::NotImplemented,

@@ -2,10 +2,17 @@
 
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use live_vlm_pictures::Jpeg;
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 
 use super::{id::SessionId, outbox::Outbox, presence::Offerer};
-use crate::{protocol::ClientMessage, refusal::Refusal};
+use crate::{
+    protocol::{ClientMessage, FramesMode},
+    refusal::Refusal,
+};
 
 /// How many commands may wait.
 pub(super) const COMMANDS: usize = 128;
@@ -19,10 +26,15 @@ pub(super) enum Command {
         silent: bool,
     },
     Message(Result<ClientMessage, Refusal>),
+    /// The page has sent a picture. What is told when it was dealt with, so that the page's next
+    /// message is not read before.
+    Picture {
+        sent: SentPicture,
+        done: oneshot::Sender<()>,
+    },
     Offer {
-        sdp: String,
-        of: Offerer,
-        reply: oneshot::Sender<Result<String, Refusal>>,
+        offer: Offer,
+        reply: oneshot::Sender<Result<OfferReply, Refusal>>,
     },
     /// The key or token that its owner signed in by was revoked or has expired.
     SignedOut,
@@ -34,6 +46,35 @@ pub(super) enum Command {
     /// What a mistake of ours would do.
     #[cfg(test)]
     Panic,
+}
+
+/// An offer of video.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Offer {
+    pub(crate) sdp: String,
+    pub(crate) of: Offerer,
+    /// Whether whoever offers can give single frames.
+    pub(crate) frames_on_demand: bool,
+}
+
+/// What is replied to an offer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OfferReply {
+    pub(crate) sdp: String,
+    /// How frames are to come, of those who can give single ones.
+    pub(crate) frames: Option<FramesMode>,
+}
+
+/// A picture that a page has sent.
+#[derive(Debug)]
+pub(crate) struct SentPicture {
+    /// The number of the `frame_wanted` that it answers, as the page says.
+    pub(crate) seq: u32,
+    /// How old it was when it was sent, as the page says.
+    pub(crate) age: Duration,
+    pub(crate) jpeg: Jpeg,
+    /// When it came.
+    pub(crate) came: Instant,
 }
 
 /// A way to reach a session. It may have ended meanwhile.
@@ -68,14 +109,21 @@ impl Handle {
         self.commands.send(Command::Message(message)).await.is_ok()
     }
 
+    /// A picture from the page. Done when the session has dealt with it; false when the session has
+    /// ended.
+    pub(crate) async fn picture(&self, sent: SentPicture) -> bool {
+        let (done, is_done) = oneshot::channel();
+        self.commands.send(Command::Picture { sent, done }).await.is_ok() && is_done.await.is_ok()
+    }
+
     /// Has the session answer an offer, in place of a video that may run. One of a page has a
     /// WebSocket too, or comes to have one.
     ///
     /// # Errors
     /// When the offer cannot be used.
-    pub(crate) async fn answer_offer(&self, sdp: String, of: Offerer) -> Result<String, Refusal> {
+    pub(crate) async fn answer_offer(&self, offer: Offer) -> Result<OfferReply, Refusal> {
         let (reply, answer) = oneshot::channel();
-        let sent = self.commands.send(Command::Offer { sdp, of, reply }).await;
+        let sent = self.commands.send(Command::Offer { offer, reply }).await;
         match (sent, answer.await) {
             (Ok(()), Ok(answer)) => answer,
             _ => Err(Refusal::session_ended()),

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use crate::protocol::ServerMessage;
 
 const ROOM: usize = 256;
-/// Pieces of answers leave this much room to everything else.
+/// Pieces of answers, and wishes for frames, leave this much room to everything else.
 const RESERVED: usize = 64;
 /// Bytes that may wait. The longest answer, escaped, is 1.5 MB.
 const BYTES: usize = 4 << 20;
@@ -63,7 +63,10 @@ impl Outbox {
     /// # Errors
     /// When the page is gone, or has let the queue fill up.
     pub(crate) fn send(&self, message: &ServerMessage) -> Result<(), CutOff> {
-        let may_be_missed = matches!(message, ServerMessage::AnswerDelta { .. });
+        let may_be_missed = matches!(
+            message,
+            ServerMessage::AnswerDelta { .. } | ServerMessage::FrameWanted { .. }
+        );
         if may_be_missed && self.messages.capacity() < RESERVED {
             return Ok(());
         }

@@ -23,13 +23,16 @@ use tokio::{
 use vlm_client::{Client, Endpoint};
 
 use super::{
-    super::{outbox::Outbox, presence::Offerer, settings::Defaults},
+    super::{
+        command::Offer, outbox::Outbox, prepare::Decoders, presence::Offerer, settings::Defaults,
+    },
     *,
 };
 use crate::{
     config::{Config, Options},
     live::Live,
-    protocol::ClientMessage,
+    network::VideoOptions,
+    protocol::{ClientMessage, FramesMode},
     refusal_log::RefusalLog,
     relay::Relays,
 };
@@ -53,7 +56,8 @@ async fn answer_offers(link: UnixStream) {
             ToMedia::Ping { number } => FromMedia::Pong { number },
             ToMedia::Offer { connection, .. } => {
                 let sdp = "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\n".to_owned();
-                let answered = Answered { sdp, codec: Codec::Vp8, found_all: true };
+                let answered =
+                    Answered { sdp, codec: Codec::Vp8, found_all: true, goes_back: false };
                 FromMedia::Answered { connection, result: Ok(answered) }
             }
             ToMedia::Stop { connection } => FromMedia::Stopped { connection },
@@ -79,6 +83,8 @@ fn sessions(reached: watch::Receiver<Option<Overloaded>>) -> Sessions {
         }),
         dispatcher: Dispatcher::new(DispatcherConfig::default(), client, &runtime),
         media: media(),
+        video: VideoOptions::default(),
+        decoders: Decoders::default(),
         network: NetworkOptions::default(),
         relays: Relays::default(),
         own_endpoints: OwnEndpoints::new(Askers::Anybody, &[]),
@@ -146,7 +152,8 @@ async fn an_offer_that_was_given_up_while_it_waited_costs_no_pipeline() {
     let offer = || {
         let sdp = include_str!("../../../../pipelines/tests/offers/chromium.sdp").to_owned();
         let (reply, answer) = oneshot::channel();
-        (Command::Offer { sdp, of: Offerer::Page, reply }, answer)
+        let offer = Offer { sdp, of: Offerer::Page, frames_on_demand: true };
+        (Command::Offer { offer, reply }, answer)
     };
     for _ in 0..3 {
         let (given_up, _) = offer();
@@ -162,7 +169,9 @@ async fn an_offer_that_was_given_up_while_it_waited_costs_no_pipeline() {
     // One that is waited for is answered as ever.
     let (wanted, answer) = offer();
     session.commands.send(wanted).await.ok().unwrap();
-    assert!(answer.await.unwrap().unwrap().contains("m=video"));
+    let reply = answer.await.unwrap().unwrap();
+    assert!(reply.sdp.contains("m=video"));
+    assert_eq!(reply.frames, Some(FramesMode::OnDemand));
     assert!(inbound.next().await.unwrap().contains("Connecting"));
     sessions.close(Duration::from_secs(9)).await;
 }
@@ -176,7 +185,8 @@ async fn an_offer_to_a_session_that_ends_is_refused_as_such_and_is_no_fault_of_o
     let session = sessions.open(None, &ada).unwrap();
     session.commands.send(Command::Close).await.ok().unwrap();
 
-    let refusal = session.answer_offer("v=0".into(), Offerer::Page).await.unwrap_err();
+    let offer = Offer { sdp: "v=0".into(), of: Offerer::Page, frames_on_demand: false };
+    let refusal = session.answer_offer(offer).await.unwrap_err();
     assert_eq!((refusal.code, refusal.retry_after_s), (Code::SessionEnded, Some(2.0)));
     sessions.close(Duration::from_secs(9)).await;
 }

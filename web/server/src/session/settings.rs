@@ -8,7 +8,7 @@ use vlm_client::Endpoint;
 use super::asking::AskSettings;
 use crate::{
     choices::Choices,
-    protocol::{ChangedBy, ServerConfig, ServerMessage},
+    protocol::{ChangedBy, FramesMode, ServerConfig, ServerMessage},
     relay::IceServer,
 };
 
@@ -54,12 +54,14 @@ impl Settings {
     }
 
     /// What the session's media process is told of them.
-    pub(super) fn for_media(&self, asks: bool) -> SamplingSettings {
+    pub(super) fn for_media(&self, asks: bool, frames: FramesMode) -> SamplingSettings {
         SamplingSettings {
             asks,
             interval: self.choices.interval.duration(),
             max_age: self.choices.max_latency.duration(),
             min_change: self.choices.min_change,
+            max_size: self.choices.max_size,
+            frames_on_demand: frames == FramesMode::OnDemand,
         }
     }
 
@@ -72,7 +74,8 @@ impl Settings {
             system_prompt: self.choices.system_prompt.clone(),
             max_tokens: self.choices.max_tokens,
             interval: self.choices.interval.duration(),
-            only_changes: self.choices.min_change > 0.0,
+            max_age: self.choices.max_latency.duration(),
+            min_change: self.choices.min_change,
             asks,
         }
     }

@@ -1,6 +1,6 @@
 //! What there is to ask about, and when it is time to.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use gst::glib;
 use live_vlm_ask::Changes;
@@ -12,6 +12,7 @@ use super::{
         settings::Settings,
         shared::{Run, Shared},
     },
+    ahead::Ahead,
     novelty::Novelty,
     source::Source,
 };
@@ -23,6 +24,8 @@ pub(super) struct Frames {
     inbox: SharedInbox,
     pub(super) source: Source,
     novelty: Novelty,
+    /// The picture of the newest frame, made before the turn.
+    ahead: Option<Ahead>,
     /// Whether somebody waits for the next question.
     pub(super) is_urgent: bool,
 }
@@ -32,10 +35,10 @@ impl Frames {
         shared: Arc<Shared>,
         run: Arc<Run>,
         inbox: SharedInbox,
-        element: glib::WeakRef<gst::Element>,
+        source: Source,
     ) -> Self {
-        let source = Source::new(element, Arc::clone(&inbox));
-        Self { shared, inbox, source, novelty: Novelty::new(run), is_urgent: false }
+        let novelty = Novelty::new(run);
+        Self { shared, inbox, source, novelty, ahead: None, is_urgent: false }
     }
 
     /// Waits until there is something to ask about, or would be on demand.
@@ -56,16 +59,16 @@ impl Frames {
     async fn wait_for_moment(&mut self, changes: &mut Changes) -> bool {
         loop {
             changes.schedule.borrow_and_update();
-            let (asks, on_demand, interval) = self
-                .shared
-                .with_settings(|settings| (settings.ask, settings.on_demand, settings.interval));
+            let (asks, on_demand, interval, clip) = self.shared.with_settings(|settings| {
+                (settings.ask, settings.on_demand, settings.interval, settings.clip())
+            });
             if !asks {
                 self.wait_until_asked(changes).await;
                 continue;
             }
             let moment = async {
                 match on_demand {
-                    true => self.source.next(interval).await,
+                    true => self.source.next(interval, clip).await,
                     false => self.inbox.due().await.is_some(),
                 }
             };
@@ -117,9 +120,33 @@ impl Frames {
         passes
     }
 
+    /// Waits for a frame that is asked for in time for `turn`, if one is to be expected, and makes
+    /// a picture of it before that. Only for sources on demand. If the future is dropped, nothing is
+    /// lost.
+    pub(super) async fn prepare(
+        &mut self,
+        turn: Option<Instant>,
+        settings: &Settings,
+        element: &glib::WeakRef<gst::Element>,
+    ) {
+        self.source.frame_for(turn, settings.clip()).await;
+        // What may look like the one before may never be shown.
+        if turn.is_some() && settings.min_change <= 0.0 {
+            let newest = self.inbox.peek();
+            self.ahead = newest.and_then(|newest| Ahead::begin(&newest, settings.jpeg(), element));
+        }
+    }
+
+    /// Takes what was made before the turn of what was chosen on it.
+    pub(super) async fn use_prepared(&mut self, clip: &mut Clip) {
+        if let Some(ahead) = self.ahead.take() {
+            ahead.put_into(clip).await;
+        }
+    }
+
     /// Takes the newest sample, once it is fresh, with what is shown before it.
     pub(super) async fn choose(&mut self, settings: &Settings) -> Result<Clip, NothingToAsk> {
-        if settings.on_demand && !self.source.fresh_frame().await {
+        if settings.on_demand && !self.source.fresh_frame(settings.clip()).await {
             return Err(NothingToAsk::Silent);
         }
         let taken = self.inbox.take(settings.max_age(), settings.clip());

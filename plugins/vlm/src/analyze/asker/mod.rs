@@ -2,6 +2,7 @@
 //! asks by itself ([`questions`]), and leaves a VLM alone that fails. Where somebody else asks, it
 //! says what there is to ask about ([`remote`]).
 
+mod ahead;
 mod frames;
 mod novelty;
 mod pictures;
@@ -17,7 +18,9 @@ use gst_vlm_overlay::OverlayMode;
 use live_vlm_ask::{Asker, Changes, Failure, Next, Outcome};
 use tokio::{task::AbortHandle, time::timeout};
 
-use self::{frames::Frames, questions::Questions, remote::RemoteTask, report::Reporter};
+use self::{
+    frames::Frames, questions::Questions, remote::RemoteTask, report::Reporter, source::Source,
+};
 use super::{
     category::CAT,
     inbox::SharedInbox,
@@ -63,8 +66,12 @@ impl Start {
     /// Begins to ask, on the runtime of whatever it asks with.
     pub(super) fn spawn(self) -> AbortHandle {
         let Self { element, shared, run, inbox, captions, way } = self;
-        let frames =
-            Frames::new(Arc::clone(&shared), Arc::clone(&run), Arc::clone(&inbox), element.clone());
+        let remote = match &way {
+            Way::Remote(remote) => Some(remote.clone()),
+            Way::Dispatcher(_) => None,
+        };
+        let source = Source::new(element.clone(), Arc::clone(&inbox), remote);
+        let frames = Frames::new(Arc::clone(&shared), Arc::clone(&run), Arc::clone(&inbox), source);
         match way {
             Way::Remote(remote) => {
                 let runtime = remote.runtime().clone();

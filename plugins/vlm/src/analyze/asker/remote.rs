@@ -1,7 +1,10 @@
 //! The asking task of an element for which somebody else asks. It wants, chooses a frame on its turn,
 //! and waits until that want has ended.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use gst::glib;
 use live_vlm_ask::Changes;
@@ -64,7 +67,10 @@ impl RemoteTask {
             self.frames.next_moment(&mut changes).await;
             changes.question.borrow_and_update();
             let settings = self.shared.settings();
-            self.remote.want(self.frames.is_urgent);
+            let source = &mut self.frames.source;
+            source.rhythm.wanted(Instant::now());
+            let lead = source.lead();
+            self.remote.want(self.frames.is_urgent, lead);
             let came = self.want(&settings, &mut changes).await;
             self.follow(came, &mut changes, &settings).await;
             self.inbox.settle();
@@ -98,24 +104,36 @@ impl RemoteTask {
         clip.map_or(Came::NoQuestion, Came::Question)
     }
 
-    /// Waits for the turn.
-    async fn turn(&self, settings: &Settings, changes: &mut Changes) -> Result<(), Stop> {
+    /// Waits for the turn. When that is near, sees to it that there is a fresh frame.
+    async fn turn(&mut self, settings: &Settings, changes: &mut Changes) -> Result<(), Stop> {
+        let Self { frames, remote, shared, element, .. } = self;
+        let is_urgent = frames.is_urgent;
+        let mut expected = frames.source.rhythm.turn_for_want().or(is_urgent.then(Instant::now));
         loop {
-            if !self.shared.with_settings(|settings| settings.ask) {
+            if !shared.with_settings(|settings| settings.ask) {
                 return Err(Stop::Void);
             }
+            let gives_frames = settings.on_demand && frames.source.gives_frames();
             tokio::select! {
                 biased;
                 _ = changes.schedule.changed() => {}
-                heard = self.remote.heard() => match heard {
-                    Heard::Near if settings.on_demand => self.frames.source.request_key_frame(),
-                    Heard::Near => {}
-                    Heard::Turn => return Ok(()),
+                heard = remote.heard() => match heard {
+                    Heard::Near => {
+                        expected = Some(Instant::now() + frames.source.lead());
+                        if settings.on_demand && !gives_frames {
+                            frames.source.request_key_frame();
+                        }
+                    }
+                    Heard::Turn => {
+                        frames.source.rhythm.has_turn(Instant::now());
+                        return Ok(());
+                    }
                     Heard::Ended(outcome) => return Err(Stop::Ended(outcome)),
                 },
                 _ = changes.question.changed() => return Err(Stop::Void),
                 // Whoever asks has heard of it, too.
                 _ = changes.now.changed() => {}
+                () = frames.prepare(expected, settings, element), if settings.on_demand => {}
             }
         }
     }
@@ -129,19 +147,28 @@ impl RemoteTask {
             Came::Ended(outcome, clip) => (clip, false, false, Some(outcome)),
         };
         let mut outcome = ended;
+        let Self { frames, remote, element, .. } = self;
         while outcome.is_none() {
             if is_void {
-                self.remote.give_up();
+                remote.give_up();
             }
+            let gives_frames = settings.on_demand && frames.source.gives_frames() && was_asked;
+            let next = frames.source.next_turn(settings.interval);
             tokio::select! {
                 biased;
-                heard = self.remote.heard() => {
+                heard = remote.heard() => {
                     if let Heard::Ended(how) = heard {
                         outcome = Some(how);
                     }
                 }
                 _ = changes.question.changed() => is_void = true,
+                () = frames.prepare(next, settings, element), if gives_frames && !is_void => {}
             }
+        }
+        let is_answered = was_asked && !is_void && outcome == Some(Outcome::Done);
+        match is_answered {
+            true => frames.source.rhythm.answered(Instant::now()),
+            false => frames.source.rhythm.dropped(),
         }
         if is_void || outcome == Some(Outcome::Again) {
             self.ask_again(clip, settings);
@@ -171,8 +198,9 @@ async fn question(
     settings: &Settings,
     element: &glib::WeakRef<gst::Element>,
 ) -> Result<Vec<Picture>, NothingToAsk> {
-    let chosen = frames.choose(settings).await?;
-    let shown = pictures(clip.insert(chosen), settings, element).await;
+    let chosen = clip.insert(frames.choose(settings).await?);
+    frames.use_prepared(chosen).await;
+    let shown = pictures(chosen, settings, element).await;
     shown.map_err(|error| NothingToAsk::Unencodable(error.to_string()))
 }
 

@@ -23,7 +23,8 @@ impl Slots {
             .enable_all()
             .build()
             .unwrap();
-        let config = DispatcherConfig { default_slots: slots, ..DispatcherConfig::default() };
+        let default_slots = Some(live_vlm_dispatch::Slots::Fixed(slots));
+        let config = DispatcherConfig { default_slots, ..DispatcherConfig::default() };
         let dispatcher = Dispatcher::new(config, Client::new().unwrap(), runtime.handle());
         Self { dispatcher, runtime, endpoint: Endpoint::new(vlm.base(), None).unwrap() }
     }

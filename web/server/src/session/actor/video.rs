@@ -1,8 +1,7 @@
 //! A session's video: its offers, what it tells, and whether it is asked about.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use live_vlm_ask::Answer;
 use live_vlm_media_processes::{
     FrameCounter, FrameCounts, LostReason, OfferAnswered, OfferFailure, OfferOptions, Peer,
     PeerEvent, PeerEvents,
@@ -17,11 +16,13 @@ use super::{
 };
 use crate::{
     media_address,
-    protocol::{ServerMessage, Status},
+    network::VideoMode,
+    protocol::{FramesMode, ServerMessage, Status},
     refusal::{Code, Refusal},
     session::{
-        answers,
-        asking::{AskEvent, Asking},
+        asking::Source,
+        command::{Offer, OfferReply},
+        frames::Giving,
         pictures::{self, Pictures},
         presence::Offerer,
     },
@@ -36,28 +37,32 @@ const NOTE_OFFERS: Duration = Duration::from_secs(60);
 /// The video of an offer that was answered, and what is known of it.
 pub(super) struct Video {
     peer: Peer,
-    asking: Asking,
     _events: AbortOnDropHandle<()>,
     frames: FrameCounter,
-    /// Whether it asks, as it was last told.
-    asks: bool,
     /// Whether pictures come, and when to look next; none before the peer is connected.
     pictures: Option<(Pictures, Instant)>,
     /// A frame was decoded.
     has_shown: bool,
+    giving: Giving,
+    /// How frames come, as the page was last told.
+    mode: FramesMode,
 }
 
 impl Video {
     pub(super) fn look_at(&self) -> Option<Instant> {
         self.pictures.as_ref().map(|(_, look_at)| *look_at)
     }
+
+    /// How many questions were passed over, as nothing had changed.
+    pub(super) fn unchanged(&self) -> u64 {
+        self.frames.read().unchanged
+    }
 }
 
 /// An offer, and whom to tell the answer.
 pub(super) struct PendingOffer {
-    pub(super) sdp: String,
-    pub(super) of: Offerer,
-    pub(super) reply: oneshot::Sender<Result<String, Refusal>>,
+    pub(super) offer: Offer,
+    pub(super) reply: oneshot::Sender<Result<OfferReply, Refusal>>,
 }
 
 /// What concerns the video. It waits for the answer to an offer before it.
@@ -68,6 +73,8 @@ pub(super) enum Wanted {
         mid: Option<String>,
         line: Option<u32>,
     },
+    /// Whether pictures are sent in place of video.
+    Pictures(bool),
     /// The next question is wanted at once.
     Question,
     End,
@@ -77,7 +84,8 @@ pub(super) enum Wanted {
 pub(super) struct Negotiation {
     number: u64,
     of: Offerer,
-    reply: oneshot::Sender<Result<String, Refusal>>,
+    can_give_frames: bool,
+    reply: oneshot::Sender<Result<OfferReply, Refusal>>,
     _task: AbortOnDropHandle<()>,
 }
 
@@ -105,9 +113,12 @@ impl Session {
                     video.peer.add_ice_candidate(mid.as_deref(), line, &candidate);
                 }
             }
+            Wanted::Pictures(on) => self.send_pictures(on).await,
             Wanted::Question => {
+                if let Some(asking) = &self.asking {
+                    asking.ask_now();
+                }
                 if let Some(video) = &self.video {
-                    video.asking.ask_now();
                     video.peer.ask_now();
                 }
             }
@@ -122,8 +133,8 @@ impl Session {
     /// Has an offer answered by a task of its own. The video that runs goes on until the new offer
     /// has proved usable.
     fn start_negotiation(&mut self, offer: PendingOffer) {
-        let PendingOffer { sdp, of, reply } = offer;
-        let mut options = match self.options() {
+        let PendingOffer { offer: Offer { sdp, of, frames_on_demand: can_give }, reply } = offer;
+        let mut options = match self.options(self.giving(of, can_give)) {
             Ok(options) => options,
             Err(refusal) => {
                 let _ = reply.send(Err(refusal));
@@ -141,16 +152,27 @@ impl Session {
             events.send(Event::Negotiated(media.offer(&owner, &sdp, &options).await)).await;
         });
         let task = AbortOnDropHandle::new(task);
-        self.negotiation = Some(Negotiation { number, of, reply, _task: task });
+        self.negotiation =
+            Some(Negotiation { number, of, can_give_frames: can_give, reply, _task: task });
     }
 
-    fn options(&self) -> Result<OfferOptions, Refusal> {
+    /// How a page gives its video that does not go back to it.
+    fn giving(&self, of: Offerer, can_give: bool) -> Giving {
+        let hears = of == Offerer::Page || self.page.is_some();
+        Giving { can_give, goes_back: false, hears }
+    }
+
+    fn options(&self, giving: Giving) -> Result<OfferOptions, Refusal> {
+        if self.services.video.mode == VideoMode::Pictures {
+            return Err(Refusal::pictures_only());
+        }
         self.may_ask()?;
+        let mode = giving.mode(self.settings.choices.interval.duration());
         Ok(OfferOptions {
             session: self.handle.id().short().into(),
             network: media_address::reachable(&self.services.network),
             // Nothing is asked before it is clear whether somebody is there.
-            settings: self.settings.for_media(false),
+            settings: self.settings.for_media(false, mode),
             ..OfferOptions::default()
         })
     }
@@ -161,14 +183,16 @@ impl Session {
         &mut self,
         answered: Result<OfferAnswered, OfferFailure>,
     ) {
-        let Some(Negotiation { number, of, reply, .. }) = self.negotiation.take() else {
-            return;
-        };
+        let Some(negotiation) = self.negotiation.take() else { return };
+        let Negotiation { number, of, can_give_frames, reply, .. } = negotiation;
         let answer = match answered {
-            Ok(answered) => self.replace_video(number, answered, of).await,
+            Ok(answered) => {
+                let giving = self.giving(of, can_give_frames);
+                self.replace_video(number, answered, of, giving).await
+            }
             Err(error) => {
                 tracing::debug!(session = self.handle.id().short(), %error, "offer refused");
-                if self.video.is_none() {
+                if self.video.is_none() && self.pictures.is_none() {
                     self.presence.video_ended(Instant::now());
                 }
                 Err(error.into())
@@ -187,47 +211,47 @@ impl Session {
         number: u64,
         answered: OfferAnswered,
         of: Offerer,
-    ) -> Result<String, Refusal> {
+        giving: Giving,
+    ) -> Result<OfferReply, Refusal> {
         let OfferAnswered { peer, sdp, events, turns } = answered;
+        let giving = Giving { goes_back: peer.goes_back(), ..giving };
+        let mode = giving.mode(self.settings.choices.interval.duration());
         // Rules may have changed meanwhile.
         if let Err(refusal) = self.may_ask() {
             peer.stop().await;
             return Err(refusal);
         }
         self.announce();
-        self.stop_video().await;
+        // A question about a picture goes on; one about another video is worth nothing any more.
+        if self.video.is_some() {
+            self.asking = None;
+        }
+        self.ask_about(Source::Video(turns));
+        self.stop_source().await;
         self.video_number = Some(number);
         self.note_offer(&peer);
         self.note_silent_stun(&peer);
         let frames = peer.frames();
         let counter = frames.clone();
         self.figures.video_began(move || {
-            let FrameCounts { received, decoded, asked } = counter.read();
-            metrics::FrameCounts { received, decoded, asked }
+            let FrameCounts { received, decoded, asked, unchanged } = counter.read();
+            metrics::FrameCounts { received, decoded, asked, unchanged }
         });
-        let told = self.events.clone();
-        let asking = Asking::start(
-            turns,
-            self.dispatcher.clone(),
-            Arc::clone(&self.chosen_model),
-            self.settings.for_asking(false),
-            move |event| told.video(number, VideoEvent::Asked(event)),
-        );
         let events = tokio::spawn(pass_on(events, self.events.clone(), number));
         self.video = Some(Video {
             peer,
-            asking,
             _events: AbortOnDropHandle::new(events),
             frames,
-            asks: false,
             pictures: None,
             has_shown: false,
+            giving,
+            mode,
         });
         self.presence.video_began(of);
         // Settings may have changed meanwhile, too.
         self.send_settings_to_video();
         self.set_status(Status::Connecting, "Connecting to your camera");
-        Ok(sdp)
+        Ok(OfferReply { sdp, frames: giving.can_give.then_some(mode) })
     }
 
     /// Once a minute, as a page may offer as often as it likes.
@@ -248,18 +272,12 @@ impl Session {
     }
 
     pub(super) async fn on_video(&mut self, number: u64, event: VideoEvent) {
-        if self.video_number != Some(number) {
-            return;
-        }
         match event {
-            VideoEvent::Peer(event) => self.on_peer(event).await,
-            VideoEvent::Asked(AskEvent::Answer(answer)) => self.on_answer(*answer),
-            VideoEvent::Asked(AskEvent::Failed(error)) => {
-                self.has_asked = true;
-                let session = self.handle.id().short();
-                tracing::debug!(session, kind = error.kind, "a question failed");
-                self.tell(&answers::tell_error(error));
+            VideoEvent::Peer(event) if self.video_number == Some(number) => {
+                self.on_peer(event).await;
             }
+            VideoEvent::Asked(event) if self.asking_number == Some(number) => self.on_asked(event),
+            VideoEvent::Peer(_) | VideoEvent::Asked(_) => {}
         }
     }
 
@@ -278,6 +296,7 @@ impl Session {
                 }
                 self.set_status(Status::Live, "Live");
             }
+            PeerEvent::FrameWanted { frames, spacing } => self.want_frames(frames, spacing),
             PeerEvent::Lost(reason) => {
                 tracing::info!(session = self.handle.id().short(), %reason, "video lost");
                 let status = match reason {
@@ -295,6 +314,34 @@ impl Session {
         }
     }
 
+    /// Passes on that frames are wanted, to who gives them on demand.
+    fn want_frames(&mut self, frames: u32, spacing: Duration) {
+        let Some(video) = self.video.as_mut().filter(|v| v.mode == FramesMode::OnDemand) else {
+            return;
+        };
+        if let Some((pictures, _)) = &mut video.pictures {
+            pictures.want(Instant::now());
+        }
+        self.frames_wanted += 1;
+        let (seq, spacing) = (self.frames_wanted, spacing.as_secs_f64());
+        self.tell(&ServerMessage::FrameWanted { seq, frames, spacing, max_size: 0 });
+    }
+
+    /// Tells a page that has connected how the frames of its video are to come, if it can give single
+    /// ones.
+    pub(super) fn tell_frames_mode(&mut self) {
+        if self.sends_pictures() {
+            return self.tell(&ServerMessage::Frames { mode: FramesMode::Pictures });
+        }
+        let Some(video) = self.video.as_mut().filter(|video| video.giving.can_give) else { return };
+        video.giving.hears = true;
+        let before = video.mode;
+        self.send_settings_to_video();
+        if let Some(mode) = self.video.as_ref().map(|video| video.mode).filter(|m| *m == before) {
+            self.tell(&ServerMessage::Frames { mode });
+        }
+    }
+
     async fn end_video(&mut self, why: &'static str, status: Status, text: &str) {
         self.figures.video_lost(why);
         self.stop_video().await;
@@ -302,61 +349,33 @@ impl Session {
         self.presence.video_ended(Instant::now());
     }
 
-    fn on_answer(&mut self, answer: Answer) {
-        self.has_asked = true;
-        let debug = (self.settings.debug && answer.done).then(|| {
-            format!(
-                "question {} of {}: first token after {:?} ms, whole after {} ms, frame {} \
-                 ms old, {} tokens",
-                answer.seq,
-                answer.model,
-                answer.first_token_ms.unwrap_or_default(),
-                answer.latency_ms,
-                answer.age_ms,
-                answer.tokens_out
-            )
-        });
-        if let Some(message) = self.answers.tell(answer, answers::now()) {
-            self.tell(&message);
-        }
-        if let Some(text) = debug {
-            self.tell(&ServerMessage::Debug { text });
-        }
-    }
-
     /// Tells the video the session's settings, and whether to ask.
     pub(super) fn send_settings_to_video(&mut self) {
         let asks = self.asks();
-        if let Some(video) = &mut self.video {
-            video.asks = asks;
-            video.asking.change(self.settings.for_asking(asks));
-            video.peer.change_settings(self.settings.for_media(asks));
+        self.told_asks = asks;
+        if let Some(asking) = &self.asking {
+            asking.change(self.settings.for_asking(asks));
         }
-    }
-
-    /// Tells the video whether to ask, if that has changed.
-    pub(super) fn ask_or_not(&mut self) {
-        if self.video.as_ref().is_some_and(|video| video.asks != self.asks()) {
-            self.send_settings_to_video();
+        let Some(video) = &mut self.video else { return };
+        let mode = video.giving.mode(self.settings.choices.interval.duration());
+        video.peer.change_settings(self.settings.for_media(asks, mode));
+        if std::mem::replace(&mut video.mode, mode) != mode {
+            if let Some((pictures, _)) = &mut video.pictures {
+                pictures.switch(Instant::now());
+            }
+            self.tell(&ServerMessage::Frames { mode });
         }
-    }
-
-    /// Whether somebody is there, and what they want asked is known: before the first question the
-    /// model of a page's choice, which is looked for, must not be another.
-    fn asks(&self) -> bool {
-        let chooses = self.model_check.is_some() && !self.has_asked;
-        self.presence.asks(Instant::now()) && !chooses
     }
 
     /// Sees whether pictures still come.
     pub(super) fn look_at_pictures(&mut self, now: Instant) {
         let Some(video) = &mut self.video else { return };
-        let received = video.frames.received();
+        let (received, mode) = (video.frames.received(), video.mode);
         let Some((pictures, look_at)) = video.pictures.as_mut().filter(|(_, at)| now >= *at) else {
             return;
         };
         *look_at = now + pictures::LOOK;
-        match (self.status.0, pictures.look(received, now)) {
+        match (self.status.0, pictures.look(received, mode, now)) {
             (Status::Live | Status::Connecting, false) => {
                 self.set_status(Status::Waiting, "Waiting for a picture");
             }
@@ -365,9 +384,18 @@ impl Session {
         }
     }
 
+    /// Stops the video or the pictures, and the question that is asked.
     pub(super) async fn stop_video(&mut self) {
-        // Whatever it still says comes too late.
+        // Whatever they still say comes too late.
+        (self.asking, self.asking_number) = (None, None);
+        self.stop_source().await;
+    }
+
+    /// Stops the video or the pictures. A question that is asked goes on.
+    pub(super) async fn stop_source(&mut self) {
+        self.unchanged_before = self.unchanged();
         self.video_number = None;
+        self.pictures = None;
         self.figures.video_ends();
         if let Some(video) = self.video.take() {
             video.peer.stop().await;
