@@ -115,7 +115,7 @@ async fn crash_finds_that_sessions_come_back_and_others_lose_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn attack_finds_that_others_are_undisturbed() {
-    let line = "attack --users 1 --sessions 2 --interval 0.5 --crashes 3 --every 0.5";
+    let line = "attack --users 1 --sessions 2 --interval 0.5 --crashes 3";
     let found = measure(line).await;
     assert_eq!((&found["crashes"], &found["others"]), (&3.into(), &2.into()), "{found}");
     assert_eq!(found["others_errors"], 0, "{found}");

@@ -15,7 +15,7 @@ use live_vlm_media_processes::{
 const STARTS: usize = 100;
 const TURNS: usize = 2000;
 /// Bytes of a picture of 640x480, of 1920x1080, and of a clip.
-const PICTURES: [usize; 3] = [50_000, 300_000, 4_000_000];
+const PICTURES: [usize; 3] = [64_000, 300_000, 4_000_000];
 
 #[tokio::main]
 async fn main() {

@@ -6,7 +6,6 @@ use std::{
 };
 
 use clap::Args;
-use reqwest::header::{HeaderMap, HeaderValue};
 use serde_json::json;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
@@ -19,6 +18,9 @@ use crate::{
     viewer::{Browser, Viewer, Wish},
     vlm::Vlm,
 };
+
+/// The attacker says which address it is at.
+const ARGUMENTS: [&str; 4] = ["--trusted-proxy", "127.0.0.1", "--sign-in", "off"];
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Plan {
@@ -45,8 +47,7 @@ pub(crate) struct Plan {
 pub(crate) async fn measure(tool: &Tool, plan: &Plan) -> Result<Report, Failure> {
     let wish = Wish { interval: plan.interval, ..Wish::default() };
     let vlm = Vlm::start(plan.users * plan.sessions, plan.latency).await?;
-    // So that the attacker can say which address it is at.
-    let server = Server::start_with(&tool.server, &vlm, &["--trusted-proxy", "127.0.0.1"]).await?;
+    let server = Server::start_with(&tool.server, &vlm, &ARGUMENTS).await?;
     let mut viewers = Vec::new();
     for _ in 0..plan.users {
         viewers.extend(crash::arrive(tool, &server, plan.sessions, &wish).await?);
@@ -85,10 +86,7 @@ async fn end_one(
     others: &BTreeSet<u32>,
 ) -> Result<(), Failure> {
     let address = format!("10.{}.{}.1", number / 256 % 256, number % 256);
-    let mut headers = HeaderMap::new();
-    headers.insert("x-forwarded-for", HeaderValue::from_str(&address)?);
-    let http = reqwest::Client::builder().default_headers(headers).build()?;
-    let browser = Browser::visit(&http, &server.address).await?;
+    let browser = Browser::visit_from(tool, &server.address, Some(&address)).await?;
     let attacker = Viewer::connect(&browser, &tool.video, wish).await?;
     for process in crash::processes_in_use(server)?.difference(others) {
         crash::kill(*process)?;

@@ -93,7 +93,7 @@ impl Found {
              {video}\n\
              cpu per session     {cpu:.4} of a core\n\
              memory per session  {memory:.1} MB ({rest:.0} MB without sessions, {all:.0} MB \
-             with)\n\
+             with), {mapped:.1} of it in libraries\n\
              threads, files      {threads:.1}, {files:.1} per session\n\
              answers             {rate:.2} per session and second, {unreadable} of {questions} \
              pictures unreadable\n",
@@ -104,6 +104,7 @@ impl Found {
             secs = self.seconds,
             cpu = each.cpu,
             memory = each.memory_mb,
+            mapped = each.mapped_mb,
             rest = self.empty_mb,
             all = self.memory_mb,
             threads = each.threads,

@@ -74,7 +74,12 @@ impl Memory {
 
     /// Bytes of all of them together.
     pub(crate) fn bytes(&self) -> u64 {
-        self.own + self.mapped.values().sum::<u64>()
+        self.own + self.mapped()
+    }
+
+    /// Of those, what is in files.
+    pub(crate) fn mapped(&self) -> u64 {
+        self.mapped.values().sum()
     }
 
     /// Takes the text of `/proc/PID/smaps` (proc_pid_smaps(5)).

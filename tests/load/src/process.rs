@@ -23,12 +23,15 @@ pub(crate) struct Look {
     pub(crate) cpu: Duration,
     /// Physical memory in bytes. What several of them have counts once.
     pub(crate) memory: u64,
+    /// Of that, what is in files too: mostly libraries. Where it may not be seen, none.
+    pub(crate) mapped: u64,
     pub(crate) threads: usize,
     pub(crate) files: usize,
 }
 
 pub(crate) fn look(pid: u32) -> Result<Look, Failure> {
-    let mut all = Look { processes: 0, cpu: Duration::ZERO, memory: 0, threads: 0, files: 0 };
+    let mut all =
+        Look { processes: 0, cpu: Duration::ZERO, memory: 0, mapped: 0, threads: 0, files: 0 };
     let mut memory = Memory::default();
     for one in proc::family(pid)? {
         let stat = match (Stat::read(one), memory.add(one)) {
@@ -45,7 +48,7 @@ pub(crate) fn look(pid: u32) -> Result<Look, Failure> {
         all.threads += usize::try_from(stat.threads)?;
         all.files += proc::files(one);
     }
-    Ok(Look { memory: memory.bytes(), ..all })
+    Ok(Look { memory: memory.bytes(), mapped: memory.mapped(), ..all })
 }
 
 /// Looks until there are no more than so many processes, or for as long as that may take: an empty
@@ -79,6 +82,8 @@ pub(crate) struct PerSession {
     /// Of a core.
     pub(crate) cpu: f64,
     pub(crate) memory_mb: f64,
+    /// Of that, pages of libraries that are only used with sessions. More sessions use the same.
+    pub(crate) mapped_mb: f64,
     pub(crate) threads: f64,
     pub(crate) files: f64,
 }
@@ -97,6 +102,7 @@ impl PerSession {
         Self {
             cpu: after.cpu.saturating_sub(before.cpu).as_secs_f64() / took.as_secs_f64() / sessions,
             memory_mb: megabytes(after.memory.saturating_sub(empty.memory)) / sessions,
+            mapped_mb: megabytes(after.mapped.saturating_sub(empty.mapped)) / sessions,
             threads: more(after.threads, empty.threads),
             files: more(after.files, empty.files),
         }
@@ -106,6 +112,7 @@ impl PerSession {
         json!({
             "cpu": self.cpu,
             "memory_mb": self.memory_mb,
+            "mapped_mb": self.mapped_mb,
             "threads": self.threads,
             "files": self.files,
         })
@@ -146,12 +153,14 @@ mod tests {
             processes: 1,
             cpu: Duration::from_millis(cpu_ms),
             memory,
+            mapped: memory / 10,
             threads,
             files,
         };
         let (empty, before) = (look(0, 50_000_000, 4, 10), look(500, 0, 0, 0));
         let after = look(1500, 58_000_000, 36, 50);
         let each = PerSession::of(&empty, &before, &after, Duration::from_secs(10), 4);
-        assert_eq!((each.cpu, each.memory_mb, each.threads, each.files), (0.025, 2.0, 8.0, 10.0));
+        assert_eq!((each.cpu, each.memory_mb, each.mapped_mb), (0.025, 2.0, 0.2));
+        assert_eq!((each.threads, each.files), (8.0, 10.0));
     }
 }

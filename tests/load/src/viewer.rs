@@ -11,7 +11,7 @@ use std::{
 use futures_util::{SinkExt, StreamExt};
 use live_vlm_pipelines::Codec;
 use live_vlm_sender::{Sender, SenderDirection, SenderOptions, SentFrames, Shutter};
-use reqwest::header;
+use reqwest::header::{self, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 use tokio::{
     sync::{Notify, mpsc},
@@ -23,6 +23,7 @@ use uuid::Uuid;
 
 use crate::{Failure, Tool, video::Video, vlm};
 
+const FORWARDED: HeaderName = HeaderName::from_static("x-forwarded-for");
 const STEP: Duration = Duration::from_secs(20);
 /// Answers wait here until they are read.
 const ANSWERS: usize = 4096;
@@ -35,15 +36,31 @@ pub(crate) struct Browser {
     server: String,
     cookie: Option<String>,
     on_demand: bool,
+    /// Where it is, as a proxy would tell.
+    forwarded: Option<HeaderValue>,
 }
 
 impl Browser {
     pub(crate) async fn visit(tool: &Tool, server: &str) -> Result<Self, Failure> {
-        let page = tool.http.get(format!("http://{server}/")).send().await?.error_for_status()?;
+        Self::visit_from(tool, server, None).await
+    }
+
+    /// From an address that a proxy would tell, which the server must trust.
+    pub(crate) async fn visit_from(
+        tool: &Tool,
+        server: &str,
+        address: Option<&str>,
+    ) -> Result<Self, Failure> {
+        let forwarded = address.map(HeaderValue::from_str).transpose()?;
+        let mut request = tool.http.get(format!("http://{server}/"));
+        if let Some(address) = &forwarded {
+            request = request.header(FORWARDED, address);
+        }
+        let page = request.send().await?.error_for_status()?;
         let cookie = page.headers().get(header::SET_COOKIE).and_then(|value| value.to_str().ok());
         let cookie = cookie.and_then(|cookie| cookie.split(';').next()).map(str::to_owned);
         let (http, server) = (tool.http.clone(), server.to_owned());
-        Ok(Self { http, server, cookie, on_demand: tool.on_demand })
+        Ok(Self { http, server, cookie, on_demand: tool.on_demand, forwarded })
     }
 
     async fn offer(&self, id: Uuid, sdp: String, shutter: Shutter) -> Result<String, Failure> {
@@ -54,6 +71,9 @@ impl Browser {
         let mut request = self.http.post(format!("http://{}/offer", self.server)).json(&body);
         if let Some(cookie) = &self.cookie {
             request = request.header(header::COOKIE, cookie);
+        }
+        if let Some(address) = &self.forwarded {
+            request = request.header(FORWARDED, address);
         }
         let response = request.send().await?;
         let status = response.status();
@@ -162,6 +182,9 @@ impl Viewer {
             format!("ws://{}/ws?session_id={id}", browser.server).into_client_request()?;
         if let Some(cookie) = &browser.cookie {
             request.headers_mut().insert(header::COOKIE, cookie.parse()?);
+        }
+        if let Some(address) = &browser.forwarded {
+            request.headers_mut().insert(FORWARDED, address.clone());
         }
         let (mut socket, _) = tokio_tungstenite::connect_async(request).await?;
         for message in wish.messages() {

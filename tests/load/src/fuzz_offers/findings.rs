@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     fn look(threads: usize, files: usize) -> Look {
-        Look { processes: 1, cpu: Duration::ZERO, memory: 0, threads, files }
+        Look { processes: 1, cpu: Duration::ZERO, memory: 0, mapped: 0, threads, files }
     }
 
     #[test]
