@@ -23,12 +23,14 @@ pub(crate) fn element() -> Result<gst::Element, PipelineError> {
 
 /// Hands the settings to the element, those that it has.
 pub(crate) fn set_properties(element: &gst::Element, settings: &SamplingSettings) {
-    let SamplingSettings { asks, interval, max_age, min_change, frames_on_demand: _ } = *settings;
+    let SamplingSettings { asks, interval, max_age, min_change, max_size, frames_on_demand: _ } =
+        *settings;
     let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
     set_if_present(element, "ask", asks);
     set_if_present(element, "interval", nanoseconds(interval));
     set_if_present(element, "max-age", nanoseconds(max_age));
     set_if_present(element, "min-change", min_change);
+    set_if_present(element, "max-size", max_size);
 }
 
 /// Tells the element whether frames come only when asked for.
@@ -55,6 +57,7 @@ mod tests {
             interval: Duration::from_millis(2500),
             max_age: Duration::from_millis(1500),
             min_change: 0.25,
+            max_size: 320,
             frames_on_demand: false,
         };
         set_properties(&element, &settings);
@@ -62,5 +65,6 @@ mod tests {
         assert_eq!(element.property::<u64>("interval"), 2_500_000_000);
         assert_eq!(element.property::<u64>("max-age"), 1_500_000_000);
         assert!((element.property::<f64>("min-change") - 0.25).abs() < 1e-9);
+        assert_eq!(element.property::<u32>("max-size"), 320);
     }
 }

@@ -23,6 +23,7 @@ pub(crate) struct Frames {
     received: AtomicU64,
     decoded: AtomicU64,
     asked: AtomicU64,
+    unchanged: AtomicU64,
 }
 
 impl Frames {
@@ -48,12 +49,16 @@ impl FrameCounter {
     /// The counts so far. They never fall.
     pub fn read(&self) -> FrameCounts {
         let stats = self.analyzer.upgrade().and_then(|analyzer| stats(&analyzer));
-        let asked = stats.and_then(|stats| stats.get::<u64>("questions").ok()).unwrap_or_default();
-        let before = self.frames.asked.fetch_max(asked, Ordering::Relaxed);
+        let newest = |field: &str, known: &AtomicU64| {
+            let now = stats.as_ref().and_then(|stats| stats.get::<u64>(field).ok());
+            let now = now.unwrap_or_default();
+            known.fetch_max(now, Ordering::Relaxed).max(now)
+        };
         FrameCounts {
             received: self.received(),
             decoded: self.frames.decoded.load(Ordering::Relaxed),
-            asked: before.max(asked),
+            asked: newest("questions", &self.frames.asked),
+            unchanged: newest("samples-unchanged", &self.frames.unchanged),
         }
     }
 }
@@ -75,7 +80,7 @@ mod tests {
         for passes in [true, false, false] {
             frames.came(passes);
         }
-        assert_eq!(counter.read(), FrameCounts { received: 3, decoded: 1, asked: 0 });
+        assert_eq!(counter.read(), FrameCounts { received: 3, decoded: 1, asked: 0, unchanged: 0 });
     }
 
     #[test]
@@ -94,5 +99,6 @@ mod tests {
         let stats = stats(&analyzer).unwrap();
         assert_eq!(stats.name(), "vlm-stats");
         assert_eq!(stats.get::<u64>("questions").unwrap(), 0);
+        assert_eq!(stats.get::<u64>("samples-unchanged").unwrap(), 0);
     }
 }

@@ -5,6 +5,7 @@
 //! - [`client`] and [`socket`]: a browser or a script that talks to it; [`refused`]: what it is
 //!   refused
 //! - [`vlm`]: a VLM server whose every answer the test decides
+//! - [`pictures`]: what a page sends in place of video
 //! - [`relay`]: a TURN server
 //! - [`network`]: several hosts
 //! - [`cable`]: what can be cut between a client and a server
@@ -17,6 +18,7 @@
 pub mod cable;
 pub mod client;
 pub mod network;
+pub mod pictures;
 pub mod process;
 pub mod refused;
 pub mod relay;

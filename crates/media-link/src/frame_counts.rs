@@ -9,4 +9,6 @@ pub struct FrameCounts {
     pub decoded: u64,
     /// Those that a VLM was asked about.
     pub asked: u64,
+    /// Questions that were passed over, as nothing had changed since the last one.
+    pub unchanged: u64,
 }

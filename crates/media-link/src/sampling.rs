@@ -19,6 +19,9 @@ pub struct SamplingSettings {
     /// Nothing is asked while less than this share of the picture has changed since the frame that
     /// was asked about last, 0 to 1; 0 = off. Default: off.
     pub min_change: f64,
+    /// The longest edge of the picture that is asked about, in pixels; 0 = the frame's size.
+    /// Default: 768.
+    pub max_size: u32,
     /// Whether the peer sends a frame only when it hears that one is
     /// [wanted](crate::FromMedia::FrameWanted). Default: false.
     pub frames_on_demand: bool,
@@ -31,6 +34,7 @@ impl Default for SamplingSettings {
             interval: Duration::from_secs(1),
             max_age: Duration::ZERO,
             min_change: 0.0,
+            max_size: 768,
             frames_on_demand: false,
         }
     }

@@ -42,7 +42,7 @@ fn what_a_media_process_is_told_is_pinned() {
             r#""stun_server":null},"timeouts":{"connect_us":15000000,"media_us":10000000,"#,
             r#""goodbye_us":1000000,"key_frame_us":15000000},"#,
             r#""settings":{"asks":true,"interval_us":1000000,"max_age_us":0,"min_change":0.5,"#,
-            r#""frames_on_demand":false}}"#
+            r#""max_size":768,"frames_on_demand":false}}"#
         ),
     );
     to(
@@ -59,13 +59,15 @@ fn what_a_media_process_is_told_is_pinned() {
         interval: Duration::from_millis(100),
         max_age: Duration::from_secs(2),
         min_change: 0.0,
+        max_size: 1024,
         frames_on_demand: true,
     };
     to(
         ToMedia::Settings { connection: SEVEN, settings },
         concat!(
             r#"{"type":"settings","connection":7,"settings":{"asks":false,"interval_us":100000,"#,
-            r#""max_age_us":2000000,"min_change":0.0,"frames_on_demand":true}}"#
+            r#""max_age_us":2000000,"min_change":0.0,"max_size":1024,"#,
+            r#""frames_on_demand":true}}"#
         ),
     );
     to(ToMedia::AskNow { connection: SEVEN }, r#"{"type":"ask_now","connection":7}"#);
@@ -142,9 +144,12 @@ fn what_a_media_process_tells_of_a_connection_is_pinned() {
     from(
         FromMedia::Frames {
             connection: SEVEN,
-            counts: FrameCounts { received: 30, decoded: 3, asked: 1 },
+            counts: FrameCounts { received: 30, decoded: 3, asked: 1, unchanged: 2 },
         },
-        r#"{"type":"frames","connection":7,"counts":{"received":30,"decoded":3,"asked":1}}"#,
+        concat!(
+            r#"{"type":"frames","connection":7,"counts":{"received":30,"decoded":3,"asked":1,"#,
+            r#""unchanged":2}}"#
+        ),
     );
     from(FromMedia::Stopped { connection: SEVEN }, r#"{"type":"stopped","connection":7}"#);
 }

@@ -13,6 +13,7 @@ pub(crate) struct Frames {
     received: AtomicU64,
     decoded: AtomicU64,
     asked: AtomicU64,
+    unchanged: AtomicU64,
 }
 
 impl Frames {
@@ -21,6 +22,7 @@ impl Frames {
         self.received.fetch_max(counts.received, Ordering::Relaxed);
         self.decoded.fetch_max(counts.decoded, Ordering::Relaxed);
         self.asked.fetch_max(counts.asked, Ordering::Relaxed);
+        self.unchanged.fetch_max(counts.unchanged, Ordering::Relaxed);
     }
 }
 
@@ -41,6 +43,7 @@ impl FrameCounter {
             received: self.received(),
             decoded: self.0.decoded.load(Ordering::Relaxed),
             asked: self.0.asked.load(Ordering::Relaxed),
+            unchanged: self.0.unchanged.load(Ordering::Relaxed),
         }
     }
 }
@@ -52,9 +55,14 @@ mod tests {
     #[test]
     fn counts_never_fall_whatever_is_told() {
         let counter = FrameCounter::default();
-        let counts = |received, decoded, asked| FrameCounts { received, decoded, asked };
-        counter.0.tell(counts(5, 4, 3));
-        counter.0.tell(counts(1, 6, 2));
-        assert_eq!(counter.read(), counts(5, 6, 3));
+        let counts = |received, decoded, asked, unchanged| FrameCounts {
+            received,
+            decoded,
+            asked,
+            unchanged,
+        };
+        counter.0.tell(counts(5, 4, 3, 1));
+        counter.0.tell(counts(1, 6, 2, 2));
+        assert_eq!(counter.read(), counts(5, 6, 3, 2));
     }
 }

@@ -1,7 +1,7 @@
 //! A JPEG, read as far as is needed to pass it on.
 
 use crate::{
-    orientation,
+    NotAPicture, orientation,
     segments::{EOI, SOI, SOS, Segments},
 };
 
@@ -22,32 +22,6 @@ pub struct Jpeg {
     width: u32,
     height: u32,
     orientation: u8,
-}
-
-/// Why something is no picture that is passed on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum NotAPicture {
-    /// It does not begin as a JPEG does.
-    #[error("it is no JPEG")]
-    NoJpeg,
-    /// It ends before the picture does.
-    #[error("it ends before the picture does")]
-    CutOff,
-    /// No JPEG is so.
-    #[error("it is no JPEG as it should be: {0}")]
-    Malformed(&'static str),
-    /// Another kind of JPEG.
-    #[error("{0}; send a baseline JPEG, as browsers make them")]
-    Unsupported(&'static str),
-    /// It has more pixels than are passed on.
-    #[error("a picture of {width}x{height} is larger than 4096x2304; send a smaller one")]
-    TooLarge {
-        /// In pixels.
-        width: u32,
-        /// In pixels.
-        height: u32,
-    },
 }
 
 impl Jpeg {
@@ -77,6 +51,11 @@ impl Jpeg {
     /// The picture.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// The picture, without another copy.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
     }
 
     /// In pixels, before it is turned. 1 to [`MAX_EDGE`].

@@ -15,10 +15,12 @@
 pub mod fuzzing;
 mod jpeg;
 mod message;
+mod not_a_picture;
 mod orientation;
 mod pixels;
 mod segments;
 
-pub use jpeg::{Jpeg, MAX_EDGE, MAX_PIXELS, NotAPicture};
+pub use jpeg::{Jpeg, MAX_EDGE, MAX_PIXELS};
 pub use message::{NoHeader, PictureMessage};
+pub use not_a_picture::NotAPicture;
 pub use pixels::{Pixels, Undecodable};

@@ -19,6 +19,13 @@ const QUALITY: u8 = 80;
 #[error("the picture cannot be decoded: {0}")]
 pub struct Undecodable(String);
 
+impl Undecodable {
+    /// Decoding it has not ended as it should.
+    pub fn given_up() -> Self {
+        Self("decoding it did not end".to_owned())
+    }
+}
+
 /// A decoded picture. At most 4096x2304 pixels of three bytes, and as much again while it is
 /// decoded.
 #[derive(Debug, Clone)]

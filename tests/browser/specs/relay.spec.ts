@@ -29,6 +29,8 @@ for (const [manner, words, logged] of [
       const person = await viewer({ firefoxPreferences: { "media.peerconnection.ice.loopback": true } });
       await person.blockVideo();
       await person.visit(server);
+      // Who takes pictures instead has no need of a relay.
+      await person.send("video");
       await person.playButton.click();
       await expect(person.problem).toContainText("The video does not reach the server.", { timeout: 30_000 });
       await expect(person.problem).toContainText(words);

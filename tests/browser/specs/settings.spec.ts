@@ -10,6 +10,7 @@ test("what is out of range is told beside its field, and changes nothing", MAIN,
   const server = await startServer({ apiBase: vlm.apiBase });
   const person = await viewer();
   await person.visit(server);
+  await person.askOnChangeOnly();
   const sent = person.sent.length;
   const others = await person.controls();
   for (const [field, value, words] of [
@@ -34,12 +35,12 @@ test("what is out of range is told beside its field, and changes nothing", MAIN,
   await expectWrong(person, "prompt", "Write a question first.");
   // The server has heard of nothing but, at most, the values that it holds already.
   const said = person.sent.slice(sent).map((text) => JSON.parse(text));
-  for (const { prompt = others.prompt, interval = 1, max_tokens = 512, min_change = 0 } of said) {
+  for (const { prompt = others.prompt, interval = 1, max_tokens = 512, min_change = 0.02 } of said) {
     expect({ prompt, interval, max_tokens, min_change }).toEqual({
       prompt: others.prompt,
       interval: 1,
       max_tokens: 512,
-      min_change: 0,
+      min_change: 0.02,
     });
   }
   await person.play();

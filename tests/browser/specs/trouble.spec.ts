@@ -176,7 +176,7 @@ test("a video that fails on the server is started again by the page", async ({
         super(url, protocols);
         window.addEventListener("fail-video", () => {
           const text = "The video pipeline failed";
-          const data = JSON.stringify({ type: "status", text, status: "Failed" });
+          const data = JSON.stringify({ type: "status", text, status: "Failed", unchanged: 0 });
           this.dispatchEvent(new MessageEvent("message", { data }));
         });
       }

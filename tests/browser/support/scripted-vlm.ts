@@ -1,4 +1,5 @@
 // A VLM that answers by a script and remembers what it was asked.
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -16,6 +17,8 @@ export interface Question {
   colour: Colour;
   width: number;
   height: number;
+  /** Of the picture's bytes, by which pictures can be told from each other. */
+  digest: string;
 }
 
 export interface ScriptedVlmOptions {
@@ -144,6 +147,7 @@ function read(request: Request, authorization: string): Question {
     authorization,
     at: performance.now(),
     ...dominantColour(jpeg),
+    digest: createHash("sha256").update(jpeg).digest("hex"),
   };
 }
 

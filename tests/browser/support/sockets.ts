@@ -10,7 +10,7 @@ export interface Sockets {
 
 type What = keyof Sockets;
 
-/** Tells of the WebSockets of this page. To be called before it loads anything. */
+/** Tells of the texts on the WebSockets of this page. To be called before it loads anything. */
 export async function watchSockets(
   kind: BrowserKind,
   context: BrowserContext,
@@ -21,7 +21,9 @@ export async function watchSockets(
     page.on("websocket", (socket) => {
       sockets.opened(socket.url());
       socket.on("framereceived", ({ payload }) => sockets.received(payload.toString()));
-      socket.on("framesent", ({ payload }) => sockets.sent(payload.toString()));
+      socket.on("framesent", ({ payload }) => {
+        if (typeof payload === "string") sockets.sent(payload);
+      });
     });
     return;
   }
@@ -39,8 +41,8 @@ export async function watchSockets(
         this.addEventListener("message", ({ data }) => tell("received", String(data)));
       }
 
-      override send(data: string): void {
-        tell("sent", data);
+      override send(data: string | ArrayBufferView<ArrayBuffer>): void {
+        if (typeof data === "string") tell("sent", data);
         super.send(data);
       }
     };

@@ -89,8 +89,24 @@ export class Viewer {
 
   /** Sets a number and waits until the server has confirmed it. */
   async set(field: "interval" | "max-tokens" | "min-change", value: number): Promise<void> {
+    if (field === "min-change") await this.askOnChangeOnly();
     await this.write(field, String(value));
     await expect(this.page.locator(`#${field}-note`)).toHaveText("Applied");
+  }
+
+  /** Ticks the box that asks only when the picture changes, with which its number is shown. */
+  async askOnChangeOnly(): Promise<void> {
+    const box = this.page.getByTestId("min-change-on");
+    if (await box.isChecked()) return;
+    await box.check();
+    await expect(this.page.locator("#min-change-note")).toHaveText("Applied");
+  }
+
+  /** Chooses what the page sends. */
+  async send(what: "automatic" | "video" | "pictures"): Promise<void> {
+    const choice = this.page.getByTestId("send");
+    if (!(await choice.isVisible())) await this.page.getByTestId("picture").getByText("Picture", { exact: true }).click();
+    await choice.selectOption(what);
   }
 
   /** Replaces what stands in a field, and leaves the field. */

@@ -88,7 +88,7 @@ async fn messages_that_are_none_are_refused() {
         assert_eq!(error["code"], "bad_json", "{text}");
     }
     let error = scene.refused(Message::binary(vec![0, 1, 2, 255])).await;
-    assert_eq!(error["code"], "bad_json");
+    assert_eq!(error["code"], "not_a_picture");
     for message in [json!({"type": "reboot"}), json!({"type": 7}), json!({}), json!({"a": 1})] {
         let error = scene.refused_json(message.clone()).await;
         assert_eq!(about(&error), ("unknown_type", "type"), "{message}");

@@ -207,7 +207,7 @@ async fn a_page_is_told_when_no_picture_comes_and_when_one_does_again() {
     while socket.next_of(&["status"]).await["status"] != "Live" {}
     valve.set_property("drop", true);
     let held = Instant::now();
-    let waiting = json!({"type": "status", "status": "Waiting", "text": "Waiting for a picture"});
+    let waiting = json!({"type": "status", "status": "Waiting", "text": "Waiting for a picture", "unchanged": 0});
     assert_eq!(socket.next_of(&["status"]).await, waiting);
     let told = held.elapsed().as_secs_f64();
     assert!((2.0..8.0).contains(&told), "{told}");

@@ -17,6 +17,7 @@ mod native_log;
 mod observe;
 mod origin;
 mod own_endpoints;
+mod pictures;
 mod pool;
 mod proxies;
 mod relay;

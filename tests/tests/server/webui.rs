@@ -30,14 +30,17 @@ async fn a_connection_begins_with_status_and_server_config() {
     let id = new_id();
     let mut socket = page.try_open(Some(&id)).await.unwrap();
     let status = socket.next().await;
-    assert_eq!(status, json!({"type": "status", "text": "Connected to server", "status": "Ready"}));
+    let ready =
+        json!({"type": "status", "text": "Connected to server", "status": "Ready", "unchanged": 0});
+    assert_eq!(status, ready);
     let config = socket.next().await;
     assert_eq!(
         config,
         json!({
             "type": "server_config", "session_id": id, "model": "llava:7b", "api_base": vlm.base(),
             "prompt": "What is there?", "system_prompt": "", "max_tokens": 512, "interval": 1.0,
-            "process_every": 30, "max_latency": 0.0, "min_change": 0.0, "ice_servers": [], "stand_in": false,
+            "process_every": 30, "max_latency": 0.0, "min_change": 0.0, "max_size": 768,
+            "ice_servers": [], "stand_in": false,
             "bounds": Choices::BOUNDS, "version": env!("CARGO_PKG_VERSION"),
         })
     );
@@ -73,7 +76,8 @@ async fn an_offer_is_answered_and_answers_come_with_their_metrics() {
     let second = socket.next_of(&["vlm_response"]).await;
     assert_eq!(second["metrics"]["total_inferences"], 2);
     sender.hang_up().await;
-    let stopped = json!({"type": "status", "text": "The peer hung up", "status": "Stopped"});
+    let stopped =
+        json!({"type": "status", "text": "The peer hung up", "status": "Stopped", "unchanged": 0});
     assert_eq!(socket.next_of(&["status"]).await, stopped);
     server.stop().await;
 }

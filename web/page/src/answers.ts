@@ -33,7 +33,9 @@ export class Assembler {
       this.#begin(seq);
     }
     if (this.#complete || offset > this.#text.length) return null;
-    this.#text = this.#text.slice(0, offset) + delta;
+    // Without a copy of all that was there, as long as nothing is taken back.
+    const kept = offset === this.#text.length ? this.#text : this.#text.slice(0, offset);
+    this.#text = kept + delta;
     return this.#text;
   }
 

@@ -49,15 +49,25 @@ export async function isReached(signal: AbortSignal): Promise<boolean> {
   }
 }
 
+/** The server's reply to an offer. */
+export interface OfferReply {
+  sdp: string;
+  /** Whether it wants a frame now and then; a server that does not say so wants all. */
+  onDemand: boolean;
+}
+
+/** `onDemand`: whether this page can give single frames. */
 export async function postOffer(
   sdp: string,
   sessionId: string,
+  onDemand: boolean,
   signal: AbortSignal,
-): Promise<string> {
+): Promise<OfferReply> {
+  const more = onDemand ? { frames_on_demand: true } : {};
   const reply = await fetch("offer", {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify({ sdp, type: "offer", session_id: sessionId }),
+    body: JSON.stringify({ sdp, type: "offer", session_id: sessionId, ...more }),
     signal,
   });
   const body = await jsonOf(reply);
@@ -65,7 +75,7 @@ export async function postOffer(
   const answer = field(body, "sdp");
   if (typeof answer !== "string")
     throw new Refused("The server's reply to the video offer has no SDP. Reload the page.");
-  return answer;
+  return { sdp: answer, onDemand: field(body, "frames") === "on_demand" };
 }
 
 /** The models of the server's own VLM, or of the one given. */

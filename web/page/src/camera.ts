@@ -24,8 +24,18 @@ export function cameraChoices(devices: readonly Device[], handheld: boolean): Ca
   return named.length > 0 ? named : [{ value: "", label: "Default camera" }];
 }
 
-export function cameraConstraints(choice: string): MediaTrackConstraints {
-  const picture = { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 30 } };
+/** How large a picture the camera is asked for, by its lines. It gives what comes near to it. */
+export const LINES = [480, 720, 1080] as const;
+export const USUAL_LINES = 720;
+const WIDTHS: Record<number, number> = { 480: 640, 720: 1280, 1080: 1920 };
+
+export function cameraConstraints(choice: string, lines: number): MediaTrackConstraints {
+  const width = WIDTHS[lines] ?? 1280;
+  const picture = {
+    width: { ideal: width },
+    height: { ideal: lines },
+    frameRate: { ideal: 30 },
+  };
   if (choice.startsWith("device:")) {
     return { ...picture, deviceId: { exact: choice.slice("device:".length) } };
   }
@@ -35,13 +45,17 @@ export function cameraConstraints(choice: string): MediaTrackConstraints {
   return picture;
 }
 
-export async function openCamera(devices: MediaDevices, choice: string): Promise<MediaStream> {
+export async function openCamera(
+  devices: MediaDevices,
+  choice: string,
+  lines: number,
+): Promise<MediaStream> {
   try {
-    return await devices.getUserMedia({ audio: false, video: cameraConstraints(choice) });
+    return await devices.getUserMedia({ audio: false, video: cameraConstraints(choice, lines) });
   } catch (error) {
     // The remembered camera is not plugged in today: any other is better than none.
     if (nameOf(error) !== "OverconstrainedError" || choice === "") throw error;
-    return devices.getUserMedia({ audio: false, video: cameraConstraints("") });
+    return devices.getUserMedia({ audio: false, video: cameraConstraints("", lines) });
   }
 }
 

@@ -57,6 +57,8 @@ const share: Kind<number> = {
 export type FormField = { label: string; place: "pair" | "row" | "more" } & (
   | { unit: string }
   | { hint: string }
+  /** A number that can be off, which 0 means; `on` is what it begins with, as the form shows it. */
+  | { unit: string; before: string; on: string }
 );
 
 const CHOICES = {
@@ -72,10 +74,16 @@ const CHOICES = {
   min_change: {
     kind: share,
     field: {
-      label: "Ask only if at least this much of the picture has changed (0 = always)",
+      label: "Ask only when the picture changes",
+      before: "by at least",
       unit: "percent",
+      on: "2",
       place: "row",
     },
+  },
+  max_size: {
+    kind: whole,
+    field: { label: "Longest edge of the picture for the model", unit: "pixels", place: "more" },
   },
   system_prompt: {
     kind: text,

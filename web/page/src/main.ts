@@ -12,8 +12,10 @@ import { byId } from "./views/dom.ts";
 import { historyView } from "./views/history.ts";
 import { metricsView } from "./views/metrics.ts";
 import { modelsView } from "./views/models.ts";
+import { pictureView } from "./views/picture.ts";
 import { problemsView } from "./views/problems.ts";
 import { promptView } from "./views/prompt.ts";
+import { savedView } from "./views/saved.ts";
 import { signInView } from "./views/sign-in.ts";
 import { stageView } from "./views/stage.ts";
 import { standInView } from "./views/stand-in.ts";
@@ -29,7 +31,7 @@ problemsView(page, problems);
 
 /** Everything behind the sign-in. */
 function open(): Session {
-  const session = new Session(page, preferences, problems);
+  const session = new Session(page, preferences, problems, byId("preview", HTMLVideoElement));
   const { settings } = session;
   settings.changed.on(page, save);
   session.signedOut.on(page, () => signIn.ask());
@@ -37,8 +39,10 @@ function open(): Session {
   connectionView(page, session);
   stageView(page, session, preferences, save);
   camerasView(page, session, preferences, problems, save);
+  pictureView(page, session, preferences, save);
   promptView(page, settings, () => session.askNow());
   choicesView(page, settings);
+  savedView(page, session);
   answerView(page, session);
   ageView(page, session);
   historyView(page, session);

@@ -2,7 +2,7 @@
 
 /** After connecting, browsers change to better ways for a while. */
 const SETTLING_MS = 5000;
-/** A server that gets video reports on it several times a second. */
+/** A server that gets video reports on it several times a second, and on a frame at once. */
 const DEAF_MS = 1000;
 
 /** What a connection's statistics say of the way in use. */
@@ -11,29 +11,40 @@ export interface Way {
   local: string;
   /** Bytes that came by it. */
   received: number;
+  /** Packets of video that were sent so far; null where a browser does not tell. */
+  sent: number | null;
 }
 
-/** `moved`: our address is another now. `deaf`: nothing comes any more. */
+/** `moved`: our address is another now. `deaf`: nothing comes any more in reply to video. */
 export type Path = "fine" | "moved" | "deaf";
 
 export class PathWatch {
   readonly #began: number;
   #way: Way | null = null;
-  #grew: number;
+  #looked: number;
+  /** Since when video is sent to which nothing came. */
+  #unanswered: number | null;
 
   /** Of a connection that is up since now. */
   constructor(now: number) {
     this.#began = now;
-    this.#grew = now;
+    this.#looked = now;
+    this.#unanswered = now;
   }
 
   look(way: Way, now: number): Path {
     const before = this.#way;
     this.#way = way;
     const moved = before !== null && before.local !== way.local;
+    const since = this.#looked;
+    this.#looked = now;
     if (moved && now - this.#began >= SETTLING_MS) return "moved";
-    if (moved || way.received > (before?.received ?? 0)) this.#grew = now;
-    return now - this.#grew >= DEAF_MS ? "deaf" : "fine";
+    const heard = moved || way.received > (before?.received ?? 0);
+    const sending = way.sent === null || way.sent > (before?.sent ?? 0);
+    if (heard) this.#unanswered = null;
+    else if (sending) this.#unanswered ??= since;
+    const silentMs = this.#unanswered === null ? 0 : now - this.#unanswered;
+    return silentMs >= DEAF_MS ? "deaf" : "fine";
   }
 }
 
@@ -53,5 +64,7 @@ export function wayOf(reports: readonly Report[]): Way | null {
   // Behind NAT `address` is that of the NAT; where there is another, it is this device's own.
   const local = candidate?.relatedAddress ?? candidate?.address ?? candidate?.ip;
   if (typeof local !== "string" || typeof pair.bytesReceived !== "number") return null;
-  return { local, received: pair.bytesReceived };
+  const video = reports.find(({ type, kind }) => type === "outbound-rtp" && kind === "video");
+  const sent = typeof video?.packetsSent === "number" ? video.packetsSent : null;
+  return { local, received: pair.bytesReceived, sent };
 }

@@ -1,37 +1,50 @@
+import type { OfferReply } from "./api.ts";
 import { now } from "./clock.ts";
+import type { FrameTrack } from "./frame-track.ts";
 import type { Path } from "./path.ts";
 import { PathWatch, wayOf } from "./path.ts";
+import type { Shown, Size } from "./picture.ts";
+import type { Rate } from "./rates.ts";
+import { FrameRates, MEASURING, WHOLE } from "./rates.ts";
 import { Relays } from "./relays.ts";
 import type { Scope } from "./scope.ts";
 
-const MAX_BITRATE = 1_500_000;
 const IS_FIREFOX = navigator.userAgent.includes("Firefox/");
 /**
  * Until the server has a picture: a large first one keeps a thin uplink busy for many seconds. Firefox
  * starts low by itself, and from here it would take half a minute to the full rate.
  */
-const FIRST_BITRATE = IS_FIREFOX ? MAX_BITRATE : 100_000;
+const FIRST: Rate = IS_FIREFOX ? WHOLE : { bitrate: 100_000, framerate: null };
 /**
  * For so long after connecting, Chromium measures the line for the first time. If a higher rate is
  * allowed after that, it measures again. If it is allowed earlier, the rate only grows bit by bit.
  */
 const FIRST_MEASURING_MS = 1200;
-/**
- * What Chromium may send while it measures again. How fast it measures the line to be is how fast it
- * sends a key frame later. At the video's own rate a key frame would go out in pieces, 40 ms apart, so
- * this is more.
- */
-const MEASURING_BITRATE = 6_000_000;
 const MEASURING_MS = 500;
+/** Where the first single frame's size is not known yet. */
+const USUAL: Size = { width: 1280, height: 720 };
 /** A connection that is merely `disconnected` may come back by itself; this long is too long. */
 const DISCONNECTED_MS = 4000;
 /** How often to see which way the video takes. */
 const LOOK_MS = 500;
 
+/** What a connection can send. */
+export interface Sources {
+  stream: MediaStream;
+  camera: MediaStreamTrack;
+  /** Null in a browser that gives no single frames. */
+  frames: FrameTrack | null;
+}
+
+/** All frames, or those that are asked for. */
+export type Sending = "all" | "on_demand";
+
 export interface PeerEvents {
-  offer(sdp: string, signal: AbortSignal): Promise<string>;
+  offer(sdp: string, signal: AbortSignal): Promise<OfferReply>;
   candidate(candidate: string, mLine: number): void;
   connected(): void;
+  /** The line is being measured, for which it takes a frame. */
+  measuring(): void;
   /** Whether the server's reports still come, and to the same address of ours. */
   path(path: Path): void;
   lost(): void;
@@ -43,26 +56,32 @@ export function peerProblem(error: unknown): string {
   return `This browser cannot send video: ${why}`;
 }
 
-/** One connection that sends one camera track. It closes with its scope. */
+/** One connection that sends one camera. It closes with its scope. */
 export class Peer {
   readonly relays: Relays;
   readonly #scope: Scope;
   readonly #pc: RTCPeerConnection;
   readonly #events: PeerEvents;
   readonly #sender: RTCRtpSender;
+  readonly #sources: Sources;
+  readonly #rates = new FrameRates(IS_FIREFOX);
+  #sending: Sending;
+  /** What the encoder is allowed while nothing is measured. */
+  #rate: Rate;
+  #measuring = false;
+  /** Parameters are read, changed and set one after the other, or the browser refuses them. */
+  #setting: Promise<void> = Promise.resolve();
   /** Candidates from before the answer: the server knows no session to put them in until then. */
   #early: RTCIceCandidate[] | null = [];
   #connectedAt: number | null = null;
   #hasArrived = false;
 
-  constructor(
-    scope: Scope,
-    stream: MediaStream,
-    track: MediaStreamTrack,
-    iceServers: RTCIceServer[],
-    events: PeerEvents,
-  ) {
+  constructor(scope: Scope, sources: Sources, iceServers: RTCIceServer[], events: PeerEvents) {
     this.#scope = scope;
+    this.#sources = { ...sources };
+    const { stream, camera, frames } = sources;
+    this.#sending = frames === null ? "all" : "on_demand";
+    this.#rate = frames === null ? FIRST : this.#rates.rare(sizeOf(camera));
     this.relays = new Relays(iceServers);
     this.#pc = new RTCPeerConnection({ iceServers });
     this.#events = events;
@@ -73,10 +92,10 @@ export class Peer {
     scope.listen(liveness, "open", () => {
       scope.listen(liveness, "close", () => events.lost());
     });
-    this.#sender = this.#pc.addTransceiver(track, {
+    this.#sender = this.#pc.addTransceiver(frames?.track ?? camera, {
       direction: "sendonly",
       streams: [stream],
-      sendEncodings: [{ maxBitrate: FIRST_BITRATE }],
+      sendEncodings: [encodingOf(this.#rate)],
     }).sender;
     scope.listen(this.#pc, "icecandidate", (event) => {
       const { candidate } = event;
@@ -101,9 +120,11 @@ export class Peer {
       parameters.degradationPreference = "maintain-resolution";
     });
     await this.#pc.setLocalDescription(await this.#pc.createOffer());
-    const sdp = await this.#events.offer(this.#pc.localDescription?.sdp ?? "", abort.signal);
+    const local = this.#pc.localDescription?.sdp ?? "";
+    const { sdp, onDemand } = await this.#events.offer(local, abort.signal);
     if (this.#scope.ended) return;
     forget();
+    if (!onDemand) await this.send("all");
     await this.#pc.setRemoteDescription({ type: "answer", sdp });
     const early = this.#early ?? [];
     this.#early = null;
@@ -111,37 +132,76 @@ export class Peer {
   }
 
   /** Another camera goes over the same connection. */
-  async replace(track: MediaStreamTrack): Promise<void> {
-    await this.#sender.replaceTrack(track);
+  async replace(stream: MediaStream, camera: MediaStreamTrack): Promise<void> {
+    Object.assign(this.#sources, { stream, camera });
+    if (this.#sending === "all") await this.#sender.replaceTrack(camera);
+  }
+
+  /** What is sent from now on, over the same connection. */
+  async send(sending: Sending): Promise<void> {
+    const { camera, frames } = this.#sources;
+    const wanted = sending === "on_demand" && frames === null ? "all" : sending;
+    if (this.#sending === wanted) return;
+    this.#sending = wanted;
+    if (wanted === "all") await this.#allow(this.#hasArrived ? WHOLE : FIRST);
+    const track = wanted === "on_demand" ? frames?.track : camera;
+    await this.#sender.replaceTrack(track ?? camera);
+  }
+
+  /** Gives what the video shows now, if single frames are sent. `spacingMs`: to the next one. */
+  async give(video: Shown, size: Size, spacingMs: number | null): Promise<void> {
+    const { frames } = this.#sources;
+    if (this.#sending !== "on_demand" || frames === null) return;
+    const rate = this.#rates.next(now(), size, spacingMs);
+    const isKnown = rate.bitrate === this.#rate.bitrate && rate.framerate === this.#rate.framerate;
+    if (!isKnown) await this.#allow(rate);
+    if (!this.#scope.ended) frames.give(video, size);
   }
 
   /** The server has a picture: whoever says so again changes nothing. */
   arrived(): void {
-    if (IS_FIREFOX || this.#hasArrived) return;
+    if (this.#hasArrived) return;
     this.#hasArrived = true;
+    if (IS_FIREFOX) return;
     const since = this.#connectedAt === null ? 0 : now() - this.#connectedAt;
     this.#scope.after(Math.max(FIRST_MEASURING_MS - since, 0), () => this.#measureAgain());
   }
 
   async #measureAgain(): Promise<void> {
-    await this.#allow(MEASURING_BITRATE);
-    this.#scope.after(MEASURING_MS, () => this.#allow(MAX_BITRATE));
-  }
-
-  async #allow(bitrate: number): Promise<void> {
-    await this.#set(({ encodings: [encoding] }) => {
-      if (encoding !== undefined) encoding.maxBitrate = bitrate;
+    this.#measuring = true;
+    await this.#encode(this.#sending === "all" ? { ...MEASURING, framerate: null } : MEASURING);
+    this.#events.measuring();
+    this.#scope.after(MEASURING_MS, () => {
+      this.#measuring = false;
+      if (this.#sending === "all") this.#rate = WHOLE;
+      void this.#encode(this.#rate);
     });
   }
 
-  async #set(change: (parameters: RTCRtpSendParameters) => void): Promise<void> {
-    try {
-      const parameters = this.#sender.getParameters();
-      change(parameters);
-      await this.#sender.setParameters(parameters);
-    } catch {
-      // A browser that cannot do this goes on as it does by itself.
-    }
+  async #allow(rate: Rate): Promise<void> {
+    this.#rate = rate;
+    if (!this.#measuring) await this.#encode(rate);
+  }
+
+  async #encode(rate: Rate): Promise<void> {
+    await this.#set(({ encodings: [encoding] }) => {
+      if (encoding === undefined) return;
+      delete encoding.maxFramerate;
+      Object.assign(encoding, encodingOf(rate));
+    });
+  }
+
+  #set(change: (parameters: RTCRtpSendParameters) => void): Promise<void> {
+    this.#setting = this.#setting.then(async () => {
+      try {
+        const parameters = this.#sender.getParameters();
+        change(parameters);
+        await this.#sender.setParameters(parameters);
+      } catch {
+        // A browser that cannot do this goes on as it does by itself.
+      }
+    });
+    return this.#setting;
   }
 
   #send(candidate: RTCIceCandidate): void {
@@ -180,4 +240,14 @@ export class Peer {
       if (way !== null) this.#events.path(watch.look(way, now()));
     });
   }
+}
+
+function encodingOf({ bitrate, framerate }: Rate): RTCRtpEncodingParameters {
+  const frames = framerate === null ? {} : { maxFramerate: framerate };
+  return { maxBitrate: Math.round(bitrate), ...frames };
+}
+
+function sizeOf(camera: MediaStreamTrack): Size {
+  const { width, height } = camera.getSettings();
+  return { width: width ?? USUAL.width, height: height ?? USUAL.height };
 }

@@ -46,6 +46,7 @@ const metrics = object({
   tokens_out: orNull(number),
   tokens_per_second: orNull(number),
   age_ms: orNull(number),
+  unchanged: number,
   finish_reason: orNull(text),
 });
 
@@ -60,7 +61,11 @@ const response = {
 };
 
 const fromServer = {
-  status: { text, status: oneOf("Ready", "Connecting", "Live", "Waiting", "Stopped", "Failed") },
+  status: {
+    text,
+    status: oneOf("Ready", "Connecting", "Live", "Waiting", "Stopped", "Failed"),
+    unchanged: number,
+  },
   server_config: {
     session_id: text,
     model: orNull(text),
@@ -115,6 +120,8 @@ export type ServerMessage = Messages<typeof fromServer>[keyof typeof fromServer]
 export type ServerMessageOf<T extends ServerMessage["type"]> = Extract<ServerMessage, { type: T }>;
 export type Metrics = ServerMessageOf<"vlm_response">["metrics"];
 export type SessionStatus = ServerMessageOf<"status">["status"];
+/** How the server wants the video: single frames, all of them, or pictures by its WebSocket. */
+export type FramesMode = ServerMessageOf<"frames">["mode"];
 
 /** What the page sends. The server understands more, which other clients send. */
 export type ClientMessage =
@@ -122,6 +129,7 @@ export type ClientMessage =
   | { type: "update_model"; model: string; api_base: string; api_key: string }
   | { type: "ice_candidate"; candidate: string; sdp_m_line_index: number }
   | { type: "relay_failed"; why: "silent" | "refused" | "no_way"; code: number | null }
+  | { type: "send_pictures"; on: boolean }
   | { type: "ask_now" }
   | { type: "alive" }
   | { type: "hang_up" };

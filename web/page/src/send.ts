@@ -25,6 +25,11 @@ export function relayFailed({ why, code }: RelayFailure): ClientMessage {
   return { type: "relay_failed", why, code };
 }
 
+/** Pictures come in place of video, until the next offer. */
+export function sendPictures(): ClientMessage {
+  return { type: "send_pictures", on: true };
+}
+
 export function askNow(): ClientMessage {
   return { type: "ask_now" };
 }

@@ -2,13 +2,15 @@
 
 import type { Answer } from "./answers.ts";
 import { Assembler, answerOf, History, Known } from "./answers.ts";
+import type { OfferReply } from "./api.ts";
 import { postOffer, Refused } from "./api.ts";
 import { now } from "./clock.ts";
 import { Network } from "./network.ts";
+import type { Shown } from "./picture.ts";
 import type { Problem, Problems } from "./problems.ts";
 import type { ClientMessage, ServerMessage, ServerMessageOf, SessionStatus } from "./protocol.ts";
 import type { Scope } from "./scope.ts";
-import { askNow, hangUp, iceCandidate, relayFailed } from "./send.ts";
+import { askNow, hangUp, iceCandidate, relayFailed, sendPictures } from "./send.ts";
 import { newSessionId } from "./session-id.ts";
 import type { Confirmation } from "./settings.ts";
 import { SettingsKeeper } from "./settings-keeper.ts";
@@ -37,6 +39,8 @@ export class Session {
   /** Why there is no answer, in words. */
   readonly failed = new Signal<Problem>();
   readonly answer = new Signal<Answer>();
+  /** How many questions were not asked as too little had changed. */
+  readonly saved = new Signal<number>();
   readonly history = new History();
   /** What was being written comes no more, or not here. */
   readonly interrupted = new Signal<void>();
@@ -44,6 +48,7 @@ export class Session {
   readonly signedOut = new Signal<void>();
   readonly settings: SettingsKeeper;
 
+  readonly #preferences: Preferences;
   readonly #problems: Problems;
   readonly #socket: Socket;
   readonly #player: Video;
@@ -63,14 +68,23 @@ export class Session {
   #greeting: SessionStatus | null = null;
   #greeted = false;
 
-  constructor(scope: Scope, preferences: Preferences, problems: Problems) {
+  /** `preview` is to show the stream of `video`. */
+  constructor(scope: Scope, preferences: Preferences, problems: Problems, preview: Shown) {
+    this.#preferences = preferences;
     this.settings = new SettingsKeeper(preferences, (message) => this.#send(message));
     this.#problems = problems;
     this.#player = new Video(scope, {
+      preview,
+      line: {
+        waiting: () => this.#socket.waiting,
+        send: (bytes) => void this.#socket.sendBytes(bytes),
+      },
+      send: () => preferences.send,
+      sendPictures: () => this.#send(sendPictures()),
       ready: () => this.#ready(),
       openedMs: () => this.#socket.openedMs,
       iceServers: () => this.#iceServers,
-      offer: (sdp, signal) => this.#offer(sdp, signal),
+      offer: (sdp, onDemand, signal) => this.#offer(sdp, onDemand, signal),
       candidate: (candidate, mLine) => this.#send(iceCandidate(candidate, mLine)),
       hangUp: () => this.#send(hangUp()),
       relayFailed: (failure) => this.#send(relayFailed(failure)),
@@ -110,8 +124,8 @@ export class Session {
     return this.#player.playing;
   }
 
-  play(camera: string): void {
-    void this.#player.play(camera);
+  play(): void {
+    void this.#player.play(this.#preferences);
   }
 
   stop(): void {
@@ -123,8 +137,14 @@ export class Session {
     this.#send(askNow());
   }
 
-  switchCamera(camera: string): void {
-    void this.#player.switchCamera(camera);
+  /** The person has chosen another camera, or another size of its picture. */
+  switchCamera(): void {
+    void this.#player.switchCamera(this.#preferences);
+  }
+
+  /** The person has chosen what is to be sent. */
+  sendChanged(): void {
+    this.#player.sendChanged();
   }
 
   /** After signing in again: a new session. */
@@ -162,10 +182,10 @@ export class Session {
     this.#socket.send(message);
   }
 
-  async #offer(sdp: string, signal: AbortSignal): Promise<string> {
+  async #offer(sdp: string, onDemand: boolean, signal: AbortSignal): Promise<OfferReply> {
     this.#assembler.reset();
     try {
-      return await postOffer(sdp, this.#id, signal);
+      return await postOffer(sdp, this.#id, onDemand, signal);
     } catch (error) {
       if (error instanceof Refused && wantsSignIn(error.code)) this.#socket.pause();
       if (!(error instanceof Refused && isNotOurs(error.code))) throw error;
@@ -193,6 +213,7 @@ export class Session {
     if (state.is !== "open") {
       this.#greeting = null;
       this.#greeted = false;
+      this.#player.serverGone();
       this.#problems.set("vlm", null);
       this.interrupted.emit();
     }
@@ -240,6 +261,12 @@ export class Session {
       case "error":
         this.#refused(message);
         break;
+      case "frame_wanted":
+        this.#player.frameWanted(message);
+        break;
+      case "frames":
+        this.#player.sendAs(message.mode);
+        break;
       case "alive":
       case "prompt_updated":
       case "processing_updated":
@@ -269,6 +296,7 @@ export class Session {
   #response(message: ServerMessageOf<"vlm_response">): void {
     this.#problems.set("vlm", null);
     const answer = this.#assembler.complete(message, Date.now());
+    this.saved.emit(message.metrics.unchanged);
     this.#known.add(message);
     if (answer !== null) this.#answered(answer);
   }
@@ -285,7 +313,8 @@ export class Session {
     this.answer.emit(answer);
   }
 
-  #status({ status, text }: ServerMessageOf<"status">): void {
+  #status({ status, text, unchanged }: ServerMessageOf<"status">): void {
+    this.saved.emit(unchanged);
     if (status === "Failed") this.#videoEnded = text;
     else if (status === "Live") this.#videoEnded = "";
     if (this.#greeted) this.#player.serverSaid(status);
@@ -315,6 +344,12 @@ export class Session {
     }
     if (wantsSignIn(error.code)) {
       this.#socket.pause();
+      return;
+    }
+    // Video took the place of the pictures meanwhile, or the other way round.
+    if (error.code === "unasked") return;
+    if (error.code === "not_allowed" && error.field === "type") {
+      this.#player.picturesRefused();
       return;
     }
     if (this.settings.refused(error)) return;

@@ -89,6 +89,18 @@ export class Socket {
     return true;
   }
 
+  /** The same for what is no message of JSON. */
+  sendBytes(bytes: Uint8Array<ArrayBuffer>): boolean {
+    if (!this.open) return false;
+    this.#socket?.send(bytes);
+    return true;
+  }
+
+  /** Bytes that were sent and have not left yet. */
+  get waiting(): number {
+    return this.#socket?.bufferedAmount ?? 0;
+  }
+
   /** Leaves this connection and makes a new one at once. */
   restart(why: Why): void {
     this.#paused = false;

@@ -1,12 +1,18 @@
 // What the page remembers from visit to visit. Never a key, never the session's id.
+import { LINES, USUAL_LINES } from "./camera.ts";
 import type { Change } from "./choices.ts";
 import { changeIn } from "./choices.ts";
+import type { Send } from "./pictures.ts";
+import { SENDS } from "./pictures.ts";
 
 export interface Preferences {
   /** What the person has chosen other than the server does. */
   own: Change;
   mirrored: boolean;
   camera: string;
+  /** Lines of the camera's picture, one of `LINES`. */
+  lines: number;
+  send: Send;
 }
 
 const NAME = "live-vlm";
@@ -42,6 +48,8 @@ export function parsePreferences(json: unknown): Preferences {
     own: changeIn(named(record(kept.own))),
     mirrored: kept.mirrored === true,
     camera: typeof kept.camera === "string" ? kept.camera : "",
+    lines: LINES.find((lines) => lines === kept.lines) ?? USUAL_LINES,
+    send: SENDS.find((send) => send === kept.send) ?? "automatic",
   };
 }
 

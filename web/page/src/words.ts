@@ -107,6 +107,12 @@ export function answerAge(ageMs: number, intervalMs: number, latencyMs: number):
   return `last answer ${age} ago`;
 }
 
+/** What asking only when the picture changes has saved. */
+export function savedWords(questions: number): string {
+  if (questions === 0) return "";
+  return questions === 1 ? "1 question saved" : `${questions} questions saved`;
+}
+
 /** Milliseconds as people read them: 240 ms, 1.2 s, 75 s. */
 export function duration(ms: number | null): string {
   if (ms === null) return "–";

@@ -27,6 +27,7 @@ function response(seq: number, text: string, finish = "stop"): ServerMessageOf<"
     tokens_out: 2,
     tokens_per_second: 20,
     age_ms: 120,
+    unchanged: 0,
     finish_reason: finish,
   };
   return {

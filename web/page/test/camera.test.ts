@@ -33,10 +33,12 @@ test("after permission cameras have names, and microphones are no cameras", () =
 });
 
 test("a choice becomes constraints", () => {
-  assert.deepEqual(cameraConstraints("device:a:b").deviceId, { exact: "a:b" });
-  assert.deepEqual(cameraConstraints("facing:user").facingMode, { ideal: "user" });
-  const any = cameraConstraints("");
-  assert.deepEqual(any.width, { ideal: 640 });
+  assert.deepEqual(cameraConstraints("device:a:b", 720).deviceId, { exact: "a:b" });
+  assert.deepEqual(cameraConstraints("facing:user", 720).facingMode, { ideal: "user" });
+  const any = cameraConstraints("", 720);
+  assert.deepEqual(any.width, { ideal: 1280 });
+  assert.deepEqual(cameraConstraints("", 480).width, { ideal: 640 });
+  assert.deepEqual(cameraConstraints("", 1080).height, { ideal: 1080 });
   assert.equal(any.deviceId, undefined);
 });
 
@@ -49,8 +51,8 @@ test("a remembered camera that is gone falls back to any other", async () => {
       return Promise.resolve("stream");
     },
   };
-  assert.equal(await openCamera(devices as never, "device:gone"), "stream");
-  assert.deepEqual(asked[1], { audio: false, video: cameraConstraints("") });
+  assert.equal(await openCamera(devices as never, "device:gone", 1080), "stream");
+  assert.deepEqual(asked[1], { audio: false, video: cameraConstraints("", 1080) });
 });
 
 test("each failure has its own words", () => {

@@ -81,7 +81,8 @@ test("where the network has changed, the first offers have as long as the ones b
 
 test("a way by which nothing comes for a second is deaf, until something does", () => {
   const watch = new PathWatch(0);
-  const look = (received: number, at: number) => watch.look({ local: "192.0.2.1", received }, at);
+  const look = (received: number, at: number) =>
+    watch.look({ local: "192.0.2.1", received, sent: null }, at);
   assert.equal(look(0, 500), "fine");
   assert.equal(look(0, 1000), "deaf");
   assert.equal(look(10, 1500), "fine");
@@ -91,10 +92,27 @@ test("a way by which nothing comes for a second is deaf, until something does", 
   assert.equal(look(11, 9500), "fine");
 });
 
+test("a way by which nothing is sent is not deaf, however long nothing comes", () => {
+  const watch = new PathWatch(0);
+  const look = (sent: number, received: number, at: number) =>
+    watch.look({ local: "192.0.2.1", received, sent }, at);
+  assert.equal(look(20, 10, 500), "fine");
+  assert.equal(look(20, 10, 9000), "fine");
+  // A frame, and what comes in reply to it.
+  assert.equal(look(40, 10, 9500), "fine");
+  assert.equal(look(40, 20, 10_000), "fine");
+  assert.equal(look(40, 20, 30_000), "fine");
+  // A frame to which nothing comes.
+  assert.equal(look(60, 20, 30_500), "fine");
+  assert.equal(look(60, 20, 31_000), "deaf");
+  assert.equal(look(60, 30, 31_500), "fine");
+});
+
 test("another address of ours means another network, once the connection has settled", () => {
   const watch = new PathWatch(0);
   let received = 0;
-  const look = (local: string, at: number) => watch.look({ local, received: received++ }, at);
+  const look = (local: string, at: number) =>
+    watch.look({ local, received: received++, sent: null }, at);
   assert.equal(look("192.0.2.1", 500), "fine");
   assert.equal(look("192.0.2.2", 1000), "fine");
   assert.equal(look("192.0.2.2", 5000), "fine");
@@ -110,13 +128,15 @@ test("the way in use is found in each browser's statistics", () => {
     { type: "local-candidate", id: "c1", address: "192.0.2.1" },
     { type: "local-candidate", id: "c2", address: "198.51.100.1", relatedAddress: "192.0.2.2" },
   ];
-  assert.deepEqual(wayOf(reports), { local: "192.0.2.2", received: 2 });
+  assert.deepEqual(wayOf(reports), { local: "192.0.2.2", received: 2, sent: null });
   // Firefox has no transport that says it.
   const [, first, second, ...candidates] = reports;
   const selected = [first ?? {}, { ...second, selected: true }, ...candidates];
-  assert.deepEqual(wayOf(selected), { local: "192.0.2.2", received: 2 });
+  assert.deepEqual(wayOf(selected), { local: "192.0.2.2", received: 2, sent: null });
   const nominated = [{ ...first, state: "succeeded" }, second ?? {}, ...candidates];
-  assert.deepEqual(wayOf(nominated), { local: "192.0.2.1", received: 1 });
+  assert.deepEqual(wayOf(nominated), { local: "192.0.2.1", received: 1, sent: null });
+  const video = { type: "outbound-rtp", kind: "video", packetsSent: 7 };
+  assert.equal(wayOf([...reports, video])?.sent, 7);
   assert.equal(wayOf(candidates), null);
   assert.equal(wayOf([{ ...first, selected: true }]), null);
 });

@@ -67,7 +67,7 @@ test("unknown types are refused, unknown fields are not", () => {
 
 test("an unknown status is refused", () => {
   assert.throws(
-    () => parseServerMessage({ type: "status", text: "?", status: "Asleep" }),
+    () => parseServerMessage({ type: "status", text: "?", status: "Asleep", unchanged: 0 }),
     /status/,
   );
 });
@@ -81,6 +81,7 @@ test("each message that the page sends is exactly an example from the client", (
     send.iceCandidate("candidate:1 1 UDP 2122252543 192.0.2.1 50000 typ host", 0),
     send.relayFailed({ why: "refused", code: 401 }),
     send.relayFailed({ why: "silent", code: null }),
+    send.sendPictures(),
     send.askNow(),
     send.alive(),
     send.hangUp(),

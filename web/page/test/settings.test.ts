@@ -8,6 +8,7 @@ import { parseServerMessage } from "../src/protocol.ts";
 import { Scope } from "../src/scope.ts";
 import { appliedFrom, confirmed, fieldOf, messagesToRestore } from "../src/settings.ts";
 import { SettingsKeeper } from "../src/settings-keeper.ts";
+import type { Preferences } from "../src/stored.ts";
 import { loadPreferences, parsePreferences, savePreferences } from "../src/stored.ts";
 
 const config = parseServerMessage({
@@ -135,19 +136,24 @@ test("stored preferences come back; what is wrong in them does not", () => {
   let kept: string | null = null;
   const storage = () =>
     ({ getItem: () => kept, setItem: (_: string, value: string) => (kept = value) }) as never;
-  const preferences = {
+  const preferences: Preferences = {
     own: { prompt: "Count.", system_prompt: "", max_tokens: 64, interval: 0.5, min_change: 0 },
     mirrored: true,
     camera: "device:x",
+    lines: 1080,
+    send: "pictures",
   };
   savePreferences(storage, preferences);
   assert.deepEqual(loadPreferences(storage), preferences);
 
-  const none = { own: {}, mirrored: false, camera: "" };
+  const none = parsePreferences(null);
+  assert.deepEqual(none, { own: {}, mirrored: false, camera: "", lines: 720, send: "automatic" });
   const bad = {
     own: { prompt: 5, max_tokens: 1.5, interval: "1", min_change: null, colour: "red" },
     mirrored: 1,
     camera: 5,
+    lines: 481,
+    send: "toString",
   };
   assert.deepEqual(parsePreferences(bad), none);
   kept = "not JSON";
@@ -163,6 +169,6 @@ test("a page without storage works", () => {
   const storage = () => {
     throw new Error("SecurityError");
   };
-  assert.deepEqual(loadPreferences(storage), { own: {}, mirrored: false, camera: "" });
-  assert.doesNotThrow(() => savePreferences(storage, { own: {}, mirrored: true, camera: "" }));
+  assert.deepEqual(loadPreferences(storage), parsePreferences(null));
+  assert.doesNotThrow(() => savePreferences(storage, parsePreferences(null)));
 });

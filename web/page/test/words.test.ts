@@ -9,6 +9,7 @@ import {
   connectionWords,
   countdown,
   duration,
+  savedWords,
   sentence,
   speed,
   tryingAgain,
@@ -137,4 +138,8 @@ test("ten ready-made questions, all different and allowed", () => {
   assert.equal(new Set(PRESETS.map(({ prompt }) => prompt)).size, 10);
   assert.equal(new Set(PRESETS.map(({ name }) => name)).size, 10);
   assert.ok(PRESETS.every(({ prompt }) => prompt.length > 0 && prompt.length <= 8000));
+});
+
+test("what asking only when the picture changes has saved, once it has", () => {
+  assert.deepEqual([0, 1, 12].map(savedWords), ["", "1 question saved", "12 questions saved"]);
 });

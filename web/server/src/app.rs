@@ -13,6 +13,7 @@ use vlm_client::Client;
 
 use crate::{
     live::Live,
+    network::VideoOptions,
     refusal_log::RefusalLog,
     session::{Defaults, Sessions},
     times::Times,
@@ -37,6 +38,8 @@ pub struct App {
     /// Who can ask anything at all.
     pub(crate) askers: Askers,
     pub(crate) sign_in: SignIn,
+    /// What pages may send.
+    pub(crate) video: VideoOptions,
     /// What each user may do, and how many sessions there may be.
     pub(crate) live: Live,
     /// What everybody has open.

@@ -211,6 +211,9 @@ macro_rules! choices {
     };
 }
 
+/// As of the element.
+const DEFAULT_MAX_SIZE: u32 = 768;
+
 // Sessions of the server begin with its own prompt, max_tokens and interval.
 choices! {
     /// The question. Default: none.
@@ -226,6 +229,8 @@ choices! {
     /// Nothing is asked while less than this share of the picture has changed since the frame that
     /// was asked about last; 0 = off. Default: off.
     min_change: f64 = 0.0, 0.0..=1.0 ", 0 = off";
+    /// The longest edge of the picture that the VLM gets, in pixels. Default: 768.
+    max_size: u32 = DEFAULT_MAX_SIZE, 64.0..=4096.0 "";
 }
 
 #[cfg(test)]
@@ -253,6 +258,7 @@ mod tests {
             (json!({"max_tokens": 1.5}), "max_tokens must be a whole number, 1 to 32768"),
             (json!({"interval": 0.01}), "interval must be 0.1 to 3600 seconds"),
             (json!({"max_latency": -1}), "max_latency must be 0 to 10 seconds, 0 = off"),
+            (json!({"max_size": 63}), "max_size must be a whole number, 64 to 4096"),
             (json!({"min_change": true}), "min_change must be 0 to 1, 0 = off"),
         ] {
             assert_eq!(read(&fields).unwrap_err().to_string(), message);

@@ -13,6 +13,19 @@ use crate::relay::{GivenRelaySecret, RelaySecret, Relays};
 #[command(next_help_heading = "Video")]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
+    /// How pages send video: auto (by WebRTC, and as single pictures over the WebSocket where no UDP
+    /// gets through), webrtc or pictures [default: auto]
+    #[arg(
+        id = "video_mode",
+        long = "video-mode",
+        env = "LIVE_VLM_VIDEO_MODE",
+        value_name = "MODE",
+        value_enum
+    )]
+    pub(crate) mode: Option<VideoMode>,
+    /// Largest single picture that a page may send, in KB [default: 2048]
+    #[arg(long = "max-picture-kb", env = "LIVE_VLM_MAX_PICTURE_KB", value_name = "KB")]
+    pub(crate) max_picture_kb: Option<Whole<64, 16384>>,
     /// STUN server for a server behind NAT, such as stun:stun.example.org:3478
     #[arg(long, env = "LIVE_VLM_STUN_SERVER", value_name = "URL")]
     pub(crate) stun_server: Option<Given<StunUrl>>,
@@ -51,9 +64,47 @@ pub(crate) struct Config {
     pub(crate) max_rtp_port: Option<Whole<1, 65535>>,
 }
 
+/// How pages send video.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum VideoMode {
+    /// By WebRTC, or as single pictures, as the page likes.
+    #[default]
+    Auto,
+    /// By WebRTC only.
+    Webrtc,
+    /// As single pictures only.
+    Pictures,
+}
+
+/// What pages may send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) struct VideoOptions {
+    /// How they send video.
+    pub(crate) mode: VideoMode,
+    /// The largest single picture, in KB.
+    pub(crate) max_picture_kb: u32,
+}
+
+impl Default for VideoOptions {
+    fn default() -> Self {
+        Self { mode: VideoMode::default(), max_picture_kb: 2048 }
+    }
+}
+
+impl VideoOptions {
+    /// The largest single picture, in bytes.
+    pub(crate) fn max_picture(self) -> usize {
+        self.max_picture_kb as usize * 1024
+    }
+}
+
 /// How video reaches the server.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Options {
+    /// What pages may send.
+    #[serde(flatten)]
+    pub(crate) pages: VideoOptions,
     /// Where it learns its address from, as `stun://host:port`.
     pub(crate) stun_server: Option<String>,
     /// Relays for browsers that do not reach it.
@@ -80,10 +131,17 @@ impl Config {
         {
             problems.in_flags("--max-rtp-port must be at least --min-rtp-port");
         }
+        let default = VideoOptions::default();
+        let max_picture_kb = self.max_picture_kb.or(file.max_picture_kb);
+        let pages = VideoOptions {
+            mode: self.mode.or(file.mode).unwrap_or_default(),
+            max_picture_kb: max_picture_kb.map_or(default.max_picture_kb, |kb| kb.get() as u32),
+        };
         let from = if self.min_rtp_port.is_some() { self } else { file };
         let (by_flag, by_file) = (self.stun_server.as_slice(), file.stun_server.as_slice());
         let mut stun = addresses("--stun-server", by_flag, by_file, problems);
         Options {
+            pages,
             stun_server: stun.pop().map(|url| url.get().to_owned()),
             relays: self.relays(file, problems),
             min_rtp_port: from.min_rtp_port.map(|port| port.get() as u16),

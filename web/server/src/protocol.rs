@@ -50,6 +50,10 @@ pub(crate) enum ClientMessage {
     },
     /// The video did not arrive, nor by any relay.
     RelayFailed(RelayFailure),
+    /// Whether pictures come from now on in place of video.
+    SendPictures {
+        on: bool,
+    },
     /// The next question is wanted at once.
     AskNow,
     /// A sign of life is wanted.
@@ -93,15 +97,10 @@ impl ClientMessage {
             Some("update_settings") => {
                 Ok(Self::Change { by: ChangedBy::Settings, change: Change::read(&fields.0)? })
             }
-            Some("set_debug") => Ok(Self::SetDebug {
-                debug: fields
-                    .0
-                    .get("debug")
-                    .and_then(Value::as_bool)
-                    .ok_or_else(|| Refusal::field("debug", "true or false"))?,
-            }),
+            Some("set_debug") => Ok(Self::SetDebug { debug: fields.flag("debug")? }),
             Some("ice_candidate") => fields.ice_candidate(),
             Some("relay_failed") => fields.relay_failed(),
+            Some("send_pictures") => Ok(Self::SendPictures { on: fields.flag("on")? }),
             Some("ask_now") => Ok(Self::AskNow),
             Some("alive") => Ok(Self::Alive),
             Some("hang_up") => Ok(Self::HangUp),
@@ -111,7 +110,8 @@ impl ClientMessage {
 }
 
 const TYPES: &str = "update_prompt, update_model, update_processing, update_max_latency, \
-                     update_settings, set_debug, ice_candidate, relay_failed, ask_now, alive, hang_up";
+                     update_settings, set_debug, ice_candidate, relay_failed, send_pictures, ask_now, \
+                     alive, hang_up";
 
 fn unknown_type(given: Option<&str>) -> Refusal {
     let message = match given {
@@ -236,6 +236,11 @@ impl Fields {
         Ok(ClientMessage::RelayFailed(failure))
     }
 
+    fn flag(&self, field: &str) -> Result<bool, Refusal> {
+        let value = self.0.get(field).and_then(Value::as_bool);
+        value.ok_or_else(|| Refusal::field(field, "true or false"))
+    }
+
     fn required_text(&self, field: &str, longest: usize) -> Result<String, Refusal> {
         self.optional_text(field, longest)?
             .filter(|text| !text.is_empty())
@@ -269,7 +274,12 @@ impl Fields {
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(crate) enum ServerMessage {
     /// The state of the session's video.
-    Status { text: String, status: Status },
+    Status {
+        text: String,
+        status: Status,
+        /// The session's questions so far that were passed over, as nothing had changed.
+        unchanged: u64,
+    },
     /// The session's settings, once on connecting.
     ServerConfig(ServerConfig),
     PromptUpdated {
@@ -385,6 +395,8 @@ pub(crate) enum FramesMode {
     All,
     /// One for each `frame_wanted`.
     OnDemand,
+    /// As single pictures over the WebSocket, one for each `frame_wanted`.
+    Pictures,
 }
 
 /// A session's settings.
@@ -444,6 +456,8 @@ pub(crate) struct Metrics {
     pub(crate) tokens_per_second: Option<f64>,
     /// From the capture of the frame to now.
     pub(crate) age_ms: f64,
+    /// The session's questions so far that were passed over, as nothing had changed.
+    pub(crate) unchanged: u64,
     pub(crate) finish_reason: String,
 }
 

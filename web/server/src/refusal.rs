@@ -46,6 +46,12 @@ pub(crate) enum Code {
     BadOffer,
     /// The server is one that this client may not ask.
     NotAllowed,
+    /// Pages send pictures to this server, and no video.
+    PicturesOnly,
+    /// The binary message is no picture that can be used.
+    NotAPicture,
+    /// The picture was not asked for.
+    Unasked,
     /// As many sessions run as may, or the server ends.
     TooManySessions,
     /// The server has no CPU time or memory for another session.
@@ -168,6 +174,32 @@ impl Refusal {
     pub(crate) fn no_own_endpoint() -> Self {
         let message = "you may use this server's own VLM only; leave api_base and api_key empty";
         Self::new(Code::NotAllowed, message).about("api_base")
+    }
+
+    /// The operator wants pictures from pages.
+    pub(crate) fn pictures_only() -> Self {
+        let message = "this server takes single pictures over the WebSocket, and no video by \
+                       WebRTC: send send_pictures there";
+        Self::new(Code::PicturesOnly, message)
+    }
+
+    /// The operator wants video from pages.
+    pub(crate) fn no_pictures() -> Self {
+        let message = "this server takes video by WebRTC only, and no single pictures";
+        Self::new(Code::NotAllowed, message).about("type")
+    }
+
+    /// What was sent is no picture that can be used.
+    pub(crate) fn not_a_picture(why: &dyn std::fmt::Display) -> Self {
+        let message = format!("the picture cannot be used: {why}");
+        Self::new(Code::NotAPicture, message)
+            .allowing("8 bytes, then a baseline JPEG of up to 4096x2304 pixels")
+    }
+
+    /// A picture that nobody waits for.
+    pub(crate) fn unasked(why: &str) -> Self {
+        let message = format!("{why}; send one picture for each frame_wanted");
+        Self::new(Code::Unasked, message)
     }
 
     /// RTSP sources are not built yet.

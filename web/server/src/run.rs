@@ -42,7 +42,7 @@ use crate::{
     refusal_log::RefusalLog,
     reload::Reloader,
     routes::{self, MetricsListener},
-    session::{Defaults, Services, Sessions},
+    session::{Decoders, Defaults, Services, Sessions},
     times::Times,
 };
 
@@ -276,6 +276,8 @@ fn app(
         dispatcher: dispatcher.clone(),
         media: media.clone(),
         own_endpoints: own_endpoints.clone(),
+        video: config.video.pages,
+        decoders: Decoders::default(),
         network: config.network(),
         relays: config.video.relays.clone(),
         live: live.clone(),
@@ -294,6 +296,7 @@ fn app(
         own_endpoints,
         askers,
         sign_in,
+        video: config.video.pages,
         live,
         limits,
         observer,

@@ -127,7 +127,7 @@ impl Fake {
         }
         self.link.send(FromMedia::Connected { connection });
         self.link.send(FromMedia::FirstFrame { connection });
-        let counts = FrameCounts { received: 3, decoded: 2, asked: 1 };
+        let counts = FrameCounts { received: 3, decoded: 2, asked: 1, unchanged: 4 };
         self.link.send(FromMedia::Frames { connection, counts });
         deeds::does(sdp, connection, &mut self.link);
         self.link.send(FromMedia::Want {

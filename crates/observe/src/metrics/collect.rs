@@ -190,6 +190,8 @@ pub struct FrameCounts {
     pub decoded: u64,
     /// Frames that a VLM was asked about.
     pub asked: u64,
+    /// Questions that were passed over, as nothing had changed since the last one.
+    pub unchanged: u64,
 }
 
 /// A video whose frames are counted.
@@ -234,6 +236,7 @@ fn sum(a: FrameCounts, b: FrameCounts) -> FrameCounts {
         received: a.received + b.received,
         decoded: a.decoded + b.decoded,
         asked: a.asked + b.asked,
+        unchanged: a.unchanged + b.unchanged,
     }
 }
 
@@ -247,6 +250,11 @@ impl Collector for FramesCollector {
             ("frames_received", "Encoded frames that came from peers.", total.received),
             ("frames_decoded", "Frames that were decoded.", total.decoded),
             ("frames_asked", "Frames that a VLM was asked about.", total.asked),
+            (
+                "questions_unchanged",
+                "Questions that were passed over, as nothing had changed in the picture.",
+                total.unchanged,
+            ),
         ] {
             counter(&mut encoder, name, help, None, value)?;
         }

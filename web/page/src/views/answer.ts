@@ -1,3 +1,4 @@
+import { now } from "../clock.ts";
 import { renderMarkdown } from "../markdown.ts";
 import type { Scope } from "../scope.ts";
 import type { Session } from "../session.ts";
@@ -5,12 +6,17 @@ import { answeredBy } from "../words.ts";
 import { byId, make } from "./dom.ts";
 import { whenView } from "./when.ts";
 
+/** However fast tokens come: people read no faster, and each drawing of the text costs the page. */
+const DRAWN_MS = 80;
+
 /** The newest answer, as it is written, or in its place why there is none. */
 export function answerView(scope: Scope, session: Session): void {
   const box = byId("answer", HTMLElement);
   const by = byId("answered-by", HTMLElement);
   let pending: string | null = null;
   let frame = 0;
+  let drawn = Number.NEGATIVE_INFINITY;
+  let cancelLater = () => {};
   let failed = { message: "", stop: () => {} };
   scope.own(() => cancelAnimationFrame(frame));
 
@@ -22,6 +28,7 @@ export function answerView(scope: Scope, session: Session): void {
   };
   const showPending = () => {
     frame = 0;
+    drawn = now();
     if (pending !== null) show(pending, "writing");
     pending = null;
   };
@@ -31,12 +38,16 @@ export function answerView(scope: Scope, session: Session): void {
       // The new answer begins with one word: without this, all below would jump up and down.
       box.style.minHeight = `${box.offsetHeight}px`;
     }
-    // However fast the tokens come, the text is drawn once per frame.
+    const isDue = pending !== null;
     pending = text;
-    frame ||= requestAnimationFrame(showPending);
-    by.textContent = model;
+    if (by.textContent !== model) by.textContent = model;
+    if (isDue) return;
+    cancelLater = scope.after(Math.max(0, drawn + DRAWN_MS - now()), () => {
+      frame = requestAnimationFrame(showPending);
+    });
   });
   const forget = () => {
+    cancelLater();
     cancelAnimationFrame(frame);
     frame = 0;
     pending = null;

@@ -46,7 +46,7 @@ export function camerasView(
   scope.listen(select, "change", () => {
     preferences.camera = select.value;
     save();
-    session.switchCamera(select.value);
+    session.switchCamera();
   });
   session.video.on(scope, ({ stream }) => {
     // Names are known only once a camera has been opened.

@@ -2,7 +2,7 @@ import type { ChoiceName, FormField } from "../choices.ts";
 import { CHOICE_NAMES, fieldFor, isWholeNumber, shown, written } from "../choices.ts";
 import type { Scope } from "../scope.ts";
 import type { SettingsKeeper } from "../settings-keeper.ts";
-import { byId, make } from "./dom.ts";
+import { byId, find, make } from "./dom.ts";
 import { Field } from "./field.ts";
 
 const TYPING_MS = 600;
@@ -17,7 +17,9 @@ export function choicesView(scope: Scope, settings: SettingsKeeper): void {
     const id = name.replaceAll("_", "-");
     const place = described.place === "more" ? "more" : "choices";
     const input = "unit" in described ? numberInput(name) : textInput(described.hint);
-    byId(place, HTMLElement).append(fieldElement(id, input, described));
+    const element = fieldElement(id, input, described);
+    byId(place, HTMLElement).append(element);
+    if ("on" in described) bindSwitch(scope, settings, name, element, described.on);
     const kind = "unit" in described ? HTMLInputElement : HTMLTextAreaElement;
     bind(scope, settings, name, new Field<Input>(scope, id, kind));
   }
@@ -37,7 +39,48 @@ function fieldElement(id: string, input: Input, field: FormField): HTMLElement {
   const unit = make("span", "", field.unit);
   unit.id = `${id}-unit`;
   input.setAttribute("aria-describedby", `${unit.id} ${note.id}`);
-  return make("div", className, label, make("span", "unit", input, unit), note);
+  const number = make("span", "unit", input, unit);
+  if (!("on" in field)) return make("div", className, label, number, note);
+  const box = make("input", "");
+  box.type = "checkbox";
+  box.id = `${id}-on`;
+  box.autocomplete = "off";
+  label.htmlFor = box.id;
+  const before = make("label", "quiet", field.before);
+  before.htmlFor = id;
+  const rest = make("span", "amount", before, number);
+  return make("div", `${className} switched`, make("span", "check", box, label), rest, note);
+}
+
+/** A box to tick, which shows the number where it is ticked. */
+function bindSwitch(
+  scope: Scope,
+  settings: SettingsKeeper,
+  name: ChoiceName,
+  element: HTMLElement,
+  on: string,
+): void {
+  const box = find("[type=checkbox]", HTMLInputElement, element);
+  const rest = find(".amount", HTMLElement, element);
+  const isOff = () => settings.applied === null || Number(settings.applied.choices[name]) === 0;
+  const show = () => {
+    rest.hidden = !box.checked;
+  };
+  box.disabled = true;
+  scope.listen(box, "change", () => {
+    show();
+    if (settings.bounds === null) return;
+    const read = written(name, box.checked ? on : "0", settings.bounds);
+    if ("change" in read) settings.choose(read.change);
+  });
+  settings.changed.on(scope, () => {
+    box.disabled = false;
+    // Somebody may be writing a 0 with more to come.
+    if (rest.contains(document.activeElement)) return;
+    box.checked = !isOff();
+    show();
+  });
+  show();
 }
 
 function numberInput(name: ChoiceName): HTMLInputElement {

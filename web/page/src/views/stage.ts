@@ -22,7 +22,7 @@ export function stageView(
     if (session.playing) session.stop();
     else {
       markPlay();
-      session.play(preferences.camera);
+      session.play();
     }
   });
 

@@ -48,10 +48,14 @@ fn status(code: Code) -> StatusCode {
         | Code::BadField
         | Code::BadSessionId
         | Code::NoVideo
-        | Code::BadOffer => StatusCode::BAD_REQUEST,
+        | Code::BadOffer
+        | Code::NotAPicture
+        | Code::Unasked => StatusCode::BAD_REQUEST,
         Code::UnsupportedCodec => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        Code::SessionTaken | Code::ForeignOrigin | Code::NotAllowed => StatusCode::FORBIDDEN,
+        Code::SessionTaken | Code::ForeignOrigin | Code::NotAllowed | Code::PicturesOnly => {
+            StatusCode::FORBIDDEN
+        }
         Code::SignInRequired | Code::SignInFailed => StatusCode::UNAUTHORIZED,
         Code::LimitReached => StatusCode::TOO_MANY_REQUESTS,
         Code::TooManySessions | Code::Overloaded => StatusCode::SERVICE_UNAVAILABLE,

@@ -17,6 +17,7 @@ use futures_util::{
     stream::{SplitSink, SplitStream},
 };
 use live_vlm_access::limits::{AddressKey, CountGuard, Limit, LimitReached};
+use live_vlm_pictures::{Jpeg, NotAPicture, PictureMessage};
 use serde::Deserialize;
 use tokio::time::{Instant, sleep_until, timeout};
 use tungstenite::error::ProtocolError;
@@ -27,16 +28,18 @@ use super::{
 };
 use crate::{
     app::App,
+    network::{VideoMode, VideoOptions},
     protocol::{ClientMessage, MAX_MESSAGE, ServerMessage},
     refusal::{Code, Refusal},
     refusal_log::RefusalLog,
     requester::Requester,
-    session::{Handle, Inbound, Outbox, WeakOutbox},
+    session::{Handle, Inbound, Outbox, SentPicture, WeakOutbox},
     times::Times,
 };
 
-/// Larger messages are read to be refused with words; from here on the connection is cut.
-const READ_LIMIT: usize = 4 * MAX_MESSAGE;
+/// So many bytes more than may come are read, to be refused with words; from there on the connection
+/// is cut.
+const READ_MORE: usize = 3 * MAX_MESSAGE;
 const OVER: &str = "the session ended, or was opened elsewhere";
 const FULL: &str = "a limit is reached";
 /// For a last word to somebody who sends too much.
@@ -59,9 +62,10 @@ pub(super) async fn websocket(
     let upgrade = upgrade.map_err(|error| {
         Refusal::new(Code::BadField, format!("only WebSockets are opened here: {error}"))
     })?;
-    let upgrade = upgrade.max_message_size(READ_LIMIT).max_frame_size(READ_LIMIT);
+    let most = longest(app.video) + READ_MORE;
+    let upgrade = upgrade.max_message_size(most).max_frame_size(most);
     let id = query.session_id.as_deref().filter(|id| !id.is_empty());
-    let (refusals, times) = (app.refusals.clone(), app.times);
+    let (refusals, times, video) = (app.refusals.clone(), app.times, app.video);
     let (guard, session) = match admit(&app, id, &requester) {
         Ok(admitted) => admitted,
         Err(refusal) if refusal.retry_after_s.is_some() && is_page(&headers) => {
@@ -76,9 +80,19 @@ pub(super) async fn websocket(
     let figure = app.observer.metrics.connection();
     Ok(upgrade.on_upgrade(async move |socket| {
         let refusals = PageRefusals { refusals, address: requester.address };
-        serve(socket, session, &refusals, &times).await;
+        serve(socket, session, &refusals, &times, video).await;
         drop((connection, guard, figure));
     }))
+}
+
+/// The longest message that may come.
+fn longest(video: VideoOptions) -> usize {
+    match video.mode {
+        VideoMode::Webrtc => MAX_MESSAGE,
+        VideoMode::Auto | VideoMode::Pictures => {
+            MAX_MESSAGE.max(PictureMessage::HEADER + video.max_picture())
+        }
+    }
 }
 
 fn admit(
@@ -118,7 +132,13 @@ impl PageRefusals {
     }
 }
 
-async fn serve(socket: WebSocket, session: Handle, refusals: &PageRefusals, times: &Times) {
+async fn serve(
+    socket: WebSocket,
+    session: Handle,
+    refusals: &PageRefusals,
+    times: &Times,
+    video: VideoOptions,
+) {
     let (outbox, inbound) = Outbox::new();
     if session.attach(outbox.clone()).await {
         // Only the session holds the outbox from now on: when it lets go, the connection ends.
@@ -130,6 +150,7 @@ async fn serve(socket: WebSocket, session: Handle, refusals: &PageRefusals, time
         let connection = Connection {
             page,
             refusals,
+            video,
             to_page: ToPage::new(to_page, times),
             signs: Signs::new(began, times),
             rate_limit: RateLimit::new(began),
@@ -182,6 +203,7 @@ async fn run(
 struct Connection<'a> {
     page: Page<'a>,
     refusals: &'a PageRefusals,
+    video: VideoOptions,
     to_page: ToPage,
     signs: Signs,
     rate_limit: RateLimit,
@@ -200,7 +222,7 @@ impl Connection<'_> {
         let is_back = self.signs.heard(now);
         self.look = now;
         let goes_on = match message {
-            Some(Ok(_)) if !self.rate_limit.admits(now) => {
+            Some(Ok(message)) if !self.rate_limit.admits(now, length(&message)) => {
                 let refusal = too_many();
                 self.refusals.note(&refusal, self.page.session);
                 let away = turn_away(refusal, &mut self.to_page, from_page);
@@ -209,7 +231,7 @@ impl Connection<'_> {
             }
             Some(Ok(message)) => self.take(message, now).await,
             Some(Err(error)) => {
-                if let Some((refusal, code)) = fault(error) {
+                if let Some((refusal, code)) = fault(error, self.video) {
                     self.refusals.note(&refusal, self.page.session);
                     self.to_page.close(code, &refusal.message).await;
                 }
@@ -231,12 +253,36 @@ impl Connection<'_> {
                 }
                 message => session.message(message).await,
             },
-            Message::Binary(_) => {
-                let refusal = Refusal::new(Code::BadJson, "messages are JSON texts");
-                session.message(Err(refusal)).await
-            }
+            Message::Binary(bytes) => match self.picture(&bytes, now) {
+                Ok(sent) => session.picture(sent).await,
+                Err(refusal) => session.message(Err(refusal)).await,
+            },
             Message::Ping(_) | Message::Pong(_) => true,
             Message::Close(_) => false,
+        }
+    }
+
+    /// A picture, read as far as can be without knowing whether it was asked for.
+    fn picture(&self, bytes: &[u8], now: Instant) -> Result<SentPicture, Refusal> {
+        if self.video.mode == VideoMode::Webrtc {
+            return Err(Refusal::no_pictures());
+        }
+        let most = self.video.max_picture();
+        if bytes.len() > PictureMessage::HEADER + most {
+            let message = format!("a picture may have at most {most} bytes");
+            return Err(
+                Refusal::new(Code::TooLarge, message).allowing(format!("up to {most} bytes"))
+            );
+        }
+        let PictureMessage { seq, age, jpeg } =
+            PictureMessage::read(bytes).map_err(|error| Refusal::not_a_picture(&error))?;
+        match Jpeg::read(jpeg) {
+            Ok(jpeg) => Ok(SentPicture { seq, age, jpeg, came: now }),
+            Err(error @ NotAPicture::TooLarge { .. }) => {
+                Err(Refusal::new(Code::TooLarge, error.to_string())
+                    .allowing("up to 4096x2304 pixels"))
+            }
+            Err(error) => Err(Refusal::not_a_picture(&error)),
         }
     }
 
@@ -273,6 +319,14 @@ fn alive() -> Message {
     Message::Text(ServerMessage::Alive.to_json().into())
 }
 
+fn length(message: &Message) -> usize {
+    match message {
+        Message::Text(text) => text.len(),
+        Message::Binary(bytes) => bytes.len(),
+        Message::Ping(_) | Message::Pong(_) | Message::Close(_) => 0,
+    }
+}
+
 fn too_many() -> Refusal {
     let (limit, retry_after) = (Limit::MessagesPerSecond, Duration::from_secs(1));
     LimitReached { limit, value: PER_SECOND.into(), retry_after }.into()
@@ -286,11 +340,14 @@ async fn turn_away(refusal: Refusal, to_page: &mut ToPage, from_page: &mut Split
 }
 
 /// What to say to a page that sent what cannot be read, unless it is merely gone.
-fn fault(error: axum::Error) -> Option<(Refusal, u16)> {
+fn fault(error: axum::Error, video: VideoOptions) -> Option<(Refusal, u16)> {
     let error = error.into_inner();
     match error.downcast_ref()? {
         tungstenite::Error::Capacity(_) => {
-            let message = format!("a message may have at most {MAX_MESSAGE} bytes");
+            let mut message = format!("a message may have at most {MAX_MESSAGE} bytes");
+            if video.mode != VideoMode::Webrtc {
+                message += &format!(", and a picture {}", video.max_picture());
+            }
             Some((Refusal::new(Code::TooLarge, message), close_code::SIZE))
         }
         tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,

@@ -31,6 +31,18 @@ pub(super) struct AnswerError {
     pub(super) limit: Option<(String, u64)>,
 }
 
+/// What an answer has gained.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Piece {
+    pub(super) seq: u64,
+    /// Where in the answer it goes, in UTF-16 units.
+    pub(super) offset: u64,
+    pub(super) delta: String,
+    pub(super) model: String,
+    pub(super) age_ms: u64,
+    pub(super) first_token_ms: Option<u64>,
+}
+
 /// The session's answers so far.
 #[derive(Debug, Default)]
 pub(super) struct Answers {
@@ -40,33 +52,15 @@ pub(super) struct Answers {
 }
 
 impl Answers {
-    /// What to tell of a step of an answer that has come `at` this time since 1970; `None` if
-    /// there is nothing new.
-    pub(super) fn tell(&mut self, answer: Answer, at: Duration) -> Option<ServerMessage> {
-        if answer.done {
-            return Some(ServerMessage::VlmResponse(self.whole(answer, at)));
-        }
-        if answer.delta.is_empty() && !answer.retracted {
-            return None;
-        }
-        let units = |text: &str| text.encode_utf16().count() as u64;
-        Some(ServerMessage::AnswerDelta {
-            seq: answer.seq,
-            offset: units(&answer.text).saturating_sub(units(&answer.delta)),
-            delta: answer.delta,
-            model: answer.model,
-            age_ms: answer.age_ms as f64,
-            first_token_ms: answer.first_token_ms.map(|ms| ms as f64),
-        })
-    }
-
     /// The newest answers, oldest first; `None` if there are none.
     pub(super) fn history(&self) -> Option<ServerMessage> {
         let answers: Vec<Response> = self.newest.iter().cloned().collect();
         (!answers.is_empty()).then_some(ServerMessage::History { answers })
     }
 
-    fn whole(&mut self, answer: Answer, at: Duration) -> Response {
+    /// What to tell of an answer that has come `at` this time since 1970, complete or given up.
+    /// `unchanged` questions were passed over so far.
+    pub(super) fn whole(&mut self, answer: Answer, unchanged: u64, at: Duration) -> Response {
         let is_whole = answer.finish_reason != CANCELLED;
         if is_whole {
             self.answers += 1;
@@ -86,6 +80,7 @@ impl Answers {
                 tokens_out: answer.tokens_out,
                 tokens_per_second: tokens_per_second(&answer),
                 age_ms: answer.age_ms as f64,
+                unchanged,
                 finish_reason: answer.finish_reason,
             },
             text: answer.text,
@@ -100,6 +95,18 @@ impl Answers {
             self.newest.push_back(response.clone());
         }
         response
+    }
+}
+
+/// What to tell of what an answer has gained.
+pub(super) fn tell_piece(piece: Piece) -> ServerMessage {
+    ServerMessage::AnswerDelta {
+        seq: piece.seq,
+        offset: piece.offset,
+        delta: piece.delta,
+        model: piece.model,
+        age_ms: piece.age_ms as f64,
+        first_token_ms: piece.first_token_ms.map(|ms| ms as f64),
     }
 }
 
@@ -141,36 +148,6 @@ mod tests {
 
     const AT: Duration = Duration::from_millis(1_767_225_600_000);
 
-    fn piece(text: &str, delta: &str) -> Answer {
-        Answer { seq: 1, text: text.into(), delta: delta.into(), ..Answer::default() }
-    }
-
-    #[test]
-    fn pieces_carry_their_place_in_utf16() {
-        let mut answers = Answers::default();
-        let Some(ServerMessage::AnswerDelta { offset, delta, .. }) =
-            answers.tell(piece("a 🦀 cr", " cr"), AT)
-        else {
-            panic!("no delta")
-        };
-        assert_eq!((offset, delta.as_str()), (4, " cr"));
-    }
-
-    #[test]
-    fn a_step_without_anything_new_is_not_told() {
-        assert_eq!(Answers::default().tell(piece("a", ""), AT), None);
-    }
-
-    #[test]
-    fn what_is_taken_back_is_told_even_if_nothing_takes_its_place() {
-        let retracted = Answer { retracted: true, ..piece("", "") };
-        let told = Answers::default().tell(retracted, AT);
-        let Some(ServerMessage::AnswerDelta { offset: 0, delta, .. }) = told else {
-            panic!("{told:?}")
-        };
-        assert_eq!(delta, "");
-    }
-
     #[test]
     fn averages_count_complete_answers_only() {
         let mut answers = Answers::default();
@@ -180,15 +157,11 @@ mod tests {
             first_token_ms: Some(200),
             tokens_out: 41,
             finish_reason: reason.into(),
-            ..piece("text", "")
+            ..Answer::default()
         };
-        answers.tell(done(1000, "stop"), AT);
-        answers.tell(done(9000, CANCELLED), AT);
-        let Some(ServerMessage::VlmResponse(Response { metrics, .. })) =
-            answers.tell(done(2200, "stop"), AT)
-        else {
-            panic!("no response")
-        };
+        answers.whole(done(1000, "stop"), 0, AT);
+        answers.whole(done(9000, CANCELLED), 0, AT);
+        let Response { metrics, .. } = answers.whole(done(2200, "stop"), 0, AT);
         assert_eq!(metrics.total_inferences, 2);
         assert!((metrics.avg_latency_ms - 1600.0).abs() < 0.01);
         assert_eq!(metrics.tokens_per_second, Some(20.0));
@@ -216,8 +189,8 @@ mod tests {
         assert_eq!(answers.history(), None);
         for seq in 0..30 {
             let reason = if seq == 29 { CANCELLED } else { "stop" };
-            let answer = Answer { seq, done: true, finish_reason: reason.into(), ..piece("a", "") };
-            answers.tell(answer, AT);
+            let finish_reason = reason.into();
+            answers.whole(Answer { seq, done: true, finish_reason, ..Answer::default() }, 0, AT);
         }
         let Some(ServerMessage::History { answers }) = answers.history() else {
             panic!("no history")

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use live_vlm_pictures::Jpeg;
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 
 use super::{id::SessionId, outbox::Outbox, presence::Offerer};
 use crate::{
@@ -22,6 +26,12 @@ pub(super) enum Command {
         silent: bool,
     },
     Message(Result<ClientMessage, Refusal>),
+    /// The page has sent a picture. What is told when it was dealt with, so that the page's next
+    /// message is not read before.
+    Picture {
+        sent: SentPicture,
+        done: oneshot::Sender<()>,
+    },
     Offer {
         offer: Offer,
         reply: oneshot::Sender<Result<OfferReply, Refusal>>,
@@ -55,6 +65,18 @@ pub(crate) struct OfferReply {
     pub(crate) frames: Option<FramesMode>,
 }
 
+/// A picture that a page has sent.
+#[derive(Debug)]
+pub(crate) struct SentPicture {
+    /// The number of the `frame_wanted` that it answers, as the page says.
+    pub(crate) seq: u32,
+    /// How old it was when it was sent, as the page says.
+    pub(crate) age: Duration,
+    pub(crate) jpeg: Jpeg,
+    /// When it came.
+    pub(crate) came: Instant,
+}
+
 /// A way to reach a session. It may have ended meanwhile.
 #[derive(Debug, Clone)]
 pub(crate) struct Handle {
@@ -85,6 +107,13 @@ impl Handle {
     /// A message from the page. False when the session has ended.
     pub(crate) async fn message(&self, message: Result<ClientMessage, Refusal>) -> bool {
         self.commands.send(Command::Message(message)).await.is_ok()
+    }
+
+    /// A picture from the page. Done when the session has dealt with it; false when the session has
+    /// ended.
+    pub(crate) async fn picture(&self, sent: SentPicture) -> bool {
+        let (done, is_done) = oneshot::channel();
+        self.commands.send(Command::Picture { sent, done }).await.is_ok() && is_done.await.is_ok()
     }
 
     /// Has the session answer an offer, in place of a video that may run. One of a page has a

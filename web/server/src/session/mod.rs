@@ -10,13 +10,16 @@ mod frames;
 mod id;
 mod outbox;
 mod pictures;
+mod prepare;
 mod presence;
 mod registry;
 mod services;
 mod settings;
+mod wanted_pictures;
 
-pub(crate) use command::{Handle, Offer, OfferReply};
+pub(crate) use command::{Handle, Offer, OfferReply, SentPicture};
 pub(crate) use outbox::{Inbound, Outbox, WeakOutbox};
+pub(crate) use prepare::Decoders;
 pub(crate) use presence::Offerer;
 pub use registry::Sessions;
 pub(crate) use services::Services;

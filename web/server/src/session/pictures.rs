@@ -45,7 +45,7 @@ impl Pictures {
         }
         let since = match mode {
             FramesMode::All => self.grew,
-            FramesMode::OnDemand => self.wanted.unwrap_or(now),
+            FramesMode::OnDemand | FramesMode::Pictures => self.wanted.unwrap_or(now),
         };
         now.duration_since(since) < PATIENCE
     }

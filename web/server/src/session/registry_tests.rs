@@ -23,12 +23,15 @@ use tokio::{
 use vlm_client::{Client, Endpoint};
 
 use super::{
-    super::{command::Offer, outbox::Outbox, presence::Offerer, settings::Defaults},
+    super::{
+        command::Offer, outbox::Outbox, prepare::Decoders, presence::Offerer, settings::Defaults,
+    },
     *,
 };
 use crate::{
     config::{Config, Options},
     live::Live,
+    network::VideoOptions,
     protocol::{ClientMessage, FramesMode},
     refusal_log::RefusalLog,
     relay::Relays,
@@ -80,6 +83,8 @@ fn sessions(reached: watch::Receiver<Option<Overloaded>>) -> Sessions {
         }),
         dispatcher: Dispatcher::new(DispatcherConfig::default(), client, &runtime),
         media: media(),
+        video: VideoOptions::default(),
+        decoders: Decoders::default(),
         network: NetworkOptions::default(),
         relays: Relays::default(),
         own_endpoints: OwnEndpoints::new(Askers::Anybody, &[]),

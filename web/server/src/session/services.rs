@@ -6,8 +6,8 @@ use live_vlm_dispatch::Dispatcher;
 use live_vlm_media_processes::{MediaProcesses, NetworkOptions};
 use live_vlm_observe::Observer;
 
-use super::settings::Defaults;
-use crate::{live::Live, refusal_log::RefusalLog, relay::Relays};
+use super::{prepare::Decoders, settings::Defaults};
+use crate::{live::Live, network::VideoOptions, refusal_log::RefusalLog, relay::Relays};
 
 /// What all sessions use.
 #[derive(Debug, Clone)]
@@ -19,6 +19,10 @@ pub(crate) struct Services {
     pub(crate) media: MediaProcesses,
     /// Decides about the VLM servers that people bring themselves.
     pub(crate) own_endpoints: OwnEndpoints,
+    /// How pages send video.
+    pub(crate) video: VideoOptions,
+    /// Decode pictures of pages.
+    pub(crate) decoders: Decoders,
     /// How peers reach us.
     pub(crate) network: NetworkOptions,
     /// Relays for browsers that do not reach us.

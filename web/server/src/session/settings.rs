@@ -60,6 +60,7 @@ impl Settings {
             interval: self.choices.interval.duration(),
             max_age: self.choices.max_latency.duration(),
             min_change: self.choices.min_change,
+            max_size: self.choices.max_size,
             frames_on_demand: frames == FramesMode::OnDemand,
         }
     }
@@ -73,7 +74,8 @@ impl Settings {
             system_prompt: self.choices.system_prompt.clone(),
             max_tokens: self.choices.max_tokens,
             interval: self.choices.interval.duration(),
-            only_changes: self.choices.min_change > 0.0,
+            max_age: self.choices.max_latency.duration(),
+            min_change: self.choices.min_change,
             asks,
         }
     }

@@ -1,4 +1,5 @@
 use live_vlm_media_processes::{OfferAnswered, OfferFailure, PeerEvent};
+use live_vlm_pictures::Undecodable;
 use tokio::sync::mpsc;
 use vlm_client::Endpoint;
 
@@ -16,6 +17,8 @@ pub(super) enum Event {
     Video { number: u64, event: VideoEvent },
     /// An offer was answered, or not.
     Negotiated(Result<OfferAnswered, OfferFailure>),
+    /// A picture of the page cannot be decoded.
+    Undecodable(Undecodable),
     /// A model was looked for in its server's list.
     ModelChecked { number: u64, change: ModelChange, listed: Result<Option<Vec<String>>, Refusal> },
 }
@@ -50,10 +53,7 @@ impl Events {
 
     /// For those that must not wait. When the session is overwhelmed it misses pieces of an answer.
     pub(super) fn video(&self, number: u64, event: VideoEvent) {
-        let may_be_missed = matches!(
-            &event,
-            VideoEvent::Asked(AskEvent::Answer(answer)) if !answer.done
-        );
+        let may_be_missed = matches!(&event, VideoEvent::Asked(AskEvent::Piece(_)));
         if may_be_missed && self.0.capacity() <= RESERVED {
             return;
         }
@@ -68,24 +68,25 @@ mod tests {
     use live_vlm_ask::Answer;
 
     use super::*;
+    use crate::session::answers::Piece;
 
     #[tokio::test]
     async fn whole_answers_keep_their_place_when_pieces_find_no_room() {
         let (events, mut told) = Events::new();
-        let answer = |seq, done| {
-            let answer = Answer { seq, done, ..Answer::default() };
-            VideoEvent::Asked(AskEvent::Answer(Box::new(answer)))
-        };
         for seq in 0..ROOM as u64 {
-            events.video(1, answer(seq, false));
+            let piece = Piece { seq, ..Piece::default() };
+            events.video(1, VideoEvent::Asked(AskEvent::Piece(piece)));
         }
-        events.video(1, answer(1000, true));
+        let answer = Answer { seq: 1000, done: true, ..Answer::default() };
+        events.video(1, VideoEvent::Asked(AskEvent::Answer(Box::new(answer))));
         events.video(1, VideoEvent::Peer(PeerEvent::FirstFrame));
         let mut seqs = Vec::new();
-        while let Ok(Event::Video { event: VideoEvent::Asked(AskEvent::Answer(answer)), .. }) =
-            told.try_recv()
-        {
-            seqs.push(answer.seq);
+        while let Ok(Event::Video { event: VideoEvent::Asked(event), .. }) = told.try_recv() {
+            seqs.push(match event {
+                AskEvent::Piece(piece) => piece.seq,
+                AskEvent::Answer(answer) => answer.seq,
+                other => panic!("{other:?}"),
+            });
         }
         let pieces = (ROOM - RESERVED) as u64;
         assert_eq!(seqs, (0..pieces).chain([1000]).collect::<Vec<_>>());

@@ -3,6 +3,8 @@
 mod event;
 mod models;
 mod network_faults;
+mod pictures;
+mod questions;
 mod video;
 
 use std::{
@@ -22,11 +24,13 @@ use vlm_client::Endpoint;
 
 use self::{
     event::{Event, Events},
+    pictures::SentPictures,
     video::{Negotiation, PendingOffer, Video, Wanted},
 };
 use super::{
     account::{Groups, UserAccount},
     answers::Answers,
+    asking::Asking,
     command::{Command, Handle},
     outbox::Outbox,
     presence::Presence,
@@ -55,10 +59,17 @@ struct Session {
     presence: Presence,
     /// Where its tasks and its video tell it something.
     events: Events,
+    /// Asks about the video, or about pictures.
+    asking: Option<Asking>,
+    asking_number: Option<u64>,
+    /// Whether anything is asked, as it was last told.
+    told_asks: bool,
     video: Option<Video>,
     video_number: Option<u64>,
-    /// Of the last video, negotiated or not.
+    /// Of the last video, negotiated or not, and of what asks.
     last_number: u64,
+    /// What the page sends in place of video.
+    pictures: Option<SentPictures>,
     /// How many frames were wanted.
     frames_wanted: u64,
     negotiation: Option<Negotiation>,
@@ -73,6 +84,10 @@ struct Session {
     /// Whether a question of it has had an answer, or failed.
     has_asked: bool,
     answers: Answers,
+    /// Questions about former videos and pictures that were passed over, as nothing had changed.
+    unchanged_before: u64,
+    /// How many there were in all, as the page was last told.
+    unchanged_told: u64,
     status: (Status, String),
     figures: SessionFigures,
 }
@@ -108,9 +123,13 @@ pub(super) async fn run(
         settings,
         page: None,
         events,
+        asking: None,
+        asking_number: None,
+        told_asks: false,
         video: None,
         video_number: None,
         last_number: 0,
+        pictures: None,
         frames_wanted: 0,
         negotiation: None,
         wanted: VecDeque::new(),
@@ -120,6 +139,8 @@ pub(super) async fn run(
         model_check: None,
         has_asked: false,
         answers: Answers::default(),
+        unchanged_before: 0,
+        unchanged_told: 0,
         status: (Status::Ready, "Ready".into()),
     };
     session.run(registration, commands, told).await;
@@ -191,6 +212,10 @@ impl Session {
             }
             Command::Message(Ok(message)) => self.obey(message).await,
             Command::Message(Err(refusal)) => self.refuse(refusal),
+            Command::Picture { sent, done } => {
+                self.take_picture(sent);
+                let _ = done.send(());
+            }
             Command::Offer { offer, reply } => {
                 self.begin_or_queue(Wanted::Offer(PendingOffer { offer, reply })).await;
             }
@@ -211,6 +236,7 @@ impl Session {
         match event {
             Event::Video { number, event } => self.on_video(number, event).await,
             Event::Negotiated(answered) => self.finish_negotiation(answered).await,
+            Event::Undecodable(error) => self.refuse_undecodable(&error),
             Event::ModelChecked { number, change, listed } => {
                 // Another choice since makes this one void.
                 if number == self.model_changes {
@@ -238,7 +264,7 @@ impl Session {
         self.ask_or_not();
         let (status, text) = self.status.clone();
         let text = if status == Status::Ready { "Connected to server".to_owned() } else { text };
-        self.tell(&ServerMessage::Status { text, status });
+        self.tell_status(text, status);
         let stand_in = self.is_stand_in(&self.settings.endpoint);
         let id = self.handle.id().to_string();
         let number = self.handle.id().short();
@@ -256,14 +282,16 @@ impl Session {
 
     fn page_left(&mut self) {
         self.page = None;
-        self.presence.left(Instant::now(), self.video.is_some());
+        let has_video = self.video.is_some() || self.pictures.is_some();
+        self.presence.left(Instant::now(), has_video);
         self.ask_or_not();
     }
 
     /// When to [look](Self::look) again.
     fn look_at(&self, now: Instant) -> Option<Instant> {
         let of_video = self.video.as_ref().and_then(Video::look_at);
-        [self.presence.look_at(now), of_video].into_iter().flatten().min()
+        let of_pictures = self.pictures.as_ref().map(|pictures| pictures.look_at);
+        [self.presence.look_at(now), of_video, of_pictures].into_iter().flatten().min()
     }
 
     /// Sees what time alone has changed.
@@ -273,6 +301,8 @@ impl Session {
         }
         self.ask_or_not();
         self.look_at_pictures(now);
+        self.look_at_sent_pictures(now);
+        self.tell_unchanged();
         ControlFlow::Continue(())
     }
 
@@ -296,6 +326,9 @@ impl Session {
                 self.begin_or_queue(Wanted::Candidate { candidate, mid, line }).await;
             }
             ClientMessage::RelayFailed(failure) => self.note_relay_failure(failure),
+            ClientMessage::SendPictures { on } => {
+                self.begin_or_queue(Wanted::Pictures(on)).await;
+            }
             ClientMessage::AskNow => self.begin_or_queue(Wanted::Question).await,
             ClientMessage::HangUp => self.begin_or_queue(Wanted::End).await,
             // Answered by the connection.
@@ -305,7 +338,7 @@ impl Session {
 
     /// Stops a video whose questions are not allowed any more.
     async fn obey_rules(&mut self) {
-        if self.video.is_some()
+        if (self.video.is_some() || self.pictures.is_some())
             && let Err(refusal) = self.may_ask()
         {
             self.refuse(refusal);
@@ -324,8 +357,29 @@ impl Session {
         if self.status.0 != status || self.status.1 != text {
             self.status = (status, text.to_owned());
             self.figures.set_state(status.into());
-            self.tell(&ServerMessage::Status { text: text.to_owned(), status });
+            self.tell_status(text.to_owned(), status);
         }
+    }
+
+    fn tell_status(&mut self, text: String, status: Status) {
+        let unchanged = self.unchanged();
+        self.unchanged_told = unchanged;
+        self.tell(&ServerMessage::Status { text, status, unchanged });
+    }
+
+    /// Tells how many questions were passed over, if there are more of them.
+    fn tell_unchanged(&mut self) {
+        if self.unchanged() > self.unchanged_told {
+            let (status, text) = self.status.clone();
+            self.tell_status(text, status);
+        }
+    }
+
+    /// How many questions were passed over, as nothing had changed.
+    fn unchanged(&self) -> u64 {
+        let of_video = self.video.as_ref().map_or(0, Video::unchanged);
+        let of_pictures = self.pictures.as_ref().map_or(0, SentPictures::unchanged);
+        self.unchanged_before + of_video + of_pictures
     }
 
     /// Tells the page that something is not done, and whoever operates the server.

@@ -1,8 +1,7 @@
 //! A session's video: its offers, what it tells, and whether it is asked about.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use live_vlm_ask::Answer;
 use live_vlm_media_processes::{
     FrameCounter, FrameCounts, LostReason, OfferAnswered, OfferFailure, OfferOptions, Peer,
     PeerEvent, PeerEvents,
@@ -17,11 +16,11 @@ use super::{
 };
 use crate::{
     media_address,
+    network::VideoMode,
     protocol::{FramesMode, ServerMessage, Status},
     refusal::{Code, Refusal},
     session::{
-        answers,
-        asking::{AskEvent, Asking},
+        asking::Source,
         command::{Offer, OfferReply},
         frames::Giving,
         pictures::{self, Pictures},
@@ -38,11 +37,8 @@ const NOTE_OFFERS: Duration = Duration::from_secs(60);
 /// The video of an offer that was answered, and what is known of it.
 pub(super) struct Video {
     peer: Peer,
-    asking: Asking,
     _events: AbortOnDropHandle<()>,
     frames: FrameCounter,
-    /// Whether it asks, as it was last told.
-    asks: bool,
     /// Whether pictures come, and when to look next; none before the peer is connected.
     pictures: Option<(Pictures, Instant)>,
     /// A frame was decoded.
@@ -55,6 +51,11 @@ pub(super) struct Video {
 impl Video {
     pub(super) fn look_at(&self) -> Option<Instant> {
         self.pictures.as_ref().map(|(_, look_at)| *look_at)
+    }
+
+    /// How many questions were passed over, as nothing had changed.
+    pub(super) fn unchanged(&self) -> u64 {
+        self.frames.read().unchanged
     }
 }
 
@@ -72,6 +73,8 @@ pub(super) enum Wanted {
         mid: Option<String>,
         line: Option<u32>,
     },
+    /// Whether pictures are sent in place of video.
+    Pictures(bool),
     /// The next question is wanted at once.
     Question,
     End,
@@ -110,9 +113,12 @@ impl Session {
                     video.peer.add_ice_candidate(mid.as_deref(), line, &candidate);
                 }
             }
+            Wanted::Pictures(on) => self.send_pictures(on).await,
             Wanted::Question => {
+                if let Some(asking) = &self.asking {
+                    asking.ask_now();
+                }
                 if let Some(video) = &self.video {
-                    video.asking.ask_now();
                     video.peer.ask_now();
                 }
             }
@@ -157,6 +163,9 @@ impl Session {
     }
 
     fn options(&self, giving: Giving) -> Result<OfferOptions, Refusal> {
+        if self.services.video.mode == VideoMode::Pictures {
+            return Err(Refusal::pictures_only());
+        }
         self.may_ask()?;
         let mode = giving.mode(self.settings.choices.interval.duration());
         Ok(OfferOptions {
@@ -183,7 +192,7 @@ impl Session {
             }
             Err(error) => {
                 tracing::debug!(session = self.handle.id().short(), %error, "offer refused");
-                if self.video.is_none() {
+                if self.video.is_none() && self.pictures.is_none() {
                     self.presence.video_ended(Instant::now());
                 }
                 Err(error.into())
@@ -213,31 +222,26 @@ impl Session {
             return Err(refusal);
         }
         self.announce();
-        self.stop_video().await;
+        // A question about a picture goes on; one about another video is worth nothing any more.
+        if self.video.is_some() {
+            self.asking = None;
+        }
+        self.ask_about(Source::Video(turns));
+        self.stop_source().await;
         self.video_number = Some(number);
         self.note_offer(&peer);
         self.note_silent_stun(&peer);
         let frames = peer.frames();
         let counter = frames.clone();
         self.figures.video_began(move || {
-            let FrameCounts { received, decoded, asked } = counter.read();
-            metrics::FrameCounts { received, decoded, asked }
+            let FrameCounts { received, decoded, asked, unchanged } = counter.read();
+            metrics::FrameCounts { received, decoded, asked, unchanged }
         });
-        let told = self.events.clone();
-        let asking = Asking::start(
-            turns,
-            self.dispatcher.clone(),
-            Arc::clone(&self.chosen_model),
-            self.settings.for_asking(false),
-            move |event| told.video(number, VideoEvent::Asked(event)),
-        );
         let events = tokio::spawn(pass_on(events, self.events.clone(), number));
         self.video = Some(Video {
             peer,
-            asking,
             _events: AbortOnDropHandle::new(events),
             frames,
-            asks: false,
             pictures: None,
             has_shown: false,
             giving,
@@ -268,18 +272,12 @@ impl Session {
     }
 
     pub(super) async fn on_video(&mut self, number: u64, event: VideoEvent) {
-        if self.video_number != Some(number) {
-            return;
-        }
         match event {
-            VideoEvent::Peer(event) => self.on_peer(event).await,
-            VideoEvent::Asked(AskEvent::Answer(answer)) => self.on_answer(*answer),
-            VideoEvent::Asked(AskEvent::Failed(error)) => {
-                self.has_asked = true;
-                let session = self.handle.id().short();
-                tracing::debug!(session, kind = error.kind, "a question failed");
-                self.tell(&answers::tell_error(error));
+            VideoEvent::Peer(event) if self.video_number == Some(number) => {
+                self.on_peer(event).await;
             }
+            VideoEvent::Asked(event) if self.asking_number == Some(number) => self.on_asked(event),
+            VideoEvent::Peer(_) | VideoEvent::Asked(_) => {}
         }
     }
 
@@ -332,6 +330,9 @@ impl Session {
     /// Tells a page that has connected how the frames of its video are to come, if it can give single
     /// ones.
     pub(super) fn tell_frames_mode(&mut self) {
+        if self.sends_pictures() {
+            return self.tell(&ServerMessage::Frames { mode: FramesMode::Pictures });
+        }
         let Some(video) = self.video.as_mut().filter(|video| video.giving.can_give) else { return };
         video.giving.hears = true;
         let before = video.mode;
@@ -348,35 +349,15 @@ impl Session {
         self.presence.video_ended(Instant::now());
     }
 
-    fn on_answer(&mut self, answer: Answer) {
-        self.has_asked = true;
-        let debug = (self.settings.debug && answer.done).then(|| {
-            format!(
-                "question {} of {}: first token after {:?} ms, whole after {} ms, frame {} \
-                 ms old, {} tokens",
-                answer.seq,
-                answer.model,
-                answer.first_token_ms.unwrap_or_default(),
-                answer.latency_ms,
-                answer.age_ms,
-                answer.tokens_out
-            )
-        });
-        if let Some(message) = self.answers.tell(answer, answers::now()) {
-            self.tell(&message);
-        }
-        if let Some(text) = debug {
-            self.tell(&ServerMessage::Debug { text });
-        }
-    }
-
     /// Tells the video the session's settings, and whether to ask.
     pub(super) fn send_settings_to_video(&mut self) {
         let asks = self.asks();
+        self.told_asks = asks;
+        if let Some(asking) = &self.asking {
+            asking.change(self.settings.for_asking(asks));
+        }
         let Some(video) = &mut self.video else { return };
         let mode = video.giving.mode(self.settings.choices.interval.duration());
-        video.asks = asks;
-        video.asking.change(self.settings.for_asking(asks));
         video.peer.change_settings(self.settings.for_media(asks, mode));
         if std::mem::replace(&mut video.mode, mode) != mode {
             if let Some((pictures, _)) = &mut video.pictures {
@@ -384,20 +365,6 @@ impl Session {
             }
             self.tell(&ServerMessage::Frames { mode });
         }
-    }
-
-    /// Tells the video whether to ask, if that has changed.
-    pub(super) fn ask_or_not(&mut self) {
-        if self.video.as_ref().is_some_and(|video| video.asks != self.asks()) {
-            self.send_settings_to_video();
-        }
-    }
-
-    /// Whether somebody is there, and what they want asked is known: before the first question the
-    /// model of a page's choice, which is looked for, must not be another.
-    fn asks(&self) -> bool {
-        let chooses = self.model_check.is_some() && !self.has_asked;
-        self.presence.asks(Instant::now()) && !chooses
     }
 
     /// Sees whether pictures still come.
@@ -417,9 +384,18 @@ impl Session {
         }
     }
 
+    /// Stops the video or the pictures, and the question that is asked.
     pub(super) async fn stop_video(&mut self) {
-        // Whatever it still says comes too late.
+        // Whatever they still say comes too late.
+        (self.asking, self.asking_number) = (None, None);
+        self.stop_source().await;
+    }
+
+    /// Stops the video or the pictures. A question that is asked goes on.
+    pub(super) async fn stop_source(&mut self) {
+        self.unchanged_before = self.unchanged();
         self.video_number = None;
+        self.pictures = None;
         self.figures.video_ends();
         if let Some(video) = self.video.take() {
             video.peer.stop().await;

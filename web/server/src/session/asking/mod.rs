@@ -1,8 +1,15 @@
-//! Asks a VLM about one video: a task gives the video's media process its turns, asks about the
-//! pictures that come of them, and tells the session of the answers.
+//! Asks a VLM for one session: a task waits until there is something to ask about, asks for a turn,
+//! and tells the session of the answers. What it asks about comes from a media process, or from the
+//! page as pictures. When one takes the place of the other, the question that is asked goes on.
 
+mod picture;
+mod pictures;
+mod questioner;
+mod replacement;
 mod task;
+mod telling;
 mod video;
+mod watching;
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,10 +21,11 @@ use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 use vlm_client::Endpoint;
 
-use self::video::Video;
-use super::answers::AnswerError;
+pub(super) use self::picture::{Picture, PictureSource};
+use self::{questioner::Questioner, replacement::Replacement, telling::Telling};
+use super::answers::{AnswerError, Piece};
 
-/// What a video is asked about, and when.
+/// What a session is asked about, and when.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct AskSettings {
     pub(super) endpoint: Endpoint,
@@ -26,32 +34,52 @@ pub(super) struct AskSettings {
     pub(super) system_prompt: String,
     pub(super) max_tokens: u32,
     pub(super) interval: Duration,
-    /// Whether a question about the same picture may be passed over.
-    pub(super) only_changes: bool,
+    /// A picture older than this is not asked about; 0 = off.
+    pub(super) max_age: Duration,
+    /// A question is passed over while a smaller share of the picture has changed; 0 = off.
+    pub(super) min_change: f64,
     pub(super) asks: bool,
+}
+
+/// What there is to ask about.
+#[derive(Debug)]
+pub(super) enum Source {
+    /// A video, whose media process says when.
+    Video(Turns),
+    /// Pictures that the page sends.
+    Pictures(PictureSource),
+    /// Nothing for now.
+    Nothing,
 }
 
 /// What becomes of the questions.
 #[derive(Debug)]
 pub(super) enum AskEvent {
-    /// An answer, as far as it is written.
+    /// An answer has gained something.
+    Piece(Piece),
+    /// An answer that is complete, or will not be.
     Answer(Box<Answer>),
     /// A question has failed.
     Failed(AnswerError),
+    /// The page is to send a picture.
+    PictureWanted,
+    /// A question was passed over, as nothing has changed.
+    Unchanged,
 }
 
-/// The asking task of one video. It ends when this is dropped.
+/// The asking task of a session. It ends when this is dropped.
 #[derive(Debug)]
 pub(super) struct Asking {
     settings: watch::Sender<AskSettings>,
     signals: Signals,
+    replacement: Arc<Replacement>,
     _task: AbortOnDropHandle<()>,
 }
 
 impl Asking {
     /// Begins to ask. `tell` must not block.
     pub(super) fn start(
-        turns: Turns,
+        source: Source,
         dispatcher: Dispatcher,
         chosen: Arc<ChosenModel>,
         settings: AskSettings,
@@ -59,18 +87,29 @@ impl Asking {
     ) -> Self {
         let (settings, current) = watch::channel(settings);
         let signals = Signals::default();
-        let changes = signals.changes();
-        // Says nothing of anybody.
-        let asker = Asker::new(dispatcher, chosen, Uuid::new_v4().to_string());
-        let about = Video::new(current, Box::new(tell));
-        let task = tokio::spawn(task::ask_on(turns, asker, about, changes));
-        Self { settings, signals, _task: AbortOnDropHandle::new(task) }
+        let replacement = Arc::<Replacement>::default();
+        let questioner = Questioner {
+            // Says nothing of anybody.
+            asker: Asker::new(dispatcher, chosen, Uuid::new_v4().to_string()),
+            telling: Telling::new(tell),
+            settings: current,
+            changes: signals.changes(),
+            replacement: Arc::clone(&replacement),
+        };
+        let task = AbortOnDropHandle::new(tokio::spawn(task::ask_on(source, questioner)));
+        Self { settings, signals, replacement, _task: task }
+    }
+
+    /// Asks about something else from now on. The question that is asked goes on to its end; one
+    /// that waits for its turn does not. To be called before the former source ends.
+    pub(super) fn replace(&self, source: Source) {
+        self.replacement.put(source);
     }
 
     /// Changes what is asked. An answer to something else is worth nothing any more.
     pub(super) fn change(&self, settings: AskSettings) {
         let before = self.settings.borrow().clone();
-        let schedule = |of: &AskSettings| (of.asks, of.interval, of.only_changes);
+        let schedule = |of: &AskSettings| (of.asks, of.interval, of.max_age, of.min_change);
         let is_rescheduled = schedule(&before) != schedule(&settings);
         let is_another = !before.asks_the_same_as(&settings);
         self.settings.send_replace(settings);

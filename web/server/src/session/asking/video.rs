@@ -1,77 +1,124 @@
-use std::time::{Duration, Instant};
+//! A video, as something to ask about: its media process wants to ask, and says on its turn what
+//! about.
 
-use live_vlm_ask::{Answer, CANCELLED, Failure, QuestionSettings, Subject, Told};
-use live_vlm_media_processes::{self as media, NoQuestion, NothingToAsk, TurnNear, Want};
-use tokio::sync::{mpsc, oneshot, watch};
+use std::{
+    future,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use live_vlm_ask::{Answer, Failure, QuestionSettings, Subject, Told};
+use live_vlm_media_processes::{self as media, NoQuestion, NothingToAsk, TurnNear, Turns, Want};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::timeout,
+};
 use vlm_client::Picture;
 
-use super::{AskEvent, AskSettings};
-use crate::session::answers::AnswerError;
+use super::{
+    AskSettings,
+    questioner::{NEXT_WANT, Questioner},
+    replacement::Replacement,
+    telling::Telling,
+};
 
 /// Asks the media process for what to ask about: the turn is there.
-pub(super) type Request = oneshot::Sender<Result<media::Question, NoQuestion>>;
+type Request = oneshot::Sender<Result<media::Question, NoQuestion>>;
 
-/// A video, as something to ask about.
-pub(super) struct Video {
-    settings: watch::Receiver<AskSettings>,
-    tell: Box<dyn Fn(AskEvent) + Send + Sync>,
-    requests: Option<mpsc::Sender<Request>>,
-    near: Option<TurnNear>,
-    lead: Option<Duration>,
+/// Asks one question after the other, until the video is over or something else is asked about.
+pub(super) async fn ask_on(mut turns: Turns, questioner: &mut Questioner) {
+    let mut has_place = false;
+    loop {
+        let replacement = Arc::clone(&questioner.replacement);
+        let next = async {
+            match has_place {
+                // Its place in the queue is kept, so it must not be waited for without end.
+                true => timeout(NEXT_WANT, turns.want()).await,
+                false => Ok(turns.want().await),
+            }
+        };
+        let want = tokio::select! {
+            biased;
+            () = replacement.there() => return,
+            want = next => want,
+        };
+        has_place = match want {
+            Ok(Some(want)) => ask_once(want, questioner).await,
+            Ok(None) => return,
+            Err(_) => {
+                questioner.asker.give_place_up();
+                false
+            }
+        };
+    }
+}
+
+/// Asks one question, if the video still wants it when its turn comes. True if the next one is due
+/// already, and has its place in the queue.
+async fn ask_once(mut want: Want<'_>, questioner: &mut Questioner) -> bool {
+    let (requests, mut requested) = mpsc::channel(1);
+    let Questioner { asker, telling, settings, changes, replacement } = &mut *questioner;
+    let (near, lead, is_urgent) = (want.near(), want.lead(), want.is_urgent());
+    let mut video = Video { settings, telling, requests, near, lead, is_urgent, began: None };
+    let outcome = tokio::select! {
+        biased;
+        outcome = asker.ask(&mut video, changes) => Some(outcome),
+        () = supply(&mut want, &mut requested, replacement) => None,
+    };
+    let ended = questioner.follow(outcome).await;
+    want.end(if ended.at_once { media::Outcome::Again } else { media::Outcome::Done });
+    ended.has_place
+}
+
+/// Hands the want's question over when the turn is there. Ends when the want was given up, or
+/// something else is asked about; but a question that was handed over before that is asked.
+async fn supply(
+    want: &mut Want<'_>,
+    requested: &mut mpsc::Receiver<Request>,
+    replacement: &Replacement,
+) {
+    let mut has_question = false;
+    loop {
+        tokio::select! {
+            () = replacement.there() => {
+                if has_question {
+                    future::pending::<()>().await;
+                }
+                return;
+            }
+            () = want.given_up() => {
+                if !(has_question && replacement.is_there()) {
+                    return;
+                }
+            }
+            Some(request) = requested.recv() => {
+                let question = want.turn().await;
+                has_question = question.is_ok();
+                let _ = request.send(question);
+            }
+        }
+    }
+}
+
+/// One question about a video.
+struct Video<'a> {
+    settings: &'a mut watch::Receiver<AskSettings>,
+    telling: &'a mut Telling,
+    requests: mpsc::Sender<Request>,
+    near: TurnNear,
+    lead: Duration,
     is_urgent: bool,
-    /// When the last question's turn came.
+    /// When its turn came.
     began: Option<Instant>,
-    /// An answer of which something was told, and not the end.
-    begun: Option<Answer>,
 }
 
 /// What one question is about.
-pub(super) struct Pictures {
+struct Pictures {
     captured: Instant,
     pictures: Result<Vec<Picture>, String>,
 }
 
-impl Video {
-    pub(super) fn new(
-        settings: watch::Receiver<AskSettings>,
-        tell: Box<dyn Fn(AskEvent) + Send + Sync>,
-    ) -> Self {
-        Self {
-            settings,
-            tell,
-            requests: None,
-            near: None,
-            lead: None,
-            is_urgent: false,
-            began: None,
-            begun: None,
-        }
-    }
-
-    pub(super) fn begin(&mut self, want: &Want<'_>, requests: mpsc::Sender<Request>) {
-        self.is_urgent = want.is_urgent();
-        self.near = Some(want.near());
-        self.lead = Some(want.lead());
-        self.requests = Some(requests);
-    }
-
-    pub(super) fn report(&self, event: AskEvent) {
-        (self.tell)(event);
-    }
-
-    /// The question was dropped. Whoever has seen its answer's beginning is told that no end will
-    /// come.
-    pub(super) fn cancelled(&mut self) {
-        if let Some(begun) = self.begun.take() {
-            let finish_reason = CANCELLED.to_owned();
-            let (done, delta) = (true, String::new());
-            let cancelled = Answer { done, delta, finish_reason, ..begun };
-            self.report(AskEvent::Answer(Box::new(cancelled)));
-        }
-    }
-}
-
-impl Subject for Video {
+impl Subject for Video<'_> {
     type Clip = Pictures;
 
     fn settings(&mut self) -> Result<QuestionSettings, Failure> {
@@ -87,19 +134,17 @@ impl Subject for Video {
     }
 
     fn lead(&self) -> Option<Duration> {
-        self.lead
+        Some(self.lead)
     }
 
     fn near(&self) {
-        if let Some(near) = &self.near {
-            near.tell();
-        }
+        self.near.tell();
     }
 
     async fn choose(&mut self) -> Option<Pictures> {
         self.began = Some(Instant::now());
         let (request, reply) = oneshot::channel();
-        self.requests.as_ref()?.send(request).await.ok()?;
+        self.requests.send(request).await.ok()?;
         match reply.await.ok()? {
             Ok(question) => Some(Pictures {
                 captured: question.pictures.last()?.captured,
@@ -127,40 +172,13 @@ impl Subject for Video {
     }
 
     fn tell(&mut self, _: &Pictures, answer: &Answer, told: Told<'_>) {
-        match told {
-            Told::Asked => self.begun = None,
-            Told::SoFar => {
-                self.begun = Some(answer.clone());
-                self.report(AskEvent::Answer(Box::new(answer.clone())));
-            }
-            Told::Complete => {
-                self.begun = None;
-                self.report(AskEvent::Answer(Box::new(answer.clone())));
-            }
-            Told::Cancelled => {
-                self.begun = None;
-                if answer.is_begun() {
-                    self.report(AskEvent::Answer(Box::new(answer.clone())));
-                }
-            }
-            Told::Missed => self.begun = None,
-            Told::Worthless(failure) => {
-                self.begun = None;
-                self.report(AskEvent::Failed(AnswerError {
-                    seq: answer.seq,
-                    kind: failure.kind,
-                    message: failure.message.clone(),
-                    retry_in_ms: 0,
-                    limit: None,
-                }));
-            }
-        }
+        self.telling.tell(answer, told);
     }
 
     fn is_due(&self) -> bool {
         let settings = self.settings.borrow();
         // Whether there is anything new to ask about is seen before the next turn.
-        !settings.only_changes
+        settings.min_change <= 0.0
             && self.began.is_some_and(|began| began.elapsed() >= settings.interval)
     }
 }
