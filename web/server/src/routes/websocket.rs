@@ -231,7 +231,7 @@ impl Connection<'_> {
             }
             Some(Ok(message)) => self.take(message, now).await,
             Some(Err(error)) => {
-                if let Some((refusal, code)) = fault(error, longest(self.video)) {
+                if let Some((refusal, code)) = fault(error, self.video) {
                     self.refusals.note(&refusal, self.page.session);
                     self.to_page.close(code, &refusal.message).await;
                 }
@@ -340,11 +340,14 @@ async fn turn_away(refusal: Refusal, to_page: &mut ToPage, from_page: &mut Split
 }
 
 /// What to say to a page that sent what cannot be read, unless it is merely gone.
-fn fault(error: axum::Error, longest: usize) -> Option<(Refusal, u16)> {
+fn fault(error: axum::Error, video: VideoOptions) -> Option<(Refusal, u16)> {
     let error = error.into_inner();
     match error.downcast_ref()? {
         tungstenite::Error::Capacity(_) => {
-            let message = format!("a message may have at most {longest} bytes");
+            let mut message = format!("a message may have at most {MAX_MESSAGE} bytes");
+            if video.mode != VideoMode::Webrtc {
+                message += &format!(", and a picture {}", video.max_picture());
+            }
             Some((Refusal::new(Code::TooLarge, message), close_code::SIZE))
         }
         tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
