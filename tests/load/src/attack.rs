@@ -88,7 +88,8 @@ async fn end_one(
     let mut headers = HeaderMap::new();
     headers.insert("x-forwarded-for", HeaderValue::from_str(&address)?);
     let http = reqwest::Client::builder().default_headers(headers).build()?;
-    let browser = Browser::visit(&http, &server.address).await?;
+    let tool = Tool { http, ..tool.clone() };
+    let browser = Browser::visit(&tool, &server.address).await?;
     let attacker = Viewer::connect(&browser, &tool.video, wish).await?;
     for process in crash::processes_in_use(server)?.difference(others) {
         crash::kill(*process)?;
