@@ -127,7 +127,7 @@ test("settings of one person leave the other's alone", async ({
   await ben.readAnswers(5);
   expect(await ben.controls()).toEqual(controls);
   const types = ben.received.slice(received).map((text) => JSON.parse(text).type);
-  expect(new Set(types)).toEqual(new Set(["answer_delta", "vlm_response"]));
+  expect(new Set(types)).toEqual(new Set(["answer_delta", "frame_wanted", "vlm_response"]));
   const since = askedOfBen().slice(asked);
   for (const question of since) {
     expect(question.prompt).toBe(before?.prompt);
@@ -219,7 +219,7 @@ test("a session's id in other hands opens nothing", async ({ startServer, startV
 
   await owner.readAnswers(2);
   const types = owner.received.slice(received).map((text) => JSON.parse(text).type);
-  expect(new Set(types)).toEqual(new Set(["answer_delta", "vlm_response"]));
+  expect(new Set(types)).toEqual(new Set(["answer_delta", "frame_wanted", "vlm_response"]));
 });
 
 test("a key goes to the VLM that it was given for, and nowhere else", async ({

@@ -126,14 +126,16 @@ test("nothing is asked while less of the picture has changed than the person wan
   const server = await startServer({ apiBase: vlm.apiBase });
   const person = await viewer();
   await person.visit(server);
+  await person.play();
+  await person.readAnswers(2);
   await person.set("min-change", 50);
   expect(person.messages("settings_updated").at(-1)).toMatchObject({ min_change: 0.5 });
+  const asked = vlm.questions.length;
   // All that moves before this camera is a small block.
-  await person.play();
-  // The only one, which may be there already.
-  await expect.poll(() => person.answers.length).toBe(1);
   await expect(person.page.locator("#answer-age")).toContainText("last answer", { timeout: 15_000 });
-  expect(vlm.questions).toHaveLength(1);
+  // One may have been on its way.
+  expect(vlm.questions.length - asked).toBeLessThanOrEqual(1);
+  await expect(person.page.locator("#saved")).toHaveText(/^\d+ questions saved$/);
   await person.set("min-change", 0);
   await person.readAnswers(1);
 });

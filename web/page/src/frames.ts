@@ -73,6 +73,11 @@ export class Frames {
     });
   }
 
+  /** The last picture was too large for the server. */
+  tooLarge(): void {
+    this.#jpegs.tooLarge();
+  }
+
   async #run(scope: Scope): Promise<void> {
     this.#cancelLook();
     if (this.#making || this.#next === null) return;

@@ -4,10 +4,12 @@ import type { Shown, Size } from "./picture.ts";
 import { Canvas, fitted, sizeOf } from "./picture.ts";
 
 const QUALITY = 0.85;
-/** The server takes no larger ones. */
-export const MOST_BYTES = 2 * 1024 * 1024;
+/** A server takes no larger ones, if it says nothing else. */
+const MOST_BYTES = 2 * 1024 * 1024;
+/** Every server takes these. */
+const LEAST_BYTES = 48 * 1024;
 /** One that is too large is made anew, smaller, so often. */
-const TRIES = 3;
+const TRIES = 4;
 /** Before the JPEG: which frame it is, and how old. */
 const HEADER_BYTES = 8;
 
@@ -21,9 +23,22 @@ export function pictureMessage(seq: number, ageMs: number, jpeg: Uint8Array) {
   return message;
 }
 
+/** How large a picture is to be made that has `bytes` and is to have no more than `most`. */
+export function smaller(size: Size, bytes: number, most: number): Size {
+  const scale = Math.max(0.25, 0.9 * Math.sqrt(most / bytes));
+  return fitted(size, Math.max(1, Math.floor(Math.max(size.width, size.height) * scale)));
+}
+
 /** Makes them, one after the other. */
 export class JpegMaker {
   readonly #canvas = new Canvas();
+  #most = MOST_BYTES;
+  #last = MOST_BYTES;
+
+  /** The last one was too large for the server. */
+  tooLarge(): void {
+    this.#most = Math.max(LEAST_BYTES, Math.floor(0.7 * Math.min(this.#last, this.#most)));
+  }
 
   /**
    * What the video shows now, with this longest edge at most (0 = as it is), and when that was by
@@ -38,15 +53,13 @@ export class JpegMaker {
       this.#canvas.draw(video, size);
       const jpeg = await encoded(this.#canvas.element);
       if (jpeg === null) return null;
-      if (HEADER_BYTES + jpeg.byteLength <= MOST_BYTES) return { jpeg, at };
-      size = half(size);
+      const bytes = HEADER_BYTES + jpeg.byteLength;
+      this.#last = bytes;
+      if (bytes <= this.#most) return { jpeg, at };
+      size = smaller(size, bytes, this.#most);
     }
     return null;
   }
-}
-
-function half(size: Size): Size {
-  return fitted(size, Math.max(size.width, size.height) / 2);
 }
 
 /** Chromium lets `toBlob` wait for up to a second while the page is not seen. */

@@ -348,6 +348,10 @@ export class Session {
     }
     // Video took the place of the pictures meanwhile, or the other way round.
     if (error.code === "unasked") return;
+    if (error.code === "too_large") {
+      this.#player.pictureTooLarge();
+      return;
+    }
     if (error.code === "not_allowed" && error.field === "type") {
       this.#player.picturesRefused();
       return;

@@ -219,6 +219,11 @@ export class Video {
     } else if (this.#pictures.sent) this.#byPictures();
   }
 
+  /** The last picture was too large for the server. */
+  pictureTooLarge(): void {
+    this.#frames.tooLarge();
+  }
+
   /** The server takes no pictures. */
   picturesRefused(): void {
     this.#pictures.refused();

@@ -1,7 +1,7 @@
 // Pictures in place of video: when they are sent, and what is sent.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { fromDataUrl, pictureMessage } from "../src/jpeg.ts";
+import { fromDataUrl, pictureMessage, smaller } from "../src/jpeg.ts";
 import { fitted } from "../src/picture.ts";
 import type { Send } from "../src/pictures.ts";
 import { Pictures } from "../src/pictures.ts";
@@ -95,6 +95,13 @@ test("a picture keeps its shape, and is never made larger", () => {
   assert.deepEqual(fitted(size, 640), { width: 640, height: 360 });
   assert.deepEqual(fitted({ width: 720, height: 1280 }, 640), { width: 360, height: 640 });
   assert.deepEqual(fitted({ width: 4000, height: 1 }, 100), { width: 100, height: 1 });
+});
+
+test("a picture that is too large is made smaller, as much as it has to be", () => {
+  const size = { width: 1000, height: 500 };
+  assert.deepEqual(smaller(size, 100_000, 50_000), { width: 636, height: 318 });
+  assert.deepEqual(smaller(size, 1e9, 50_000), { width: 250, height: 125 });
+  assert.deepEqual(smaller({ width: 1, height: 1 }, 1e9, 1), { width: 1, height: 1 });
 });
 
 test("what a canvas gives in place of a JPEG is not taken for one", () => {
