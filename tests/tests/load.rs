@@ -39,6 +39,13 @@ async fn cost_finds_cpu_memory_and_readable_pictures() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn pictures_in_place_of_video_are_readable_too() {
+    let found = measure("cost --frames pictures --sessions 1 --seconds 2 --interval 0.5").await;
+    assert!(found["answers_per_session_and_second"].as_f64().unwrap() > 0.5, "{found}");
+    assert_eq!(found["unreadable"], 0, "{found}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn leaks_looks_before_and_after() {
     let found = measure("leaks --cycles 1 --quiet 0").await;
     let cycles: Vec<_> = found["looks"].as_array().unwrap().iter().map(|l| &l["cycles"]).collect();

@@ -6,8 +6,9 @@ use clap::{Args, Parser, Subcommand};
 use live_vlm_pipelines::Codec;
 
 use crate::{
-    Failure, Missed, Report, Tool, age, attack, churn, cost, crash, fairness, fuzz_offers, idle,
-    leaks, network, scale,
+    Failure, Missed, Report, Tool, age, attack,
+    camera::Camera,
+    churn, cost, crash, fairness, fuzz_offers, idle, leaks, network, scale,
     video::{Size, Video, Wanted},
     webui,
 };
@@ -56,7 +57,8 @@ struct Common {
     /// Have each viewer encode a test pattern of its own instead of the clip, as costly as it is
     #[arg(long, global = true)]
     live: bool,
-    /// Whether viewers send all frames, or those that the server wants
+    /// Whether viewers send all frames, or those that the server wants, or pictures over the
+    /// WebSocket in place of video, of a still scene of that size
     #[arg(long, global = true, value_enum, value_name = "WHICH", default_value = "on-demand")]
     frames: Frames,
 }
@@ -65,6 +67,7 @@ struct Common {
 enum Frames {
     All,
     OnDemand,
+    Pictures,
 }
 
 #[derive(Debug, Subcommand)]
@@ -158,7 +161,8 @@ impl Common {
         // A connection that is kept for later would be counted as one of the server's files.
         let http = reqwest::Client::builder().pool_max_idle_per_host(0).build()?;
         let on_demand = self.frames == Frames::OnDemand;
-        Ok(Tool { server: self.server.clone(), video, http, on_demand })
+        let camera = (self.frames == Frames::Pictures).then(|| Camera::new(self.size));
+        Ok(Tool { server: self.server.clone(), video, http, on_demand, camera })
     }
 }
 

@@ -17,6 +17,7 @@
 
 mod age;
 mod attack;
+mod camera;
 mod churn;
 mod cli;
 mod cost;
@@ -85,6 +86,8 @@ struct Tool {
     http: reqwest::Client,
     /// Whether viewers can give single frames.
     on_demand: bool,
+    /// What viewers send in place of video, if they do.
+    camera: Option<camera::Camera>,
 }
 
 impl Tool {

@@ -14,14 +14,20 @@ use live_vlm_sender::{Sender, SenderDirection, SenderOptions, SentFrames, Shutte
 use reqwest::header::{self, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 use tokio::{
+    net::TcpStream,
     sync::{Notify, mpsc},
     task::JoinHandle,
     time::timeout,
 };
-use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream,
+    tungstenite::{Message, client::IntoClientRequest},
+};
 use uuid::Uuid;
 
-use crate::{Failure, Tool, video::Video, vlm};
+use crate::{Failure, Tool, camera::Camera, video::Video, vlm};
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 const FORWARDED: HeaderName = HeaderName::from_static("x-forwarded-for");
 const STEP: Duration = Duration::from_secs(20);
@@ -38,6 +44,7 @@ pub(crate) struct Browser {
     on_demand: bool,
     /// Where it is, as a proxy would tell.
     forwarded: Option<HeaderValue>,
+    camera: Option<Camera>,
 }
 
 impl Browser {
@@ -60,7 +67,8 @@ impl Browser {
         let cookie = page.headers().get(header::SET_COOKIE).and_then(|value| value.to_str().ok());
         let cookie = cookie.and_then(|cookie| cookie.split(';').next()).map(str::to_owned);
         let (http, server) = (tool.http.clone(), server.to_owned());
-        Ok(Self { http, server, cookie, on_demand: tool.on_demand, forwarded })
+        let camera = tool.camera.clone();
+        Ok(Self { http, server, cookie, on_demand: tool.on_demand, forwarded, camera })
     }
 
     async fn offer(&self, id: Uuid, sdp: String, shutter: Shutter) -> Result<String, Failure> {
@@ -132,7 +140,8 @@ impl Wish {
 pub(crate) struct Viewer {
     browser: Browser,
     session: Uuid,
-    sender: Sender,
+    /// None of one that sends pictures.
+    sender: Option<Sender>,
     /// Told when the server says that the video is lost.
     lost: Arc<Notify>,
     shutter: Shutter,
@@ -170,6 +179,69 @@ impl Drop for Reader {
     }
 }
 
+/// What a viewer hears of the server, and does at once.
+struct Ears {
+    heard: mpsc::Sender<Heard>,
+    /// What tells the age of a picture.
+    shown: Video,
+    sent: Arc<OnceLock<SentFrames>>,
+    trouble: Arc<Trouble>,
+    lost: Arc<Notify>,
+    shutter: Shutter,
+    camera: Option<Camera>,
+}
+
+impl Ears {
+    /// Until the server hangs up.
+    async fn listen(self, mut socket: Socket) {
+        while let Some(Ok(message)) = socket.next().await {
+            let Ok(text) = message.to_text() else { continue };
+            let Ok(message) = serde_json::from_str::<Value>(text) else { continue };
+            match message["type"].as_str() {
+                Some("vlm_response") => {
+                    let _ = self.heard.try_send(hear(&message, &self.shown, &self.sent));
+                }
+                Some("frame_wanted") => {
+                    let picture = self.camera.as_ref().map(|camera| camera.picture(&message));
+                    match picture {
+                        None => give_frames(&self.shutter, &message),
+                        Some(None) => self.trouble.note("no picture can be made".to_owned()),
+                        Some(Some(picture)) => {
+                            if socket.send(picture).await.is_err() {
+                                return;
+                            }
+                        }
+                    }
+                }
+                Some("frames") => self.shutter.set_on_demand(message["mode"] == "on_demand"),
+                Some("status") if message["status"] == "Failed" => self.lost.notify_one(),
+                Some("vlm_error" | "error") => {
+                    self.trouble.note(message["message"].as_str().unwrap_or_default().to_owned());
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// The page's WebSocket, by which it says first what it wants.
+async fn open(browser: &Browser, id: Uuid, wish: &Wish) -> Result<Socket, Failure> {
+    let mut request =
+        format!("ws://{}/ws?session_id={id}", browser.server).into_client_request()?;
+    if let Some(cookie) = &browser.cookie {
+        request.headers_mut().insert(header::COOKIE, cookie.parse()?);
+    }
+    if let Some(address) = &browser.forwarded {
+        request.headers_mut().insert(FORWARDED, address.clone());
+    }
+    let (mut socket, _) = tokio_tungstenite::connect_async(request).await?;
+    let pictures = browser.camera.is_some().then(|| json!({"type": "send_pictures", "on": true}));
+    for message in wish.messages().into_iter().chain(pictures) {
+        socket.send(Message::text(message.to_string())).await?;
+    }
+    Ok(socket)
+}
+
 impl Viewer {
     /// Connects and begins to send.
     pub(crate) async fn connect(
@@ -178,49 +250,30 @@ impl Viewer {
         wish: &Wish,
     ) -> Result<Self, Failure> {
         let id = Uuid::new_v4();
-        let mut request =
-            format!("ws://{}/ws?session_id={id}", browser.server).into_client_request()?;
-        if let Some(cookie) = &browser.cookie {
-            request.headers_mut().insert(header::COOKIE, cookie.parse()?);
-        }
-        if let Some(address) = &browser.forwarded {
-            request.headers_mut().insert(FORWARDED, address.clone());
-        }
-        let (mut socket, _) = tokio_tungstenite::connect_async(request).await?;
-        for message in wish.messages() {
-            socket.send(Message::text(message.to_string())).await?;
-        }
+        let socket = open(browser, id, wish).await?;
         let (heard, answers) = mpsc::channel(ANSWERS);
-        let trouble = Arc::new(Trouble::default());
-        let (sent, said) = (Arc::new(OnceLock::new()), Arc::clone(&trouble));
-        let lost = Arc::new(Notify::new());
-        let tell_lost = Arc::clone(&lost);
-        let (sent_frames, pictures) = (Arc::clone(&sent), video.clone());
-        let shutter = Shutter::default();
-        let camera = shutter.clone();
-        let reader = Reader(tokio::spawn(async move {
-            while let Some(Ok(message)) = socket.next().await {
-                let Ok(text) = message.to_text() else { continue };
-                let Ok(message) = serde_json::from_str::<Value>(text) else { continue };
-                match message["type"].as_str() {
-                    Some("vlm_response") => {
-                        let _ = heard.try_send(hear(&message, &pictures, &sent));
-                    }
-                    Some("frame_wanted") => give_frames(&camera, &message),
-                    Some("frames") => camera.set_on_demand(message["mode"] == "on_demand"),
-                    Some("status") if message["status"] == "Failed" => tell_lost.notify_one(),
-                    Some("vlm_error" | "error") => {
-                        said.note(message["message"].as_str().unwrap_or_default().to_owned());
-                    }
-                    _ => {}
-                }
-            }
-        }));
-        let options = options(video, wish, &shutter)?;
-        let sender =
-            Sender::connect(options, |sdp| browser.offer(id, sdp, shutter.clone())).await?;
-        let _ = sent_frames.set(sender.sent_frames());
-        sender.connected().await?;
+        let ears = Ears {
+            heard,
+            shown: browser.camera.as_ref().map_or_else(|| video.clone(), Camera::as_video),
+            sent: Arc::default(),
+            trouble: Arc::default(),
+            lost: Arc::default(),
+            shutter: Shutter::default(),
+            camera: browser.camera.clone(),
+        };
+        let (sent, trouble) = (Arc::clone(&ears.sent), Arc::clone(&ears.trouble));
+        let (lost, shutter) = (Arc::clone(&ears.lost), ears.shutter.clone());
+        let reader = Reader(tokio::spawn(ears.listen(socket)));
+        let sender = if browser.camera.is_some() {
+            let _ = sent.set(SentFrames::default());
+            None
+        } else {
+            let offer = |sdp| browser.offer(id, sdp, shutter.clone());
+            let sender = Sender::connect(options(video, wish, &shutter)?, offer).await?;
+            let _ = sent.set(sender.sent_frames());
+            sender.connected().await?;
+            Some(sender)
+        };
         let browser = browser.clone();
         Ok(Self { browser, session: id, sender, lost, shutter, reader, answers, trouble })
     }
@@ -232,8 +285,9 @@ impl Viewer {
         let (browser, session, shutter) = (&self.browser, self.session, &self.shutter);
         let options = options(video, wish, shutter)?;
         let again = Sender::connect(options, |sdp| browser.offer(session, sdp, shutter.clone()));
-        let before = std::mem::replace(&mut self.sender, again.await?);
-        tokio::spawn(before.vanish());
+        if let Some(before) = self.sender.replace(again.await?) {
+            tokio::spawn(before.vanish());
+        }
         Ok(())
     }
 
@@ -262,13 +316,17 @@ impl Viewer {
     /// Is gone without a word.
     pub(crate) async fn vanish(self) {
         drop(self.reader);
-        self.sender.vanish().await;
+        if let Some(sender) = self.sender {
+            sender.vanish().await;
+        }
     }
 
     /// Leaves as a page does that is closed.
     pub(crate) async fn hang_up(self) {
         drop(self.reader);
-        self.sender.hang_up().await;
+        if let Some(sender) = self.sender {
+            sender.hang_up().await;
+        }
     }
 }
 

@@ -77,7 +77,8 @@ fn encoded(source: gst::Element, options: &SenderOptions) -> Result<Vec<gst::Ele
     let shutter = options.shutter.clone();
     inlet.add_probe(gst::PadProbeType::BUFFER, move |_, _| match shutter.passes() {
         true => gst::PadProbeReturn::Ok,
-        false => gst::PadProbeReturn::Drop,
+        // Not `Drop`: GStreamer 1.22 complains about the buffer that the probe already freed.
+        false => gst::PadProbeReturn::Handled,
     });
     let encoder = encoder(options.codec, options.bitrate)?;
     let mut chain = vec![source, make("videoconvert")?, queue, encoder];

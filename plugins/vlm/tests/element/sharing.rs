@@ -36,9 +36,9 @@ fn elements_of_a_pipeline_share_a_dispatcher_without_anybodys_help() {
     let vlm = Vlm::start();
     let pipeline = two(&vlm);
     pipeline.set_state(gst::State::Playing).unwrap();
-    let asked = [vlm.asked(), vlm.asked()];
+    vlm.asked().answer("one");
+    vlm.asked().answer("two");
     assert_eq!(made(&pipeline), 1);
-    asked.into_iter().for_each(|asked| asked.answer("one"));
     pipeline.set_state(gst::State::Null).unwrap();
     pipeline.set_state(gst::State::Ready).unwrap();
     assert_eq!(made(&pipeline), 0, "the next start makes no other");
