@@ -15,13 +15,17 @@ export interface Way {
   sent: number | null;
 }
 
-/** `moved`: our address is another now. `deaf`: nothing comes any more in reply to video. */
-export type Path = "fine" | "moved" | "deaf";
+/**
+ * `moved`: our address is another now. `deaf`: nothing comes any more in reply to video. `quiet`:
+ * nothing comes, and no video is sent to which anything should.
+ */
+export type Path = "fine" | "moved" | "deaf" | "quiet";
 
 export class PathWatch {
   readonly #began: number;
   #way: Way | null = null;
   #looked: number;
+  #heard: number;
   /** Since when video is sent to which nothing came. */
   #unanswered: number | null;
 
@@ -29,6 +33,7 @@ export class PathWatch {
   constructor(now: number) {
     this.#began = now;
     this.#looked = now;
+    this.#heard = now;
     this.#unanswered = now;
   }
 
@@ -41,10 +46,13 @@ export class PathWatch {
     if (moved && now - this.#began >= SETTLING_MS) return "moved";
     const heard = moved || way.received > (before?.received ?? 0);
     const sending = way.sent === null || way.sent > (before?.sent ?? 0);
-    if (heard) this.#unanswered = null;
-    else if (sending) this.#unanswered ??= since;
+    if (heard) {
+      this.#heard = now;
+      this.#unanswered = null;
+    } else if (sending) this.#unanswered ??= since;
     const silentMs = this.#unanswered === null ? 0 : now - this.#unanswered;
-    return silentMs >= DEAF_MS ? "deaf" : "fine";
+    if (silentMs >= DEAF_MS) return "deaf";
+    return now - this.#heard >= DEAF_MS ? "quiet" : "fine";
   }
 }
 

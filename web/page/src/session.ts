@@ -15,6 +15,7 @@ import { newSessionId } from "./session-id.ts";
 import type { Confirmation } from "./settings.ts";
 import { SettingsKeeper } from "./settings-keeper.ts";
 import { Signal } from "./signal.ts";
+import { Wishes } from "./signs.ts";
 import type { SocketState, Why } from "./socket.ts";
 import { Socket } from "./socket.ts";
 import type { Preferences } from "./stored.ts";
@@ -60,6 +61,7 @@ export class Session {
   /** Why the server has ended the video, in its words, until there is video again. */
   #videoEnded = "";
   #known = new Known();
+  readonly #wishes = new Wishes();
   #looked = now();
   /** As the server said last, and when. */
   #iceServers: RTCIceServer[] = [];
@@ -90,6 +92,7 @@ export class Session {
       relayFailed: (failure) => this.#send(relayFailed(failure)),
       state: (state, stream) => {
         this.#videoState = state;
+        if (state !== "live") this.#wishes.end();
         if (state === "off") problems.set("vlm", null);
         this.video.emit({ state, stream });
         this.#tell();
@@ -158,6 +161,7 @@ export class Session {
     const at = now();
     const slept = at - this.#looked >= SLEPT_MS;
     this.#looked = at;
+    if (this.#wishes.overdue(at)) this.#socket.doubt();
     if (!this.#socket.look(at)) return;
     // What is wrong with the one connection is often wrong with the other.
     if (slept || this.#player.doubtful) this.#renew("loss");
@@ -262,6 +266,7 @@ export class Session {
         this.#refused(message);
         break;
       case "frame_wanted":
+        this.#wishes.came(now());
         this.#player.frameWanted(message);
         break;
       case "frames":

@@ -42,6 +42,42 @@ export class Signs {
   }
 }
 
+/** So many of the last times between two frames that the server wanted count. */
+const COUNTED = 4;
+/** Where they are further apart than this, the server's signs of life come soon enough. */
+const FAR_MS = 4000;
+
+/** So soon it is not late, however close together frames were wanted. */
+const SOON_MS = 1500;
+
+/** When the server wanted frames, which tells when it is to want the next one. */
+export class Wishes {
+  #last: number | null = null;
+  #apart: number[] = [];
+  #told = false;
+
+  /** It wants one. */
+  came(now: number): void {
+    this.#told = false;
+    if (this.#last !== null) this.#apart = [...this.#apart, now - this.#last].slice(-COUNTED);
+    this.#last = now;
+  }
+
+  /** Whether it would have wanted the next one by now, if all were as before. True once for each. */
+  overdue(now: number): boolean {
+    if (this.#told || this.#last === null || this.#apart.length === 0) return false;
+    const usual = Math.max(...this.#apart);
+    this.#told = usual <= FAR_MS && now - this.#last >= Math.max(SOON_MS, 1.5 * usual);
+    return this.#told;
+  }
+
+  /** None is expected. */
+  end(): void {
+    this.#last = null;
+    this.#apart = [];
+  }
+}
+
 /** Tries in a row that were let wait for a reply, and got none, before they become fewer. */
 const EAGER_TRIES = 12;
 

@@ -103,7 +103,7 @@ export class Video {
   /** This connection has been up. */
   #reached = false;
   /** Nothing comes from the server on it. */
-  #deaf = false;
+  #silent = false;
   /** The server has seen a picture since Play: what never was there is not lost. */
   #shown = false;
   #state: VideoState = "off";
@@ -157,7 +157,7 @@ export class Video {
 
   /** There is a connection, and no sign that the server gets anything by it. */
   get doubtful(): boolean {
-    return this.#peer !== null && (this.#deaf || !this.#reached);
+    return this.#peer !== null && (this.#silent || !this.#reached);
   }
 
   /** The network has changed: a new connection is made when `serverCame` says that it can be. */
@@ -264,7 +264,7 @@ export class Video {
 
   #connected(): void {
     this.#reached = true;
-    this.#deaf = false;
+    this.#silent = false;
     this.#tries = 0;
     this.#pictures.hopeful();
     this.#giveOne();
@@ -292,9 +292,9 @@ export class Video {
   }
 
   #path(path: Path): void {
-    this.#deaf = path === "deaf";
+    this.#silent = path === "deaf" || path === "quiet";
     if (path === "moved") this.#host.moved();
-    else if (this.#deaf) this.#host.deaf();
+    else if (path === "deaf") this.#host.deaf();
   }
 
   /** What a new connection is to the person. */
@@ -313,7 +313,7 @@ export class Video {
     this.#say(this.#problem, null);
     if (!this.#host.ready()) return; // serverCame brings us back here
     this.#reached = false;
-    this.#deaf = false;
+    this.#silent = false;
     const link = this.#play.child();
     this.#link = link;
     if (this.#wantsPictures) this.#pictures.begin();

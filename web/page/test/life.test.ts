@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { Clock } from "../src/clock.ts";
 import { PathWatch, wayOf } from "../src/path.ts";
 import { Renewals } from "../src/renewals.ts";
-import { answerMs, openingMs, Signs } from "../src/signs.ts";
+import { answerMs, openingMs, Signs, Wishes } from "../src/signs.ts";
 
 test("the clock goes on while the device sleeps and never goes back", () => {
   const clock = new Clock(0, 1_000_000);
@@ -30,6 +30,28 @@ test("a connection is quiet after six seconds without a message and dead after t
   assert.equal(signs.life(13_999), "fine");
   assert.equal(signs.life(19_999), "quiet");
   assert.equal(signs.life(20_000), "dead");
+});
+
+test("a frame that is not wanted when it usually is makes the server doubtful", () => {
+  const wishes = new Wishes();
+  assert.equal(wishes.overdue(60_000), false);
+  wishes.came(0);
+  assert.equal(wishes.overdue(60_000), false);
+  wishes.came(1000);
+  assert.equal(wishes.overdue(2499), false);
+  assert.equal(wishes.overdue(2500), true);
+  assert.equal(wishes.overdue(2600), false);
+  wishes.came(4000);
+  // The second of two in a row does not make the next one be expected at once.
+  wishes.came(4100);
+  assert.equal(wishes.overdue(8599), false);
+  assert.equal(wishes.overdue(8600), true);
+  for (let at = 5000; at <= 8000; at += 1000) wishes.came(at);
+  assert.equal(wishes.overdue(9499), false);
+  assert.equal(wishes.overdue(9500), true);
+  // Where questions are far apart the server's signs of life come sooner.
+  wishes.came(20_000);
+  assert.equal(wishes.overdue(60_000), false);
 });
 
 test("where there is doubt a sign of life is asked for once, and has to come soon", () => {
@@ -92,18 +114,18 @@ test("a way by which nothing comes for a second is deaf, until something does", 
   assert.equal(look(11, 9500), "fine");
 });
 
-test("a way by which nothing is sent is not deaf, however long nothing comes", () => {
+test("a way by which nothing is sent is quiet and not deaf, however long nothing comes", () => {
   const watch = new PathWatch(0);
   const look = (sent: number, received: number, at: number) =>
     watch.look({ local: "192.0.2.1", received, sent }, at);
   assert.equal(look(20, 10, 500), "fine");
-  assert.equal(look(20, 10, 9000), "fine");
+  assert.equal(look(20, 10, 9000), "quiet");
   // A frame, and what comes in reply to it.
-  assert.equal(look(40, 10, 9500), "fine");
+  assert.equal(look(40, 10, 9500), "quiet");
   assert.equal(look(40, 20, 10_000), "fine");
-  assert.equal(look(40, 20, 30_000), "fine");
+  assert.equal(look(40, 20, 30_000), "quiet");
   // A frame to which nothing comes.
-  assert.equal(look(60, 20, 30_500), "fine");
+  assert.equal(look(60, 20, 30_500), "quiet");
   assert.equal(look(60, 20, 31_000), "deaf");
   assert.equal(look(60, 30, 31_500), "fine");
 });
