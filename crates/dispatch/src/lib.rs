@@ -32,7 +32,7 @@
 //!
 //! // A second later the answer is there, and the slot goes on.
 //! let answered = start + Duration::from_secs(1);
-//! core.rest(anns, Verdict::Good, Some(Duration::from_millis(200)), answered);
+//! core.rest(anns, Verdict::Good, None, answered);
 //! core.want(anns, false, None, answered);
 //! assert_eq!(core.next(answered), Some(Event::Turn(bobs, backend)));
 //! assert_eq!(core.next(answered), None);
