@@ -47,6 +47,8 @@ test("a connection that has died is noticed in time, and nothing is Live until i
   const person = await viewer();
   person.expectComplaint(CLOSED_EARLY);
   await person.visit(cable);
+  // So rarely does the server want frames that only its signs of life are missed.
+  await person.set("interval", 5);
   await person.ask("Is the door open?");
   await person.play();
   await person.readAnswers(2);
@@ -65,6 +67,29 @@ test("a connection that has died is noticed in time, and nothing is Live until i
   await expect(person.connection).toHaveText("Live");
   expect(person.messages("vlm_response").at(-1)).toMatchObject({ prompt: "Is the door open?" });
   await expect(person.problem).toBeHidden();
+});
+
+test("a server that wants no frames any more is found dead within seconds", MAIN, async ({
+  startServer,
+  startVlm,
+  layCable,
+  viewer,
+}) => {
+  const vlm = await startVlm();
+  const server = await startServer({ apiBase: vlm.apiBase });
+  const cable = await layCable(server);
+  const person = await viewer();
+  person.expectComplaint(CLOSED_EARLY);
+  await person.visit(cable);
+  await person.play();
+  await person.readAnswers(3);
+
+  const states = await person.watchStates();
+  cable.loseAll();
+  await person.readAnswers(1);
+  const told = await states();
+  expect(told[1]?.words).toBe("The connection was lost. Connecting again…");
+  expect(told[1]?.at).toBeLessThan(5);
 });
 
 test("when the network has changed, answers are back at once", MAIN, async ({

@@ -161,7 +161,8 @@ export class Session {
     const at = now();
     const slept = at - this.#looked >= SLEPT_MS;
     this.#looked = at;
-    if (this.#wishes.overdue(at)) this.#socket.doubt();
+    const interval = this.settings.applied?.choices.interval;
+    if (interval && this.#wishes.overdue(at, 1000 * interval)) this.#socket.doubt();
     if (!this.#socket.look(at)) return;
     // What is wrong with the one connection is often wrong with the other.
     if (slept || this.#player.doubtful) this.#renew("loss");

@@ -63,10 +63,14 @@ export class Wishes {
     this.#last = now;
   }
 
-  /** Whether it would have wanted the next one by now, if all were as before. True once for each. */
-  overdue(now: number): boolean {
+  /**
+   * Whether it would have wanted the next one by now, if all were as before, when it asks every
+   * `intervalMs`. True once for each.
+   */
+  overdue(now: number, intervalMs: number): boolean {
     if (this.#told || this.#last === null || this.#apart.length === 0) return false;
-    const usual = Math.max(...this.#apart);
+    // Frames that are lost are wanted again, much sooner.
+    const usual = Math.max(intervalMs, ...this.#apart);
     this.#told = usual <= FAR_MS && now - this.#last >= Math.max(SOON_MS, 1.5 * usual);
     return this.#told;
   }

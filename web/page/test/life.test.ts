@@ -34,24 +34,30 @@ test("a connection is quiet after six seconds without a message and dead after t
 
 test("a frame that is not wanted when it usually is makes the server doubtful", () => {
   const wishes = new Wishes();
-  assert.equal(wishes.overdue(60_000), false);
+  assert.equal(wishes.overdue(60_000, 1000), false);
   wishes.came(0);
-  assert.equal(wishes.overdue(60_000), false);
+  assert.equal(wishes.overdue(60_000, 1000), false);
   wishes.came(1000);
-  assert.equal(wishes.overdue(2499), false);
-  assert.equal(wishes.overdue(2500), true);
-  assert.equal(wishes.overdue(2600), false);
+  assert.equal(wishes.overdue(2499, 1000), false);
+  assert.equal(wishes.overdue(2500, 1000), true);
+  assert.equal(wishes.overdue(2600, 1000), false);
   wishes.came(4000);
-  // The second of two in a row does not make the next one be expected at once.
   wishes.came(4100);
-  assert.equal(wishes.overdue(8599), false);
-  assert.equal(wishes.overdue(8600), true);
+  assert.equal(wishes.overdue(8599, 1000), false);
+  assert.equal(wishes.overdue(8600, 1000), true);
   for (let at = 5000; at <= 8000; at += 1000) wishes.came(at);
-  assert.equal(wishes.overdue(9499), false);
-  assert.equal(wishes.overdue(9500), true);
-  // Where questions are far apart the server's signs of life come sooner.
+  assert.equal(wishes.overdue(9499, 1000), false);
+  assert.equal(wishes.overdue(9500, 1000), true);
+  // Two in a row are no sign that the next one comes as soon.
+  wishes.end();
   wishes.came(20_000);
-  assert.equal(wishes.overdue(60_000), false);
+  wishes.came(20_100);
+  assert.equal(wishes.overdue(23_099, 2000), false);
+  assert.equal(wishes.overdue(23_100, 2000), true);
+  // Where questions are far apart the server's signs of life come sooner.
+  wishes.came(30_000);
+  wishes.came(30_100);
+  assert.equal(wishes.overdue(90_000, 5000), false);
 });
 
 test("where there is doubt a sign of life is asked for once, and has to come soon", () => {
