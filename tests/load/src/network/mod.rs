@@ -336,7 +336,7 @@ mod tests {
         );
         assert_eq!(
             runs("--short"),
-            ["loss-10 chromium", "outage-10 chromium", "new-address chromium"]
+            ["loss-3 chromium", "outage-10 chromium", "new-address chromium"]
         );
     }
 
