@@ -75,7 +75,7 @@ export class Wishes {
     return this.#told;
   }
 
-  /** None is expected. */
+  /** The video is over, or pauses: no frame is expected until two more were wanted. */
   end(): void {
     this.#last = null;
     this.#apart = [];

@@ -93,7 +93,8 @@ fn when_the_turn_of_one_who_waits_is_near_a_frame_is_wanted() {
     init();
     let elsewhere = Elsewhere::new();
     let mut bench = bench(&elsewhere, 1_000_000);
-    // One for which others went before, so that the next turn is not expected at once.
+    // Others go before this one for a while, so the next turn is not expected at once. This is the
+    // time that they take: nothing is waited for.
     want(&elsewhere);
     std::thread::sleep(Duration::from_millis(60));
     elsewhere.asker.turn();
